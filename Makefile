@@ -1,0 +1,150 @@
+# pacelab: the folders are the source lists; objects under build/
+#
+#   make            build                      make check   every test this machine can run
+#   make demo       build, run lab cap twice   make bench   the numbers, side by side
+#   make lint       style and static checks    make install DESTDIR= PREFIX=/usr/local
+#
+# Variables: V=1 shows commands, SAN=address,undefined adds sanitizers, WERROR=1 as CI has it,
+# MUST_WORK=1 turns skipped tests into failures, CC=clang.
+
+PREFIX ?= /usr/local
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+Q := $(if $(V),,@)
+comma := ,
+B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))$(if $(findstring clang,$(CC)),/clang)
+
+PKGS := libnl-3.0 libnl-route-3.0 libmnl liburing lua5.4
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
+	-Wconversion -Wno-sign-conversion -Wswitch-enum $(if $(WERROR),-Werror)
+HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PKGS) 2>/dev/null) \
+	$(WARN) $(HARDEN) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN))
+LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
+
+# Libraries: a folder each. What has a main() is not in one.
+base_src := $(wildcard agent/base/*.c)
+netns_src := $(wildcard netns/*.c)
+store_src := $(filter-out store/main.c,$(wildcard store/*.c store/proto/*.c))
+agent_src := $(filter-out agent/main.c,$(wildcard agent/*.c $(foreach d,cmd lab load load/drivers \
+	history check report,agent/$(d)/*.c)))
+tests_src := $(wildcard tests/lib/*.c) $(filter-out %_test.c %/main.c,$(wildcard tests/sim/*.c))
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+base_lib := $(B)/libbase.a
+netns_lib := $(B)/libnetns.a
+store_lib := $(B)/libstore.a
+agent_lib := $(B)/libagent.a
+tests_lib := $(B)/libtests.a
+libs := $(agent_lib) $(netns_lib) $(store_lib) $(base_lib)
+
+programs := $(B)/pacelab $(B)/pacelab-replica
+test_c := $(wildcard tests/unit/*_test.c tests/proto/*_test.c tests/sim/*_test.c \
+	tests/check/*_test.c tests/net/*_test.c)
+test_bin := $(patsubst %.c,$(B)/%,$(test_c))
+test_sh := $(wildcard tests/sim/*_test.sh tests/net/*_test.sh tests/e2e/*_test.sh)
+fuzz_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
+
+# Bugs put in on purpose: store and simulator once more for each, see store/proto.h.
+BUGS := BUG_RAFT_STALE_LEADER_READ BUG_QUORUM_WEAK_CALLED_STRONG BUG_LOG_DROPS_ACKED
+bug_bin := $(foreach b,$(BUGS),$(B)/bug/$(b)/pacelab-replica $(B)/bug/$(b)/sim)
+
+.PHONY: all demo check lint bench install clean deps programs tests
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: programs
+	$(Q)ln -sfn $(B)/pacelab pacelab
+
+programs: $(programs)
+tests: $(test_bin) $(fuzz_bin) $(bench_bin) $(B)/sim $(bug_bin)
+
+deps:
+	$(Q)scripts/deps.sh
+
+# The goals for a fresh machine install first, then build in a make of their own.
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/demo.sh
+
+check: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)B=$(B) tests/run.sh $(test_bin:$(B)/%=%) $(fuzz_bin:$(B)/%=%) $(test_sh)
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)B=$(B) tests/bench/run.sh
+
+lint: deps
+	$(Q)scripts/lint.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pacelab \
+		$(DESTDIR)$(PREFIX)/share/pacelab/labs $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(B)/pacelab $(DESTDIR)$(PREFIX)/bin/pacelab
+	install -m 755 $(B)/pacelab-replica $(DESTDIR)$(PREFIX)/libexec/pacelab/pacelab-replica
+	install -m 644 scripts/labs/*.lua $(DESTDIR)$(PREFIX)/share/pacelab/labs
+	install -m 644 agent/pacelab.1 $(DESTDIR)$(PREFIX)/share/man/man1/pacelab.1
+
+clean:
+	rm -rf build pacelab
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(base_lib): $(call obj,$(base_src))
+$(netns_lib): $(call obj,$(netns_src))
+$(store_lib): $(call obj,$(store_src))
+$(agent_lib): $(call obj,$(agent_src))
+$(tests_lib): $(call obj,$(tests_src))
+$(B)/lib%.a:
+	$(Q)rm -f $@
+	$(Q)$(AR) crs $@ $^
+
+
+$(B)/pacelab: $(B)/agent/main.o $(libs)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/pacelab-replica: $(B)/store/main.o $(store_lib) $(base_lib)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/sim: $(B)/tests/sim/main.o $(tests_lib) $(libs)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(test_bin) $(bench_bin): $(B)/%: $(B)/%.o $(tests_lib) $(libs)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(fuzz_bin): $(B)/%: $(B)/%.o $(B)/tests/fuzz/main.o $(tests_lib) $(libs)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+bug_src := $(wildcard store/*.c store/proto/*.c tests/sim/*.c)
+bug_src := $(filter-out %_test.c,$(bug_src))
+
+define bug_rules
+$(B)/bug/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) -DPROTO_BUG_ON=$(1) -MMD -MP -c -o $$@ $$<
+
+$(B)/bug/$(1)/pacelab-replica: $(patsubst %.c,$(B)/bug/$(1)/%.o,$(filter store/%,$(bug_src))) \
+		$(base_lib)
+	$(if $(V),,@echo "  LD $$@")
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+$(B)/bug/$(1)/sim: $(patsubst %.c,$(B)/bug/$(1)/%.o,$(filter-out store/main.c,$(bug_src))) \
+		$(call obj,$(wildcard tests/lib/*.c)) $(agent_lib) $(netns_lib) $(base_lib)
+	$(if $(V),,@echo "  LD $$@")
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
+endef
+$(foreach b,$(BUGS),$(eval $(call bug_rules,$(b))))
+
+-include $(shell find build -name '*.d' 2>/dev/null)

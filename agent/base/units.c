@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* units.c - the one place that reads and prints units: time, rate, probability */
+#include "units.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct unit {
+	const char *name;
+	double factor;
+};
+
+static const struct unit duration_units[] = {
+	{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {NULL, 0}};
+static const struct unit rate_units[] = {
+	{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {NULL, 0}};
+static const struct unit share_units[] = {{"%", 1e4}, {NULL, 0}};
+
+/*
+ * Numbers are plain decimals: no sign, exponent, hexadecimal, infinity or white space, all of
+ * which strtod() would take.
+ */
+static int parse_scaled(const char *text, const struct unit *units, double *ret)
+{
+	size_t digits = strspn(text, "0123456789.");
+	const char *unit = text + digits;
+	char number[32];
+	char *end;
+
+	if (digits == 0 || digits >= sizeof number)
+		return -EINVAL;
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	*ret = strtod(number, &end);
+	if (*end != '\0' || !isdigit((unsigned char)number[0]))
+		return -EINVAL;
+	if (*unit == '\0')
+		return *ret == 0 ? 0 : -EINVAL;
+	for (; units->name; units++) {
+		if (strcmp(units->name, unit) == 0) {
+			*ret *= units->factor;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int units_parse_duration(const char *text, uint64_t *ret_ns, struct err *err)
+{
+	double ns;
+
+	if (text[0] == '-')
+		return err_usage(err, "'%s' is negative: a duration is 0 or more", text);
+	if (parse_scaled(text, duration_units, &ns) < 0)
+		return err_usage(err,
+			"'%s' is not a duration: write a number and ns, us, ms, s, m or h, "
+			"like 20ms",
+			text);
+	if (ns > (double)UNITS_DURATION_NS_MAX)
+		return err_usage(err, "'%s' is longer than a day: is the unit right?", text);
+	*ret_ns = (uint64_t)(ns + 0.5);
+	return 0;
+}
+
+int units_parse_rate(const char *text, uint64_t *ret_bps, struct err *err)
+{
+	double bps;
+
+	if (parse_scaled(text, rate_units, &bps) < 0 || bps < 1 || bps > 1e15)
+		return err_usage(err,
+			"'%s' is not a rate: write a number and bit, kbit, mbit or gbit, like "
+			"10mbit",
+			text);
+	*ret_bps = (uint64_t)(bps + 0.5);
+	return 0;
+}
+
+int units_parse_share(const char *text, uint32_t *ret_ppm, struct err *err)
+{
+	double ppm;
+
+	if (parse_scaled(text, share_units, &ppm) < 0 || ppm > 1e6)
+		return err_usage(err, "'%s' is not a share: write 0%% to 100%%, like 1.5%%", text);
+	*ret_ppm = (uint32_t)(ppm + 0.5);
+	return 0;
+}
+
+int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct err *err)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno || n < min || n > max)
+		return err_usage(err, "'%s' is not a whole number from %llu to %llu", text,
+			(unsigned long long)min, (unsigned long long)max);
+	*ret = n;
+	return 0;
+}
+
+const char *units_print_duration(uint64_t ns, char *out, size_t size)
+{
+	if (ns < 10 * 1000ull)
+		(void)snprintf(out, size, "%llu ns", (unsigned long long)ns);
+	else if (ns < 1000 * 1000ull)
+		(void)snprintf(out, size, "%.4g us", (double)ns / 1e3);
+	else if (ns < 1000ull * 1000 * 1000)
+		(void)snprintf(out, size, "%.4g ms", (double)ns / 1e6);
+	else
+		(void)snprintf(out, size, "%.4g s", (double)ns / 1e9);
+	return out;
+}
+
+const char *units_print_count(uint64_t n, char *out, size_t size)
+{
+	char digits[24];
+	size_t len;
+	size_t at = 0;
+
+	(void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+	len = strlen(digits);
+	for (size_t i = 0; i < len && at + 2 < size; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			out[at++] = ',';
+		if (at + 1 < size)
+			out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	return out;
+}

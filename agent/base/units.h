@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* units.h - the one place that reads and prints units: time, rate, probability */
+#ifndef BASE_UNITS_H
+#define BASE_UNITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+/* Longest span that any duration of a lab may have: a day. More is a typing error. */
+#define UNITS_DURATION_NS_MAX (24ull * 3600 * 1000000000ull)
+
+/**
+ * units_parse_duration() - read "20ms", "1.5s", "300us", "10ns", "2m", "1h"; "0" needs no unit
+ * @text:	the whole string must be a duration
+ * @ret_ns:	nanoseconds, at most UNITS_DURATION_NS_MAX
+ *
+ * Return: 0, or -EINVAL with an @err that names the text and the cure.
+ */
+int units_parse_duration(const char *text, uint64_t *ret_ns, struct err *err);
+
+/* units_parse_rate() - read "10mbit", "1gbit", "500kbit", "9600bit" as bit/s; > 0. */
+int units_parse_rate(const char *text, uint64_t *ret_bps, struct err *err);
+
+/* units_parse_share() - read "1%", "0.5%" as parts per million, 0 to 1,000,000. */
+int units_parse_share(const char *text, uint32_t *ret_ppm, struct err *err);
+
+/* units_parse_count() - read a whole decimal number of @min to @max. */
+int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct err *err);
+
+/* units_print_duration() - "20 ms", "1.5 s", "350 us", three significant digits or more. */
+const char *units_print_duration(uint64_t ns, char *out, size_t size);
+
+/* units_print_count() - "12,345". */
+const char *units_print_count(uint64_t n, char *out, size_t size);
+
+static inline double units_ms(uint64_t ns)
+{
+	return (double)ns / 1e6;
+}
+
+static inline double units_s(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.h - is a history what its model allows?
+ *
+ * Checkers are pure: no clock but the one for their budget, no I/O.
+ */
+#ifndef CHECK_CHECK_H
+#define CHECK_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+#include "agent/history/history.h"
+
+enum check_verdict { CHECK_OK, CHECK_VIOLATION, CHECK_UNKNOWN, CHECK_VERDICT_NR };
+extern const char *const check_verdict_names[CHECK_VERDICT_NR]; /* "ok" "violation" "unknown" */
+
+#define CHECK_WITNESS_MAX 8
+#define CHECK_WORDS_MAX 512
+
+struct check_budget {
+	uint64_t time_ns;      /* 0: no limit */
+	uint64_t memory_bytes; /* 0: no limit */
+};
+
+/* How a witness calls nodes and keys; fields may be NULL: then numbers are printed. */
+struct check_names {
+	const char *const *node; /* by node index */
+	unsigned nodes;
+	uint64_t t0_ns; /* times are printed in seconds since then */
+};
+
+/**
+ * struct check_result - verdict and why
+ * @operations:	that were judged
+ * @keys:	that they were about
+ * @seconds:	that it took
+ * @witness:	indexes into the history's operations that prove a violation, in time order
+ * @words:	the witness for people: "n5 answered 7 at 6.204 s, 1.1 s after 9 was acknowledged by
+ * n1"
+ */
+struct check_result {
+	enum check_verdict verdict;
+	size_t operations;
+	size_t keys;
+	double seconds;
+	size_t witness[CHECK_WITNESS_MAX];
+	size_t witnesses;
+	char words[CHECK_WORDS_MAX];
+};
+
+/* One model. */
+struct check_ops {
+	const char *name; /* "linearizable" */
+	int (*check)(const struct history_ops *h, const struct check_budget *budget,
+		const struct check_names *names, struct check_result *ret, struct err *err);
+};
+
+extern const struct check_ops linearizable_ops;
+
+/* check_find() - a model by name, NULL if there is none. check_list() - number @i. */
+const struct check_ops *check_find(const char *name);
+const struct check_ops *check_list(unsigned i);
+
+/**
+ * struct check_lost - acknowledged writes that are gone
+ * A write is lost if it was acknowledged, and every final read of its key, of which there is at
+ * least one, returned a value that is surely older than it: "nothing", or one whose own write had
+ * returned before the lost one was invoked.
+ */
+struct check_lost {
+	uint64_t acknowledged; /* writes and successful CAS */
+	uint64_t lost;
+	uint64_t keys_without_final_read; /* their writes cannot be judged */
+	uint64_t diverged_keys;           /* final reads of different replicas differ */
+	char words[CHECK_WORDS_MAX];      /* the first one lost, "" if none */
+};
+
+void check_lost(
+	const struct history_ops *h, const struct check_names *names, struct check_lost *ret);
+
+#endif

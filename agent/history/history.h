@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * history.h - every operation of a run on disk: append-only, crash-safe, readable while written
+ *
+ * The file is one header and then fixed records of 64 bytes in one order for the whole lab. It is a
+ * shared mapping that all load processes inherit: a writer claims a slot by one atomic add and
+ * commits it by storing its type last, so kill -9 of any writer loses at most the records that it
+ * had not committed, and every committed record is in the page cache. An operation is an INVOKE
+ * record, written before its first byte is sent, and a completion (OK, FAIL or UNKNOWN) with the
+ * same op number; an INVOKE without completion is an operation whose outcome is unknown.
+ *
+ * Recording rules (they are what the checkers rely on): times are CLOCK_MONOTONIC, read before the
+ * first byte is sent and after the last byte is parsed; equal times mean concurrent; a session has
+ * one operation in flight; after UNKNOWN the client goes on under a new session number; values
+ * written are unique in a run and never 0, which stands for "no value".
+ */
+#ifndef HISTORY_HISTORY_H
+#define HISTORY_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+
+#define HISTORY_RECORDS_MAX (16u << 20) /* sparse file of 1 GiB at the most */
+
+enum history_type {
+	HISTORY_NONE, /* slot claimed, not committed */
+	HISTORY_INVOKE,
+	HISTORY_OK,
+	HISTORY_FAIL,    /* had no effect and will have none */
+	HISTORY_UNKNOWN, /* may or may not have taken effect */
+	HISTORY_PHASE,   /* a phase begins: phase is its number */
+	HISTORY_FAULT,   /* the matrix changed or a process was hit: key is the fault's number */
+	HISTORY_TYPE_NR
+};
+
+enum history_kind { HISTORY_READ, HISTORY_WRITE, HISTORY_CAS, HISTORY_KIND_NR };
+extern const char *const history_kind_names[HISTORY_KIND_NR]; /* "read" "write" "cas" */
+
+/* Why an operation was not OK. */
+enum history_error {
+	HISTORY_NO_ERROR,
+	HISTORY_REFUSED,   /* the store said so: -UNAVAILABLE */
+	HISTORY_UNCERTAIN, /* the store said so: -UNCERTAIN */
+	HISTORY_TIMEOUT,   /* the client's deadline passed */
+	HISTORY_CONNECT,   /* no connection: nothing was sent */
+	HISTORY_CLOSED,    /* the connection broke after the request was sent */
+	HISTORY_LATE,      /* its start was already more than a deadline ago: not sent */
+	HISTORY_UNMET,     /* CAS: the old value was not there (type is HISTORY_OK, ok false) */
+	HISTORY_OTHER,     /* another error answer */
+	HISTORY_ERROR_NR
+};
+extern const char *const history_error_names[HISTORY_ERROR_NR];
+
+/* One record as it stands in the file, little-endian. */
+struct history_record {
+	uint32_t crc; /* CRC-32C of bytes 4 .. 63 with type as committed */
+	uint8_t type;
+	uint8_t kind;
+	uint8_t error;
+	uint8_t flags; /* HISTORY_F_... */
+	uint32_t op;   /* number of the operation, unique in the file, from 1 */
+	uint32_t session;
+	uint16_t node;   /* node index of the replica that was contacted */
+	uint16_t client; /* node index of the client's node */
+	uint32_t phase;
+	uint64_t t_ns;          /* INVOKE: invocation; completion: return */
+	uint64_t t_intended_ns; /* INVOKE: when the open loop wanted it to start */
+	uint64_t key;
+	uint64_t value; /* WRITE: written; READ completion: read; CAS: new value */
+	uint64_t old;   /* CAS: expected value */
+};
+_Static_assert(sizeof(struct history_record) == 64, "a record is a cache line");
+
+#define HISTORY_F_FINAL 1 /* a read of the final round, after the last phase */
+
+/* An operation put together from its records. */
+struct history_op {
+	uint64_t t_invoke_ns;
+	uint64_t t_return_ns; /* UINT64_MAX while the outcome is unknown */
+	uint64_t t_intended_ns;
+	uint64_t key;
+	uint64_t value; /* written, read (0: nothing there) or, for CAS, new */
+	uint64_t old;
+	uint32_t op;
+	uint32_t session;
+	uint32_t phase;
+	uint16_t node;
+	uint16_t client;
+	uint8_t kind;    /* enum history_kind */
+	uint8_t outcome; /* HISTORY_OK, HISTORY_FAIL or HISTORY_UNKNOWN */
+	uint8_t error;
+	uint8_t flags;
+	bool met; /* CAS with outcome OK: the old value was there and was replaced */
+};
+
+struct history; /* a file open for writing */
+
+/* history_create() - a new file; fails with -EEXIST if there is one. The mapping survives fork. */
+int history_create(struct history **ret, const char *path, struct err *err);
+
+/* history_close() - cut the sparse file to what was written; in one process, at the end. NULL ok.
+ */
+void history_close(struct history *h);
+
+/* history_op_number() - the next unused operation number, for all processes. */
+uint32_t history_op_number(struct history *h);
+
+/* history_session_number() - the next unused session number, for all processes. */
+uint32_t history_session_number(struct history *h);
+
+/* history_add() - append; sets the checksum. Return: 0, or -ENOSPC at HISTORY_RECORDS_MAX. */
+int history_add(struct history *h, const struct history_record *record);
+
+/* Operations sorted by invocation, in memory. names may be empty for imported histories. */
+struct history_ops {
+	struct history_op *op; /* owned */
+	size_t count;
+	size_t damaged; /* records in uncommitted slots, of writers that were killed */
+};
+
+/**
+ * history_read() - all operations of a file: binary, or JSON lines (by its first byte)
+ * Return: 0, or -EBADMSG with path and offset or line, what is wrong and what was expected, and
+ * EXIT_USAGE, in @err.
+ */
+int history_read(struct history_ops *ret, const char *path, struct err *err);
+void history_ops_fini(struct history_ops *ops);
+
+/* history_write_jsonl() - export, one operation a line; the format is described in history/README.
+ */
+int history_write_jsonl(const struct history_ops *ops, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plan.h - a lab as data: what the script said, expanded and checked, before anything is built
+ *
+ * The plan is the one thing that script, supervisor, load and report share. Nodes stand in it as
+ * replicas first (so a replica's index is its node index), then one client node for each site.
+ */
+#ifndef LAB_PLAN_H
+#define LAB_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+#include "agent/check/check.h"
+#include "netns/fabric.h"
+#include "store/systems.h"
+
+#define PLAN_NAME_MAX 32
+#define PLAN_SITES_MAX 32
+#define PLAN_PHASES_MAX 64
+#define PLAN_EVENTS_MAX 32
+#define PLAN_SIDES_MAX 8
+#define PLAN_SIDE_NAME_MAX 96
+#define PLAN_WHAT_MAX 160
+#define PLAN_CLIENTS_PER_SITE_MAX 256
+#define PLAN_KEYS_MAX 100000
+#define PLAN_VERDICT_MAX 8
+
+enum plan_role { PLAN_REPLICA, PLAN_CLIENT };
+
+struct plan_node {
+	char name[FABRIC_NAME_MAX];
+	enum plan_role role;
+	uint16_t site;
+	uint32_t addr_be;
+};
+
+struct plan_site {
+	char name[PLAN_NAME_MAX];
+	uint16_t client; /* node index of its client node */
+};
+
+/* What is done to a process during a phase. */
+enum plan_event_kind { PLAN_KILL, PLAN_RESTART, PLAN_PAUSE, PLAN_RESUME, PLAN_EVENT_KIND_NR };
+extern const char *const plan_event_names[PLAN_EVENT_KIND_NR];
+
+struct plan_event {
+	enum plan_event_kind kind;
+	uint16_t node;
+	uint64_t at_ns; /* after the phase's beginning, before its end */
+};
+
+/* A group of nodes that can reach each other; one side of all nodes when nothing is cut. */
+struct plan_side {
+	char name[PLAN_SIDE_NAME_MAX]; /* "east+west", "far"; "all" when there is one side */
+	uint16_t replicas;
+	uint16_t clients; /* client nodes */
+};
+
+struct plan_phase {
+	char name[PLAN_NAME_MAX];
+	char what[PLAN_WHAT_MAX]; /* faults in words: "east+west | far", "" if none */
+	uint64_t duration_ns;
+	struct link_matrix matrix; /* in force during the phase */
+	bool cut;                  /* at least one link is cut */
+	uint64_t fit_rtt_ns;       /* > 0: phase of the fit, all sites this far apart */
+	struct plan_side side[PLAN_SIDES_MAX];
+	unsigned sides;
+	uint8_t side_of[FABRIC_NODES_MAX]; /* by node index */
+	struct plan_event event[PLAN_EVENTS_MAX];
+	unsigned events; /* sorted by time */
+};
+
+/* Open-loop load. Shares are per cent and add up to 100. */
+struct plan_load {
+	unsigned clients_per_site;
+	double rate; /* operations per second, all clients together */
+	unsigned keys;
+	unsigned read;
+	unsigned write;
+	unsigned cas;
+	uint64_t deadline_ns;
+};
+
+struct plan_expect {
+	char model[PLAN_NAME_MAX];      /* "" if not given */
+	char verdict[PLAN_VERDICT_MAX]; /* "PC/EC", "" if not given */
+};
+
+struct plan {
+	char name[PLAN_NAME_MAX];
+	char path[256]; /* of the script */
+	uint64_t seed;
+	const struct system *system;
+	struct proto_config proto; /* self is set per replica */
+	bool fsync;                /* acknowledged means on disk */
+	enum emulator_kind emulator;
+	struct plan_site site[PLAN_SITES_MAX];
+	unsigned sites;
+	struct plan_node node[FABRIC_NODES_MAX];
+	unsigned nodes;
+	unsigned replicas;
+	struct link_matrix base;  /* without faults */
+	struct plan_phase *phase; /* owned; PLAN_PHASES_MAX of them */
+	unsigned phases;
+	struct plan_load load;
+	struct plan_expect expect;
+};
+
+/* What the command line says instead of the script; NULL or 0 where it says nothing. */
+struct plan_options {
+	const char *store;
+	const char *leader; /* node name, or site name: its first replica */
+	const char *seed;
+	const char *emulator;
+	const char *rate;
+	const char *time_scale; /* "0.5": every phase takes half as long */
+};
+
+/**
+ * plan_load() - run a lab script and check what it says
+ * @lab:	path of a .lua file, or the name of a lab in scripts/labs or the installed folder
+ *
+ * Return: 0, or a negative errno with file, line, field and cure in @err (EXIT_USAGE).
+ */
+int plan_load(
+	struct plan **ret, const char *lab, const struct plan_options *options, struct err *err);
+void plan_free(struct plan *plan);
+
+/* plan_node_find() - node index by name, -1 if there is none. plan_site_find() likewise. */
+int plan_node_find(const struct plan *plan, const char *name);
+int plan_site_find(const struct plan *plan, const char *name);
+
+/* plan_contact() - replica that client number @client of site @site talks to. */
+unsigned plan_contact(const struct plan *plan, unsigned site, unsigned client);
+
+/* plan_rtt_ns() - round trip between two nodes under @matrix. */
+uint64_t plan_rtt_ns(const struct link_matrix *matrix, unsigned a, unsigned b);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.h - what the supervisor saw while a lab ran; with the history, all that a report needs
+ */
+#ifndef LAB_RUN_H
+#define LAB_RUN_H
+
+#include "agent/lab/plan.h"
+
+#define RUN_FAULTS_MAX 256
+#define RUN_LEADERS_MAX 1024
+#define RUN_KIND_MAX 24
+
+/* One change: of the matrix, or of a process (then the fields of the matrix are zero). */
+struct run_fault {
+	char kind[RUN_KIND_MAX]; /* "cut", "heal", "delay", "kill", "restart", "pause", "resume" */
+	unsigned phase;
+	unsigned links; /* directed links that changed */
+	int node;       /* for process faults, else -1 */
+	uint64_t t_request_ns;
+	uint64_t t_first_ns;
+	uint64_t t_last_ns;
+	bool atomic;
+	struct evidence evidence; /* judged again at the end of the phase */
+	bool judged;              /* process faults: confirmed by the process's state */
+};
+
+/* Who led from when on, as most replicas believed; -1: nobody. */
+struct run_leader {
+	uint64_t t_ns;
+	int leader;
+	uint64_t term;
+};
+
+struct run_phase {
+	uint64_t t_begin_ns;
+	uint64_t t_end_ns;
+	uint64_t converged_ns; /* after t_begin_ns, all replicas have all that was acknowledged
+				* before; UINT64_MAX: not within the phase */
+};
+
+struct run_log {
+	uint64_t t_start_ns; /* time 0 of all that is printed */
+	uint64_t t_end_ns;
+	uint64_t build_ns; /* network, processes not counted */
+	char emulator[96];
+	char kernel[96];
+	struct fabric_quality quality;
+	double cpu_busy; /* share of all cores that was busy, 0..1 */
+	struct run_phase phase[PLAN_PHASES_MAX];
+	unsigned phases; /* that were begun; fewer than planned after an interruption */
+	struct run_fault fault[RUN_FAULTS_MAX];
+	unsigned faults;
+	struct run_leader leader[RUN_LEADERS_MAX];
+	unsigned leaders;
+	bool interrupted;
+};
+
+#endif

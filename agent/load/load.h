@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load.h - open-loop clients of one site: a process on the site's client node, a thread per client
+ *
+ * Each client has its own seeded schedule of intended start times and one operation in flight. An
+ * operation that could not start because the one before it took long starts late and its latency
+ * counts from the intended time; one that would start more than a deadline late is recorded as
+ * failed (HISTORY_LATE) without being sent, so that an outage counts as many failures as it
+ * lasted, and no backlog is played after it.
+ */
+#ifndef LOAD_LOAD_H
+#define LOAD_LOAD_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "agent/history/history.h"
+#include "agent/lab/plan.h"
+
+enum load_state { LOAD_WAIT, LOAD_RUN, LOAD_FINAL, LOAD_STOP };
+
+/* Counters for the progress line; the truth is the history. */
+struct load_tally {
+	_Atomic uint64_t ok;
+	_Atomic uint64_t failed;
+	_Atomic uint64_t unknown;
+};
+
+/* Shared by supervisor and load processes: an anonymous shared mapping made before they fork. */
+struct load_shared {
+	_Atomic uint32_t state;       /* enum load_state, written by the supervisor */
+	_Atomic uint32_t phase;       /* current phase, written by the supervisor */
+	_Atomic uint32_t finals_done; /* load processes that have done their final reads */
+	_Atomic uint32_t failed;      /* load processes that had to give up; their log says why */
+	struct load_tally tally[PLAN_PHASES_MAX][PLAN_SITES_MAX];
+};
+
+/**
+ * load_main() - body of the load process of @site; already on its node and without privileges
+ * Waits for LOAD_RUN, issues operations until LOAD_FINAL, then reads every key once from every
+ * replica of the site (flag HISTORY_F_FINAL, patient deadline, retried until it succeeds or
+ * LOAD_STOP), then returns. LOAD_STOP ends it at any time, within a deadline.
+ *
+ * Return: exit status for the process.
+ */
+int load_main(const struct plan *plan, unsigned site, struct history *history,
+	struct load_shared *shared);
+
+#endif

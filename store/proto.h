@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proto.h - the seam between a replication protocol and the world
+ *
+ * A protocol is a pure reaction: it is told of a request, a message, a durable record or a timer,
+ * and answers by calls of struct proto_io. It has no clock, socket, file, thread or global, so the
+ * same object code runs in pacelab-replica on real packets and in tests/sim in virtual time.
+ *
+ * Rules that both runners keep:
+ *  1. Calls into a protocol never nest: no proto_io call re-enters the protocol.
+ *  2. Messages may be lost, duplicated, delayed and reordered; never altered. A message to oneself
+ *     is not allowed.
+ *  3. persist() numbers records 1, 2, 3 ...; persisted(seq) says that all records up to seq are on
+ *     disk. Records not yet reported may be lost in a crash, but only as a suffix.
+ *  4. After a crash: init(), restore() once for each durable record in order, start().
+ *     A first start has no records. Volatile state is gone; tickets of before are void.
+ *  5. Each request gets at most one reply(), and a living replica gives exactly one, at the latest
+ *     shortly after cfg.request_timeout_ns.
+ *  6. A timer fires once at or after its time; arming again replaces it, arming at 0 disarms.
+ *
+ * A protocol file exports one symbol: its struct proto_ops.
+ */
+#ifndef STORE_PROTO_H
+#define STORE_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* More replicas than anybody votes among; a bit per replica must fit a small set (PROTO_SET). */
+#define PROTO_NODES_MAX 128
+#define PROTO_TIMERS_MAX 8
+#define PROTO_KEY_MAX 1024
+#define PROTO_VALUE_MAX (1u << 20)
+/* Longest message or log record: a value, a key and room for the protocol's own header. */
+#define PROTO_MESSAGE_MAX (PROTO_VALUE_MAX + PROTO_KEY_MAX + 4096)
+
+enum proto_op { PROTO_GET, PROTO_SET, PROTO_DEL, PROTO_OP_NR };
+
+/* Condition of a SET, as Redis has NX and XX and Valkey has IFEQ. */
+enum proto_cond { PROTO_ALWAYS, PROTO_NX, PROTO_XX, PROTO_IFEQ, PROTO_COND_NR };
+
+enum proto_level { PROTO_DEFAULT, PROTO_ONE, PROTO_QUORUM, PROTO_ALL, PROTO_LEVEL_NR };
+
+enum proto_status {
+	PROTO_OK,          /* done; a GET found @value */
+	PROTO_NIL,         /* GET or DEL: there is no such key */
+	PROTO_UNMET,       /* the condition did not hold; nothing was changed */
+	PROTO_UNAVAILABLE, /* refused: it had no effect and will have none */
+	PROTO_UNCERTAIN,   /* may or may not take effect, now or later: outcome unknown */
+	PROTO_UNSUPPORTED, /* this protocol has no such operation (CAS in a last-write-wins store)
+			    */
+	PROTO_STATUS_NR
+};
+
+/* Names for reports and RESP; each is tied to its enum by a static assertion in proto.c. */
+extern const char *const proto_op_names[PROTO_OP_NR];
+extern const char *const proto_level_names[PROTO_LEVEL_NR]; /* "default" "one" "quorum" "all" */
+extern const char *const proto_status_names[PROTO_STATUS_NR];
+
+/* Bytes that belong to somebody else and are valid during the call only. */
+struct proto_bytes {
+	const uint8_t *p;
+	uint32_t len;
+};
+
+struct proto_request {
+	uint64_t
+		ticket; /* names the request in reply(); never 0, unique in this run of a replica */
+	enum proto_op op;
+	enum proto_cond cond; /* of a SET */
+	enum proto_level level;
+	struct proto_bytes key;
+	struct proto_bytes value;    /* SET */
+	struct proto_bytes expected; /* PROTO_IFEQ */
+};
+
+/**
+ * struct proto_reply - what a client is told
+ * @value:	of a GET that found something
+ * @version:	orders the versions of a key where the protocol has an order, else 0
+ * @have:	replicas that answered or can be reached, for refusals
+ * @need:	replicas that would have been needed, for refusals; 0: not a matter of counts
+ * @why:	static text for refusals, NULL else: "no leader", "deposed", ...
+ * @waited_ns:	how long the replica waited before it gave up
+ */
+struct proto_reply {
+	enum proto_status status;
+	struct proto_bytes value;
+	uint64_t version;
+	uint16_t have;
+	uint16_t need;
+	const char *why;
+	uint64_t waited_ns;
+};
+
+struct proto_io {
+	void (*send)(struct proto_io *io, unsigned to, const void *bytes, size_t len);
+	/* Return: the record's sequence number. */
+	uint64_t (*persist)(struct proto_io *io, const void *bytes, size_t len);
+	void (*reply)(struct proto_io *io, uint64_t ticket, const struct proto_reply *reply);
+	void (*arm)(struct proto_io *io, unsigned timer, uint64_t at_ns);
+	uint64_t (*now)(struct proto_io *io);    /* monotonic, ns; one value during one call */
+	uint64_t (*wall)(struct proto_io *io);   /* this replica's wall clock, ns; may be skewed */
+	uint64_t (*random)(struct proto_io *io); /* 64 seeded bits */
+};
+
+/**
+ * struct proto_config - what a replica is told at its start
+ * @self:		index of this replica, 0 .. nodes - 1
+ * @nodes:		replicas in all
+ * @read_level:		what PROTO_DEFAULT means for a read; never PROTO_DEFAULT itself
+ * @write_level:	the same for a write
+ * @request_timeout_ns:	a request that has waited so long is given up
+ * @election_min_ns:	election timeouts are drawn from election_min_ns .. election_max_ns
+ * @heartbeat_ns:	interval of a leader's heartbeats, and of reachability pings
+ * @leader:		replica that should lead first (no election delay at a first start), -1: any
+ */
+struct proto_config {
+	unsigned self;
+	unsigned nodes;
+	enum proto_level read_level;
+	enum proto_level write_level;
+	uint64_t request_timeout_ns;
+	uint64_t election_min_ns;
+	uint64_t election_max_ns;
+	uint64_t heartbeat_ns;
+	int leader;
+};
+
+enum proto_role { PROTO_PEER, PROTO_FOLLOWER, PROTO_CANDIDATE, PROTO_LEADER, PROTO_ROLE_NR };
+extern const char *const proto_role_names[PROTO_ROLE_NR];
+
+/* What INFO, the supervisor and the simulator may know. Zero where it has no meaning. */
+struct proto_status_view {
+	enum proto_role role;
+	int leader; /* as this replica believes, -1 unknown */
+	uint64_t term;
+	uint64_t log_last;  /* index of the last entry of the replicated log */
+	uint64_t committed; /* index */
+	uint64_t applied;   /* index */
+	uint64_t hints;     /* writes kept for other replicas */
+	uint64_t pending;   /* requests without a reply yet */
+	bool ready;         /* can serve writes at its default level, as far as it knows */
+};
+
+/* One entry of a replicated log, for the simulator's invariants. */
+struct proto_entry_view {
+	uint64_t term;
+	uint32_t digest; /* CRC-32C of the command */
+};
+
+/*
+ * A claim: what a protocol promises with these settings. The checkers test exactly this, and the
+ * theory column of every table comes from it.
+ */
+enum proto_model { PROTO_LINEARIZABLE, PROTO_EVENTUAL, PROTO_MODEL_NR };
+extern const char *const proto_model_names[PROTO_MODEL_NR];
+
+enum proto_sides { PROTO_SIDES_MAJORITY, PROTO_SIDES_ALL, PROTO_SIDES_LEADER, PROTO_SIDES_NR };
+
+struct proto_claim {
+	enum proto_model whole;      /* while every link works */
+	enum proto_model cut;        /* while links are cut */
+	enum proto_sides reads_cut;  /* which sides of a cut answer reads */
+	enum proto_sides writes_cut; /* ... and writes */
+	bool cas;                    /* compare-and-set is supported */
+	bool loses_acked;            /* an acknowledged write may be lost, by design */
+};
+
+/**
+ * struct proto_floor_query - lowest latency that the link matrix allows for one operation
+ * @cfg:	settings; self is ignored
+ * @rtt_ns:	nodes x nodes, row-major: round-trip time between replicas
+ * @contact:	replica that the client talks to
+ * @client_ns:	round-trip time between the client and @contact
+ * @leader:	who leads, -1 if nobody is known
+ * @level:	PROTO_DEFAULT takes the one of @cfg
+ */
+struct proto_floor_query {
+	const struct proto_config *cfg;
+	const uint64_t *rtt_ns;
+	unsigned contact;
+	uint64_t client_ns;
+	int leader;
+	bool write;
+	enum proto_level level;
+};
+
+struct proto {
+	const struct proto_ops *ops;
+	struct proto_io *io;
+	struct table *table; /* where the replica's data stand; written by the protocol only */
+	struct proto_config cfg;
+};
+
+/**
+ * struct proto_ops - one replication protocol
+ * @size:	of its state, which begins with a struct proto; allocated zeroed by the runner
+ * @claim:	what it promises with @cfg
+ * @floor_ns:	lowest latency the matrix allows
+ * @init:	set up empty state; ->ops, ->io, ->table, ->cfg are filled in
+ * @restore:	one durable record. Return: 0, or -EBADMSG if it is not one of its own
+ * @start:	begin to act: arm timers, send
+ * @message:	Return: 0, or -EBADMSG for bytes that no replica of this protocol sends; then
+ *		nothing has been changed
+ * @invariant:	assert what must always hold inside one replica; called after each step in tests
+ * @entry:	an entry of the replicated log. Return: 0, or -ENOENT; NULL without a log
+ */
+struct proto_ops {
+	const char *name;
+	size_t size;
+	void (*claim)(const struct proto_config *cfg, struct proto_claim *ret);
+	uint64_t (*floor_ns)(const struct proto_floor_query *q);
+	void (*init)(struct proto *p);
+	int (*restore)(struct proto *p, const void *bytes, size_t len);
+	void (*start)(struct proto *p);
+	void (*request)(struct proto *p, const struct proto_request *req);
+	int (*message)(struct proto *p, unsigned from, const void *bytes, size_t len);
+	void (*persisted)(struct proto *p, uint64_t seq);
+	void (*timer)(struct proto *p, unsigned timer);
+	void (*status)(const struct proto *p, struct proto_status_view *ret);
+	void (*invariant)(const struct proto *p);
+	int (*entry)(const struct proto *p, uint64_t index, struct proto_entry_view *ret);
+	void (*fini)(struct proto *p);
+};
+
+extern const struct proto_ops single_ops;
+extern const struct proto_ops quorum_ops;
+extern const struct proto_ops raft_ops;
+
+/* proto_find() - by name, NULL if there is none. */
+const struct proto_ops *proto_find(const char *name);
+
+/* proto_list() - number @i, NULL after the last. */
+const struct proto_ops *proto_list(unsigned i);
+
+/* proto_open() - allocate and init(). Return: never NULL. proto_close() takes NULL, too. */
+struct proto *proto_open(const struct proto_ops *ops, const struct proto_config *cfg,
+	struct proto_io *io, struct table *table);
+void proto_close(struct proto *p);
+
+/* proto_kth_rtt() - round trip after which @k replicas incl. @from itself have answered @from. */
+uint64_t proto_kth_rtt(const struct proto_floor_query *q, unsigned from, unsigned k);
+
+/*
+ * Bugs put in on purpose, for the tests that must find them: an object built with
+ * -DPROTO_BUG_ON=BUG_... has that one. In every other build PROTO_BUG() is constant false.
+ */
+enum proto_bug {
+	BUG_NONE,
+	BUG_RAFT_STALE_LEADER_READ,    /* a leader answers reads without asking a majority */
+	BUG_QUORUM_WEAK_CALLED_STRONG, /* QUORUM waits for one replica only */
+	BUG_LOG_DROPS_ACKED, /* an acknowledged record is not in the log after a restart */
+	BUG_NR
+};
+#ifdef PROTO_BUG_ON
+#define PROTO_BUG(bug) ((bug) == PROTO_BUG_ON)
+#else
+#define PROTO_BUG(bug) false
+#endif
+
+#endif

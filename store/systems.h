@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* systems.h - the names that a lab may give after --store: settings of a protocol */
+#ifndef STORE_SYSTEMS_H
+#define STORE_SYSTEMS_H
+
+#include "store/proto.h"
+
+/**
+ * struct system - one row of the table of systems
+ * @name:	"raft", "cassandra-one"
+ * @kept:	what of the real system it keeps, one line
+ * @left_out:	what it leaves out, one line
+ * @textbook:	class that the literature gives it, "PC/EC"; "" where there is none
+ * @source:	of @textbook
+ */
+struct system {
+	const char *name;
+	const struct proto_ops *ops;
+	enum proto_level read_level;
+	enum proto_level write_level;
+	const char *kept;
+	const char *left_out;
+	const char *textbook;
+	const char *source;
+};
+
+/* system_find() - by name, NULL if there is none. system_list() - number @i, NULL after the last.
+ */
+const struct system *system_find(const char *name);
+const struct system *system_list(unsigned i);
+
+#endif

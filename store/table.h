@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.h - a replica's data in memory: keys, values, versions, tombstones
+ *
+ * Pure data structure: no clock, no I/O. The version of an entry orders the versions of its key:
+ * the log index in raft and single, the write's timestamp in quorum. It never goes back.
+ */
+#ifndef STORE_TABLE_H
+#define STORE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/proto.h"
+
+struct table_entry {
+	struct proto_bytes key; /* owned by the table */
+	struct proto_bytes value;
+	uint64_t version;
+	uint16_t origin; /* breaks ties of versions: the replica that made the write */
+	bool deleted;    /* tombstone: the key has been deleted at this version */
+};
+
+struct table;
+
+/* table_open() - an empty table. Return: never NULL. table_close() takes NULL, too. */
+struct table *table_open(void);
+void table_close(struct table *t);
+
+/* table_get() - the entry, tombstones included; NULL if there is none. Valid until the next put. */
+const struct table_entry *table_get(const struct table *t, struct proto_bytes key);
+
+/* table_put() - set the entry of e->key to a copy of @e, whatever was there. */
+void table_put(struct table *t, const struct table_entry *e);
+
+/* table_count() - living keys, without tombstones. */
+size_t table_count(const struct table *t);
+
+/* table_next() - walk all entries, tombstones included; start with *@at = 0; NULL at the end. */
+const struct table_entry *table_next(const struct table *t, size_t *at);
+
+/* table_clear() - forget everything. */
+void table_clear(struct table *t);
+
+#endif
