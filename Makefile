@@ -5,7 +5,7 @@
 #   make lint       style and static checks    make install DESTDIR= PREFIX=/usr/local
 #
 # Variables: V=1 shows commands, SAN=address,undefined adds sanitizers, WERROR=1 as CI has it,
-# MUST_WORK=1 turns skipped tests into failures, CC=clang.
+# MUST_WORK=1 turns skipped tests into failures, CC=clang, T=raft runs only the tests named so.
 
 PREFIX ?= /usr/local
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -14,15 +14,17 @@ comma := ,
 B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))$(if $(findstring clang,$(CC)),/clang)
 
 PKGS := libnl-3.0 libnl-route-3.0 libmnl liburing lua5.4
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
 	-Wconversion -Wno-sign-conversion -Wswitch-enum $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PKGS) 2>/dev/null) \
-	$(WARN) $(HARDEN) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
-	-fno-sanitize-recover=all)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) $(WARN) \
+	$(HARDEN) $(CFLAGS) \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN))
-LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
+LIBS = $(PKG_LIBS) -lpthread -lm
 
 # Libraries: a folder each. What has a main() is not in one.
 base_src := $(wildcard agent/base/*.c)
@@ -46,6 +48,8 @@ test_c := $(wildcard tests/unit/*_test.c tests/proto/*_test.c tests/sim/*_test.c
 test_bin := $(patsubst %.c,$(B)/%,$(test_c))
 test_sh := $(wildcard tests/sim/*_test.sh tests/net/*_test.sh tests/e2e/*_test.sh)
 fuzz_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+suites = $(test_bin:$(B)/%=%) $(fuzz_bin:$(B)/%=%) $(test_sh)
+chosen = $(if $(T),$(foreach s,$(suites),$(if $(findstring $(T),$(s)),$(s))),$(suites))
 bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 
 # Bugs put in on purpose: store and simulator once more for each, see store/proto.h.
@@ -72,7 +76,7 @@ demo: deps
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)B=$(B) tests/run.sh $(test_bin:$(B)/%=%) $(fuzz_bin:$(B)/%=%) $(test_sh)
+	$(Q)B=$(B) tests/run.sh $(chosen)
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tests

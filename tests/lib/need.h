@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * need.h - what a test needs to run: root, a kernel feature
+ *
+ * A test without its need is skipped with a printed reason. MUST_WORK=1 in the environment turns
+ * that into a failure. A reason that begins with "elsewhere:" is always a skip: another mechanism
+ * runs that test, as tests/net/netem_vm_test.sh runs what a kernel without sch_netem cannot.
+ */
+#ifndef TESTS_NEED_H
+#define TESTS_NEED_H
+
+#include <stdbool.h>
+
+/* need_root() - go on as root only. Call it first in a test, before anything is to be undone. */
+void need_root(void);
+
+/**
+ * need_feature() - go on only where this machine @have it
+ * @have:	whether it is there
+ * @reason:	what is missing, as a printf format: "no sch_netem in this kernel"
+ */
+void need_feature(bool have, const char *reason, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
