@@ -157,7 +157,15 @@ struct proto_entry_view {
 enum proto_model { PROTO_LINEARIZABLE, PROTO_EVENTUAL, PROTO_MODEL_NR };
 extern const char *const proto_model_names[PROTO_MODEL_NR];
 
-enum proto_sides { PROTO_SIDES_MAJORITY, PROTO_SIDES_ALL, PROTO_SIDES_LEADER, PROTO_SIDES_NR };
+/* Which sides of a cut go on; NONE: only a replica set without any cut answers (level ALL). */
+enum proto_sides {
+	PROTO_SIDES_MAJORITY,
+	PROTO_SIDES_ALL,
+	PROTO_SIDES_LEADER,
+	PROTO_SIDES_NONE,
+	PROTO_SIDES_NR
+};
+extern const char *const proto_sides_names[PROTO_SIDES_NR];
 
 struct proto_claim {
 	enum proto_model whole;      /* while every link works */
