@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* forward.c - requests that one replica serves for all */
+#include "store/proto/forward.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+const char *const forward_why_text[] = {
+	[FORWARD_COUNTS] = NULL,
+	[FORWARD_BUSY] = "too many requests are waiting here",
+	[FORWARD_NO_LEADER] = "no leader",
+	[FORWARD_NOT_LEADER] = "not the leader",
+	[FORWARD_DEPOSED] = "the leader was deposed",
+	[FORWARD_LEADER_SILENT] = "the leader did not answer",
+	[FORWARD_HOLDER_GONE] = "the replica that holds the data cannot be reached",
+	[FORWARD_TOO_LARGE] = "value and expected value together are too large",
+};
+_Static_assert(sizeof(forward_why_text) / sizeof(*forward_why_text) == FORWARD_WHY_NR,
+	"a text for each reason");
+
+void forward_init(struct forward *f, struct proto *p, unsigned timer)
+{
+	*f = (struct forward){.p = p, .timer = timer};
+	ring_init(&f->slots, sizeof(struct forward_request), 1);
+}
+
+void forward_start(struct forward *f)
+{
+	uint64_t now = f->p->io->now(f->p->io);
+
+	/* Above all numbers of an earlier life: nobody sends one attempt per nanosecond. */
+	f->attempt_next = now + 1;
+	ring_init(&f->slots, sizeof(struct forward_request), now + 1);
+}
+
+static void release(struct forward *f, struct forward_request *r)
+{
+	f->bytes -= r->len;
+	f->pending--;
+	free(r->bytes);
+	r->bytes = NULL;
+	r->len = 0;
+	r->state = FORWARD_DONE;
+}
+
+static void drop_answered(struct forward *f)
+{
+	struct forward_request *r;
+
+	while ((r = ring_front(&f->slots)) && r->state == FORWARD_DONE)
+		ring_pop(&f->slots);
+}
+
+void forward_fini(struct forward *f)
+{
+	for (uint64_t i = f->slots.first; i < f->slots.next; i++)
+		free(((struct forward_request *)ring_at(&f->slots, i))->bytes);
+	ring_fini(&f->slots);
+}
+
+struct proto_reply forward_refuse(enum forward_why why, unsigned have, unsigned need)
+{
+	return (struct proto_reply){
+		.status = PROTO_UNAVAILABLE,
+		.why = forward_why_text[why],
+		.have = (uint16_t)have,
+		.need = (uint16_t)need,
+	};
+}
+
+static void arm_next(struct forward *f)
+{
+	const struct forward_request *r = ring_front(&f->slots);
+	struct proto_io *io = f->p->io;
+
+	f->armed = r;
+	if (r)
+		io->arm(io, f->timer, r->since_ns + f->p->cfg.request_timeout_ns);
+}
+
+uint64_t forward_add(struct forward *f, const struct proto_request *req, bool keep)
+{
+	struct command c = command_of(req);
+	struct proto_io *io = f->p->io;
+	struct forward_request *r;
+	struct proto_reply refusal = {.status = PROTO_OK};
+	struct buf b = {0};
+
+	if (!command_fits(&c)) {
+		refusal = forward_refuse(FORWARD_TOO_LARGE, 0, 0);
+		refusal.status = PROTO_UNSUPPORTED;
+	} else if (ring_count(&f->slots) == FORWARD_REQUESTS_MAX || f->bytes > FORWARD_BYTES_MAX) {
+		refusal = forward_refuse(FORWARD_BUSY, 0, 0);
+	}
+	if (refusal.status != PROTO_OK) {
+		io->reply(io, req->ticket, &refusal);
+		return 0;
+	}
+	if (keep)
+		command_encode(&b, &c);
+	r = ring_push(&f->slots);
+	*r = (struct forward_request){
+		.state = FORWARD_HELD,
+		.write = req->op != PROTO_GET,
+		.ticket = req->ticket,
+		.since_ns = io->now(io),
+		.bytes = b.p,
+		.len = (uint32_t)b.len,
+	};
+	f->bytes += r->len;
+	f->pending++;
+	if (!f->armed)
+		arm_next(f);
+	return f->slots.next - 1;
+}
+
+void forward_finish(struct forward *f, uint64_t slot, struct proto_reply *reply)
+{
+	struct forward_request *r = forward_at(f, slot);
+	struct proto_io *io = f->p->io;
+
+	if (!r)
+		return;
+	if (reply->status == PROTO_UNAVAILABLE || reply->status == PROTO_UNCERTAIN)
+		reply->waited_ns = io->now(io) - r->since_ns;
+	io->reply(io, r->ticket, reply);
+	release(f, r);
+	drop_answered(f);
+}
+
+void forward_send(struct forward *f, uint64_t slot, unsigned to, uint8_t type, uint64_t term)
+{
+	struct forward_request *r = forward_at(f, slot);
+	struct proto_io *io = f->p->io;
+	struct buf b = {0};
+
+	assert(r && r->bytes);
+	r->state = FORWARD_SENT;
+	r->attempt = f->attempt_next++;
+	buf_u8(&b, type);
+	buf_u64(&b, term);
+	buf_u64(&b, slot);
+	buf_u64(&b, r->attempt);
+	buf_add(&b, r->bytes, r->len);
+	io->send(io, to, b.p, b.len);
+	buf_fini(&b);
+}
+
+void forward_expire(struct forward *f, const struct proto_reply *refusal)
+{
+	struct proto_io *io = f->p->io;
+	uint64_t now = io->now(io);
+	struct forward_request *r;
+
+	/* All wait equally long, so the first to come is the first to be overdue. */
+	while ((r = ring_front(&f->slots)) && r->since_ns + f->p->cfg.request_timeout_ns <= now) {
+		struct proto_reply reply = *refusal;
+
+		if (r->write && r->state == FORWARD_SENT)
+			reply.status = PROTO_UNCERTAIN;
+		forward_finish(f, f->slots.first, &reply);
+	}
+	arm_next(f);
+}
+
+bool forward_admit(struct forward_window *w, uint64_t number)
+{
+	uint64_t *word = &w->seen[number / 64 % (FORWARD_WINDOW / 64)];
+	uint64_t bit = 1ull << (number % 64);
+
+	if (number > w->top) {
+		if (number - w->top >= FORWARD_WINDOW)
+			memset(w->seen, 0, sizeof(w->seen));
+		else
+			for (uint64_t i = w->top + 1; i < number; i++)
+				w->seen[i / 64 % (FORWARD_WINDOW / 64)] &= ~(1ull << (i % 64));
+		w->top = number;
+		*word |= bit;
+		return true;
+	}
+	if (w->top - number >= FORWARD_WINDOW || (*word & bit))
+		return false;
+	*word |= bit;
+	return true;
+}
+
+int forward_decode_attempt(struct cursor *c, struct forward_attempt *ret)
+{
+	ret->term = cursor_u64(c);
+	ret->slot = cursor_u64(c);
+	ret->attempt = cursor_u64(c);
+	ret->bytes = (struct proto_bytes){.p = c->p, .len = (uint32_t)c->left};
+	return command_decode(c, &ret->command);
+}
+
+void forward_encode_answer(struct buf *b, const struct forward_answer *a)
+{
+	buf_u64(b, a->slot);
+	buf_u64(b, a->attempt);
+	buf_u8(b, (uint8_t)a->why);
+	buf_u8(b, (uint8_t)a->reply.status);
+	buf_u16(b, a->reply.have);
+	buf_u16(b, a->reply.need);
+	buf_u64(b, a->reply.version);
+	buf_bytes(b, a->reply.value.p, a->reply.value.len);
+}
+
+int forward_decode_answer(struct cursor *c, struct forward_answer *ret)
+{
+	uint8_t why, status;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->slot = cursor_u64(c);
+	ret->attempt = cursor_u64(c);
+	why = cursor_u8(c);
+	status = cursor_u8(c);
+	ret->reply.have = cursor_u16(c);
+	ret->reply.need = cursor_u16(c);
+	ret->reply.version = cursor_u64(c);
+	ret->reply.value.p = cursor_bytes(c, &ret->reply.value.len);
+	if (!cursor_done(c) || why >= FORWARD_WHY_NR || status >= PROTO_STATUS_NR)
+		return -EBADMSG;
+	ret->why = (enum forward_why)why;
+	ret->reply.status = (enum proto_status)status;
+	ret->reply.why = forward_why_text[why];
+	return 0;
+}
+
+void forward_answered(struct forward *f, struct forward_answer *a)
+{
+	struct forward_request *r = forward_at(f, a->slot);
+
+	if (r && r->state == FORWARD_SENT && r->attempt == a->attempt)
+		forward_finish(f, a->slot, &a->reply);
+}

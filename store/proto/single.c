@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * single.c - one replica holds the data, the others pass requests on to it
+ *
+ * The measure of what replication costs. The holder is replica cfg.leader (or 0). It orders writes
+ * by appending them to its log, and does them when they are on disk, so that nothing is read
+ * that a crash could take back. The outcome of a condition is decided then, in log order, and
+ * again, alike, at a restart.
+ *
+ * The others ping the holder. Its answer carries the time of its start, which passed-on requests
+ * name in turn (see forward.h), so a request is never done twice, not even around a restart.
+ * When the holder has been silent for DEAF_HEARTBEATS, requests are refused at once.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/proto/forward.h"
+
+#define DEAF_HEARTBEATS 8
+
+enum { TIMER_PING, TIMER_REQUESTS };
+
+enum message { PING = 1, PONG, ATTEMPT, ANSWER };
+
+/* A write that is not on disk yet. */
+struct write {
+	uint64_t seq; /* of its record */
+	uint64_t slot;
+	uint64_t attempt;
+	unsigned origin;
+	uint8_t *bytes; /* owned */
+	uint32_t len;
+};
+
+struct single {
+	struct proto proto;
+	unsigned holder;
+	struct forward forward;
+	/* The holder's: */
+	uint64_t count; /* records in the log */
+	uint64_t done;  /* records on disk and in the table */
+	uint64_t born;  /* time of its start; for the others: as the holder told, 0 unknown */
+	struct ring writes;
+	struct forward_window window[PROTO_NODES_MAX];
+	/* The others': */
+	uint64_t heard_ns;
+};
+
+static struct single *of(struct proto *p)
+{
+	return (struct single *)p;
+}
+
+static bool holding(const struct single *s)
+{
+	return s->proto.cfg.self == s->holder;
+}
+
+static unsigned holder_of(const struct proto_config *cfg)
+{
+	return cfg->leader < 0 ? 0 : (unsigned)cfg->leader;
+}
+
+static void single_claim(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){
+		.whole = PROTO_LINEARIZABLE,
+		.cut = PROTO_LINEARIZABLE,
+		.reads_cut = PROTO_SIDES_LEADER,
+		.writes_cut = PROTO_SIDES_LEADER,
+		.cas = true,
+	};
+}
+
+static uint64_t single_floor_ns(const struct proto_floor_query *q)
+{
+	unsigned holder = holder_of(q->cfg);
+
+	if (q->contact == holder)
+		return q->client_ns;
+	return q->client_ns + q->rtt_ns[(size_t)q->contact * q->cfg->nodes + holder];
+}
+
+static void single_init(struct proto *p)
+{
+	struct single *s = of(p);
+
+	s->holder = holder_of(&p->cfg);
+	ring_init(&s->writes, sizeof(struct write), 1);
+	forward_init(&s->forward, p, TIMER_REQUESTS);
+}
+
+static void single_fini(struct proto *p)
+{
+	struct single *s = of(p);
+
+	for (uint64_t i = s->writes.first; i < s->writes.next; i++)
+		free(((struct write *)ring_at(&s->writes, i))->bytes);
+	ring_fini(&s->writes);
+	forward_fini(&s->forward);
+}
+
+static int decode_write(const void *bytes, size_t len, struct command *ret)
+{
+	struct cursor c = cursor_over(bytes, len);
+
+	return command_decode(&c, ret) || ret->op == PROTO_GET ? -EBADMSG : 0;
+}
+
+static int single_restore(struct proto *p, const void *bytes, size_t len)
+{
+	struct single *s = of(p);
+	struct command c;
+
+	if (decode_write(bytes, len, &c))
+		return -EBADMSG;
+	command_apply(p->table, &c, ++s->count);
+	s->done = s->count;
+	return 0;
+}
+
+static void ping(struct single *s)
+{
+	struct proto_io *io = s->proto.io;
+	uint8_t type = PING;
+
+	io->send(io, s->holder, &type, 1);
+	io->arm(io, TIMER_PING, io->now(io) + s->proto.cfg.heartbeat_ns);
+}
+
+static void single_start(struct proto *p)
+{
+	struct single *s = of(p);
+
+	forward_start(&s->forward);
+	if (holding(s))
+		s->born = p->io->now(p->io) + 1;
+	else
+		ping(s);
+}
+
+/* The answer goes to the replica that was asked: by a message, or straight to the client here. */
+static void answer(struct single *s, unsigned to, struct forward_answer *a)
+{
+	struct proto_io *io = s->proto.io;
+	struct buf b = {0};
+
+	if (to == s->proto.cfg.self) {
+		forward_finish(&s->forward, a->slot, &a->reply);
+		return;
+	}
+	buf_u8(&b, ANSWER);
+	forward_encode_answer(&b, a);
+	io->send(io, to, b.p, b.len);
+	buf_fini(&b);
+}
+
+static void append(struct single *s, unsigned origin, const struct forward_attempt *a)
+{
+	struct proto_io *io = s->proto.io;
+	struct write *w = ring_push(&s->writes);
+	uint8_t *copy = malloc(a->bytes.len);
+
+	assert(copy);
+	memcpy(copy, a->bytes.p, a->bytes.len);
+	*w = (struct write){
+		.slot = a->slot,
+		.attempt = a->attempt,
+		.origin = origin,
+		.bytes = copy,
+		.len = a->bytes.len,
+	};
+	s->count++;
+	w->seq = io->persist(io, copy, a->bytes.len);
+}
+
+static bool deaf(const struct single *s)
+{
+	uint64_t silent = s->proto.io->now(s->proto.io) - s->heard_ns;
+
+	return !s->born || silent > DEAF_HEARTBEATS * s->proto.cfg.heartbeat_ns;
+}
+
+static void request_here(struct single *s, const struct proto_request *req)
+{
+	struct proto_io *io = s->proto.io;
+	struct forward_attempt a = {.command = command_of(req)};
+	struct proto_reply reply;
+	struct buf b = {0};
+
+	if (req->op == PROTO_GET) {
+		command_read(s->proto.table, req->key, &reply);
+		io->reply(io, req->ticket, &reply);
+		return;
+	}
+	a.slot = forward_add(&s->forward, req, false);
+	if (!a.slot)
+		return;
+	/* From here on the write is in the log's hands: a time-out cannot take it back. */
+	forward_at(&s->forward, a.slot)->state = FORWARD_SENT;
+	command_encode(&b, &a.command);
+	a.bytes = (struct proto_bytes){.p = b.p, .len = (uint32_t)b.len};
+	append(s, s->proto.cfg.self, &a);
+	buf_fini(&b);
+}
+
+static void single_request(struct proto *p, const struct proto_request *req)
+{
+	struct single *s = of(p);
+	struct proto_reply refusal;
+	uint64_t slot;
+
+	if (holding(s)) {
+		request_here(s, req);
+		return;
+	}
+	if (deaf(s)) {
+		refusal = forward_refuse(FORWARD_HOLDER_GONE, 0, 0);
+		p->io->reply(p->io, req->ticket, &refusal);
+		return;
+	}
+	slot = forward_add(&s->forward, req, true);
+	if (slot)
+		forward_send(&s->forward, slot, s->holder, ATTEMPT, s->born);
+}
+
+static int on_ping(struct single *s, unsigned from, struct cursor *c)
+{
+	struct proto_io *io = s->proto.io;
+	struct buf b = {0};
+
+	if (!holding(s) || !cursor_done(c))
+		return -EBADMSG;
+	buf_u8(&b, PONG);
+	buf_u64(&b, s->born);
+	io->send(io, from, b.p, b.len);
+	buf_fini(&b);
+	return 0;
+}
+
+static int on_pong(struct single *s, unsigned from, struct cursor *c)
+{
+	uint64_t born = cursor_u64(c);
+
+	if (holding(s) || from != s->holder || !cursor_done(c) || !born)
+		return -EBADMSG;
+	/* An older life's answer may come late; it says nothing about this one. */
+	if (born < s->born)
+		return 0;
+	s->born = born;
+	s->heard_ns = s->proto.io->now(s->proto.io);
+	return 0;
+}
+
+static int on_attempt(struct single *s, unsigned from, struct cursor *c)
+{
+	struct forward_attempt a;
+	struct forward_answer reply = {0};
+
+	if (!holding(s) || forward_decode_attempt(c, &a))
+		return -EBADMSG;
+	/* Meant for an earlier life, which may have done it: only the sender's clock can end it. */
+	if (a.term != s->born || !forward_admit(&s->window[from], a.attempt))
+		return 0;
+	if (a.command.op != PROTO_GET) {
+		append(s, from, &a);
+		return 0;
+	}
+	reply.slot = a.slot;
+	reply.attempt = a.attempt;
+	command_read(s->proto.table, a.command.key, &reply.reply);
+	answer(s, from, &reply);
+	return 0;
+}
+
+static int on_answer(struct single *s, unsigned from, struct cursor *c)
+{
+	struct forward_answer a;
+
+	if (holding(s) || from != s->holder || forward_decode_answer(c, &a))
+		return -EBADMSG;
+	forward_answered(&s->forward, &a);
+	return 0;
+}
+
+static int single_message(struct proto *p, unsigned from, const void *bytes, size_t len)
+{
+	struct single *s = of(p);
+	struct cursor c = cursor_over(bytes, len);
+
+	if (from >= p->cfg.nodes || from == p->cfg.self)
+		return -EBADMSG;
+	switch (cursor_u8(&c)) {
+	case PING:
+		return on_ping(s, from, &c);
+	case PONG:
+		return on_pong(s, from, &c);
+	case ATTEMPT:
+		return on_attempt(s, from, &c);
+	case ANSWER:
+		return on_answer(s, from, &c);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void single_persisted(struct proto *p, uint64_t seq)
+{
+	struct single *s = of(p);
+	struct write *w;
+
+	while ((w = ring_front(&s->writes)) && w->seq <= seq) {
+		struct forward_answer a = {.slot = w->slot, .attempt = w->attempt};
+		uint8_t *bytes = w->bytes;
+		unsigned origin = w->origin;
+		struct command c;
+		int bad = decode_write(bytes, w->len, &c);
+
+		assert(!bad); /* it was decoded or encoded here before */
+		ring_pop(&s->writes);
+		a.reply.version = ++s->done;
+		a.reply.status = command_apply(p->table, &c, s->done);
+		answer(s, origin, &a);
+		free(bytes);
+	}
+}
+
+static void single_timer(struct proto *p, unsigned timer)
+{
+	struct single *s = of(p);
+	struct proto_reply refusal = forward_refuse(FORWARD_LEADER_SILENT, 0, 0);
+
+	if (timer == TIMER_PING)
+		ping(s);
+	else
+		forward_expire(&s->forward, &refusal);
+}
+
+static void single_status(const struct proto *p, struct proto_status_view *ret)
+{
+	const struct single *s = (const struct single *)p;
+
+	*ret = (struct proto_status_view){
+		.role = holding(s) ? PROTO_LEADER : PROTO_FOLLOWER,
+		.leader = (int)s->holder,
+		.log_last = s->count,
+		.committed = s->done,
+		.applied = s->done,
+		.pending = s->forward.pending,
+		.ready = holding(s) || !deaf(s),
+	};
+}
+
+static void single_invariant(const struct proto *p)
+{
+	const struct single *s = (const struct single *)p;
+
+	assert(s->done + ring_count(&s->writes) == s->count);
+	assert(holding(s) || s->count == 0);
+	assert(s->forward.pending <= ring_count(&s->forward.slots));
+}
+
+const struct proto_ops single_ops = {
+	.name = "single",
+	.size = sizeof(struct single),
+	.claim = single_claim,
+	.floor_ns = single_floor_ns,
+	.init = single_init,
+	.restore = single_restore,
+	.start = single_start,
+	.request = single_request,
+	.message = single_message,
+	.persisted = single_persisted,
+	.timer = single_timer,
+	.status = single_status,
+	.invariant = single_invariant,
+	.fini = single_fini,
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * systems.c - real systems as settings of our protocols
+ *
+ * The classes are those of D. Abadi, "Consistency Tradeoffs in Modern Distributed Database System
+ * Design", IEEE Computer 45(2), 2012, where he gives one. They are for the defaults of the real
+ * system; a row with other levels has its own class, which is then ours and says so.
+ */
+#include "store/systems.h"
+
+#include <string.h>
+
+static const struct system systems[] = {
+	{
+		.name = "single",
+		.ops = &single_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.kept = "one replica has the data, the others pass requests on to it",
+		.left_out = "replication of any kind",
+		.textbook = "",
+		.source = "",
+	},
+};
+
+const struct system *system_list(unsigned i)
+{
+	return i < sizeof(systems) / sizeof(*systems) ? &systems[i] : NULL;
+}
+
+const struct system *system_find(const char *name)
+{
+	const struct system *s;
+
+	for (unsigned i = 0; (s = system_list(i)); i++)
+		if (!strcmp(s->name, name))
+			return s;
+	return NULL;
+}
