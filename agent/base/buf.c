@@ -13,6 +13,7 @@ void *buf_grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : BUF_CAP_MIN;
 
+	assert(n < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
 	while (cap - b->len < n)
 		cap *= 2;
 	if (cap != b->cap) {

@@ -86,7 +86,8 @@ static inline const uint8_t *cursor_take(struct cursor *c, size_t n)
 		c->bad = true;
 		return NULL;
 	}
-	c->p += n;
+	if (n > 0) /* nothing may be added to NULL, not even 0 */
+		c->p += n;
 	c->left -= n;
 	return p;
 }

@@ -6,26 +6,26 @@
  */
 #include "crc32c.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define CRC32C_POLY 0x82f63b78u /* reflected 0x1edc6f41 */
 
+static uint32_t table[256];
+
+/* Before main(), so that threads never see it half built. */
+__attribute__((constructor)) static void crc32c_build_table(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+
+		for (int k = 0; k < 8; k++)
+			c = c & 1 ? (c >> 1) ^ CRC32C_POLY : c >> 1;
+		table[i] = c;
+	}
+}
+
 static uint32_t crc32c_table(uint32_t crc, const uint8_t *p, size_t len)
 {
-	static uint32_t table[256];
-	static bool ready;
-
-	if (!ready) {
-		for (uint32_t i = 0; i < 256; i++) {
-			uint32_t c = i;
-
-			for (int k = 0; k < 8; k++)
-				c = c & 1 ? (c >> 1) ^ CRC32C_POLY : c >> 1;
-			table[i] = c;
-		}
-		ready = true;
-	}
 	while (len--)
 		crc = table[(crc ^ *p++) & 0xff] ^ (crc >> 8);
 	return crc;

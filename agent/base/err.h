@@ -5,7 +5,7 @@
 
 #define ERR_TEXT_MAX 768
 
-/* Exit statuses of every command, DESIGN section 5. */
+/* Exit statuses of every command. */
 enum exit_status {
 	EXIT_AS_EXPECTED = 0,
 	EXIT_VIOLATED = 1,     /* an expectation or a claim was not kept */

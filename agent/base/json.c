@@ -52,16 +52,55 @@ static void json_close(struct json *j, char c)
 		(void)fputc('\n', j->out);
 }
 
+/*
+ * Length of the UTF-8 sequence at @p, 0 if there is none: overlong forms, surrogates and all above
+ * U+10FFFF are none (RFC 3629, section 4). The terminating NUL ends every check in time.
+ */
+static unsigned utf8_length(const unsigned char *p)
+{
+	unsigned char low = 0x80;
+	unsigned char high = 0xbf;
+	unsigned len;
+
+	if (*p < 0x80)
+		return 1;
+	if (*p < 0xc2 || *p > 0xf4)
+		return 0;
+	len = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+	if (*p == 0xe0)
+		low = 0xa0;
+	else if (*p == 0xed)
+		high = 0x9f;
+	else if (*p == 0xf0)
+		low = 0x90;
+	else if (*p == 0xf4)
+		high = 0x8f;
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (unsigned i = 2; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* Text may come from a database: what is no UTF-8 becomes U+FFFD, so the output always is JSON. */
 static void json_quote(struct json *j, const char *text)
 {
+	const unsigned char *p = (const unsigned char *)text;
+
 	(void)fputc('"', j->out);
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+	while (*p) {
+		unsigned len = utf8_length(p);
+
 		if (*p == '"' || *p == '\\')
 			(void)fprintf(j->out, "\\%c", *p);
 		else if (*p < 0x20)
 			(void)fprintf(j->out, "\\u%04x", *p);
+		else if (len == 0)
+			(void)fputs("\\ufffd", j->out);
 		else
-			(void)fputc(*p, j->out);
+			(void)fwrite(p, 1, len, j->out);
+		p += len ? len : 1;
 	}
 	(void)fputc('"', j->out);
 }

@@ -25,6 +25,7 @@ void json_object(struct json *j);
 void json_object_end(struct json *j);
 void json_array(struct json *j);
 void json_array_end(struct json *j);
+/* json_string() - bytes that are no UTF-8 are written as U+FFFD. */
 void json_string(struct json *j, const char *text);
 void json_uint(struct json *j, uint64_t n);
 void json_int(struct json *j, int64_t n);

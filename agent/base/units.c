@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 struct unit {
 	const char *name;
 	double factor;
@@ -104,14 +106,14 @@ int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *re
 
 const char *units_print_duration(uint64_t ns, char *out, size_t size)
 {
-	if (ns < 10 * 1000ull)
+	if (ns < 10 * NS_PER_US)
 		(void)snprintf(out, size, "%llu ns", (unsigned long long)ns);
-	else if (ns < 1000 * 1000ull)
+	else if (ns < NS_PER_MS)
 		(void)snprintf(out, size, "%.4g us", (double)ns / 1e3);
-	else if (ns < 1000ull * 1000 * 1000)
-		(void)snprintf(out, size, "%.4g ms", (double)ns / 1e6);
+	else if (ns < NS_PER_S)
+		(void)snprintf(out, size, "%.4g ms", units_ms(ns));
 	else
-		(void)snprintf(out, size, "%.4g s", (double)ns / 1e9);
+		(void)snprintf(out, size, ns < 10000 * NS_PER_S ? "%.4g s" : "%.0f s", units_s(ns));
 	return out;
 }
 
