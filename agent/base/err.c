@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void err_fill(
+__attribute__((format(printf, 4, 0))) static void err_fill(
 	struct err *err, int code, enum exit_status status, const char *fmt, va_list args)
 {
 	if (!err)
