@@ -56,7 +56,7 @@ bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 BUGS := BUG_RAFT_STALE_LEADER_READ BUG_QUORUM_WEAK_CALLED_STRONG BUG_LOG_DROPS_ACKED
 bug_bin := $(foreach b,$(BUGS),$(B)/bug/$(b)/pacelab-replica $(B)/bug/$(b)/sim)
 
-.PHONY: all demo check lint bench install clean deps programs tests
+.PHONY: all demo check lint bench install clean deps flags programs tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -84,6 +84,10 @@ bench: deps
 
 lint: deps
 	$(Q)scripts/lint.sh
+
+# What scripts/lint.sh compiles with.
+flags:
+	@echo '$(ALL_CFLAGS)'
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pacelab \

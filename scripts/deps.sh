@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # deps.sh - the one list of packages; installs what is missing (Debian, Ubuntu)
 #
 #   scripts/deps.sh          build, run and test

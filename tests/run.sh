@@ -58,7 +58,7 @@ run() {
 	[[ $suite != *.sh ]] || program=$PWD/$suite
 	: >"$tmp/why"
 	start=$(date +%s%3N)
-	# The braces keep bash's own "Aborted" off the terminal: tap.awk says it with the test's name.
+	# The braces keep bash's own "Aborted" off the terminal: tap.awk says it better.
 	{
 		timeout -k 5 "$SUITE_SECONDS_MAX" "$program" </dev/null >"$output" 2>&1 || status=$?
 	} 2>/dev/null
