@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* finding.h - what is wrong with the operations on one key, and how to say it */
+#ifndef CHECK_FINDING_H
+#define CHECK_FINDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/check/check.h"
+
+enum finding_kind {
+	FINDING_NONE,
+	FINDING_THIN_AIR,    /* look: saw a value that nobody wrote */
+	FINDING_FAILED,      /* look: saw a value whose write (newer) had surely failed */
+	FINDING_FUTURE,      /* look: saw a value before its write (newer) began */
+	FINDING_LOST_UPDATE, /* look and newer: both replaced the same value */
+	FINDING_STALE,       /* look: saw a value (older) after newer was in effect, see below */
+	FINDING_UNMET,       /* look: did not see the value (older) that must have been there */
+	FINDING_ORDER,       /* no order explains the witness; look is where the search ended */
+};
+
+#define FINDING_NOBODY UINT32_MAX
+
+/**
+ * struct finding - a violation; operations are indexes into the history
+ * @op:		the witness, in order of invocation
+ * @whole:	the witness is all of it: by itself it is still a violation
+ * @look:	the operation that saw what it should not
+ * @newer:	STALE: it returned before @look began, and its value had replaced the older one
+ * @older:	STALE: it returned (or had seen the older value) before @replaced began
+ * @replaced:	STALE: operation of the newer value that began after @older
+ */
+struct finding {
+	enum finding_kind kind;
+	uint32_t op[CHECK_WITNESS_MAX];
+	unsigned count;
+	bool whole;
+	uint32_t look;
+	uint32_t newer;
+	uint32_t older;
+	uint32_t replaced;
+};
+
+/* finding_add() - @index joins the witness, once; more than fit leave it not whole. */
+void finding_add(struct finding *f, const struct history_ops *h, uint32_t index);
+
+/* finding_print() - the finding in words, at most @size bytes. */
+void finding_print(const struct finding *f, const struct history_ops *h,
+	const struct check_names *names, char *out, size_t size);
+
+#endif

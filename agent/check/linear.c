@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linear.c - linearizability: each operation took effect at one instant between its two ends
+ *
+ * Linearizability is local (Herlihy and Wing, "Linearizability", TOPLAS 1990, theorem 1), so each
+ * key is judged by itself. All keys are looked over quickly before any of them is searched: a
+ * violation that is cheap to find is not hidden behind a search that takes long.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/check/check.h"
+#include "agent/check/finding.h"
+#include "agent/check/keys.h"
+#include "agent/check/obvious.h"
+#include "agent/check/search.h"
+#include "agent/check/shrink.h"
+
+/* Making a witness small may take this long beyond what finding it took. */
+#define LINEAR_SHRINK_NS (5 * NS_PER_S)
+
+struct linear {
+	const struct history_ops *h;
+	const struct check_budget *budget;
+	uint64_t until_ns; /* 0: no limit */
+	struct finding finding;
+	const char *why; /* nothing is known */
+	uint64_t why_key;
+};
+
+static void linear_witness(
+	struct linear *l, const struct keys_group *group, const struct reg *r, uint32_t deepest)
+{
+	uint64_t until = clock_now_ns() + LINEAR_SHRINK_NS;
+	struct shrink s = {.h = l->h,
+		.index = malloc((group->count + 1) * sizeof *s.index),
+		.deepest = deepest,
+		.until_ns = l->until_ns && l->until_ns < until ? l->until_ns : until,
+		.memory_bytes = l->budget->memory_bytes};
+
+	assert(s.index);
+	for (size_t i = 0; i < r->count; i++)
+		s.index[s.count++] = r->op[i].index;
+	shrink_run(&s);
+	l->finding = (struct finding){.kind = FINDING_ORDER, .whole = true, .look = deepest};
+	if (s.count > CHECK_WITNESS_MAX)
+		finding_add(&l->finding, l->h, deepest);
+	for (size_t i = s.count; i-- > 0;)
+		finding_add(&l->finding, l->h, s.index[i]);
+	free(s.index);
+}
+
+/* Return: whether the key's operations are a violation that can be seen at once. */
+static bool linear_look(struct linear *l, const struct keys_group *group)
+{
+	struct reg r;
+	bool found;
+
+	reg_build(&r, l->h, group->index, group->count);
+	found = obvious_find(&r, group->index, group->count, &l->finding);
+	reg_destroy(&r);
+	return found;
+}
+
+static enum check_verdict linear_search(struct linear *l, const struct keys_group *group)
+{
+	struct reg r;
+	struct search s = {.until_ns = l->until_ns, .memory_bytes = l->budget->memory_bytes};
+	enum check_verdict verdict;
+
+	reg_build(&r, l->h, group->index, group->count);
+	s.r = &r;
+	verdict = search_run(&s);
+	if (verdict == CHECK_VIOLATION)
+		linear_witness(l, group, &r, r.op[s.ret_deepest].index);
+	if (verdict == CHECK_UNKNOWN) {
+		l->why = s.ret_why;
+		l->why_key = group->key;
+	}
+	reg_destroy(&r);
+	return verdict;
+}
+
+static enum check_verdict linear_keys(struct linear *l, const struct keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		if (linear_look(l, &keys->group[i]))
+			return CHECK_VIOLATION;
+	for (size_t i = 0; i < keys->count; i++)
+		if (linear_search(l, &keys->group[i]) == CHECK_VIOLATION)
+			return CHECK_VIOLATION;
+	return l->why ? CHECK_UNKNOWN : CHECK_OK;
+}
+
+/* Operations that say something: all but failures and reads without an answer. */
+static void linear_count(
+	const struct history_ops *h, const struct keys *keys, struct check_result *ret)
+{
+	for (size_t n = 0; n < keys->count; n++) {
+		size_t before = ret->operations;
+
+		for (size_t i = 0; i < keys->group[n].count; i++) {
+			const struct history_op *op = &h->op[keys->group[n].index[i]];
+
+			ret->operations +=
+				op->outcome == HISTORY_OK ||
+				(op->outcome == HISTORY_UNKNOWN && op->kind != HISTORY_READ);
+		}
+		ret->keys += ret->operations > before;
+	}
+}
+
+static int linear_check(const struct history_ops *h, const struct check_budget *budget,
+	const struct check_names *names, struct check_result *ret, struct err *err)
+{
+	static const struct check_budget unlimited;
+	uint64_t begin_ns = clock_now_ns();
+	struct linear l = {.h = h, .budget = budget ? budget : &unlimited};
+	struct keys keys;
+
+	(void)err; /* without memory for a history nothing goes on, and nothing else can fail */
+	*ret = (struct check_result){0};
+	if (l.budget->time_ns)
+		l.until_ns = begin_ns + l.budget->time_ns;
+	keys_build(&keys, h);
+	linear_count(h, &keys, ret);
+	ret->verdict = linear_keys(&l, &keys);
+	if (ret->verdict == CHECK_VIOLATION) {
+		for (unsigned i = 0; i < l.finding.count; i++)
+			ret->witness[i] = l.finding.op[i];
+		ret->witnesses = l.finding.count;
+		finding_print(&l.finding, h, names, ret->words, sizeof ret->words);
+	} else if (ret->verdict == CHECK_UNKNOWN) {
+		(void)snprintf(ret->words, sizeof ret->words, "k%llu could not be judged: %s",
+			(unsigned long long)l.why_key, l.why);
+	}
+	keys_destroy(&keys);
+	ret->seconds = (double)(clock_now_ns() - begin_ns) / 1e9;
+	return 0;
+}
+
+const struct check_ops linearizable_ops = {.name = "linearizable", .check = linear_check};
