@@ -11,6 +11,11 @@
 #include "agent/history/history.h"
 #include "agent/lab/run.h"
 
+/* Nothing is concluded from fewer attempts on a side, or answers of a phase. */
+#define RESULTS_SAMPLES_MIN 30
+/* Two points always lie on a line. */
+#define RESULTS_FIT_POINTS_MIN 3
+
 /* Quantiles of one kind of operation in one phase; milliseconds, from the intended start. */
 struct results_latency {
 	uint64_t count;
@@ -21,26 +26,38 @@ struct results_latency {
 	double floor_ms; /* median over the operations of what the matrix allows each at best */
 };
 
+/*
+ * Requests of the clients of one side, that began and ended within the phase and went to a living
+ * replica of the same side; all others of these clients are stranded: nobody could have received
+ * them, or they were under way when the network changed.
+ */
 struct results_side {
 	uint64_t attempts;
-	uint64_t ok;
+	uint64_t ok; /* answered without error; a CAS that did not match was answered */
+	uint64_t reads;
 	uint64_t reads_ok;
+	uint64_t writes; /* CAS included */
 	uint64_t writes_ok;
+	uint64_t stranded;
 };
 
 struct results_phase {
 	double seconds;
+	bool confirmed; /* the network was as the plan says: evidence of all changes in force */
 	uint64_t ok;
 	uint64_t failed;
 	uint64_t unknown;
+	uint64_t cas; /* of all these, and how many were answered */
+	uint64_t cas_ok;
 	struct results_latency read;
 	struct results_latency write; /* CAS included */
 	struct results_side side[PLAN_SIDES_MAX];
 };
 
-/* latency = a + b * RTT over the phases of the fit, medians; theory is the floor's own b. */
+/* latency = a + b * RTT over the phases of the fit, medians; theory is the floor's own b.
+ * All NaN with too few points. */
 struct results_fit {
-	unsigned points; /* fewer than 3: nothing was fitted */
+	unsigned points; /* fewer than RESULTS_FIT_POINTS_MIN: nothing was fitted */
 	double a_ms;
 	double b;
 	double theory;
@@ -67,6 +84,7 @@ struct results {
 	struct check_result check;       /* the whole history */
 	struct check_result check_whole; /* operations before the first cut */
 	struct check_lost lost;
+	int cut_phase; /* the first one that was begun, -1 if none */
 	/* NaN where it does not apply or did not happen */
 	double unavailable_s; /* longest time without an acknowledged write on the majority side */
 	double recovered_s;   /* heal to the first success where there had been none */
@@ -79,17 +97,18 @@ struct results {
 	bool expect_kept; /* true if nothing was expected */
 	char expect[256];
 	enum exit_status status;
+	char why[256]; /* the status in a sentence */
 };
 
 /**
  * measure() - compute @ret from plan, log and history; pure but for the checkers' budget
- * verdict() - the letters and words, by the rules of DESIGN section 5; needs measure() done
+ * verdict() - the letters and words, claim, expectation and status; needs measure() done
  */
 int measure(struct results *ret, const struct plan *plan, const struct run_log *log,
 	const struct history_ops *ops, struct err *err);
 void verdict(struct results *r);
 
-/* Printed where the run ended: the table of DESIGN section 1, and results.json. */
+/* text_print() - the table for people; results_json_print() - results.json, see README.md. */
 void text_print(const struct results *r, const char *report_path, FILE *out);
 void results_json_print(const struct results *r, FILE *out);
 

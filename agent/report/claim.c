@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * claim.c - was kept what the protocol claims, and what the lab expects?
+ *
+ * A protocol declares its claim (struct proto_claim) and is held to exactly that: a store that
+ * claims to be eventual breaks nothing by a stale answer. Each point of the claim is judged where
+ * the run could show it and passed over where it could not.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "agent/report/parts.h"
+
+/* Points are judged one after the other; the worst of them is the judgement, with its words. */
+struct point {
+	enum claim_judgement judgement;
+	char words[128];
+};
+
+static void point_fail(struct point *worst, enum claim_judgement judgement, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void point_fail(struct point *worst, enum claim_judgement judgement, const char *fmt, ...)
+{
+	va_list args;
+
+	if (judgement <= worst->judgement)
+		return;
+	worst->judgement = judgement;
+	va_start(args, fmt);
+	(void)vsnprintf(worst->words, sizeof worst->words, fmt, args);
+	va_end(args);
+}
+
+static void judge_model(struct point *worst, const struct check_result *check, const char *when)
+{
+	if (check->verdict == CHECK_VIOLATION)
+		point_fail(worst, CLAIM_DISPROVED, "not %s when %s", linearizable_ops.name, when);
+	else if (check->verdict != CHECK_OK)
+		point_fail(
+			worst, CLAIM_OPEN, "%s when %s is undecided", linearizable_ops.name, when);
+}
+
+static int leader_side(const struct results *r, unsigned phase)
+{
+	uint64_t cut_ns = sides_cut_ns(r->log, phase);
+	int leader = -1;
+
+	for (unsigned i = 0; i < r->log->leaders && r->log->leader[i].t_ns <= cut_ns; i++)
+		leader = r->log->leader[i].leader;
+	return leader < 0 ? -1 : r->plan->phase[phase].side_of[leader];
+}
+
+/* Requests of one kind on one side. */
+struct asked {
+	const char *what;
+	enum proto_sides claim;
+	uint64_t attempts;
+	uint64_t ok;
+};
+
+/*
+ * A majority or a leader needs time to notice the cut, so it has to answer at all; a side that
+ * claims to answer without the others has no such excuse.
+ */
+static void judge_side(struct point *worst, const struct results *r, unsigned phase, unsigned side,
+	const struct asked *a)
+{
+	const char *name = r->plan->phase[phase].side[side].name;
+
+	if (a->attempts < RESULTS_SAMPLES_MIN)
+		return;
+	switch (a->claim) {
+	case PROTO_SIDES_ALL:
+		if (!sides_answered(a->ok, a->attempts))
+			point_fail(worst, CLAIM_FAILED, "%s answered %llu of %llu %s", name,
+				(unsigned long long)a->ok, (unsigned long long)a->attempts,
+				a->what);
+		break;
+	case PROTO_SIDES_MAJORITY:
+		if ((int)side == sides_majority(r->plan, phase) && a->ok == 0)
+			point_fail(worst, CLAIM_FAILED, "%s, with a majority, answered no %s", name,
+				a->what);
+		break;
+	case PROTO_SIDES_LEADER:
+		if ((int)side == leader_side(r, phase) && a->ok == 0)
+			point_fail(worst, CLAIM_FAILED, "%s, with the leader, answered no %s", name,
+				a->what);
+		break;
+	case PROTO_SIDES_NONE:
+	case PROTO_SIDES_NR:
+		break;
+	}
+}
+
+static void judge_sides(
+	struct point *worst, const struct results *r, const struct proto_claim *claim)
+{
+	for (unsigned p = 0; p < r->log->phases; p++) {
+		if (!sides_counted(r, p))
+			continue;
+		for (unsigned s = 0; s < r->plan->phase[p].sides; s++) {
+			const struct results_side *side = &r->phase[p].side[s];
+			struct asked reads = {
+				"reads", claim->reads_cut, side->reads, side->reads_ok};
+			struct asked writes = {
+				"writes", claim->writes_cut, side->writes, side->writes_ok};
+
+			if (r->plan->phase[p].side[s].replicas == 0)
+				continue;
+			judge_side(worst, r, p, s, &reads);
+			judge_side(worst, r, p, s, &writes);
+		}
+	}
+}
+
+static void judge_cas(struct point *worst, const struct results *r)
+{
+	uint64_t cas = 0;
+	uint64_t ok = 0;
+
+	for (unsigned p = 0; p < r->log->phases; p++) {
+		if (r->plan->phase[p].cut)
+			continue;
+		cas += r->phase[p].cas;
+		ok += r->phase[p].cas_ok;
+	}
+	if (cas >= RESULTS_SAMPLES_MIN && ok == 0)
+		point_fail(worst, CLAIM_FAILED, "none of %llu CAS was answered",
+			(unsigned long long)cas);
+}
+
+static void claim_words(char *out, size_t size, const struct proto_claim *claim)
+{
+	static const char *const sides[] = {
+		[PROTO_SIDES_MAJORITY] = "the majority's side",
+		[PROTO_SIDES_ALL] = "every side",
+		[PROTO_SIDES_LEADER] = "the leader's side",
+		[PROTO_SIDES_NONE] = "no side",
+	};
+
+	_Static_assert(sizeof sides / sizeof *sides == PROTO_SIDES_NR, "a name for each");
+	words_add(out, size, "%s", proto_model_names[claim->whole]);
+	if (claim->cut == claim->whole)
+		words_add(out, size, ", also when cut");
+	else
+		words_add(out, size, ", %s when cut", proto_model_names[claim->cut]);
+	if (claim->reads_cut == claim->writes_cut)
+		words_add(out, size, "; then %s answers", sides[claim->reads_cut]);
+	else
+		words_add(out, size, "; then %s answers reads, %s writes", sides[claim->reads_cut],
+			sides[claim->writes_cut]);
+	words_add(out, size,
+		claim->loses_acked ? "; may lose acknowledged writes"
+				   : "; loses no acknowledged write");
+}
+
+enum claim_judgement claim_judge(struct results *r)
+{
+	const struct plan *plan = r->plan;
+	struct point worst = {.judgement = CLAIM_KEPT};
+	struct proto_claim claim;
+
+	plan->system->ops->claim(&plan->proto, &claim);
+	if (claim.whole == PROTO_LINEARIZABLE)
+		judge_model(&worst, &r->check_whole, "whole");
+	if (claim.whole == PROTO_LINEARIZABLE && claim.cut == PROTO_LINEARIZABLE)
+		judge_model(&worst, &r->check, "cut");
+	if (!claim.loses_acked && r->lost.lost > 0)
+		point_fail(&worst, CLAIM_DISPROVED, "%llu acknowledged writes are lost",
+			(unsigned long long)r->lost.lost);
+	if (r->lost.diverged_keys > 0)
+		point_fail(&worst, CLAIM_FAILED, "replicas still differ in %llu keys at the end",
+			(unsigned long long)r->lost.diverged_keys);
+	if (claim.cas)
+		judge_cas(&worst, r);
+	judge_sides(&worst, r, &claim);
+	r->claim_kept = worst.judgement == CLAIM_KEPT;
+	r->claim[0] = '\0';
+	if (worst.judgement == CLAIM_KEPT)
+		words_add(r->claim, sizeof r->claim, "kept: ");
+	else
+		words_add(r->claim, sizeof r->claim,
+			"%s: %s; claimed: ", worst.judgement == CLAIM_OPEN ? "open" : "broken",
+			worst.words);
+	claim_words(r->claim, sizeof r->claim, &claim);
+	return worst.judgement;
+}
+
+/* One half of a verdict, "PC" or "EC"; a store that was measured to be EC+EL is both. */
+static enum claim_judgement judge_half(const char *want, size_t len, const char *is)
+{
+	size_t is_len = strcspn(is, "/");
+
+	if (is_len == 2 && is[1] == '?')
+		return CLAIM_OPEN;
+	if (len == is_len && strncmp(want, is, len) == 0)
+		return CLAIM_KEPT;
+	if (is_len == strlen("EC+EL") && len == 2 &&
+		(strncmp(is, want, 2) == 0 || strncmp(is + 3, want, 2) == 0))
+		return CLAIM_KEPT;
+	return CLAIM_FAILED;
+}
+
+static enum claim_judgement judge_verdict(const char *want, const char *is)
+{
+	const char *want_else = strchr(want, '/');
+	const char *is_else = strchr(is, '/');
+	enum claim_judgement cap;
+	enum claim_judgement otherwise = CLAIM_KEPT;
+
+	if (!is_else)
+		return CLAIM_OPEN;
+	cap = judge_half(want, strcspn(want, "/"), is);
+	if (want_else)
+		otherwise = judge_half(want_else + 1, strlen(want_else + 1), is_else + 1);
+	return cap > otherwise ? cap : otherwise;
+}
+
+static enum claim_judgement expected_model(const struct results *r)
+{
+	const char *model = r->plan->expect.model;
+
+	if (strcmp(model, proto_model_names[PROTO_EVENTUAL]) == 0)
+		return r->lost.diverged_keys > 0 ? CLAIM_FAILED : CLAIM_KEPT;
+	if (strcmp(model, r->model) != 0 || r->check.verdict == CHECK_UNKNOWN)
+		return CLAIM_OPEN;
+	return r->check.verdict == CHECK_OK ? CLAIM_KEPT : CLAIM_DISPROVED;
+}
+
+enum claim_judgement claim_expected(struct results *r)
+{
+	static const char *const names[] = {"met", "open", "not met", "not met"};
+	const struct plan_expect *e = &r->plan->expect;
+	enum claim_judgement model = e->model[0] ? expected_model(r) : CLAIM_KEPT;
+	enum claim_judgement letters = CLAIM_KEPT;
+	enum claim_judgement worst;
+
+	if (e->verdict[0])
+		letters = judge_verdict(e->verdict, r->verdict.pacelc_text);
+	worst = model > letters ? model : letters;
+	r->expect_kept = worst == CLAIM_KEPT;
+	r->expect[0] = '\0';
+	if (e->model[0])
+		words_add(r->expect, sizeof r->expect, "%s %s", e->model, names[model]);
+	if (e->verdict[0])
+		words_add(r->expect, sizeof r->expect, "%s%s %s", e->model[0] ? ", " : "",
+			e->verdict, names[letters]);
+	return worst;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * latency.c - how long operations took, and how long they had to take
+ *
+ * Latency counts from the intended start: an operation that waited for the one before it waited for
+ * the store. Only answered operations have one. The floor of a phase is the median over the very
+ * operations whose latency is reported, so the two can be compared whatever the mix of sites was.
+ *
+ * The fit is a straight line by least squares through the medians of the phases that differ in
+ * nothing but the round-trip time between sites: latency = a + b * RTT. The same fit through the
+ * floors says what b should be.
+ */
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/units.h"
+#include "agent/report/floor.h"
+#include "agent/report/parts.h"
+
+enum { LATENCY_READ, LATENCY_WRITE, LATENCY_NR };
+
+/* Answered operations of one kind in one phase. */
+struct samples {
+	struct buf took_ns; /* of uint64_t */
+	struct buf floor_ns;
+};
+
+/* The smallest value that at least the share @q of all values does not exceed. */
+static double quantile_sorted_ms(const uint64_t *ns, size_t n, double q)
+{
+	size_t rank = (size_t)ceil(q * (double)n);
+
+	if (n == 0)
+		return NAN;
+	return units_ms(ns[rank > 0 ? rank - 1 : 0]);
+}
+
+static void latency_finish(struct results_latency *l, struct samples *s)
+{
+	uint64_t *took = (uint64_t *)(void *)s->took_ns.p;
+	uint64_t *least = (uint64_t *)(void *)s->floor_ns.p;
+	size_t n = s->took_ns.len / sizeof *took;
+	size_t floors = s->floor_ns.len / sizeof *least;
+
+	measure_sort(took, n);
+	measure_sort(least, floors);
+	l->count = n;
+	l->p50_ms = quantile_sorted_ms(took, n, 0.5);
+	l->p90_ms = quantile_sorted_ms(took, n, 0.9);
+	l->p99_ms = quantile_sorted_ms(took, n, 0.99);
+	l->max_ms = quantile_sorted_ms(took, n, 1);
+	l->floor_ms = quantile_sorted_ms(least, floors, 0.5);
+	buf_fini(&s->took_ns);
+	buf_fini(&s->floor_ns);
+}
+
+static void latency_count(struct results_phase *phase, const struct history_op *op)
+{
+	if (op->outcome == HISTORY_OK)
+		phase->ok++;
+	else if (op->outcome == HISTORY_FAIL)
+		phase->failed++;
+	else
+		phase->unknown++;
+	if (op->kind == HISTORY_CAS) {
+		phase->cas++;
+		phase->cas_ok += op->outcome == HISTORY_OK;
+	}
+}
+
+static void latency_sample(struct samples *s, const struct history_op *op, uint64_t least_ns)
+{
+	uint64_t took_ns = op->t_return_ns - op->t_intended_ns;
+
+	assert(op->t_return_ns >= op->t_intended_ns);
+	buf_add(&s->took_ns, &took_ns, sizeof took_ns);
+	/* Answered although the matrix has no path: the leader had changed before it was seen. */
+	if (least_ns < FLOOR_NO_PATH_NS)
+		buf_add(&s->floor_ns, &least_ns, sizeof least_ns);
+}
+
+/* Least squares through @n points; b and a are NaN if all x are the same. */
+static void fit_line(const double *x, const double *y, unsigned n, double *ret_a, double *ret_b)
+{
+	double mean_x = 0;
+	double mean_y = 0;
+	double xx = 0;
+	double xy = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		mean_x += x[i] / n;
+		mean_y += y[i] / n;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		xx += (x[i] - mean_x) * (x[i] - mean_x);
+		xy += (x[i] - mean_x) * (y[i] - mean_y);
+	}
+	*ret_b = xx > 0 ? xy / xx : NAN;
+	*ret_a = mean_y - *ret_b * mean_x;
+}
+
+static void latency_fit(struct results *r, size_t field, struct results_fit *ret)
+{
+	double rtt[PLAN_PHASES_MAX];
+	double took[PLAN_PHASES_MAX];
+	double least[PLAN_PHASES_MAX];
+	unsigned n = 0;
+	double a;
+
+	*ret = (struct results_fit){.a_ms = NAN, .b = NAN, .theory = NAN};
+	for (unsigned p = 0; p < r->log->phases; p++) {
+		const struct results_latency *l =
+			(const void *)((const char *)&r->phase[p] + field);
+
+		if (r->plan->phase[p].fit_rtt_ns == 0 || l->count < RESULTS_SAMPLES_MIN)
+			continue;
+		rtt[n] = units_ms(r->plan->phase[p].fit_rtt_ns);
+		took[n] = l->p50_ms;
+		least[n++] = l->floor_ms;
+	}
+	ret->points = n;
+	if (n < RESULTS_FIT_POINTS_MIN)
+		return;
+	fit_line(rtt, took, n, &ret->a_ms, &ret->b);
+	fit_line(rtt, least, n, &a, &ret->theory);
+	if (isnan(ret->b))
+		ret->points = 1; /* one RTT, however often */
+}
+
+void latency_measure(struct results *r, const struct history_ops *ops)
+{
+	struct samples(*samples)[LATENCY_NR] = calloc(PLAN_PHASES_MAX, sizeof *samples);
+	struct floor *f = floor_open(r->plan, r->log);
+
+	assert(samples);
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct history_op *op = &ops->op[i];
+		int p = measure_phase_at(r->log, op->t_intended_ns);
+		bool read = op->kind == HISTORY_READ;
+
+		if (p < 0 || op->flags & HISTORY_F_FINAL)
+			continue;
+		latency_count(&r->phase[p], op);
+		if (op->outcome == HISTORY_OK)
+			latency_sample(&samples[p][read ? LATENCY_READ : LATENCY_WRITE], op,
+				floor_ns(f, (unsigned)p, op));
+	}
+	floor_close(f);
+	for (unsigned p = 0; p < PLAN_PHASES_MAX; p++) {
+		latency_finish(&r->phase[p].read, &samples[p][LATENCY_READ]);
+		latency_finish(&r->phase[p].write, &samples[p][LATENCY_WRITE]);
+	}
+	free(samples);
+	latency_fit(r, offsetof(struct results_phase, read), &r->read_fit);
+	latency_fit(r, offsetof(struct results_phase, write), &r->write_fit);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * measure.c - from plan, log and history to the numbers of a run
+ *
+ * An operation belongs to the phase in which it was meant to start: a stall is counted where it
+ * began. The final reads belong to none; they serve the checkers. An interrupted run has fewer
+ * phases than its plan, and numbers that need the missing ones are NaN.
+ *
+ * What is judged here is the network, not the store: evidence says whether the faults were what
+ * the plan says, the emulator's lateness whether times may be trusted.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/units.h"
+#include "agent/report/parts.h"
+
+/* A search that takes longer or more than this is given up, and its answer is "unknown". */
+#define CHECK_TIME_NS_MAX 60000000000ull
+#define CHECK_MEMORY_BYTES_MAX (1ull << 30)
+
+/* Frames may be this late at the 99th percentile, or by this share of the smallest delay. */
+#define LATE_NS_MAX 200000.0
+#define LATE_SHARE_MAX 0.05
+/* With less of the processors left, latency is that of the machine. */
+#define CPU_BUSY_MAX 0.95
+
+uint64_t measure_phase_end_ns(const struct run_log *log, unsigned phase)
+{
+	const struct run_phase *p = &log->phase[phase];
+
+	return p->t_end_ns > p->t_begin_ns ? p->t_end_ns : log->t_end_ns;
+}
+
+int measure_phase_at(const struct run_log *log, uint64_t t_ns)
+{
+	unsigned low = 0;
+	unsigned high = log->phases;
+
+	while (low < high) {
+		unsigned mid = low + (high - low) / 2;
+
+		if (log->phase[mid].t_begin_ns <= t_ns)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == 0 || t_ns >= measure_phase_end_ns(log, low - 1))
+		return -1;
+	return (int)low - 1;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void measure_sort(uint64_t *ns, size_t n)
+{
+	if (n > 1)
+		qsort(ns, n, sizeof *ns, compare_u64);
+}
+
+static bool fault_confirmed(const struct run_fault *f)
+{
+	if (f->node < 0 && f->links == 0)
+		return true; /* nothing was changed */
+	return f->judged && (f->node >= 0 || f->evidence.result == EVIDENCE_CONFIRMED);
+}
+
+/*
+ * A phase is confirmed by the evidence of its own changes; one that changed nothing goes on with
+ * the network of the phase before it, and with its evidence.
+ */
+static void measure_evidence(struct results *r)
+{
+	const struct run_log *log = r->log;
+
+	for (unsigned p = 0; p < log->phases; p++) {
+		bool changed = false;
+		bool confirmed = true;
+
+		for (unsigned i = 0; i < log->faults; i++) {
+			const struct run_fault *f = &log->fault[i];
+
+			if (f->phase != p)
+				continue;
+			changed = changed || f->node < 0;
+			confirmed = confirmed && fault_confirmed(f);
+		}
+		if (!changed)
+			confirmed = confirmed &&
+				    (p > 0 ? r->phase[p - 1].confirmed : !r->plan->phase[p].cut);
+		r->phase[p].confirmed = confirmed;
+		r->phase[p].seconds =
+			units_s(measure_phase_end_ns(log, p) - log->phase[p].t_begin_ns);
+		if (r->plan->phase[p].cut && r->cut_phase < 0)
+			r->cut_phase = (int)p;
+	}
+}
+
+static uint64_t smallest_delay_ns(const struct results *r)
+{
+	uint64_t smallest = UINT64_MAX;
+
+	for (unsigned p = 0; p < r->log->phases; p++) {
+		const struct link_matrix *m = &r->plan->phase[p].matrix;
+
+		for (size_t i = 0; i < (size_t)m->nodes * m->nodes; i++)
+			if (m->link[i].delay_ns > 0 && m->link[i].delay_ns < smallest)
+				smallest = m->link[i].delay_ns;
+	}
+	return smallest == UINT64_MAX ? 0 : smallest;
+}
+
+static void taint(struct results *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The first reason is the one that is printed. */
+static void taint(struct results *r, const char *fmt, ...)
+{
+	va_list args;
+
+	if (r->tainted)
+		return;
+	r->tainted = true;
+	va_start(args, fmt);
+	(void)vsnprintf(r->taint, sizeof r->taint, fmt, args);
+	va_end(args);
+}
+
+static void measure_taint(struct results *r)
+{
+	const struct run_log *log = r->log;
+	const struct fabric_quality *q = &log->quality;
+	double limit = fmax(LATE_NS_MAX, LATE_SHARE_MAX * (double)smallest_delay_ns(r));
+	double late = (double)hist_quantile(&q->late, 0.99) - (double)q->bias_ns;
+
+	for (unsigned i = 0; i < log->faults; i++) {
+		const struct run_fault *f = &log->fault[i];
+
+		if (!fault_confirmed(f))
+			taint(r, "%s in phase %s is not confirmed: %s", f->kind,
+				r->plan->phase[f->phase].name,
+				f->evidence.why[0] ? f->evidence.why : "it was not judged");
+	}
+	if (q->late.count > 0 && late > limit)
+		taint(r, "1 frame in 100 was more than %.2f ms late, %.2f ms are allowed",
+			late / 1e6, limit / 1e6);
+	if (q->lost > 0)
+		taint(r, "the emulator lost %llu frames that no fault asked to lose",
+			(unsigned long long)q->lost);
+	if (!q->realtime)
+		taint(r, "the emulator had no real-time priority");
+	if (log->cpu_busy > CPU_BUSY_MAX)
+		taint(r, "processors were %.0f %% busy: latency is the machine's",
+			100 * log->cpu_busy);
+}
+
+/*
+ * The history as it stood when the first link was cut. What was under way may have taken effect
+ * and been seen by others, so writes stay, with an unknown outcome; reads without answer say
+ * nothing. Returns the whole history if nothing was cut.
+ */
+static struct history_ops history_before(const struct history_ops *ops, uint64_t cut_ns)
+{
+	struct history_ops before = {.op = calloc(ops->count + 1, sizeof *before.op)};
+
+	assert(before.op);
+	for (size_t i = 0; i < ops->count; i++) {
+		struct history_op op = ops->op[i];
+
+		if (op.t_invoke_ns >= cut_ns)
+			continue;
+		if (op.t_return_ns >= cut_ns) {
+			if (op.kind == HISTORY_READ)
+				continue;
+			op.t_return_ns = UINT64_MAX;
+			op.outcome = HISTORY_UNKNOWN;
+			op.met = false;
+		}
+		before.op[before.count++] = op;
+	}
+	return before;
+}
+
+/* When the first cut began: its request, which is before any packet could see it. */
+static uint64_t first_cut_ns(const struct results *r)
+{
+	const struct run_log *log = r->log;
+	uint64_t t_ns = log->phase[r->cut_phase].t_begin_ns;
+
+	for (unsigned i = 0; i < log->faults; i++) {
+		const struct run_fault *f = &log->fault[i];
+
+		if (f->phase == (unsigned)r->cut_phase && f->node < 0 && f->t_request_ns < t_ns)
+			t_ns = f->t_request_ns;
+	}
+	return t_ns;
+}
+
+static int measure_check(struct results *r, const struct history_ops *ops, struct err *err)
+{
+	const struct plan *plan = r->plan;
+	const struct check_ops *model = &linearizable_ops; /* what the letters are about */
+	struct check_budget budget = {CHECK_TIME_NS_MAX, CHECK_MEMORY_BYTES_MAX};
+	const char *node[FABRIC_NODES_MAX];
+	struct check_names names = {node, plan->nodes, r->log->t_start_ns};
+	struct history_ops before;
+	int ret;
+
+	for (unsigned i = 0; i < plan->nodes; i++)
+		node[i] = plan->node[i].name;
+	r->model = model->name;
+	check_lost(ops, &names, &r->lost);
+	ret = model->check(ops, &budget, &names, &r->check, err);
+	if (ret < 0)
+		return err_wrap(err, "check the history");
+	if (r->cut_phase < 0) {
+		r->check_whole = r->check;
+		return 0;
+	}
+	before = history_before(ops, first_cut_ns(r));
+	ret = model->check(&before, &budget, &names, &r->check_whole, err);
+	history_ops_fini(&before);
+	return ret < 0 ? err_wrap(err, "check the history before the cut") : 0;
+}
+
+/* The history is a file: what it says must fit the plan before it is used as an index. */
+static int measure_fits(const struct plan *plan, const struct run_log *log,
+	const struct history_ops *ops, struct err *err)
+{
+	if (log->phases > plan->phases)
+		return err_set(err, -EBADMSG, EXIT_INTERNAL, "the log has %u phases, the plan %u",
+			log->phases, plan->phases);
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct history_op *op = &ops->op[i];
+
+		if (op->node >= plan->replicas || op->client >= plan->nodes ||
+			op->kind >= HISTORY_KIND_NR || op->t_return_ns < op->t_invoke_ns ||
+			op->t_invoke_ns < op->t_intended_ns)
+			return err_set(err, -EBADMSG, EXIT_INTERNAL,
+				"operation %u of the history does not fit the plan: "
+				"client %u, replica %u, kind %u",
+				op->op, op->client, op->node, op->kind);
+	}
+	return 0;
+}
+
+int measure(struct results *ret, const struct plan *plan, const struct run_log *log,
+	const struct history_ops *ops, struct err *err)
+{
+	int status = measure_fits(plan, log, ops, err);
+
+	if (status < 0)
+		return status;
+	memset(ret, 0, sizeof *ret);
+	ret->plan = plan;
+	ret->log = log;
+	ret->cut_phase = -1;
+	measure_evidence(ret);
+	measure_taint(ret);
+	latency_measure(ret, ops);
+	sides_measure(ret, ops);
+	recovery_measure(ret, ops);
+	return measure_check(ret, ops, err);
+}

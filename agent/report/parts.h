@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parts.h - measure() is made of these; each fills its own fields of struct results
+ *
+ * All are pure and take O(n log n) at the most in the number of operations.
+ */
+#ifndef REPORT_PARTS_H
+#define REPORT_PARTS_H
+
+#include "agent/report/results.h"
+
+/* measure_phase_at() - the phase that was in force at @t_ns, -1 if none was. */
+int measure_phase_at(const struct run_log *log, uint64_t t_ns);
+
+/* measure_phase_end_ns() - when phase @phase ended, or the run if it ended first. */
+uint64_t measure_phase_end_ns(const struct run_log *log, unsigned phase);
+
+/* measure_sort() - @n values, smallest first. */
+void measure_sort(uint64_t *ns, size_t n);
+
+/* latency_measure() - counts, quantiles and floors of each phase, and the fit. */
+void latency_measure(struct results *r, const struct history_ops *ops);
+
+/* sides_measure() - who was answered on which side of each phase. */
+void sides_measure(struct results *r, const struct history_ops *ops);
+
+/* recovery_measure() - how long the first cut and its heal were felt; needs the sides. */
+void recovery_measure(struct results *r, const struct history_ops *ops);
+
+/* recovery_heal_phase() - the first phase without a cut after the first cut, -1 if none began. */
+int recovery_heal_phase(const struct results *r);
+
+/* sides_majority() - the side of @phase with more than half of the replicas, -1 if none has. */
+int sides_majority(const struct plan *plan, unsigned phase);
+
+/* sides_cut_ns() - when the network of @phase was in force on all links. */
+uint64_t sides_cut_ns(const struct run_log *log, unsigned phase);
+
+/* sides_answered() - at least 99 % of @attempts; sides_counted() - the phase counts for P. */
+bool sides_answered(uint64_t ok, uint64_t attempts);
+bool sides_counted(const struct results *r, unsigned phase);
+
+/*
+ * How a claim or an expectation came off. A proof stands in the history itself, so it holds however
+ * well the network was emulated; a failure is only as good as the run it was seen in.
+ */
+enum claim_judgement { CLAIM_KEPT, CLAIM_OPEN, CLAIM_FAILED, CLAIM_DISPROVED };
+
+/* claim_judge() - what the protocol claims with its settings; fills claim_kept and claim. */
+enum claim_judgement claim_judge(struct results *r);
+
+/* claim_expected() - what the lab expects; fills expect_kept and expect. Needs the letters. */
+enum claim_judgement claim_expected(struct results *r);
+
+/* words_add() - append to a text of limited size; what does not fit is left out. */
+void words_add(char *text, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

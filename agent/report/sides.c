@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sides.c - who was answered on which side of a cut
+ *
+ * Availability is the share of requests to living replicas that were answered without error
+ * (Gilbert and Lynch 2002: "every request received by a non-failing node in the system must result
+ * in a response"). So three sorts of requests do not count, whatever became of them: to a replica
+ * that a fault had stopped, to a replica that the cut had put on another side (nobody received
+ * them), and those that were under way when the network changed. They are called stranded.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "agent/report/parts.h"
+
+/* A span in which a replica did not run. */
+struct outage {
+	int node;
+	uint64_t from_ns;
+	uint64_t to_ns;
+};
+
+struct outages {
+	struct outage span[RUN_FAULTS_MAX];
+	unsigned count;
+};
+
+int sides_majority(const struct plan *plan, unsigned phase)
+{
+	const struct plan_phase *p = &plan->phase[phase];
+
+	for (unsigned s = 0; s < p->sides; s++)
+		if (p->side[s].replicas * 2u > plan->replicas)
+			return (int)s;
+	return -1;
+}
+
+uint64_t sides_cut_ns(const struct run_log *log, unsigned phase)
+{
+	uint64_t t_ns = log->phase[phase].t_begin_ns;
+
+	for (unsigned i = 0; i < log->faults; i++) {
+		const struct run_fault *f = &log->fault[i];
+
+		if (f->phase == phase && f->node < 0 && f->t_last_ns > t_ns)
+			t_ns = f->t_last_ns;
+	}
+	return t_ns;
+}
+
+/* 99 %: a request that waits for an election or a lost frame is not yet a side that is down. */
+bool sides_answered(uint64_t ok, uint64_t attempts)
+{
+	return ok * 100 >= attempts * 99;
+}
+
+/* Brewer's P is a network that falls apart: replicas on at least two sides, and seen to be so. */
+bool sides_counted(const struct results *r, unsigned phase)
+{
+	const struct plan_phase *p = &r->plan->phase[phase];
+	unsigned with_replicas = 0;
+
+	for (unsigned s = 0; s < p->sides; s++)
+		with_replicas += p->side[s].replicas > 0;
+	return p->cut && r->phase[phase].confirmed && with_replicas >= 2;
+}
+
+static bool stops(const struct run_fault *f)
+{
+	return strcmp(f->kind, plan_event_names[PLAN_KILL]) == 0 ||
+	       strcmp(f->kind, plan_event_names[PLAN_PAUSE]) == 0;
+}
+
+static void outages_find(struct outages *ret, const struct run_log *log)
+{
+	ret->count = 0;
+	for (unsigned i = 0; i < log->faults; i++) {
+		const struct run_fault *f = &log->fault[i];
+		struct outage *o = NULL;
+
+		for (unsigned k = 0; k < ret->count; k++)
+			if (ret->span[k].node == f->node && ret->span[k].to_ns == UINT64_MAX)
+				o = &ret->span[k];
+		if (f->node < 0)
+			continue;
+		if (!stops(f) && o)
+			o->to_ns = f->t_last_ns;
+		else if (stops(f) && !o)
+			ret->span[ret->count++] =
+				(struct outage){f->node, f->t_first_ns, UINT64_MAX};
+	}
+}
+
+/* When the client knew: a write without an answer ended with its deadline. */
+static uint64_t op_end_ns(const struct plan *plan, const struct history_op *op)
+{
+	return op->t_return_ns != UINT64_MAX ? op->t_return_ns
+					     : op->t_invoke_ns + plan->load.deadline_ns;
+}
+
+static bool hit_by_outage(const struct outages *outages, const struct history_op *op, uint64_t end)
+{
+	for (unsigned i = 0; i < outages->count; i++) {
+		const struct outage *o = &outages->span[i];
+
+		if (o->node == op->node && op->t_intended_ns < o->to_ns && end > o->from_ns)
+			return true;
+	}
+	return false;
+}
+
+static void side_add(struct results_side *side, const struct history_op *op)
+{
+	bool ok = op->outcome == HISTORY_OK;
+
+	side->attempts++;
+	side->ok += ok;
+	if (op->kind == HISTORY_READ) {
+		side->reads++;
+		side->reads_ok += ok;
+	} else {
+		side->writes++;
+		side->writes_ok += ok;
+	}
+}
+
+void sides_measure(struct results *r, const struct history_ops *ops)
+{
+	const struct plan *plan = r->plan;
+	uint64_t from_ns[PLAN_PHASES_MAX];
+	struct proto_claim claim;
+	struct outages outages;
+
+	plan->system->ops->claim(&plan->proto, &claim);
+	outages_find(&outages, r->log);
+	for (unsigned p = 0; p < r->log->phases; p++)
+		from_ns[p] = sides_cut_ns(r->log, p);
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct history_op *op = &ops->op[i];
+		int p = measure_phase_at(r->log, op->t_intended_ns);
+		const struct plan_phase *phase;
+		struct results_side *side;
+		uint64_t end = op_end_ns(plan, op);
+
+		if (p < 0 || op->flags & HISTORY_F_FINAL)
+			continue;
+		if (op->kind == HISTORY_CAS && !claim.cas)
+			continue; /* refused as such, cut or not */
+		phase = &plan->phase[p];
+		assert(phase->side_of[op->client] < phase->sides);
+		side = &r->phase[p].side[phase->side_of[op->client]];
+		if (op->t_intended_ns < from_ns[p] ||
+			end > measure_phase_end_ns(r->log, (unsigned)p) ||
+			phase->side_of[op->node] != phase->side_of[op->client] ||
+			hit_by_outage(&outages, op, end))
+			side->stranded++;
+		else
+			side_add(side, op);
+	}
+}

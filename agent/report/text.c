@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.c - the results for people: a block for each phase, then what follows from all of them
+ *
+ * Three columns: a label, what happened, what is known about it. Text that is too long for its
+ * column moves the next one to a line of its own; the last one is wrapped at TEXT_COLUMNS.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/base/units.h"
+#include "agent/report/parts.h"
+
+#define TEXT_COLUMNS 100
+#define TEXT_INDENT 2
+#define TEXT_LABEL 12
+#define TEXT_LEFT 26
+#define TEXT_CELL_MAX 256
+#define COUNT_TEXT_MAX 32
+#define NUMBER_TEXT_MAX 16
+
+struct text {
+	const struct results *r;
+	FILE *out;
+	const char *dot; /* between the parts of a line */
+	int label;       /* width of the first column */
+};
+
+/* The locale's character set by its name: nothing else of it is used. */
+static bool locale_is_utf8(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && *value)
+			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+	}
+	return false;
+}
+
+/* Columns on a terminal: continuation bytes of UTF-8 take none. */
+static int width_of(const char *text, size_t len)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < len; i++)
+		width += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return width;
+}
+
+/* Words from column @at on, wrapped, with each further line indented as far. */
+static void text_wrap(const struct text *t, int at, const char *words)
+{
+	int column = at;
+
+	while (*words) {
+		size_t len = strcspn(words, " ");
+		int width = width_of(words, len);
+
+		if (column > at && column + 1 + width > TEXT_COLUMNS) {
+			(void)fprintf(t->out, "\n%*s", at, "");
+			column = at;
+		}
+		if (column > at) {
+			(void)fputc(' ', t->out);
+			column++;
+		}
+		(void)fprintf(t->out, "%.*s", (int)len, words);
+		column += width;
+		words += len;
+		words += strspn(words, " ");
+	}
+}
+
+static int text_label(const struct text *t, const char *label)
+{
+	(void)fprintf(t->out, "%*s%-*s", TEXT_INDENT, "", t->label, label);
+	return TEXT_INDENT + t->label;
+}
+
+/* One line; @right goes as it is, so its own spacing stays. */
+static void text_row(const struct text *t, const char *label, const char *left, const char *right)
+{
+	int at = text_label(t, label);
+	int width = width_of(left, strlen(left));
+
+	(void)fputs(left, t->out);
+	if (*right && width >= TEXT_LEFT)
+		(void)fprintf(t->out, "\n%*s", at + TEXT_LEFT, "");
+	else if (*right)
+		(void)fprintf(t->out, "%*s", TEXT_LEFT - width, "");
+	(void)fprintf(t->out, "%s\n", right);
+}
+
+/* The same with @right wrapped. */
+static void text_row_wrapped(
+	const struct text *t, const char *label, const char *left, const char *right)
+{
+	int at = text_label(t, label);
+	int width = width_of(left, strlen(left));
+
+	(void)fputs(left, t->out);
+	if (*right && width >= TEXT_LEFT)
+		(void)fprintf(t->out, "\n%*s", at + TEXT_LEFT, "");
+	else if (*right)
+		(void)fprintf(t->out, "%*s", TEXT_LEFT - width, "");
+	text_wrap(t, at + TEXT_LEFT, right);
+	(void)fputc('\n', t->out);
+}
+
+/* A label and wrapped words over both columns. */
+static void text_wide(const struct text *t, const char *label, const char *words)
+{
+	int at = text_label(t, label);
+
+	text_wrap(t, at, words);
+	(void)fputc('\n', t->out);
+}
+
+static const char *count(uint64_t n, char *out)
+{
+	return units_print_count(n, out, COUNT_TEXT_MAX);
+}
+
+/* Milliseconds with three digits that mean something, right-aligned in five columns. */
+static const char *number(double ms, char *out)
+{
+	if (isnan(ms))
+		(void)snprintf(out, NUMBER_TEXT_MAX, "%5s", "-");
+	else
+		(void)snprintf(out, NUMBER_TEXT_MAX, "%5.*f", ms < 10 ? 2 : ms < 1000 ? 1 : 0, ms);
+	return out;
+}
+
+static void print_head(const struct text *t)
+{
+	const struct plan *plan = t->r->plan;
+
+	(void)fprintf(t->out,
+		"lab %s %s %u replica%s in %u site%s %s store %s %s seed %llu %s emulator %s\n\n",
+		plan->name, t->dot, plan->replicas, plan->replicas == 1 ? "" : "s", plan->sites,
+		plan->sites == 1 ? "" : "s", t->dot, plan->system->name, t->dot,
+		(unsigned long long)plan->seed, t->dot, t->r->log->emulator);
+}
+
+static void cell_latency(const struct results_phase *p, char *out)
+{
+	char n[4][NUMBER_TEXT_MAX];
+
+	(void)snprintf(out, TEXT_CELL_MAX, "read p50 %s p99 %s ms   write p50 %s p99 %s ms",
+		number(p->read.p50_ms, n[0]), number(p->read.p99_ms, n[1]),
+		number(p->write.p50_ms, n[2]), number(p->write.p99_ms, n[3]));
+}
+
+static void cell_floor(const struct results_phase *p, char *out)
+{
+	char n[2][NUMBER_TEXT_MAX];
+
+	(void)snprintf(out, TEXT_CELL_MAX, "floor    %s                floor     %s",
+		number(p->read.floor_ms, n[0]), number(p->write.floor_ms, n[1]));
+}
+
+static void cell_counts(const struct results_phase *p, char *out)
+{
+	char n[COUNT_TEXT_MAX];
+
+	words_add(out, TEXT_CELL_MAX, "%s ok", count(p->ok, n));
+	if (p->failed > 0)
+		words_add(out, TEXT_CELL_MAX, ", %s failed", count(p->failed, n));
+	if (p->unknown > 0)
+		words_add(out, TEXT_CELL_MAX, ", %s unknown", count(p->unknown, n));
+}
+
+/* What was done, how long it took, and whether the network agreed. */
+static void cell_fault(const struct text *t, const struct run_fault *f, char *out)
+{
+	const struct evidence *e = &f->evidence;
+	bool cuts = strcmp(f->kind, "cut") == 0;
+	const char *what = cuts ? "cut" : strcmp(f->kind, "heal") == 0 ? "healed" : "changed";
+	char n[COUNT_TEXT_MAX];
+
+	out[0] = '\0';
+	if (f->node >= 0) {
+		const struct run_phase *phase = &t->r->log->phase[f->phase];
+
+		words_add(out, TEXT_CELL_MAX, "%s %s after %.2f s %s %s", f->kind,
+			t->r->plan->node[f->node].name,
+			f->t_first_ns > phase->t_begin_ns
+				? units_s(f->t_first_ns - phase->t_begin_ns)
+				: 0.0,
+			t->dot, f->judged ? "confirmed" : "not confirmed");
+		return;
+	}
+	words_add(out, TEXT_CELL_MAX, "%u links %s in %.2f ms %s %s", f->links, what,
+		units_ms(f->t_last_ns - f->t_request_ns), t->dot,
+		f->judged ? evidence_result_names[e->result] : "not judged");
+	if (cuts)
+		words_add(out, TEXT_CELL_MAX, ": %s packets crossed", count(e->packets_crossed, n));
+	if (e->result != EVIDENCE_CONFIRMED && e->why[0])
+		words_add(out, TEXT_CELL_MAX, ", %s", e->why);
+}
+
+/* Changes that deserve a line: cuts, heals, process faults, and all that went wrong. */
+static bool worth_a_line(const struct run_fault *f)
+{
+	if (f->node < 0 && f->links == 0)
+		return false;
+	return f->node >= 0 || strcmp(f->kind, "cut") == 0 || strcmp(f->kind, "heal") == 0 ||
+	       !f->judged || f->evidence.result != EVIDENCE_CONFIRMED;
+}
+
+static void print_faults(const struct text *t, unsigned p, const char *label, const char *left)
+{
+	const struct run_log *log = t->r->log;
+	char cell[TEXT_CELL_MAX];
+
+	for (unsigned i = 0; i < log->faults; i++) {
+		if (log->fault[i].phase != p || !worth_a_line(&log->fault[i]))
+			continue;
+		cell_fault(t, &log->fault[i], cell);
+		text_row_wrapped(t, label, left, cell);
+		label = "";
+		left = "";
+	}
+	if (*left)
+		text_row(t, label, left, "");
+}
+
+static const char *side_name(const struct plan *plan, unsigned p, unsigned s)
+{
+	int majority = sides_majority(plan, p);
+
+	if ((int)s == majority)
+		return "majority";
+	if (majority >= 0 && plan->phase[p].sides == 2)
+		return "minority";
+	return plan->phase[p].side[s].name;
+}
+
+static void print_side(const struct text *t, unsigned p, unsigned s)
+{
+	const struct results *r = t->r;
+	const struct results_side *side = &r->phase[p].side[s];
+	const struct plan_side *plan = &r->plan->phase[p].side[s];
+	char left[TEXT_CELL_MAX] = "";
+	char right[TEXT_CELL_MAX] = "";
+	char n[COUNT_TEXT_MAX];
+
+	words_add(left, sizeof left, "%s ", side_name(r->plan, p, s));
+	if (plan->replicas == 0)
+		words_add(left, sizeof left, "has no replica");
+	else if (side->attempts == 0)
+		words_add(left, sizeof left, "was not asked");
+	else
+		words_add(left, sizeof left, "%s ok, %.1f %%", count(side->ok, n),
+			100.0 * (double)side->ok / (double)side->attempts);
+	if (side->attempts > side->ok)
+		words_add(right, sizeof right, "%s of %s not answered",
+			count(side->attempts - side->ok, n),
+			units_print_count(
+				side->attempts, (char[COUNT_TEXT_MAX]){0}, COUNT_TEXT_MAX));
+	if ((int)p == r->cut_phase && (int)s == sides_majority(r->plan, p) &&
+		!isnan(r->unavailable_s))
+		words_add(right, sizeof right, "%sno write acknowledged for %.2f s",
+			*right ? "; " : "", r->unavailable_s);
+	text_row_wrapped(t, "", left, right);
+}
+
+static void print_recovery(const struct text *t, unsigned p)
+{
+	const struct results *r = t->r;
+	char right[TEXT_CELL_MAX] = "";
+
+	if ((int)p != recovery_heal_phase(r))
+		return;
+	if (!isnan(r->recovered_s))
+		words_add(right, sizeof right, "writes again on all sides %.2f s after the heal; ",
+			r->recovered_s);
+	if (isnan(r->converged_s))
+		words_add(right, sizeof right, "not converged within the phase");
+	else
+		words_add(right, sizeof right, "converged %.2f s after the heal", r->converged_s);
+	text_row_wrapped(t, "", "", right);
+}
+
+static void print_phase(const struct text *t, unsigned p)
+{
+	const struct plan_phase *plan = &t->r->plan->phase[p];
+	const struct results_phase *phase = &t->r->phase[p];
+	char left[TEXT_CELL_MAX] = "";
+	char counts[TEXT_CELL_MAX] = "";
+	char latency[TEXT_CELL_MAX];
+	char least[TEXT_CELL_MAX];
+
+	words_add(left, sizeof left, "%.1f s  ", phase->seconds);
+	cell_counts(phase, counts);
+	cell_latency(phase, latency);
+	cell_floor(phase, least);
+	if (plan->what[0] && plan->fit_rtt_ns == 0) {
+		words_add(left, sizeof left, "%s", plan->what);
+		print_faults(t, p, plan->name, left);
+		for (unsigned s = 0; plan->cut && s < plan->sides; s++)
+			print_side(t, p, s);
+		text_row(t, "", plan->cut ? "" : counts, latency);
+	} else {
+		words_add(left, sizeof left, "%s", counts);
+		text_row(t, plan->name, left, latency);
+	}
+	if (plan->fit_rtt_ns > 0)
+		return;
+	text_row(t, "", "", least);
+	if (!plan->what[0])
+		print_faults(t, p, "", "");
+	print_recovery(t, p);
+}
+
+static void print_consistency(const struct text *t)
+{
+	static const char *const names[] = {[CHECK_OK] = "linearizable",
+		[CHECK_VIOLATION] = "not linearizable",
+		[CHECK_UNKNOWN] = "undecided"};
+	const struct check_result *c = &t->r->check;
+	const struct check_result *whole = &t->r->check_whole;
+	char right[TEXT_CELL_MAX] = "";
+	char n[2][COUNT_TEXT_MAX];
+
+	words_add(right, sizeof right, "%s operations on %s keys, checked in %.2f s",
+		count(c->operations, n[0]), count(c->keys, n[1]), c->seconds);
+	text_row(t, "consistency", names[c->verdict], right);
+	if (c->words[0])
+		text_wide(t, "", c->words);
+	if (t->r->cut_phase >= 0 && c->verdict != CHECK_OK) {
+		right[0] = '\0';
+		words_add(right, sizeof right, "%s, %s operations", names[whole->verdict],
+			count(whole->operations, n[0]));
+		text_row(t, "", "before the first cut", right);
+		if (whole->words[0] && strcmp(whole->words, c->words) != 0)
+			text_wide(t, "", whole->words);
+	}
+}
+
+static void print_lost(const struct text *t)
+{
+	const struct check_lost *lost = &t->r->lost;
+	char left[TEXT_CELL_MAX] = "";
+	char right[TEXT_CELL_MAX] = "";
+	char n[2][COUNT_TEXT_MAX];
+
+	words_add(left, sizeof left, "%s of %s acknowledged", count(lost->lost, n[0]),
+		count(lost->acknowledged, n[1]));
+	if (lost->keys_without_final_read > 0)
+		words_add(right, sizeof right, "not judged for %s keys without a final read",
+			count(lost->keys_without_final_read, n[0]));
+	if (lost->diverged_keys > 0)
+		words_add(right, sizeof right, "%sreplicas differ in %s keys at the end",
+			*right ? "; " : "", count(lost->diverged_keys, n[0]));
+	text_row_wrapped(t, "lost writes", left, right);
+	if (lost->words[0])
+		text_wide(t, "", lost->words);
+}
+
+static void print_fit(const struct text *t)
+{
+	const struct results *r = t->r;
+	char left[TEXT_CELL_MAX] = "";
+	char right[TEXT_CELL_MAX] = "";
+	const char *comma = "";
+	unsigned points = 0;
+
+	for (unsigned p = 0; p < r->plan->phases; p++)
+		points += r->plan->phase[p].fit_rtt_ns > 0;
+	if (points == 0)
+		return;
+	if (r->read_fit.points < RESULTS_FIT_POINTS_MIN ||
+		r->write_fit.points < RESULTS_FIT_POINTS_MIN) {
+		text_row(t, "round trips", "not fitted", "fewer than 3 phases with enough answers");
+		return;
+	}
+	/* A slope a little below zero is noise about none. */
+	words_add(left, sizeof left, "read %.2f, write %.2f", fmax(0, r->read_fit.b),
+		fmax(0, r->write_fit.b));
+	words_add(right, sizeof right, "theory %.2f and %.2f, fitted over RTT ", r->read_fit.theory,
+		r->write_fit.theory);
+	for (unsigned p = 0; p < r->log->phases; p++) {
+		if (r->plan->phase[p].fit_rtt_ns == 0)
+			continue;
+		words_add(
+			right, sizeof right, "%s%g", comma, units_ms(r->plan->phase[p].fit_rtt_ns));
+		comma = ", ";
+	}
+	words_add(right, sizeof right, " ms");
+	text_row_wrapped(t, "round trips", left, right);
+}
+
+static void print_emulator(const struct text *t)
+{
+	const struct fabric_quality *q = &t->r->log->quality;
+	char left[TEXT_CELL_MAX] = "";
+	char right[TEXT_CELL_MAX] = "";
+
+	if (q->late.count == 0)
+		return;
+	words_add(left, sizeof left, "late p50 %.2f p99 %.2f ms",
+		(double)hist_quantile(&q->late, 0.5) / 1e6,
+		(double)hist_quantile(&q->late, 0.99) / 1e6);
+	words_add(right, sizeof right, "network built in %.1f ms, processors %.0f %% busy",
+		units_ms(t->r->log->build_ns), 100 * t->r->log->cpu_busy);
+	text_row(t, "emulator", left, right);
+}
+
+void text_print(const struct results *r, const char *report_path, FILE *out)
+{
+	struct text t = {r, out, locale_is_utf8() ? "\xc2\xb7" : "-", TEXT_LABEL};
+
+	for (unsigned p = 0; p < r->log->phases; p++) {
+		int width = width_of(r->plan->phase[p].name, strlen(r->plan->phase[p].name));
+
+		t.label = width + 1 > t.label ? width + 1 : t.label;
+	}
+	print_head(&t);
+	for (unsigned p = 0; p < r->log->phases; p++)
+		print_phase(&t, p);
+	(void)fputc('\n', out);
+	print_consistency(&t);
+	print_lost(&t);
+	print_fit(&t);
+	print_emulator(&t);
+	if (r->tainted)
+		text_wide(&t, "tainted", r->taint);
+	text_row_wrapped(&t, "verdict", r->verdict.pacelc_text, r->verdict.words);
+	text_wide(&t, "claim", r->claim);
+	if (r->expect[0])
+		text_wide(&t, "expected", r->expect);
+	text_wide(&t, "result", r->why);
+	if (report_path)
+		text_row(&t, "report", report_path, "");
+}
