@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "agent/base/err.h"
 #include "agent/check/check.h"
@@ -17,6 +18,7 @@
 #include "store/systems.h"
 
 #define PLAN_NAME_MAX 32
+#define PLAN_PATH_MAX 256
 #define PLAN_SITES_MAX 32
 #define PLAN_PHASES_MAX 64
 #define PLAN_EVENTS_MAX 32
@@ -90,11 +92,13 @@ struct plan_expect {
 
 struct plan {
 	char name[PLAN_NAME_MAX];
-	char path[256]; /* of the script */
+	char path[PLAN_PATH_MAX]; /* of the script */
 	uint64_t seed;
 	const struct system *system;
 	struct proto_config proto; /* self is set per replica */
 	bool fsync;                /* acknowledged means on disk */
+	bool foreign_store; /* --store named another one than the script: it expects nothing */
+	unsigned cas_moved; /* share of CAS that became writes: the store has no CAS */
 	enum emulator_kind emulator;
 	struct plan_site site[PLAN_SITES_MAX];
 	unsigned sites;
@@ -127,6 +131,12 @@ struct plan_options {
 int plan_load(
 	struct plan **ret, const char *lab, const struct plan_options *options, struct err *err);
 void plan_free(struct plan *plan);
+
+/* plan_folder() - the folder of the labs that have names. Return: false if there is none. */
+bool plan_folder(char *ret, size_t size);
+
+/* plan_print() - the whole plan for people: `run --plan`, and plan.txt beside the results. */
+void plan_print(const struct plan *plan, FILE *out);
 
 /* plan_node_find() - node index by name, -1 if there is none. plan_site_find() likewise. */
 int plan_node_find(const struct plan *plan, const char *name);

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: MIT */
+/* expand.c - from the statements of a script to a plan: nodes, matrix, store, load */
+#include "agent/lab/expand.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/units.h"
+#include "agent/lab/near.h"
+
+#define ADDRESS_NETWORK 0x0a630000u /* 10.99.0.0/16 */
+#define SITES_DEFAULT_CLIENTS 2
+#define LOAD_DEFAULT_RATE 100.0
+#define LOAD_DEFAULT_KEYS 10
+#define LOAD_DEFAULT_DEADLINE NS_PER_S
+#define SEED_DEFAULT 1
+#define TIME_SCALE_MIN 0.001
+#define TIME_SCALE_MAX 1000.0
+/*
+ * Elections: a timeout of ten times the longest round trip keeps a leader through a burst of slow
+ * messages (Raft 5.6: broadcast time is an order of magnitude below the election timeout), and six
+ * heartbeats fit into the shortest one.
+ */
+#define ELECTION_NS_MIN (300 * NS_PER_MS)
+#define ELECTION_ROUND_TRIPS 10
+#define HEARTBEATS_PER_ELECTION 6
+/* Share of a client's deadline after which a replica gives up, so that the client still hears. */
+#define REQUEST_TIMEOUT_SHARE 0.8
+
+/* Names that interfaces and namespaces of a lab have already. */
+static const char *const reserved[] = {
+	"lo", "all", "default", "eth0", "switch", "bridge", "tap", "wire", "rest", NULL};
+
+int expand_name(const struct script *script, const struct script_text *name, const char *what,
+	size_t max, struct err *err)
+{
+	const char *text = name->text;
+
+	if (strlen(text) > max)
+		return script_fail(script, name->line, err,
+			"%s '%s' has %zu bytes: %zu are the most", what, text, strlen(text), max);
+	if (!isalnum((unsigned char)text[0]))
+		return script_fail(script, name->line, err,
+			"%s '%s' begins with '%c': begin with a letter or digit", what, text,
+			text[0]);
+	for (const char *p = text; *p; p++) {
+		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_')
+			return script_fail(script, name->line, err,
+				"%s '%s' has a '%c' in it: use letters, digits, '-' and '_'", what,
+				text, *p);
+	}
+	return 0;
+}
+
+static int check_reserved(const struct script *s, const struct script_text *name, struct err *err)
+{
+	for (const char *const *r = reserved; *r; r++) {
+		if (strcmp(name->text, *r) == 0)
+			return script_fail(s, name->line, err,
+				"the name '%s' is taken by the lab itself: use another", *r);
+	}
+	return 0;
+}
+
+int expand_select(const struct plan *plan, const struct script *script, int line, const char *word,
+	bool *in, struct err *err)
+{
+	int node = plan_node_find(plan, word);
+	int site = plan_site_find(plan, word);
+	struct near near = near_to(word);
+	char hint[96];
+	int count = 0;
+
+	if (node >= 0) {
+		in[node] = true;
+		return 1;
+	}
+	for (unsigned i = 0; site >= 0 && i < plan->nodes; i++) {
+		if (plan->node[i].site != site)
+			continue;
+		in[i] = true;
+		count++;
+	}
+	if (count > 0)
+		return count;
+	for (unsigned i = 0; i < plan->sites; i++)
+		near_offer(&near, plan->site[i].name);
+	for (unsigned i = 0; i < plan->nodes; i++)
+		near_offer(&near, plan->node[i].name);
+	near_text(&near, hint, sizeof hint);
+	return script_fail(script, line, err, "no site or node is called '%s'%s", word,
+		near.best ? hint : ": add it to a site()");
+}
+
+static int add_site(
+	struct plan *plan, const struct script *s, const struct script_site *from, struct err *err)
+{
+	struct plan_site *site = &plan->site[plan->sites];
+	int rc = expand_name(s, &from->name, "site", PLAN_NAME_MAX - 1, err);
+
+	if (rc == 0)
+		rc = check_reserved(s, &from->name, err);
+	if (rc < 0)
+		return rc;
+	if (plan_site_find(plan, from->name.text) >= 0)
+		return script_fail(s, from->name.line, err,
+			"a second site '%s': give it another name, or put the nodes into one",
+			from->name.text);
+	for (unsigned i = 0; i < from->nodes; i++) {
+		const struct script_text *name = &s->node[from->first + i];
+		struct plan_node *node = &plan->node[plan->nodes];
+
+		rc = expand_name(s, name, "node", FABRIC_NAME_MAX - 1, err);
+		if (rc == 0)
+			rc = check_reserved(s, name, err);
+		if (rc < 0)
+			return rc;
+		if (plan_node_find(plan, name->text) >= 0)
+			return script_fail(s, name->line, err,
+				"a second node '%s': each node needs a name of its own",
+				name->text);
+		memcpy(node->name, name->text, sizeof node->name);
+		node->role = PLAN_REPLICA;
+		node->site = (uint16_t)plan->sites;
+		plan->nodes++;
+	}
+	memcpy(site->name, from->name.text, sizeof site->name);
+	plan->sites++;
+	return 0;
+}
+
+/* One client node for each site, "c-<site>", behind all replicas. */
+static int add_client_node(struct plan *plan, const struct script *s, unsigned i, struct err *err)
+{
+	struct plan_node *node = &plan->node[plan->nodes];
+	int line = s->site[i].name.line;
+	char name[FABRIC_NAME_MAX];
+	int other;
+
+	if (plan->nodes == FABRIC_NODES_MAX)
+		return script_fail(s, line, err,
+			"more than %d nodes with the client nodes: leave some out",
+			FABRIC_NODES_MAX);
+	(void)snprintf(name, sizeof name, "c-%.*s", FABRIC_NAME_MAX - 3, plan->site[i].name);
+	other = plan_node_find(plan, name);
+	if (other >= 0 && plan->node[other].role == PLAN_CLIENT)
+		return script_fail(s, line, err,
+			"sites '%s' and '%s' would both have a client node '%s': let their names "
+			"differ in the first %d bytes",
+			plan->site[plan->node[other].site].name, plan->site[i].name, name,
+			FABRIC_NAME_MAX - 3);
+	if (other >= 0)
+		return script_fail(s, s->node[other].line, err,
+			"node '%s' has the name of the client node of site '%s': give it another",
+			name, plan->site[i].name);
+	memcpy(node->name, name, sizeof node->name);
+	node->role = PLAN_CLIENT;
+	node->site = (uint16_t)i;
+	plan->site[i].client = (uint16_t)plan->nodes;
+	plan->nodes++;
+	return 0;
+}
+
+static int expand_nodes(struct plan *plan, const struct script *s, struct err *err)
+{
+	int rc = 0;
+
+	if (s->sites == 0)
+		return script_fail(
+			s, s->lines, err, "no site: add site(\"east\", {\"n1\", \"n2\", \"n3\"})");
+	for (unsigned i = 0; i < s->sites && rc == 0; i++)
+		rc = add_site(plan, s, &s->site[i], err);
+	plan->replicas = plan->nodes;
+	for (unsigned i = 0; i < s->sites && rc == 0; i++)
+		rc = add_client_node(plan, s, i, err);
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; i < plan->sites; i++) {
+		if (plan_node_find(plan, plan->site[i].name) >= 0)
+			return script_fail(s, s->site[i].name.line, err,
+				"'%s' is a site and a node: a fault could mean either, rename one",
+				plan->site[i].name);
+	}
+	for (unsigned i = 0; i < plan->nodes; i++)
+		plan->node[i].addr_be = htonl(ADDRESS_NETWORK + i + 1);
+	return 0;
+}
+
+static void apply_rule(
+	struct plan *plan, const struct script_rule *rule, unsigned from, unsigned to)
+{
+	struct link_state *there = link_matrix_at(&plan->base, from, to);
+	struct link_state *back = link_matrix_at(&plan->base, to, from);
+
+	switch (rule->kind) {
+	case SCRIPT_RTT:
+		there->delay_ns = rule->ns / 2;
+		back->delay_ns = rule->ns / 2;
+		break;
+	case SCRIPT_DELAY:
+		there->delay_ns = rule->ns;
+		break;
+	case SCRIPT_JITTER:
+		there->jitter_ns = rule->ns;
+		back->jitter_ns = rule->ns;
+		break;
+	case SCRIPT_RULE_KIND_NR:
+		break;
+	}
+}
+
+static int expand_rule(
+	struct plan *plan, const struct script *s, const struct script_rule *rule, struct err *err)
+{
+	bool a[FABRIC_NODES_MAX] = {false};
+	bool b[FABRIC_NODES_MAX] = {false};
+	int na = expand_select(plan, s, rule->line, rule->a, a, err);
+	int nb = na < 0 ? na : expand_select(plan, s, rule->line, rule->b, b, err);
+
+	if (nb < 0)
+		return nb;
+	if (na == 1 && strcmp(rule->a, rule->b) == 0)
+		return script_fail(s, rule->line, err,
+			"%s() from node '%s' to itself: name two nodes, or a site twice for the "
+			"nodes inside it",
+			script_rule_names[rule->kind], rule->a);
+	for (unsigned from = 0; from < plan->nodes; from++) {
+		for (unsigned to = 0; to < plan->nodes; to++) {
+			if (a[from] && b[to] && from != to)
+				apply_rule(plan, rule, from, to);
+		}
+	}
+	return 0;
+}
+
+/* A packet cannot arrive before it was sent: jitter is at most the delay. */
+static int check_jitter(const struct plan *plan, const struct script *s, struct err *err)
+{
+	for (unsigned from = 0; from < plan->nodes; from++) {
+		for (unsigned to = 0; to < plan->nodes; to++) {
+			const struct link_state *link = link_matrix_at(&plan->base, from, to);
+			int line = s->lines;
+
+			if (from == to || link->jitter_ns <= link->delay_ns)
+				continue;
+			for (unsigned i = 0; i < s->rules; i++) {
+				if (s->rule[i].kind == SCRIPT_JITTER &&
+					s->rule[i].ns == link->jitter_ns)
+					line = s->rule[i].line;
+			}
+			return script_fail(s, line, err,
+				"the jitter from '%s' to '%s' is larger than the one-way delay: "
+				"make the delay at least as large",
+				plan->node[from].name, plan->node[to].name);
+		}
+	}
+	return 0;
+}
+
+static int expand_base(struct plan *plan, const struct script *s, struct err *err)
+{
+	int rc = link_matrix_init(&plan->base, plan->nodes);
+
+	if (rc < 0)
+		return err_sys(err, rc, "matrix of %u nodes", plan->nodes);
+	for (unsigned i = 0; i < s->rules && rc == 0; i++)
+		rc = expand_rule(plan, s, &s->rule[i], err);
+	return rc < 0 ? rc : check_jitter(plan, s, err);
+}
+
+static int find_level(const struct script *s, const char *name, enum proto_level otherwise,
+	enum proto_level *ret, struct err *err)
+{
+	*ret = otherwise;
+	if (name[0] == '\0')
+		return 0;
+	for (int i = PROTO_DEFAULT + 1; i < PROTO_LEVEL_NR; i++) {
+		if (strcmp(proto_level_names[i], name) == 0) {
+			*ret = (enum proto_level)i;
+			return 0;
+		}
+	}
+	return script_fail(s, s->store.name.line, err,
+		"store: '%s' is not a level: one, quorum and all are", name);
+}
+
+/* An unknown store, from the script or from the command line. */
+static int fail_store(const struct script *s, const char *name, bool from_options, struct err *err)
+{
+	struct near near = near_to(name);
+	char all[400] = "";
+	char hint[96];
+
+	for (unsigned i = 0; system_list(i); i++) {
+		size_t len = strlen(all);
+
+		near_offer(&near, system_list(i)->name);
+		(void)snprintf(
+			all + len, sizeof all - len, "%s%s", i ? ", " : "", system_list(i)->name);
+	}
+	near_text(&near, hint, sizeof hint);
+	if (from_options)
+		return err_usage(err, "--store: no store is called '%s'%s there are %s", name,
+			near.best ? hint : ":", all);
+	return script_fail(s, s->store.name.line, err, "no store is called '%s'%s there are %s",
+		name, near.best ? hint : ":", all);
+}
+
+/* A node, or a site: its first replica. */
+static int find_leader(struct plan *plan, const struct script *s, const char *name,
+	bool from_options, struct err *err)
+{
+	bool in[FABRIC_NODES_MAX] = {false};
+	int rc;
+
+	rc = expand_select(plan, s, s->store.name.line, name, in, err);
+	if (rc < 0 && from_options)
+		return err_usage(err, "--leader: no site or node is called '%s'", name);
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; i < plan->replicas; i++) {
+		if (in[i]) {
+			plan->proto.leader = (int)i;
+			return 0;
+		}
+	}
+	if (from_options)
+		return err_usage(err, "--leader: '%s' is a client node: name a replica", name);
+	return script_fail(s, s->store.name.line, err,
+		"store: leader '%s' is a client node: name a replica", name);
+}
+
+static int expand_store(struct plan *plan, const struct script *s,
+	const struct plan_options *options, struct err *err)
+{
+	const char *name = options->store ? options->store : s->store.name.text;
+	const char *leader = options->leader ? options->leader : s->store.leader;
+	int rc;
+
+	if (name[0] == '\0')
+		return script_fail(s, s->lines, err, "no store: add store \"raft\"");
+	plan->system = system_find(name);
+	if (!plan->system)
+		return fail_store(s, name, options->store != NULL, err);
+	/* Levels in the script were meant for the script's own store. */
+	plan->foreign_store = strcmp(name, s->store.name.text) != 0;
+	plan->proto.nodes = plan->replicas;
+	plan->proto.leader = -1;
+	plan->fsync = s->store.fsync;
+	rc = find_level(s, plan->foreign_store ? "" : s->store.read_level, plan->system->read_level,
+		&plan->proto.read_level, err);
+	if (rc == 0)
+		rc = find_level(s, plan->foreign_store ? "" : s->store.write_level,
+			plan->system->write_level, &plan->proto.write_level, err);
+	if (rc == 0 && leader[0])
+		rc = find_leader(plan, s, leader, options->leader != NULL, err);
+	return rc;
+}
+
+static uint64_t longest_rtt_ns(const struct plan *plan)
+{
+	uint64_t longest = 0;
+
+	for (unsigned i = 0; i < plan->phases; i++) {
+		for (unsigned a = 0; a < plan->replicas; a++) {
+			for (unsigned b = 0; b < a; b++) {
+				uint64_t rtt = plan_rtt_ns(&plan->phase[i].matrix, a, b);
+
+				longest = rtt > longest ? rtt : longest;
+			}
+		}
+	}
+	return longest;
+}
+
+static int expand_timing(struct plan *plan, const struct script *s, struct err *err)
+{
+	struct proto_config *proto = &plan->proto;
+	uint64_t wanted = longest_rtt_ns(plan) * ELECTION_ROUND_TRIPS;
+
+	proto->election_min_ns = wanted > ELECTION_NS_MIN ? wanted : ELECTION_NS_MIN;
+	proto->election_max_ns = 2 * proto->election_min_ns;
+	if (s->store.election_min_ns) {
+		proto->election_min_ns = s->store.election_min_ns;
+		proto->election_max_ns = s->store.election_max_ns;
+	}
+	proto->heartbeat_ns = proto->election_min_ns / HEARTBEATS_PER_ELECTION;
+	if (s->store.heartbeat_ns)
+		proto->heartbeat_ns = s->store.heartbeat_ns;
+	if (proto->heartbeat_ns >= proto->election_min_ns)
+		return script_fail(s, s->store.name.line, err,
+			"store: the heartbeat is not shorter than the election timeout, so that "
+			"no leader would last: make it a sixth");
+	proto->request_timeout_ns =
+		(uint64_t)((double)plan->load.deadline_ns * REQUEST_TIMEOUT_SHARE);
+	if (s->store.request_timeout_ns)
+		proto->request_timeout_ns = s->store.request_timeout_ns;
+	return 0;
+}
+
+static int take_shares(struct plan_load *load, const struct script *s, struct err *err)
+{
+	const struct script_load *from = &s->load;
+
+	load->read = load->write = 50;
+	load->cas = 0;
+	if (from->read != UINT64_MAX || from->write != UINT64_MAX || from->cas != UINT64_MAX) {
+		load->read = from->read == UINT64_MAX ? 0 : (unsigned)from->read;
+		load->write = from->write == UINT64_MAX ? 0 : (unsigned)from->write;
+		load->cas = from->cas == UINT64_MAX ? 0 : (unsigned)from->cas;
+	}
+	if (load->read + load->write + load->cas != 100)
+		return script_fail(s, from->line, err,
+			"load: read %u + write %u + cas %u is %u per cent: make it 100", load->read,
+			load->write, load->cas, load->read + load->write + load->cas);
+	return 0;
+}
+
+/* A decimal number of an option; strtod() alone would take "inf", "nan" and "0x1p3". */
+static int parse_decimal(
+	const char *option, const char *text, double min, double max, double *ret, struct err *err)
+{
+	char *end = NULL;
+
+	if (strspn(text, "0123456789.") == strlen(text))
+		*ret = strtod(text, &end);
+	if (!end || end == text || *end || *ret < min || *ret > max)
+		return err_usage(
+			err, "%s: '%s' is not a number from %g to %g", option, text, min, max);
+	return 0;
+}
+
+static int expand_load(struct plan *plan, const struct script *s,
+	const struct plan_options *options, struct err *err)
+{
+	struct plan_load *load = &plan->load;
+	struct proto_claim claim;
+	int rc;
+
+	load->clients_per_site = s->load.clients_per_site ? (unsigned)s->load.clients_per_site
+							  : SITES_DEFAULT_CLIENTS;
+	load->rate = s->load.rate > 0 ? s->load.rate : LOAD_DEFAULT_RATE;
+	load->keys = s->load.keys ? (unsigned)s->load.keys : LOAD_DEFAULT_KEYS;
+	load->deadline_ns = s->load.deadline_ns ? s->load.deadline_ns : LOAD_DEFAULT_DEADLINE;
+	rc = take_shares(load, s, err);
+	if (rc == 0 && options->rate)
+		rc = parse_decimal(
+			"--rate", options->rate, 0.001, SCRIPT_RATE_MAX, &load->rate, err);
+	if (rc < 0)
+		return rc;
+	plan->system->ops->claim(&plan->proto, &claim);
+	if (!claim.cas && load->cas > 0) {
+		plan->cas_moved = load->cas;
+		load->write += load->cas;
+		load->cas = 0;
+	}
+	return 0;
+}
+
+/* Two records for each operation must fit into the history. */
+static int check_history(const struct plan *plan, const struct script *s, struct err *err)
+{
+	double operations = 0;
+	double most = HISTORY_RECORDS_MAX / 2.0;
+
+	for (unsigned i = 0; i < plan->phases; i++)
+		operations += plan->load.rate * units_s(plan->phase[i].duration_ns);
+	operations += (double)plan->load.keys * plan->replicas;
+	if (operations > most)
+		return script_fail(s, s->load.line ? s->load.line : s->lines, err,
+			"load: %.0f operations in all phases, a history holds %.0f: lower the rate "
+			"or shorten the phases",
+			operations, most);
+	return 0;
+}
+
+static int expand_expect(struct plan *plan, const struct script *s, struct err *err)
+{
+	const char *model = s->expect.model;
+	const char *verdict = s->expect.verdict;
+	char all[160] = "";
+
+	/* With another store than the script's own, its expectation says nothing. */
+	if (plan->foreign_store)
+		return 0;
+	if (verdict[0] && (strlen(verdict) != 5 || strncmp(verdict, "P", 1) != 0 ||
+				  !strchr("CA-", verdict[1]) || verdict[2] != '/' ||
+				  verdict[3] != 'E' || !strchr("CL-", verdict[4])))
+		return script_fail(s, s->expect.line, err,
+			"expect: '%s' is no verdict: write PC, PA or P-, a slash, and EC, EL or "
+			"E-, like \"PC/EC\"",
+			verdict);
+	if (model[0] && !check_find(model)) {
+		for (unsigned i = 0; check_list(i); i++) {
+			size_t len = strlen(all);
+
+			(void)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "",
+				check_list(i)->name);
+		}
+		return script_fail(s, s->expect.line, err,
+			"expect: no model is called '%s': there are %s", model, all);
+	}
+	(void)snprintf(
+		plan->expect.model, sizeof plan->expect.model, "%.*s", PLAN_NAME_MAX - 1, model);
+	(void)snprintf(plan->expect.verdict, sizeof plan->expect.verdict, "%.*s",
+		PLAN_VERDICT_MAX - 1, verdict);
+	return 0;
+}
+
+static int expand_options(struct plan *plan, const struct script *s,
+	const struct plan_options *options, double *ret_scale, struct err *err)
+{
+	int rc = 0;
+
+	plan->seed = s->seed_line ? s->seed : SEED_DEFAULT;
+	*ret_scale = 1;
+	if (options->seed && units_parse_count(options->seed, 0, INT64_MAX, &plan->seed, err) < 0)
+		return err_wrap(err, "--seed");
+	if (options->time_scale)
+		rc = parse_decimal("--time-scale", options->time_scale, TIME_SCALE_MIN,
+			TIME_SCALE_MAX, ret_scale, err);
+	if (rc < 0 || !options->emulator)
+		return rc;
+	for (int i = 0; i < EMULATOR_KIND_NR; i++) {
+		if (strcmp(emulator_kind_names[i], options->emulator) == 0) {
+			plan->emulator = (enum emulator_kind)i;
+			return 0;
+		}
+	}
+	return err_usage(
+		err, "--emulator: '%s' is none: auto, netem and wire are", options->emulator);
+}
+
+int expand(struct plan *plan, const struct script *script, const struct plan_options *options,
+	struct err *err)
+{
+	static const struct plan_options nothing;
+	double time_scale;
+	int rc;
+
+	options = options ? options : &nothing;
+	if (!script->lab.line)
+		return script_fail(script, 1, err, "no lab: begin the script with lab \"name\"");
+	rc = expand_name(script, &script->lab, "lab", PLAN_NAME_MAX - 1, err);
+	if (rc < 0)
+		return rc;
+	memcpy(plan->name, script->lab.text, sizeof plan->name);
+	memcpy(plan->path, script->path, sizeof plan->path);
+	rc = expand_options(plan, script, options, &time_scale, err);
+	if (rc == 0)
+		rc = expand_nodes(plan, script, err);
+	if (rc == 0)
+		rc = expand_base(plan, script, err);
+	if (rc == 0)
+		rc = expand_store(plan, script, options, err);
+	if (rc == 0)
+		rc = expand_load(plan, script, options, err);
+	if (rc == 0)
+		rc = phases_expand(plan, script, time_scale, err);
+	if (rc == 0)
+		rc = expand_timing(plan, script, err);
+	if (rc == 0)
+		rc = check_history(plan, script, err);
+	if (rc == 0)
+		rc = expand_expect(plan, script, err);
+	return rc;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * expand.h - from the statements of a script to a plan: who there is, and what happens when
+ *
+ * Internal to the plan. Each function fails with "path:line: what is wrong: cure" in @err.
+ */
+#ifndef LAB_EXPAND_H
+#define LAB_EXPAND_H
+
+#include "agent/lab/plan.h"
+#include "agent/lab/script.h"
+
+/* expand() - fill the zeroed @plan from @script, with what the command line says instead. */
+int expand(struct plan *plan, const struct script *script, const struct plan_options *options,
+	struct err *err);
+
+/* expand_name() - check that @name can name a @what; at most @max bytes. */
+int expand_name(const struct script *script, const struct script_text *name, const char *what,
+	size_t max, struct err *err);
+
+/**
+ * expand_select() - the nodes that @word names: one node, or a site with its client node
+ * @in:		by node index: set to true for each of them, else left alone
+ * Return: how many it names, or -EINVAL for an unknown name.
+ */
+int expand_select(const struct plan *plan, const struct script *script, int line, const char *word,
+	bool *in, struct err *err);
+
+/* phases_expand() - phases of the fit and of the script; needs nodes, base matrix and load. */
+int phases_expand(
+	struct plan *plan, const struct script *script, double time_scale, struct err *err);
+
+/**
+ * sides_find() - which nodes can reach each other in @phase, from its matrix
+ *
+ * Replicas are on one side if they are connected by links that work in both directions, perhaps
+ * through other replicas. A client node is on the side of the first replica, of those that its
+ * clients contact, that it can talk to; the client nodes that can talk to none of theirs are a
+ * side of their own without replicas. Sides stand in order of size, the largest first.
+ *
+ * Return: 0, or -E2BIG: more than PLAN_SIDES_MAX.
+ */
+int sides_find(const struct plan *plan, struct plan_phase *phase);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.c - finds a lab by its name, loads it, and answers questions about it */
+#include "agent/lab/plan.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/lab/expand.h"
+#include "agent/lab/script.h"
+
+/* Builds with sanitizers or another compiler stand deeper below the source tree. */
+#define PLAN_LEVELS_UP 3
+
+const char *const plan_event_names[] = {"kill", "restart", "pause", "resume"};
+_Static_assert(sizeof plan_event_names / sizeof *plan_event_names == PLAN_EVENT_KIND_NR, "");
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* The folder of this program, "." if the kernel does not tell. */
+static void own_folder(char *ret, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", ret, size - 1);
+	char *slash;
+
+	ret[n > 0 ? n : 0] = '\0';
+	slash = strrchr(ret, '/');
+	if (slash)
+		*slash = '\0';
+	else
+		(void)snprintf(ret, size, ".");
+}
+
+/* Folder number @i in which labs are looked for. Return: false after the last. */
+static bool lab_folder(unsigned i, char *ret, size_t size)
+{
+	char own[200];
+	char up[3 * PLAN_LEVELS_UP + 1] = "";
+
+	if (i == 0) {
+		(void)snprintf(ret, size, "scripts/labs");
+		return true;
+	}
+	own_folder(own, sizeof own);
+	if (i > PLAN_LEVELS_UP + 1)
+		return false;
+	if (i == PLAN_LEVELS_UP + 1) {
+		(void)snprintf(ret, size, "%s/../share/pacelab/labs", own);
+		return true;
+	}
+	for (unsigned k = 0; k < i; k++)
+		strcat(up, "/..");
+	(void)snprintf(ret, size, "%s%s/scripts/labs", own, up);
+	return true;
+}
+
+bool plan_folder(char *ret, size_t size)
+{
+	struct stat st;
+
+	for (unsigned i = 0; lab_folder(i, ret, size); i++) {
+		if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
+static int find_lab(const char *lab, char *ret, size_t size, struct err *err)
+{
+	size_t len = strlen(lab);
+	char folder[PLAN_PATH_MAX];
+
+	if (strchr(lab, '/') || (len > 4 && strcmp(lab + len - 4, ".lua") == 0)) {
+		if ((size_t)snprintf(ret, size, "%s", lab) >= size)
+			return err_usage(err, "the path of the lab has more than %zu bytes", size);
+		return 0;
+	}
+	for (unsigned i = 0; lab_folder(i, folder, sizeof folder); i++) {
+		if ((size_t)snprintf(ret, size, "%s/%s.lua", folder, lab) < size && is_file(ret))
+			return 0;
+	}
+	return err_set(err, -ENOENT, EXIT_USAGE,
+		"no lab is called '%s': see `pacelab list labs`, or give the path of a .lua file",
+		lab);
+}
+
+int plan_load(
+	struct plan **ret, const char *lab, const struct plan_options *options, struct err *err)
+{
+	struct script *script = NULL;
+	char path[PLAN_PATH_MAX];
+	struct plan *plan;
+	int rc = find_lab(lab, path, sizeof path, err);
+
+	if (rc == 0)
+		rc = script_open(&script, path, err);
+	if (rc < 0)
+		return rc;
+	plan = calloc(1, sizeof *plan);
+	assert(plan);
+	rc = expand(plan, script, options, err);
+	script_close(script);
+	if (rc < 0) {
+		plan_free(plan);
+		return rc;
+	}
+	*ret = plan;
+	return 0;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (unsigned i = 0; i < plan->phases; i++)
+		link_matrix_fini(&plan->phase[i].matrix);
+	link_matrix_fini(&plan->base);
+	free(plan->phase);
+	free(plan);
+}
+
+int plan_node_find(const struct plan *plan, const char *name)
+{
+	for (unsigned i = 0; i < plan->nodes; i++) {
+		if (strcmp(plan->node[i].name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+int plan_site_find(const struct plan *plan, const char *name)
+{
+	for (unsigned i = 0; i < plan->sites; i++) {
+		if (strcmp(plan->site[i].name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+unsigned plan_contact(const struct plan *plan, unsigned site, unsigned client)
+{
+	unsigned first = 0;
+	unsigned count = 0;
+
+	/* The replicas of a site stand together: sites were expanded one after the other. */
+	for (unsigned i = 0; i < plan->replicas; i++) {
+		if (plan->node[i].site == site && count++ == 0)
+			first = i;
+	}
+	assert(count > 0);
+	return first + client % count;
+}
+
+uint64_t plan_rtt_ns(const struct link_matrix *matrix, unsigned a, unsigned b)
+{
+	if (a == b)
+		return 0;
+	return link_matrix_at(matrix, a, b)->delay_ns + link_matrix_at(matrix, b, a)->delay_ns;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* plan_print.c - the expanded plan for people */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/units.h"
+#include "agent/lab/plan.h"
+
+/* A table of delays with more columns would not fit a terminal: then sites stand in it. */
+#define TABLE_NODES_MAX 12
+
+static void print_delay(FILE *out, const struct link_state *link)
+{
+	char text[48];
+
+	if (link->jitter_ns)
+		(void)snprintf(text, sizeof text, "%.4g+-%.3g", units_ms(link->delay_ns),
+			units_ms(link->jitter_ns));
+	else
+		(void)snprintf(text, sizeof text, "%.4g", units_ms(link->delay_ns));
+	(void)fprintf(out, " %10s", text);
+}
+
+/* Rows send, columns receive; only the nodes in @pick. */
+static void print_table(const struct plan *plan, const unsigned *pick, unsigned count, FILE *out)
+{
+	(void)fprintf(out, "  %-16s", "");
+	for (unsigned i = 0; i < count; i++)
+		(void)fprintf(out, " %10.10s", plan->node[pick[i]].name);
+	(void)fputc('\n', out);
+	for (unsigned i = 0; i < count; i++) {
+		(void)fprintf(out, "  %-16s", plan->node[pick[i]].name);
+		for (unsigned k = 0; k < count; k++) {
+			if (i == k)
+				(void)fprintf(out, " %10s", "-");
+			else
+				print_delay(out, link_matrix_at(&plan->base, pick[i], pick[k]));
+		}
+		(void)fputc('\n', out);
+	}
+}
+
+static void print_matrix(const struct plan *plan, FILE *out)
+{
+	unsigned pick[FABRIC_NODES_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; plan->nodes <= TABLE_NODES_MAX && i < plan->nodes; i++)
+		pick[count++] = i;
+	for (unsigned i = 0; plan->nodes > TABLE_NODES_MAX && i < plan->sites; i++)
+		pick[count++] = plan_contact(plan, i, 0);
+	(void)fprintf(out, "\none-way delay in ms, rows to columns%s\n",
+		plan->nodes > TABLE_NODES_MAX ? ", first node of each site" : "");
+	print_table(plan, pick, count, out);
+}
+
+static void print_nodes(const struct plan *plan, FILE *out)
+{
+	char addr[INET_ADDRSTRLEN];
+
+	(void)fprintf(out, "\n%u replicas in %u sites, %u client nodes\n", plan->replicas,
+		plan->sites, plan->nodes - plan->replicas);
+	for (unsigned i = 0; i < plan->nodes; i++) {
+		const struct plan_node *node = &plan->node[i];
+
+		(void)inet_ntop(AF_INET, &node->addr_be, addr, sizeof addr);
+		(void)fprintf(out, "  %-16s %-12s %-16s %s\n", node->name, addr,
+			plan->site[node->site].name,
+			node->role == PLAN_REPLICA ? "replica" : "clients");
+	}
+}
+
+static void print_store(const struct plan *plan, FILE *out)
+{
+	const struct proto_config *proto = &plan->proto;
+	struct proto_claim claim;
+	char a[32];
+	char b[32];
+
+	plan->system->ops->claim(proto, &claim);
+	(void)fprintf(out, "store       %s: protocol %s, read %s, write %s, %s\n",
+		plan->system->name, plan->system->ops->name, proto_level_names[proto->read_level],
+		proto_level_names[proto->write_level],
+		plan->fsync ? "acknowledged means on disk" : "no fsync");
+	(void)fprintf(out, "claims      %s; when cut %s\n", proto_model_names[claim.whole],
+		proto_model_names[claim.cut]);
+	(void)fprintf(out, "leader      %s\n",
+		proto->leader < 0 ? "any" : plan->node[proto->leader].name);
+	(void)fprintf(out, "timing      election %s to %s",
+		units_print_duration(proto->election_min_ns, a, sizeof a),
+		units_print_duration(proto->election_max_ns, b, sizeof b));
+	(void)fprintf(out, ", heartbeat %s, gives up after %s\n",
+		units_print_duration(proto->heartbeat_ns, a, sizeof a),
+		units_print_duration(proto->request_timeout_ns, b, sizeof b));
+}
+
+static void print_load(const struct plan *plan, FILE *out)
+{
+	const struct plan_load *load = &plan->load;
+	char deadline[32];
+
+	(void)fprintf(out, "load        %g operations/s, %u clients in each site, %u keys, ",
+		load->rate, load->clients_per_site, load->keys);
+	(void)fprintf(out, "read %u %% write %u %% cas %u %%, deadline %s\n", load->read,
+		load->write, load->cas,
+		units_print_duration(load->deadline_ns, deadline, sizeof deadline));
+	if (plan->cas_moved)
+		(void)fprintf(out, "            the store has no cas: its %u %% became writes\n",
+			plan->cas_moved);
+}
+
+static void print_expect(const struct plan *plan, FILE *out)
+{
+	if (plan->expect.model[0])
+		(void)fprintf(out, "expects     model %s\n", plan->expect.model);
+	if (plan->expect.verdict[0])
+		(void)fprintf(out, "expects     verdict %s\n", plan->expect.verdict);
+	if (plan->foreign_store)
+		(void)fprintf(out, "expects     nothing: --store names another store than the "
+				   "script\n");
+}
+
+static void print_phases(const struct plan *plan, FILE *out)
+{
+	uint64_t at_ns = 0;
+	bool cut = false;
+	char text[32];
+
+	(void)fprintf(out, "\nphases\n");
+	for (unsigned i = 0; i < plan->phases; i++) {
+		const struct plan_phase *phase = &plan->phase[i];
+
+		(void)fprintf(out, "  %8.3f s  %-16s %-8s %s", units_s(at_ns), phase->name,
+			units_print_duration(phase->duration_ns, text, sizeof text),
+			phase->fit_rtt_ns ? "all sites equally far apart" : phase->what);
+		for (unsigned k = 0; phase->sides > 1 && k < phase->sides; k++)
+			(void)fprintf(out, "%s%s (%u of %u)",
+				k ? " | " : "  sides: ", phase->side[k].name,
+				phase->side[k].replicas, plan->replicas);
+		(void)fputc('\n', out);
+		at_ns += phase->duration_ns;
+		cut = cut || phase->cut;
+	}
+	(void)fprintf(out, "  %8.3f s  end\n", units_s(at_ns));
+	if (cut)
+		(void)fprintf(out, "nodes that a cut does not name keep all their links\n");
+}
+
+void plan_print(const struct plan *plan, FILE *out)
+{
+	(void)fprintf(out, "lab         %s (%s)\n", plan->name, plan->path);
+	(void)fprintf(out, "seed        %llu\n", (unsigned long long)plan->seed);
+	(void)fprintf(out, "emulator    %s\n", emulator_kind_names[plan->emulator]);
+	print_store(plan, out);
+	print_load(plan, out);
+	print_expect(plan, out);
+	print_nodes(plan, out);
+	print_matrix(plan, out);
+	print_phases(plan, out);
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT */
+/* plan_test.c - how statements of a lab script become a plan, and what they must agree on */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/base/clock.h"
+#include "agent/lab/plan.h"
+
+#define HEAD "lab 'x'\nsite('east', {'n1', 'n2'})\nsite('far', {'n3'})\nstore 'raft'\n"
+#define HEAD_LINES 4
+
+static char folder[] = "/tmp/pacelab-plan-XXXXXX";
+
+/* Labs are files: write @text to one, with a short name in errors. */
+static int load_with(
+	const char *text, const struct plan_options *options, struct plan **ret, struct err *err)
+{
+	FILE *f = fopen("lab.lua", "w");
+
+	assert_non_null(f);
+	(void)fputs(text, f);
+	(void)fclose(f);
+	memset(err, 0, sizeof *err);
+	*ret = NULL;
+	return plan_load(ret, "lab.lua", options, err);
+}
+
+static struct plan *must_load(const char *text, const struct plan_options *options)
+{
+	struct plan *plan;
+	struct err err;
+
+	if (load_with(text, options, &plan, &err) < 0)
+		fail_msg("%s", err.text);
+	return plan;
+}
+
+struct bad {
+	const char *text;
+	const char *message; /* how the error begins */
+};
+
+static void assert_bad(const struct bad *bad, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct plan *plan;
+		struct err err;
+
+		if (load_with(bad[i].text, NULL, &plan, &err) == 0)
+			fail_msg("was taken: %s", bad[i].text);
+		if (strncmp(err.text, bad[i].message, strlen(bad[i].message)) != 0)
+			fail_msg("script: %s\nsaid:   %s\nwanted: %s", bad[i].text, err.text,
+				bad[i].message);
+		assert_int_equal(err.status, EXIT_USAGE);
+		assert_null(plan);
+	}
+}
+
+#define ASSERT_BAD(list) assert_bad(list, sizeof(list) / sizeof *(list))
+
+static const char cap[] =
+	"lab 'cap' seed(7)\n"
+	"site('east', {'n1', 'n2'}) site('west', {'n3', 'n4'}) site('far', {'n5'})\n"
+	"rtt('east', 'west', '20ms') rtt('east', 'far', '40ms') rtt('west', 'far', '40ms')\n"
+	"store('raft', {leader = 'n1'})\n"
+	"load {clients_per_site = 2, rate = 500, keys = 10, read = 50, write = 40, cas = 10}\n"
+	"fit {rtts = {'1ms', '10ms', '40ms'}, duration = '2s'}\n"
+	"phase('baseline', '5s')\n"
+	"phase('partition', '5s', cut({'east', 'west'}, {'far'}))\n"
+	"phase('healed', '5s')\n"
+	"expect {model = 'linearizable', verdict = 'PC/EC'}\n";
+
+static void plan__puts_replicas_first_then_a_client_node_for_each_site(void **state)
+{
+	static const char *const names[] = {
+		"n1", "n2", "n3", "n4", "n5", "c-east", "c-west", "c-far"};
+	struct plan *plan = must_load(cap, NULL);
+
+	(void)state;
+	assert_int_equal(plan->nodes, 8);
+	assert_int_equal(plan->replicas, 5);
+	for (unsigned i = 0; i < plan->nodes; i++) {
+		assert_string_equal(plan->node[i].name, names[i]);
+		assert_int_equal(plan->node[i].role, i < 5 ? PLAN_REPLICA : PLAN_CLIENT);
+		assert_int_equal(plan_node_find(plan, names[i]), i);
+	}
+	assert_int_equal(plan->site[2].client, 7);
+	assert_int_equal(plan->node[7].site, 2);
+	assert_int_equal(__builtin_bswap32(plan->node[7].addr_be), 0x0a630008);
+	assert_int_equal(plan_node_find(plan, "n9"), -1);
+	assert_int_equal(plan_site_find(plan, "west"), 1);
+	assert_int_equal(plan_contact(plan, 1, 0), 2);
+	assert_int_equal(plan_contact(plan, 1, 1), 3);
+	assert_int_equal(plan_contact(plan, 1, 2), 2);
+	assert_int_equal(plan_contact(plan, 2, 1), 4);
+	plan_free(plan);
+}
+
+static void plan__gives_addresses_beyond_a_byte(void **state)
+{
+	struct plan *plan = must_load("lab 'x' store 'raft' local n = 0\n"
+				      "for s = 1, 32 do\n"
+				      "  local t = {}\n"
+				      "  for i = 1, 4 do n = n + 1 t[i] = 'n' .. n end\n"
+				      "  site('s' .. s, t)\n"
+				      "end\n"
+				      "phase('p', '1s')",
+		NULL);
+
+	(void)state;
+	assert_int_equal(plan->nodes, 160);
+	assert_int_equal(__builtin_bswap32(plan->node[159].addr_be), 0x0a630000 + 160);
+	plan_free(plan);
+}
+
+static void plan__base_matrix_has_half_a_round_trip_each_way(void **state)
+{
+	struct plan *plan = must_load(cap, NULL);
+
+	(void)state;
+	for (unsigned a = 0; a < plan->nodes; a++) {
+		for (unsigned b = 0; b < plan->nodes; b++) {
+			unsigned sa = plan->node[a].site;
+			unsigned sb = plan->node[b].site;
+			uint64_t ms = sa == sb ? 0 : sa == 2 || sb == 2 ? 20 : 10;
+
+			assert_int_equal(
+				link_matrix_at(&plan->base, a, b)->delay_ns, ms * NS_PER_MS);
+			assert_int_equal(plan_rtt_ns(&plan->base, a, b), 2 * ms * NS_PER_MS);
+		}
+	}
+	plan_free(plan);
+}
+
+static void plan__later_rules_replace_earlier_ones_link_by_link(void **state)
+{
+	struct plan *plan = must_load(HEAD "rtt('east', 'far', '20ms')\n"
+					   "rtt('east', 'east', '2ms')\n"
+					   "delay('n1', 'far', '15ms')\n"
+					   "jitter('east', 'far', '3ms')\n"
+					   "phase('p', '1s')",
+		NULL);
+	unsigned client = (unsigned)plan_node_find(plan, "c-east");
+
+	(void)state;
+	assert_int_equal(link_matrix_at(&plan->base, 0, 1)->delay_ns, NS_PER_MS);
+	assert_int_equal(link_matrix_at(&plan->base, client, 1)->delay_ns, NS_PER_MS);
+	assert_int_equal(link_matrix_at(&plan->base, 0, 0)->delay_ns, 0);
+	assert_int_equal(link_matrix_at(&plan->base, 0, 2)->delay_ns, 15 * NS_PER_MS);
+	assert_int_equal(link_matrix_at(&plan->base, 2, 0)->delay_ns, 10 * NS_PER_MS);
+	assert_int_equal(link_matrix_at(&plan->base, 1, 2)->delay_ns, 10 * NS_PER_MS);
+	assert_int_equal(link_matrix_at(&plan->base, 2, 1)->jitter_ns, 3 * NS_PER_MS);
+	assert_int_equal(link_matrix_at(&plan->base, 0, 1)->jitter_ns, 0);
+	plan_free(plan);
+}
+
+static void plan__a_cut_makes_sides_with_their_clients(void **state)
+{
+	struct plan *plan = must_load(cap, NULL);
+	const struct plan_phase *phase = &plan->phase[4];
+	unsigned cuts = 0;
+
+	(void)state;
+	assert_int_equal(plan->phases, 6);
+	assert_string_equal(phase->name, "partition");
+	assert_string_equal(phase->what, "east+west | far");
+	assert_true(phase->cut);
+	assert_int_equal(phase->sides, 2);
+	assert_string_equal(phase->side[0].name, "east+west");
+	assert_int_equal(phase->side[0].replicas, 4);
+	assert_int_equal(phase->side[0].clients, 2);
+	assert_string_equal(phase->side[1].name, "far");
+	assert_int_equal(phase->side[1].replicas, 1);
+	assert_int_equal(phase->side[1].clients, 1);
+	for (unsigned a = 0; a < plan->nodes; a++) {
+		bool far = plan->node[a].site == 2;
+
+		assert_int_equal(phase->side_of[a], far ? 1 : 0);
+		for (unsigned b = 0; b < plan->nodes; b++)
+			cuts += link_matrix_at(&phase->matrix, a, b)->cut;
+	}
+	assert_int_equal(cuts, 2 * 6 * 2);
+	phase = &plan->phase[5];
+	assert_false(phase->cut);
+	assert_int_equal(phase->sides, 1);
+	assert_string_equal(phase->side[0].name, "all");
+	assert_int_equal(phase->side[0].replicas, 5);
+	assert_int_equal(phase->side[0].clients, 3);
+	plan_free(plan);
+}
+
+static void plan__phases_of_the_fit_stand_in_front(void **state)
+{
+	struct plan *plan = must_load(cap, NULL);
+
+	(void)state;
+	assert_string_equal(plan->phase[1].name, "fit-10ms");
+	assert_int_equal(plan->phase[1].fit_rtt_ns, 10 * NS_PER_MS);
+	assert_int_equal(plan->phase[1].duration_ns, 2 * NS_PER_S);
+	assert_int_equal(plan_rtt_ns(&plan->phase[1].matrix, 0, 4), 10 * NS_PER_MS);
+	assert_int_equal(plan_rtt_ns(&plan->phase[1].matrix, 0, 6), 10 * NS_PER_MS);
+	assert_int_equal(plan_rtt_ns(&plan->phase[1].matrix, 0, 1), 0);
+	assert_string_equal(plan->phase[3].name, "baseline");
+	assert_int_equal(plan->phase[3].fit_rtt_ns, 0);
+	assert_int_equal(plan_rtt_ns(&plan->phase[3].matrix, 0, 4), 40 * NS_PER_MS);
+	plan_free(plan);
+}
+
+static void plan__faults_do_not_carry_over(void **state)
+{
+	struct plan *plan = must_load(HEAD "rtt('east', 'far', '20ms')\n"
+					   "phase('a', '1s', link('east', 'far', {delay = '50ms', "
+					   "jitter = '5ms'}), one_way('n1', 'n2'))\n"
+					   "phase('b', '1s')",
+		NULL);
+	const struct plan_phase *a = &plan->phase[0];
+	const struct plan_phase *b = &plan->phase[1];
+
+	(void)state;
+	assert_string_equal(a->what, "east -- far delay 50 ms jitter 5 ms, n1 -/-> n2");
+	assert_int_equal(link_matrix_at(&a->matrix, 0, 2)->delay_ns, 50 * NS_PER_MS);
+	assert_int_equal(link_matrix_at(&a->matrix, 2, 0)->jitter_ns, 5 * NS_PER_MS);
+	assert_true(link_matrix_at(&a->matrix, 0, 1)->cut);
+	assert_false(link_matrix_at(&a->matrix, 1, 0)->cut);
+	assert_int_equal(link_matrix_at(&b->matrix, 0, 2)->delay_ns, 10 * NS_PER_MS);
+	assert_false(link_matrix_at(&b->matrix, 0, 1)->cut);
+	plan_free(plan);
+}
+
+static void plan__a_bridge_keeps_replicas_on_one_side(void **state)
+{
+	struct plan *plan = must_load(HEAD "phase('a', '1s', cut({'n1'}, {'n3'}))\n"
+					   "phase('b', '1s', isolate('n1'))",
+		NULL);
+
+	(void)state;
+	assert_true(plan->phase[0].cut);
+	assert_int_equal(plan->phase[0].sides, 1);
+	/* The clients of east talk to n2, too: they are on its side. */
+	assert_string_equal(plan->phase[1].what, "n1 | rest");
+	assert_int_equal(plan->phase[1].sides, 2);
+	assert_string_equal(plan->phase[1].side[0].name, "n2+far");
+	assert_int_equal(plan->phase[1].side[0].clients, 2);
+	assert_string_equal(plan->phase[1].side[1].name, "n1");
+	plan_free(plan);
+}
+
+static void plan__clients_without_their_replicas_are_a_side_of_their_own(void **state)
+{
+	struct plan *plan = must_load(HEAD "phase('a', '1s', isolate('n3'))\n"
+					   "phase('b', '1s', isolate('c-far'))",
+		NULL);
+	const struct plan_phase *a = &plan->phase[0];
+
+	(void)state;
+	assert_int_equal(a->sides, 3);
+	assert_string_equal(a->side[0].name, "east");
+	assert_string_equal(a->side[1].name, "far");
+	assert_string_equal(a->side[2].name, "c-far");
+	assert_int_equal(a->side[2].replicas, 0);
+	assert_int_equal(a->side[2].clients, 1);
+	assert_int_equal(plan->phase[1].sides, 2);
+	assert_string_equal(plan->phase[1].side[1].name, "c-far");
+	plan_free(plan);
+}
+
+static void plan__sorts_process_faults_by_time(void **state)
+{
+	struct plan *plan =
+		must_load(HEAD "phase('a', '5s', restart('n3', '3s'), kill('n3', '1s'))\n"
+			       "phase('b', '5s', pause('n1'), resume('n1', '2s'))",
+			NULL);
+	const struct plan_phase *a = &plan->phase[0];
+
+	(void)state;
+	assert_int_equal(a->events, 2);
+	assert_int_equal(a->event[0].kind, PLAN_KILL);
+	assert_int_equal(a->event[0].node, 2);
+	assert_int_equal(a->event[0].at_ns, NS_PER_S);
+	assert_int_equal(a->event[1].kind, PLAN_RESTART);
+	assert_int_equal(plan->phase[1].event[0].kind, PLAN_PAUSE);
+	assert_int_equal(plan->phase[1].event[0].at_ns, 0);
+	assert_string_equal(plan->phase[1].what, "pause n1 at 0 ns, resume n1 at 2 s");
+	plan_free(plan);
+}
+
+static void plan__derives_timing_from_the_longest_round_trip(void **state)
+{
+	struct plan *plan = must_load(cap, NULL);
+
+	(void)state;
+	assert_int_equal(plan->proto.election_min_ns, 400 * NS_PER_MS);
+	assert_int_equal(plan->proto.election_max_ns, 800 * NS_PER_MS);
+	assert_true(plan->proto.heartbeat_ns >= 40 * NS_PER_MS);
+	assert_true(plan->proto.heartbeat_ns <= 100 * NS_PER_MS);
+	assert_int_equal(plan->proto.request_timeout_ns, 800 * NS_PER_MS);
+	assert_int_equal(plan->proto.leader, 0);
+	assert_int_equal(plan->proto.nodes, 5);
+	plan_free(plan);
+	plan = must_load(HEAD "phase('p', '1s')", NULL);
+	assert_int_equal(plan->proto.election_min_ns, 300 * NS_PER_MS);
+	assert_int_equal(plan->proto.leader, -1);
+	plan_free(plan);
+}
+
+static void plan__options_replace_what_the_script_says(void **state)
+{
+	struct plan_options options = {.store = "cassandra-one",
+		.leader = "far",
+		.seed = "42",
+		.emulator = "wire",
+		.rate = "123.5",
+		.time_scale = "0.5"};
+	struct plan *plan = must_load(cap, &options);
+
+	(void)state;
+	assert_string_equal(plan->system->name, "cassandra-one");
+	assert_int_equal(plan->proto.leader, 4);
+	assert_int_equal(plan->seed, 42);
+	assert_int_equal(plan->emulator, EMULATOR_WIRE);
+	assert_true(plan->load.rate == 123.5);
+	assert_int_equal(plan->phase[0].duration_ns, NS_PER_S);
+	assert_int_equal(plan->phase[4].duration_ns, 5 * NS_PER_S / 2);
+	assert_true(plan->foreign_store);
+	assert_string_equal(plan->expect.verdict, "");
+	/* Last-write-wins has no compare-and-set. */
+	assert_int_equal(plan->cas_moved, 10);
+	assert_int_equal(plan->load.write, 50);
+	assert_int_equal(plan->load.cas, 0);
+	plan_free(plan);
+}
+
+static void plan__keeps_the_expectation_for_its_own_store(void **state)
+{
+	struct plan_options options = {.store = "raft"};
+	struct plan *plan = must_load(cap, &options);
+
+	(void)state;
+	assert_string_equal(plan->expect.model, "linearizable");
+	assert_string_equal(plan->expect.verdict, "PC/EC");
+	assert_int_equal(plan->load.cas, 10);
+	plan_free(plan);
+}
+
+static void plan__options_that_are_wrong_are_named(void **state)
+{
+	static const struct {
+		struct plan_options options;
+		const char *message;
+	} bad[] = {
+		{{.store = "rfat"}, "--store: no store is called 'rfat', did you mean 'raft'?"},
+		{{.leader = "n9"}, "--leader: no site or node is called 'n9'"},
+		{{.leader = "c-far"}, "--leader: 'c-far' is a client node: name a replica"},
+		{{.seed = "-1"}, "--seed: '-1' is not a whole number from 0 to"},
+		{{.emulator = "magic"}, "--emulator: 'magic' is none: auto, netem and wire are"},
+		{{.rate = "0"}, "--rate: '0' is not a number from 0.001 to 1e+06"},
+		{{.rate = "nan"}, "--rate: 'nan' is not a number"},
+		{{.time_scale = "0x2"}, "--time-scale: '0x2' is not a number"},
+		{{.time_scale = ""}, "--time-scale: '' is not a number"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct plan *plan;
+		struct err err;
+
+		assert_true(load_with(cap, &bad[i].options, &plan, &err) < 0);
+		if (strncmp(err.text, bad[i].message, strlen(bad[i].message)) != 0)
+			fail_msg("said: %s\nwanted: %s", err.text, bad[i].message);
+		assert_int_equal(err.status, EXIT_USAGE);
+	}
+}
+
+static void plan__names_what_is_missing(void **state)
+{
+	static const struct bad bad[] = {
+		{"site('a', {'n1'})", "lab.lua:1: no lab: begin the script with lab \"name\""},
+		{"lab 'x'\nstore 'raft'\nphase('p', '1s')", "lab.lua:3: no site: add site("},
+		{"lab 'x'\nsite('a', {'n1'})\nphase('p', '1s')",
+			"lab.lua:3: no store: add store \"raft\""},
+		{HEAD, "lab.lua:4: no phase: add phase(\"baseline\", \"5s\")"},
+	};
+
+	(void)state;
+	ASSERT_BAD(bad);
+}
+
+static void plan__names_line_and_cure_of_bad_names(void **state)
+{
+	static const struct bad bad[] = {
+		{"lab 'x y'\n" HEAD, "lab.lua:2: lab() was already said in line 1"},
+		{"lab 'x y'", "lab.lua:1: lab 'x y' has a ' ' in it: use letters, digits, '-' "},
+		{"lab '../x'", "lab.lua:1: lab '../x' begins with '.': begin with a letter"},
+		{"lab 'abcdefghijklmnopqrstuvwxyz-abcdef'",
+			"lab.lua:1: lab 'abcdefghijklmnopqrstuvwxyz-abcdef' has 33 bytes: 31 are"},
+		{HEAD "site('east', {'n9'})", "lab.lua:5: a second site 'east': give it another"},
+		{HEAD "site('west', {'n1'})", "lab.lua:5: a second node 'n1': each node needs"},
+		{HEAD "site('west', {'n4', 'n4'})", "lab.lua:5: a second node 'n4': each node"},
+		{HEAD "site('west', {'abcdefghijklmnop'})",
+			"lab.lua:5: node 'abcdefghijklmnop' has 16 bytes: 15 are the most"},
+		{HEAD "site('west', {'n/4'})", "lab.lua:5: node 'n/4' has a '/' in it: use"},
+		{HEAD "site('west', {'switch'})", "lab.lua:5: the name 'switch' is taken by the"},
+		{HEAD "site('n4', {'n4'})", "lab.lua:5: 'n4' is a site and a node: a fault could"},
+		{HEAD "site('west', {'c-far'})",
+			"lab.lua:5: node 'c-far' has the name of the client node of site 'far'"},
+		{HEAD "site('abcdefghijklmno', {'n4'})\nsite('abcdefghijklmxy', {'n5'})",
+			"lab.lua:6: sites 'abcdefghijklmno' and 'abcdefghijklmxy' would both"},
+		{HEAD "rtt('esat', 'far', '1ms')",
+			"lab.lua:5: no site or node is called 'esat', did you mean 'east'?"},
+		{HEAD "rtt('mars', 'far', '1ms')",
+			"lab.lua:5: no site or node is called 'mars': add it to a site()"},
+		{HEAD "rtt('n1', 'n1', '1ms')", "lab.lua:5: rtt() from node 'n1' to itself"},
+		{HEAD "jitter('east', 'far', '1ms')\nphase('p', '1s')",
+			"lab.lua:5: the jitter from 'n1' to 'n3' is larger than the one-way"},
+	};
+
+	(void)state;
+	ASSERT_BAD(bad);
+}
+
+static void plan__names_line_and_cure_of_a_bad_store_or_load(void **state)
+{
+	static const struct bad bad[] = {
+		{"lab 'x' site('a', {'n1'})\nstore 'rafft'",
+			"lab.lua:2: no store is called 'rafft', did you mean 'raft'? there are "},
+		{"lab 'x' site('a', {'n1'})\nstore 'postgres'",
+			"lab.lua:2: no store is called 'postgres': there are "},
+		{"lab 'x' site('a', {'n1'})\nstore('raft', {leader = 'n2'})",
+			"lab.lua:2: no site or node is called 'n2'"},
+		{"lab 'x' site('a', {'n1'})\nstore('raft', {read_level = 'most'})",
+			"lab.lua:2: store: 'most' is not a level: one, quorum and all are"},
+		{"lab 'x' site('a', {'n1'})\nstore('raft', {heartbeat = '1s'})\nphase('p', '1s')",
+			"lab.lua:2: store: the heartbeat is not shorter than the election"},
+		{HEAD "load {read = 50, write = 40}",
+			"lab.lua:5: load: read 50 + write 40 + cas 0 is 90 per cent: make it 100"},
+		{HEAD "load {rate = 1000000}\nphase('p', '1h')",
+			"lab.lua:5: load: 3600000030 operations in all phases, a history holds"},
+		{HEAD "expect {verdict = 'CP'}\nphase('p', '1s')",
+			"lab.lua:5: expect: 'CP' is no verdict: write PC, PA or P-"},
+		{HEAD "expect {model = 'perfect'}\nphase('p', '1s')",
+			"lab.lua:5: expect: no model is called 'perfect': there are linearizable"},
+	};
+
+	(void)state;
+	ASSERT_BAD(bad);
+}
+
+static void plan__names_line_and_cure_of_bad_phases(void **state)
+{
+	static const struct bad bad[] = {
+		{HEAD "phase('p', '1s')\nphase('p', '1s')", "lab.lua:6: a second phase 'p': give"},
+		{HEAD "phase('p q', '1s')", "lab.lua:5: phase 'p q' has a ' ' in it"},
+		{HEAD "phase('p', '20h')\nphase('q', '20h')",
+			"lab.lua:6: all phases together last longer than a day: shorten them"},
+		{HEAD "phase('p', '1s', cut({'east'}, {'farr'}))",
+			"lab.lua:5: no site or node is called 'farr', did you mean 'far'?"},
+		{HEAD "phase('p', '1s', cut({'east', 'n1'}, {'far'}))",
+			"lab.lua:5: cut() names node 'n1' twice: a node is in one group, once"},
+		{HEAD "phase('p', '1s', cut({'east'}, {'n2', 'far'}))",
+			"lab.lua:5: cut() names node 'n2' twice"},
+		{HEAD "phase('p', '1s', one_way('n1', 'n1'))",
+			"lab.lua:5: one_way() names node 'n1' twice"},
+		{HEAD "phase('p', '1s', kill('n9'))", "lab.lua:5: no site or node is called 'n9'"},
+		{HEAD "phase('p', '1s', kill('far'))",
+			"lab.lua:5: kill(): 'far' is a site: name one of its nodes, like 'n3'"},
+		{HEAD "phase('p', '1s', kill('c-far'))",
+			"lab.lua:5: kill(): 'c-far' is a client node: name a node of a site"},
+		{HEAD "phase('p', '1s', kill('n1', '1s'))",
+			"lab.lua:5: kill('n1') at 1 s, but phase 'p' is over by then"},
+		{HEAD "phase('p', '1s', restart('n1'))",
+			"lab.lua:5: phase 'p': restart of 'n1', which is alive: kill() it first"},
+		{HEAD "phase('p', '1s', kill('n1'))\nphase('q', '1s', kill('n1'))",
+			"lab.lua:6: phase 'q': kill of 'n1', which is dead: restart() it first"},
+		{HEAD "phase('p', '1s', resume('n1'))",
+			"lab.lua:5: phase 'p': resume of 'n1', which is running: pause() it first"},
+		{HEAD "phase('p', '1s', link('east', 'far', {jitter = '1ms'}))",
+			"lab.lua:5: link(): the jitter between 'n1' and 'n3' is larger"},
+		{"lab 'x' store 'raft'\n"
+		 "site('a', {'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9'})\n"
+		 "phase('p', '1s', cut('n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9'))",
+			"lab.lua:3: phase 'p' splits the lab into more than 8 sides: cut fewer"},
+	};
+
+	(void)state;
+	ASSERT_BAD(bad);
+}
+
+static void plan__a_lab_that_is_not_there_is_named(void **state)
+{
+	struct plan *plan = NULL;
+	struct err err = {0};
+
+	(void)state;
+	assert_true(plan_load(&plan, "nothing-of-that-name", NULL, &err) < 0);
+	assert_string_equal(err.text, "no lab is called 'nothing-of-that-name': see `pacelab list "
+				      "labs`, or give the path of a .lua file");
+	assert_int_equal(err.status, EXIT_USAGE);
+	assert_true(plan_load(&plan, "./gone.lua", NULL, &err) < 0);
+	assert_non_null(strstr(err.text, "./gone.lua"));
+}
+
+static void plan__labs_of_the_source_tree_load_and_print(void **state)
+{
+	static const char *const labs[] = {"cap", "leader"};
+	char text[16384];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof labs / sizeof *labs; i++) {
+		struct plan *plan = NULL;
+		struct err err = {0};
+		FILE *out;
+
+		/* The working folder is another one: they are found from this program's own. */
+		if (plan_load(&plan, labs[i], NULL, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_string_equal(plan->name, labs[i]);
+		memset(text, 0, sizeof text);
+		out = fmemopen(text, sizeof text - 1, "w");
+		assert_non_null(out);
+		plan_print(plan, out);
+		(void)fclose(out);
+		assert_non_null(strstr(text, "sides: east+west (4 of 5) | far (1 of 5)"));
+		assert_non_null(strstr(text, "10.99.0.5"));
+		assert_non_null(strstr(text, "nodes that a cut does not name keep all their"));
+		plan_free(plan);
+	}
+}
+
+static int enter_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave_folder(void **state)
+{
+	(void)state;
+	(void)unlink("lab.lua");
+	return chdir("/") == 0 ? rmdir(folder) : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plan__puts_replicas_first_then_a_client_node_for_each_site),
+		cmocka_unit_test(plan__gives_addresses_beyond_a_byte),
+		cmocka_unit_test(plan__base_matrix_has_half_a_round_trip_each_way),
+		cmocka_unit_test(plan__later_rules_replace_earlier_ones_link_by_link),
+		cmocka_unit_test(plan__a_cut_makes_sides_with_their_clients),
+		cmocka_unit_test(plan__phases_of_the_fit_stand_in_front),
+		cmocka_unit_test(plan__faults_do_not_carry_over),
+		cmocka_unit_test(plan__a_bridge_keeps_replicas_on_one_side),
+		cmocka_unit_test(plan__clients_without_their_replicas_are_a_side_of_their_own),
+		cmocka_unit_test(plan__sorts_process_faults_by_time),
+		cmocka_unit_test(plan__derives_timing_from_the_longest_round_trip),
+		cmocka_unit_test(plan__options_replace_what_the_script_says),
+		cmocka_unit_test(plan__keeps_the_expectation_for_its_own_store),
+		cmocka_unit_test(plan__options_that_are_wrong_are_named),
+		cmocka_unit_test(plan__names_what_is_missing),
+		cmocka_unit_test(plan__names_line_and_cure_of_bad_names),
+		cmocka_unit_test(plan__names_line_and_cure_of_a_bad_store_or_load),
+		cmocka_unit_test(plan__names_line_and_cure_of_bad_phases),
+		cmocka_unit_test(plan__a_lab_that_is_not_there_is_named),
+		cmocka_unit_test(plan__labs_of_the_source_tree_load_and_print),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
