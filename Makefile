@@ -3,6 +3,7 @@
 #   make            build                      make check   every test this machine can run
 #   make demo       build, run lab cap twice   make bench   the numbers, side by side
 #   make lint       style and static checks    make install DESTDIR= PREFIX=/usr/local
+#   make fuzz       the fuzz targets for libFuzzer, to be run by hand
 #
 # Variables: V=1 shows commands, SAN=address,undefined adds sanitizers, WERROR=1 as CI has it,
 # MUST_WORK=1 turns skipped tests into failures, CC=clang, T=raft runs only the tests named so.
@@ -56,7 +57,8 @@ bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 BUGS := BUG_RAFT_STALE_LEADER_READ BUG_QUORUM_WEAK_CALLED_STRONG BUG_LOG_DROPS_ACKED
 bug_bin := $(foreach b,$(BUGS),$(B)/bug/$(b)/pacelab-replica $(B)/bug/$(b)/sim)
 
-.PHONY: all demo check lint bench install clean deps flags programs tests
+.PHONY: all demo check lint bench fuzz install clean deps flags programs tests \
+	libfuzzer
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -134,6 +136,17 @@ $(test_bin) $(bench_bin): $(B)/%: $(B)/%.o $(tests_lib) $(libs)
 $(fuzz_bin): $(B)/%: $(B)/%.o $(B)/tests/fuzz/main.o $(tests_lib) $(libs)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# The same targets under libFuzzer: build/.../NAME_libfuzzer CORPUS
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined libfuzzer
+
+libfuzzer: $(fuzz_bin:%_fuzz=%_libfuzzer)
+	@printf '  %s\n' $^
+
+$(B)/%_libfuzzer: $(B)/%_fuzz.o $(tests_lib) $(libs)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) -lcmocka
 
 bug_src := $(wildcard store/*.c store/proto/*.c tests/sim/*.c)
 bug_src := $(filter-out %_test.c,$(bug_src))
