@@ -16,7 +16,8 @@
 #include "agent/base/units.h"
 #include "agent/lab/expand.h"
 
-_Static_assert((int)SCRIPT_KILL - (int)SCRIPT_KILL == (int)PLAN_KILL &&
+_Static_assert(PLAN_KILL == 0 && (int)SCRIPT_RESTART - (int)SCRIPT_KILL == (int)PLAN_RESTART &&
+		       (int)SCRIPT_PAUSE - (int)SCRIPT_KILL == (int)PLAN_PAUSE &&
 		       (int)SCRIPT_RESUME - (int)SCRIPT_KILL == (int)PLAN_RESUME,
 	"process faults stand in the order of plan_event_kind");
 
@@ -155,8 +156,8 @@ static int apply_matrix_fault(const struct plan *plan, const struct script *s,
 			add_what(phase, " jitter %s",
 				units_print_duration(fault->jitter_ns, delay, sizeof delay));
 		return apply_link(plan, s, phase, fault, &groups, err);
-	default:
-		assert(!"a fault of the matrix");
+	default: /* process faults do not come here */
+		return -EINVAL;
 	}
 	apply_cuts(plan, phase, fault, &groups);
 	return 0;
@@ -252,11 +253,12 @@ static int follow_processes(const struct plan *plan, const struct script *s, int
 static struct plan_phase *new_phase(struct plan *plan, const char *name, uint64_t duration_ns)
 {
 	struct plan_phase *phase = &plan->phase[plan->phases++];
+	int rc;
 
 	(void)snprintf(phase->name, sizeof phase->name, "%s", name);
 	phase->duration_ns = duration_ns;
-	if (link_matrix_init(&phase->matrix, plan->nodes) < 0)
-		assert(!"memory for a matrix");
+	rc = link_matrix_init(&phase->matrix, plan->nodes);
+	assert(rc == 0); /* it was possible for the base matrix */
 	link_matrix_copy(&phase->matrix, &plan->base);
 	return phase;
 }

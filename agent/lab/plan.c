@@ -57,7 +57,7 @@ static bool lab_folder(unsigned i, char *ret, size_t size)
 		return true;
 	}
 	for (unsigned k = 0; k < i; k++)
-		strcat(up, "/..");
+		memcpy(up + 3 * k, "/..", sizeof "/..");
 	(void)snprintf(ret, size, "%s%s/scripts/labs", own, up);
 	return true;
 }

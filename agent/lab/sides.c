@@ -40,9 +40,9 @@ static unsigned flood(const struct plan *plan, const struct plan_phase *phase, u
 /* Label the replicas' components 0, 1 ... by size, largest first. Return: how many. */
 static int label_replicas(const struct plan *plan, struct plan_phase *phase)
 {
-	unsigned size[PLAN_SIDES_MAX];
-	int label_of[PROTO_NODES_MAX];
-	int rank[PLAN_SIDES_MAX];
+	unsigned size[PLAN_SIDES_MAX] = {0};
+	int label_of[PROTO_NODES_MAX] = {0};
+	int rank[PLAN_SIDES_MAX] = {0};
 	int labels = 0;
 
 	for (unsigned i = 0; i < plan->replicas; i++)
@@ -56,9 +56,8 @@ static int label_replicas(const struct plan *plan, struct plan_phase *phase)
 		labels++;
 	}
 	for (int a = 0; a < labels; a++) {
-		rank[a] = 0;
 		for (int b = 0; b < labels; b++)
-			rank[a] += size[b] > size[a] || (size[b] == size[a] && b < a);
+			rank[a] += size[b] > size[a] || (b < a && size[b] == size[a]);
 	}
 	for (unsigned i = 0; i < plan->replicas; i++)
 		phase->side_of[i] = (uint8_t)rank[label_of[i]];

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* script_words.h - the words of lab scripts, internal to the script */
+#ifndef LAB_SCRIPT_WORDS_H
+#define LAB_SCRIPT_WORDS_H
+
+#include "agent/lab/script_args.h"
+
+/* Name of the type that faults have in Lua. */
+#define WORDS_FAULT_TYPE "pacelab.fault"
+
+/* words_list() - number @i, NULL after the last. */
+const struct word *words_list(unsigned i);
+
+#endif
