@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.c - the event loop of a replica on io_uring
+ *
+ * Theory of operation
+ *
+ * A turn: call turn_end (owners queue their batched sends and writes), submit everything and wait
+ * for one completion or the next deadline in a single system call, read the clock once, fire due
+ * timers, run each completion there is, give receive buffers back, advance the completion queue
+ * once. The clock is read after the wait, so all that a turn does happens at one instant that is
+ * never older than the turn.
+ *
+ * What is used of io_uring, and since when (the floor is Linux 6.1):
+ *  - SINGLE_ISSUER (6.0) and DEFER_TASKRUN (6.1): completions are made only inside our own wait,
+ *    not as interrupts of this thread; one system call per turn does all the work. Where setup
+ *    refuses them (EINVAL), COOP_TASKRUN (5.19), then nothing: slower, the same results.
+ *  - multishot accept (5.19) and multishot recv (6.0): one submission serves a socket's life.
+ *  - a provided buffer ring (5.19): idle connections own no receive buffer.
+ *  - linked write and fdatasync (5.3): the log's batch costs one submission; a short or failed
+ *    write breaks the link, so that nothing unwritten can be called durable.
+ *  - a registered ring descriptor (5.18), where that works.
+ *
+ * Limits: the completion queue holds CQ_ENTRIES; what does not fit is kept by the kernel
+ * (FEAT_NODROP, 5.5). The timer heap has room for LOOP_TIMERS_MAX.
+ *
+ * Not done on purpose: no threads, no polling without sleep, no zero-copy send (replies are far
+ * smaller than the size from which it pays).
+ */
+#include "agent/base/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+
+#define SQ_ENTRIES 1024u
+#define CQ_ENTRIES 8192u
+#define LOOP_TIMERS_MAX 64u
+#define RECV_BUFFERS 256u
+#define RECV_BUFFER_SIZE 16384u
+#define RECV_GROUP 0
+/* A turn without a timer ends at the latest after this. */
+#define WAIT_NS_MAX NS_PER_S
+/* Closing waits so long for cancelled operations; a disk may be slow, nothing else is. */
+#define CLOSE_NS_MAX (2 * NS_PER_S)
+
+struct loop {
+	struct io_uring ring;
+	struct loop_config config;
+	uint64_t now_ns;
+	unsigned pending; /* operations under way */
+	unsigned heap_len;
+	struct loop_timer *heap[LOOP_TIMERS_MAX];
+	struct io_uring_buf_ring *buffers; /* NULL until registered */
+	uint8_t *buffer_bytes;
+	int given_back; /* buffers returned in this turn */
+	bool stopping;
+	const char *features;
+};
+
+/* --- timers: a binary heap, earliest first --- */
+
+static void heap_set(struct loop *l, unsigned i, struct loop_timer *t)
+{
+	l->heap[i] = t;
+	t->place = i + 1;
+}
+
+static void heap_up(struct loop *l, unsigned i)
+{
+	struct loop_timer *t = l->heap[i];
+
+	for (; i > 0 && l->heap[(i - 1) / 2]->at_ns > t->at_ns; i = (i - 1) / 2)
+		heap_set(l, i, l->heap[(i - 1) / 2]);
+	heap_set(l, i, t);
+}
+
+static void heap_down(struct loop *l, unsigned i)
+{
+	struct loop_timer *t = l->heap[i];
+
+	for (;;) {
+		unsigned child = 2 * i + 1;
+
+		if (child + 1 < l->heap_len && l->heap[child + 1]->at_ns < l->heap[child]->at_ns)
+			child++;
+		if (child >= l->heap_len || l->heap[child]->at_ns >= t->at_ns)
+			break;
+		heap_set(l, i, l->heap[child]);
+		i = child;
+	}
+	heap_set(l, i, t);
+}
+
+void loop_disarm(struct loop *l, struct loop_timer *t)
+{
+	unsigned i = t->place;
+	struct loop_timer *last;
+
+	if (i-- == 0)
+		return;
+	assert(l->heap[i] == t);
+	t->place = 0;
+	last = l->heap[--l->heap_len];
+	if (last == t)
+		return;
+	heap_set(l, i, last);
+	heap_up(l, i);
+	heap_down(l, last->place - 1);
+}
+
+void loop_arm(struct loop *l, struct loop_timer *t, uint64_t at_ns)
+{
+	assert(t->fire);
+	loop_disarm(l, t);
+	assert(l->heap_len < LOOP_TIMERS_MAX);
+	t->at_ns = at_ns;
+	heap_set(l, l->heap_len++, t);
+	heap_up(l, l->heap_len - 1);
+}
+
+static void fire_due(struct loop *l)
+{
+	/* A callback that arms again for now is served in the next turn: no turn is endless. */
+	for (unsigned budget = l->heap_len; budget > 0; budget--) {
+		struct loop_timer *t = l->heap_len ? l->heap[0] : NULL;
+
+		if (!t || t->at_ns > l->now_ns)
+			return;
+		loop_disarm(l, t);
+		t->fire(t);
+	}
+}
+
+/* --- set-up --- */
+
+static int ring_init(struct loop *l)
+{
+	static const struct {
+		unsigned flags;
+		const char *name;
+	} tries[] = {
+		{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+			"single issuer, deferred task work"},
+		{IORING_SETUP_COOP_TASKRUN, "cooperative task work"},
+		{0, "no flags"},
+	};
+	int ret = -EINVAL;
+
+	for (size_t i = 0; i < sizeof tries / sizeof *tries && ret == -EINVAL; i++) {
+		struct io_uring_params p = {
+			.flags = tries[i].flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+			.cq_entries = CQ_ENTRIES,
+		};
+
+		ret = io_uring_queue_init_params(SQ_ENTRIES, &l->ring, &p);
+		l->features = tries[i].name;
+	}
+	return ret;
+}
+
+static uint8_t *buffer_at(const struct loop *l, unsigned id)
+{
+	return l->buffer_bytes + (size_t)id * l->config.recv_buffer_size;
+}
+
+static void buffer_give(struct loop *l, unsigned id)
+{
+	io_uring_buf_ring_add(l->buffers, buffer_at(l, id), l->config.recv_buffer_size,
+		(unsigned short)id, io_uring_buf_ring_mask(l->config.recv_buffers),
+		l->given_back++);
+}
+
+static void buffers_advance(struct loop *l)
+{
+	io_uring_buf_ring_advance(l->buffers, l->given_back);
+	l->given_back = 0;
+}
+
+static size_t buffers_ring_size(const struct loop *l)
+{
+	return l->config.recv_buffers * sizeof(struct io_uring_buf);
+}
+
+static int buffers_init(struct loop *l)
+{
+	struct io_uring_buf_reg reg = {.ring_entries = l->config.recv_buffers, .bgid = RECV_GROUP};
+	size_t bytes = (size_t)l->config.recv_buffers * l->config.recv_buffer_size;
+	void *ring = mmap(NULL, buffers_ring_size(l), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *data;
+	int ret;
+
+	if (ring == MAP_FAILED)
+		return -errno;
+	data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (data == MAP_FAILED) {
+		ret = -errno;
+		munmap(ring, buffers_ring_size(l));
+		return ret;
+	}
+	reg.ring_addr = (uint64_t)(uintptr_t)ring;
+	ret = io_uring_register_buf_ring(&l->ring, &reg, 0);
+	if (ret < 0) {
+		munmap(ring, buffers_ring_size(l));
+		munmap(data, bytes);
+		return ret;
+	}
+	l->buffers = ring;
+	l->buffer_bytes = data;
+	io_uring_buf_ring_init(l->buffers);
+	for (unsigned i = 0; i < l->config.recv_buffers; i++)
+		buffer_give(l, i);
+	buffers_advance(l);
+	return 0;
+}
+
+static void buffers_fini(struct loop *l)
+{
+	if (!l->buffers)
+		return;
+	munmap(l->buffers, buffers_ring_size(l));
+	munmap(l->buffer_bytes, (size_t)l->config.recv_buffers * l->config.recv_buffer_size);
+}
+
+int loop_open(struct loop **ret_loop, const struct loop_config *config, struct err *err)
+{
+	struct loop *l = calloc(1, sizeof *l);
+	int ret;
+
+	assert(l);
+	l->config = *config;
+	if (!l->config.recv_buffers)
+		l->config.recv_buffers = RECV_BUFFERS;
+	if (!l->config.recv_buffer_size)
+		l->config.recv_buffer_size = RECV_BUFFER_SIZE;
+	l->now_ns = clock_now_ns();
+	ret = ring_init(l);
+	if (ret < 0) {
+		free(l);
+		return err_set(err, ret, EXIT_CANNOT_RUN,
+			"io_uring cannot be set up: %s; Linux 6.1 or later with "
+			"kernel.io_uring_disabled=0 is needed",
+			strerror(-ret));
+	}
+	(void)io_uring_register_ring_fd(&l->ring); /* a saving only */
+	ret = buffers_init(l);
+	if (ret < 0) {
+		io_uring_queue_exit(&l->ring);
+		free(l);
+		return err_set(err, ret, EXIT_CANNOT_RUN,
+			"io_uring has no provided buffer rings: %s; Linux 6.1 or later is needed",
+			strerror(-ret));
+	}
+	*ret_loop = l;
+	return 0;
+}
+
+/* --- starting operations --- */
+
+/* The caller prepares the entry and then sets its data: prep functions may clear it. */
+static struct io_uring_sqe *sqe_for(struct loop *l, struct loop_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&l->ring);
+
+	if (!sqe) {
+		int ret = io_uring_submit(&l->ring);
+
+		assert(ret > 0); /* a full queue has something to submit */
+		sqe = io_uring_get_sqe(&l->ring);
+		assert(sqe);
+	}
+	if (op) {
+		assert(op->done);
+		op->pending++;
+		l->pending++;
+	}
+	return sqe;
+}
+
+void loop_accept(struct loop *l, struct loop_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_recv(struct loop *l, struct loop_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = RECV_GROUP;
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_send(struct loop *l, struct loop_op *op, int fd, const void *bytes, size_t n)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_send(sqe, fd, bytes, n, MSG_NOSIGNAL | MSG_WAITALL);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_connect(
+	struct loop *l, struct loop_op *op, int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_connect(sqe, fd, addr, len);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_poll(struct loop *l, struct loop_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_write(
+	struct loop *l, struct loop_op *write, struct loop_op *sync, const struct loop_write *what)
+{
+	struct io_uring_sqe *sqe;
+
+	/* A link must not be torn apart by a submission between its two halves. */
+	if (io_uring_sq_space_left(&l->ring) < 2)
+		(void)io_uring_submit(&l->ring);
+	sqe = sqe_for(l, write);
+	assert(what->n <= UINT32_MAX);
+	io_uring_prep_write(sqe, what->fd, what->bytes, (unsigned)what->n, what->offset);
+	io_uring_sqe_set_data(sqe, write);
+	if (!sync)
+		return;
+	sqe->flags |= IOSQE_IO_LINK;
+	sqe = sqe_for(l, sync);
+	io_uring_prep_fsync(sqe, what->fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, sync);
+}
+
+void loop_cancel(struct loop *l, struct loop_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	if (op->pending == 0)
+		return;
+	sqe = sqe_for(l, NULL);
+	io_uring_prep_cancel(sqe, op, IORING_ASYNC_CANCEL_ALL);
+	io_uring_sqe_set_data(sqe, NULL);
+}
+
+/* --- the turn --- */
+
+static int submit_and_wait(struct loop *l)
+{
+	uint64_t now = clock_now_ns();
+	uint64_t until = now + WAIT_NS_MAX;
+	struct __kernel_timespec ts;
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (l->heap_len > 0 && l->heap[0]->at_ns < until)
+		until = l->heap[0]->at_ns;
+	until = until > now ? until - now : 0;
+	ts.tv_sec = (long long)(until / NS_PER_S);
+	ts.tv_nsec = (long long)(until % NS_PER_S);
+	ret = io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &ts, NULL);
+	/* Nothing came in time, a signal came, or the kernel is short of memory for a moment. */
+	if (ret == -ETIME || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY)
+		return 0;
+	return ret < 0 ? ret : 0;
+}
+
+static void complete(struct loop *l, const struct io_uring_cqe *cqe, bool call)
+{
+	struct loop_op *op = io_uring_cqe_get_data(cqe);
+	struct loop_event event = {.res = cqe->res, .more = cqe->flags & IORING_CQE_F_MORE};
+	unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	bool buffer = cqe->flags & IORING_CQE_F_BUFFER;
+
+	if (!op)
+		return;
+	if (buffer)
+		event.data = buffer_at(l, id);
+	if (!event.more) {
+		assert(op->pending > 0 && l->pending > 0);
+		op->pending--;
+		l->pending--;
+	}
+	if (call)
+		op->done(op, &event);
+	if (buffer)
+		buffer_give(l, id);
+}
+
+static void reap(struct loop *l, bool call)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head;
+	unsigned n = 0;
+
+	io_uring_for_each_cqe(&l->ring, head, cqe)
+	{
+		complete(l, cqe, call);
+		n++;
+	}
+	io_uring_cq_advance(&l->ring, n);
+	if (l->given_back > 0)
+		buffers_advance(l);
+}
+
+int loop_turn(struct loop *l)
+{
+	int ret;
+
+	if (l->config.turn_end)
+		l->config.turn_end(l->config.arg);
+	ret = submit_and_wait(l);
+	if (ret < 0)
+		return ret;
+	l->now_ns = clock_now_ns();
+	fire_due(l);
+	reap(l, true);
+	return 0;
+}
+
+int loop_run(struct loop *l)
+{
+	int ret = 0;
+
+	while (ret == 0 && !l->stopping)
+		ret = loop_turn(l);
+	return ret;
+}
+
+void loop_stop(struct loop *l)
+{
+	l->stopping = true;
+}
+
+uint64_t loop_now(const struct loop *l)
+{
+	return l->now_ns;
+}
+
+const char *loop_features(const struct loop *l)
+{
+	return l->features;
+}
+
+void loop_close(struct loop *l)
+{
+	uint64_t deadline = clock_now_ns() + CLOSE_NS_MAX;
+	struct io_uring_sqe *sqe;
+
+	if (!l)
+		return;
+	if (l->pending > 0) {
+		sqe = sqe_for(l, NULL);
+		io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+		io_uring_sqe_set_data(sqe, NULL);
+	}
+	l->heap_len = 0;
+	while (l->pending > 0 && clock_now_ns() < deadline) {
+		if (submit_and_wait(l) < 0)
+			break;
+		reap(l, false);
+	}
+	io_uring_queue_exit(&l->ring);
+	buffers_fini(l);
+	free(l);
+}
