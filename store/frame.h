@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.h - how replicas wrap what they send each other
+ *
+ * Pure: no I/O. A frame is a header of FRAME_HEADER bytes, all little-endian, and its payload:
+ *
+ *	0  u32 magic       4  u8 version   5  u8 type   6  u16 from (replica id)
+ *	8  u32 length     12  u32 CRC-32C of the payload
+ *	16 u32 CRC-32C of the 16 bytes before
+ *
+ * The header has a checksum of its own so that a flipped length is an error at once, not a wait
+ * for bytes that never come. A connection begins with FRAME_HELLO from the dialing side, answered
+ * by FRAME_WELCOME; FRAME_PING carries 8 bytes that FRAME_PONG returns.
+ */
+#ifndef STORE_FRAME_H
+#define STORE_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/buf.h"
+#include "store/proto.h"
+
+#define FRAME_MAGIC 0x424c4350u /* "PCLB" */
+#define FRAME_VERSION 1
+#define FRAME_HEADER 20u
+#define FRAME_PAYLOAD_MAX PROTO_MESSAGE_MAX
+
+enum frame_type {
+	FRAME_HELLO,
+	FRAME_WELCOME,
+	FRAME_PING,
+	FRAME_PONG,
+	FRAME_MESSAGE,
+	FRAME_TYPE_NR
+};
+
+struct frame {
+	enum frame_type type;
+	uint16_t from;
+	struct proto_bytes payload; /* points into the bytes that were decoded */
+};
+
+/* Who dials, whom it means to reach, and what both must agree on. */
+struct frame_hello {
+	uint16_t to;
+	uint16_t nodes;
+	uint32_t proto; /* frame_proto_hash() */
+};
+
+/* frame_proto_hash() - names a protocol in 32 bits. */
+uint32_t frame_proto_hash(const char *name);
+
+/* frame_encode() - append one frame; @payload at most FRAME_PAYLOAD_MAX. */
+void frame_encode(struct buf *out, const struct frame *frame);
+
+/**
+ * frame_decode() - read one frame
+ * @ret_used:	bytes it took; set when 0 is returned
+ *
+ * Return: 0; -EAGAIN: more bytes are needed; -EBADMSG: no frame of this version, or damaged.
+ */
+int frame_decode(const uint8_t *p, size_t len, struct frame *ret, size_t *ret_used);
+
+/* frame_hello_encode() - append a whole frame of @type, FRAME_HELLO or FRAME_WELCOME. */
+void frame_hello_encode(
+	struct buf *out, enum frame_type type, uint16_t from, const struct frame_hello *hello);
+
+/* frame_hello_decode() - Return: 0, or -EBADMSG. */
+int frame_hello_decode(struct proto_bytes payload, struct frame_hello *ret);
+
+#endif
