@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net.c - clients: who is connected, which reply goes where, in which order
+ *
+ * Theory of operation
+ *
+ * A command takes place number `tail`. A reply for place `head` is written straight into the
+ * stream's output; a reply for a later place waits in that place's own buffer until all before it
+ * have left. A client is stalled, i.e. nothing more is read from it, while one of the limits in
+ * net.h is reached; net_turn() looks again at the end of each turn.
+ *
+ * A ticket is (serial << 16 | index of a struct net_request): never 0, never used twice. The
+ * client's id is checked when the reply comes, so a reply for a client that has gone, or whose
+ * index has a new owner, is dropped.
+ */
+#include "store/net.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "store/commands.h"
+#include "store/replica.h"
+
+#define PLACES_MIN 16u
+#define REQUEST_INDEX_BITS 16
+#define REQUEST_NONE UINT32_MAX
+/* After accept() failed for want of descriptors or memory. */
+#define ACCEPT_AGAIN_NS (100 * NS_PER_MS)
+/* A reply buffer that waited in its place keeps at most this. */
+#define PLACE_KEEP_MAX 4096u
+
+_Static_assert(NET_REQUESTS_MAX <= 1u << REQUEST_INDEX_BITS, "an index fits a ticket");
+
+static struct net_client *client_of(struct stream *s)
+{
+	return list_entry(s, struct net_client, stream);
+}
+
+/* --- places --- */
+
+static struct net_place *place_at(struct net_client *c, uint32_t place)
+{
+	assert(place - c->head < c->tail - c->head);
+	return &c->places[place & (c->places_cap - 1)];
+}
+
+static void places_grow(struct net_client *c)
+{
+	uint32_t cap = c->places_cap ? 2 * c->places_cap : PLACES_MIN;
+	struct net_place *places = calloc(cap, sizeof *places);
+
+	assert(places);
+	for (uint32_t i = c->head; i != c->tail; i++)
+		places[i & (cap - 1)] = c->places[i & (c->places_cap - 1)];
+	free(c->places);
+	c->places = places;
+	c->places_cap = cap;
+}
+
+static uint32_t place_take(struct net_client *c)
+{
+	if (c->tail - c->head == c->places_cap)
+		places_grow(c); /* all are taken, so none with a buffer is left behind */
+	c->tail++;
+	place_at(c, c->tail - 1)->done = false;
+	return c->tail - 1;
+}
+
+struct buf *net_begin(struct net_client *c, uint32_t place)
+{
+	return place == c->head ? &c->stream.out : &place_at(c, place)->reply;
+}
+
+void net_end(struct net_client *c, uint32_t place)
+{
+	struct net_place *p = place_at(c, place);
+
+	assert(!p->done);
+	p->done = true;
+	if (place != c->head)
+		return;
+	/* The head wrote to the stream itself; those right behind it may have waited for it. */
+	while (c->head != c->tail && place_at(c, c->head)->done) {
+		p = place_at(c, c->head);
+		buf_add(&c->stream.out, p->reply.p, p->reply.len);
+		p->reply.len = 0;
+		if (p->reply.cap > PLACE_KEEP_MAX)
+			buf_fini(&p->reply);
+		c->head++;
+	}
+	if (c->quit && c->head == c->tail)
+		stream_drain(&c->stream);
+	stream_touch(&c->stream);
+}
+
+/* --- requests --- */
+
+uint64_t net_ticket(struct net_client *c, uint32_t place, enum proto_op op)
+{
+	struct net *net = c->net;
+	unsigned index = net->requests_free;
+	struct net_request *r;
+
+	if (index != REQUEST_NONE)
+		net->requests_free = net->requests[index].next_free;
+	else
+		index = net->requests_high++;
+	assert(index < NET_REQUESTS_MAX);
+	r = &net->requests[index];
+	*r = (struct net_request){
+		.ticket = ++net->last_serial << REQUEST_INDEX_BITS | index,
+		.client_id = c->id,
+		.client = c->index,
+		.place = place,
+		.op = op,
+	};
+	return r->ticket;
+}
+
+static bool requests_left(const struct net *net)
+{
+	return net->requests_free != REQUEST_NONE || net->requests_high < NET_REQUESTS_MAX;
+}
+
+void net_reply(struct net *net, uint64_t ticket, const struct proto_reply *reply)
+{
+	unsigned index = ticket & ((1u << REQUEST_INDEX_BITS) - 1);
+	struct net_request *r = &net->requests[index];
+	struct net_client *c;
+
+	assert(ticket && r->ticket == ticket); /* at most one reply per request */
+	c = net->clients[r->client];
+	if (c && c->id == r->client_id && !stream_ending(&c->stream)) {
+		commands_reply(net_begin(c, r->place), net->replica, r->op, reply);
+		net_end(c, r->place);
+	}
+	r->ticket = 0;
+	r->next_free = net->requests_free;
+	net->requests_free = index;
+}
+
+/* --- reading --- */
+
+static bool must_wait(const struct net_client *c)
+{
+	return c->tail - c->head >= NET_PLACES_MAX || stream_queued(&c->stream) > NET_OUT_MAX ||
+	       !requests_left(c->net) || replica_busy(c->net->replica);
+}
+
+static void quit(struct net_client *c)
+{
+	c->quit = true;
+	if (c->head == c->tail)
+		stream_drain(&c->stream);
+	else
+		stream_pause(&c->stream);
+}
+
+static void refuse(struct net_client *c, const char *error)
+{
+	uint32_t place = place_take(c);
+
+	c->net->clients_bad++;
+	log_info("client %llu closed: %s", (unsigned long long)c->id, error);
+	resp_error(net_begin(c, place), "ERR %s", error);
+	c->quit = true;
+	net_end(c, place);
+	quit(c);
+}
+
+static size_t client_data(struct stream *s, const uint8_t *p, size_t n)
+{
+	struct net_client *c = client_of(s);
+	struct resp_command *command = &c->net->command;
+	size_t used = 0;
+	size_t took = 0;
+
+	while (used < n && !c->quit) {
+		int ret;
+
+		if (must_wait(c)) {
+			stream_pause(s);
+			list_push(&c->net->stalled, &c->stalled);
+			return used;
+		}
+		ret = resp_parse(p + used, n - used, command, &took);
+		if (ret == -EAGAIN)
+			return used;
+		if (ret < 0) {
+			refuse(c, command->error);
+			return n;
+		}
+		used += took;
+		if (command->n > 0 && commands_run(c, command, place_take(c)) == COMMANDS_QUIT)
+			quit(c);
+	}
+	return c->quit ? n : used;
+}
+
+void net_turn(struct net *net)
+{
+	struct list *pos, *tmp;
+
+	list_for_each(pos, tmp, &net->stalled)
+	{
+		struct net_client *c = list_entry(pos, struct net_client, stalled);
+
+		if (must_wait(c))
+			continue;
+		list_del(&c->stalled);
+		stream_resume(&c->stream);
+		if (c->stream.ended && list_empty(&c->stalled))
+			quit(c);
+	}
+}
+
+/* --- coming and going --- */
+
+/* The other side sends no more, but may wait for what is under way. */
+static void client_ended(struct stream *s)
+{
+	struct net_client *c = client_of(s);
+
+	if (list_empty(&c->stalled))
+		quit(c);
+}
+
+static void client_free(struct net_client *c)
+{
+	stream_fini(&c->stream);
+	for (uint32_t i = 0; i < c->places_cap; i++)
+		buf_fini(&c->places[i].reply);
+	free(c->places);
+	list_del(&c->stalled);
+	free(c);
+}
+
+static void client_closed(struct stream *s)
+{
+	struct net_client *c = client_of(s);
+
+	c->net->clients[c->index] = NULL;
+	c->net->connected--;
+	client_free(c);
+}
+
+static const struct stream_ops client_ops = {
+	.data = client_data,
+	.ended = client_ended,
+	.closed = client_closed,
+};
+
+static unsigned free_index(struct net *net)
+{
+	if (net->connected == net->clients_high)
+		return net->clients_high++;
+	for (unsigned i = 0;; i++)
+		if (!net->clients[i])
+			return i;
+}
+
+static void client_take(struct net *net, int fd, bool tcp)
+{
+	static const char full[] = "-ERR max number of clients reached\r\n";
+	struct net_client *c;
+	int one = 1;
+
+	if (net->connected == NET_CLIENTS_MAX) {
+		(void)send(fd, full, sizeof full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		close(fd);
+		return;
+	}
+	if (tcp)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	c = calloc(1, sizeof *c);
+	assert(c);
+	c->net = net;
+	c->id = ++net->last_id;
+	c->index = free_index(net);
+	c->level = PROTO_DEFAULT;
+	list_init(&c->stalled);
+	net->clients[c->index] = c;
+	net->connected++;
+	stream_init(&c->stream, &net->replica->streams, &client_ops, fd);
+}
+
+static void accept_again(struct loop_timer *timer)
+{
+	struct net_listener *l = list_entry(timer, struct net_listener, again);
+
+	loop_accept(l->net->replica->loop, &l->accept, l->fd);
+}
+
+static void accept_done(struct loop_op *op, const struct loop_event *event)
+{
+	struct net_listener *l = list_entry(op, struct net_listener, accept);
+	struct loop *loop = l->net->replica->loop;
+
+	if (event->res >= 0)
+		client_take(l->net, event->res, l->tcp);
+	if (!event->more && event->res != -ECANCELED)
+		loop_arm(loop, &l->again, loop_now(loop) + (event->res < 0 ? ACCEPT_AGAIN_NS : 0));
+}
+
+void net_listen(struct net *net, int fd, bool tcp)
+{
+	for (int i = 0; i < NET_LISTENERS_MAX; i++) {
+		struct net_listener *l = &net->listeners[i];
+
+		if (l->fd >= 0)
+			continue;
+		*l = (struct net_listener){
+			.accept = {.done = accept_done},
+			.again = {.fire = accept_again},
+			.net = net,
+			.fd = fd,
+			.tcp = tcp,
+		};
+		loop_accept(net->replica->loop, &l->accept, fd);
+		return;
+	}
+	assert(0 && "room for a listener");
+}
+
+void net_init(struct net *net, struct replica *replica)
+{
+	*net = (struct net){.replica = replica, .requests_free = REQUEST_NONE};
+	net->clients = calloc(NET_CLIENTS_MAX, sizeof *net->clients);
+	net->requests = calloc(NET_REQUESTS_MAX, sizeof *net->requests);
+	assert(net->clients && net->requests);
+	list_init(&net->stalled);
+	for (int i = 0; i < NET_LISTENERS_MAX; i++)
+		net->listeners[i].fd = -1;
+}
+
+void net_fini(struct net *net)
+{
+	if (!net->clients)
+		return;
+	for (unsigned i = 0; i < net->clients_high; i++)
+		if (net->clients[i])
+			client_free(net->clients[i]);
+	for (int i = 0; i < NET_LISTENERS_MAX; i++)
+		if (net->listeners[i].fd >= 0)
+			close(net->listeners[i].fd);
+	free(net->clients);
+	free(net->requests);
+	net->clients = NULL;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * replica.c - one replica: a protocol, its clients, its peers and its log on one loop
+ *
+ * Theory of operation
+ *
+ * The protocol is called from completions (a request, a message, a durable batch) and from timers,
+ * never from its own calls of struct proto_io: those only queue. What was queued leaves at the end
+ * of the turn, in this order: stalled clients go on, the log's batch is written, every stream
+ * with output sends it. So one turn costs one system call however much it did.
+ *
+ * Invariants:
+ *  1. Calls into the protocol do not nest (asserted by ->inside).
+ *  2. persisted() is called only with what wal.c has called durable. After a failed write or
+ *     fdatasync nothing more is reported, and the replica ends with EXIT_INTERNAL.
+ *  3. No reply leaves before the turn in which the protocol gave it has ended.
+ */
+#include "store/replica.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+
+#define LISTEN_BACKLOG 1024
+
+static struct replica *replica_of(struct proto_io *io)
+{
+	return list_entry(io, struct replica, io);
+}
+
+static void enter(struct replica *r)
+{
+	assert(!r->inside);
+	r->inside = true;
+}
+
+static void leave(struct replica *r)
+{
+	r->inside = false;
+}
+
+/* --- what the protocol may ask for --- */
+
+static void io_send(struct proto_io *io, unsigned to, const void *bytes, size_t len)
+{
+	peers_send(&replica_of(io)->peers, to, bytes, len);
+}
+
+static uint64_t io_persist(struct proto_io *io, const void *bytes, size_t len)
+{
+	return wal_append(&replica_of(io)->wal, bytes, len);
+}
+
+static void io_reply(struct proto_io *io, uint64_t ticket, const struct proto_reply *reply)
+{
+	net_reply(&replica_of(io)->net, ticket, reply);
+}
+
+static void io_arm(struct proto_io *io, unsigned timer, uint64_t at_ns)
+{
+	struct replica *r = replica_of(io);
+
+	assert(timer < PROTO_TIMERS_MAX);
+	if (at_ns)
+		loop_arm(r->loop, &r->timers[timer].timer, at_ns);
+	else
+		loop_disarm(r->loop, &r->timers[timer].timer);
+}
+
+static uint64_t io_now(struct proto_io *io)
+{
+	return loop_now(replica_of(io)->loop);
+}
+
+static uint64_t io_wall(struct proto_io *io)
+{
+	(void)io;
+	return clock_wall_ns();
+}
+
+static uint64_t io_random(struct proto_io *io)
+{
+	return prng_next(&replica_of(io)->prng);
+}
+
+/* --- what the protocol is told --- */
+
+void replica_request(struct replica *r, const struct proto_request *req)
+{
+	enter(r);
+	r->config.ops->request(r->proto, req);
+	leave(r);
+}
+
+int replica_message(struct replica *r, unsigned from, const void *bytes, size_t len)
+{
+	int ret;
+
+	enter(r);
+	ret = r->config.ops->message(r->proto, from, bytes, len);
+	leave(r);
+	return ret;
+}
+
+static void timer_fire(struct loop_timer *timer)
+{
+	struct replica_timer *t = list_entry(timer, struct replica_timer, timer);
+
+	enter(t->replica);
+	t->replica->config.ops->timer(t->replica->proto, t->number);
+	leave(t->replica);
+}
+
+static void durable(void *arg, uint64_t seq)
+{
+	struct replica *r = arg;
+
+	enter(r);
+	r->config.ops->persisted(r->proto, seq);
+	leave(r);
+}
+
+static void log_failed(void *arg, const char *what, int error)
+{
+	struct replica *r = arg;
+
+	log_error("%s/" REPLICA_LOG ": %s failed: %s; nothing can be called durable any more, "
+		  "this replica stops",
+		r->config.dir, what, strerror(-error));
+	replica_stop(r, EXIT_INTERNAL);
+}
+
+bool replica_busy(const struct replica *r)
+{
+	return wal_full(&r->wal);
+}
+
+static void turn_end(void *arg)
+{
+	struct replica *r = arg;
+
+	net_turn(&r->net);
+	wal_flush(&r->wal);
+	stream_set_flush(&r->streams);
+}
+
+/* --- start and end --- */
+
+static int restore(void *arg, const void *bytes, size_t len)
+{
+	struct replica *r = arg;
+
+	return r->config.ops->restore(r->proto, bytes, len);
+}
+
+static int log_open(struct replica *r, const char *path, struct err *err)
+{
+	int ret = 0;
+	int dir;
+
+	r->wal_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (r->wal_fd < 0)
+		return err_sys(err, -errno, "open %s", path);
+	if (flock(r->wal_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(err, -errno, "lock %s (does another replica use it?)", path);
+	/* A log that was just made must be found again after a crash. */
+	dir = open(r->config.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || fsync(dir) < 0)
+		ret = err_sys(err, -errno, "fsync %s", r->config.dir);
+	if (dir >= 0)
+		close(dir);
+	return ret;
+}
+
+static int log_recover(struct replica *r, struct err *err)
+{
+	char path[PATH_MAX];
+	struct wal_source source = {
+		.name = path,
+		.kind = frame_proto_hash(r->config.ops->name),
+		.restore = restore,
+		.arg = r,
+	};
+	struct wal_config config = {
+		.loop = r->loop,
+		.sync = r->config.sync,
+		.durable = durable,
+		.failed = log_failed,
+		.arg = r,
+	};
+	int ret;
+
+	(void)snprintf(path, sizeof path, "%s/" REPLICA_LOG, r->config.dir);
+	ret = log_open(r, path, err);
+	if (ret < 0)
+		return ret;
+	source.fd = r->wal_fd;
+	ret = wal_recover(&source, &r->recovered, err);
+	if (ret < 0)
+		return ret;
+	if (r->recovered.torn_bytes)
+		log_warn("%s: torn tail of %llu bytes cut at offset %llu", path,
+			(unsigned long long)r->recovered.torn_bytes,
+			(unsigned long long)r->recovered.end);
+	config.fd = r->wal_fd;
+	config.offset = r->recovered.end;
+	config.last_seq = r->recovered.records;
+	wal_init(&r->wal, &config);
+	return 0;
+}
+
+static int listen_at(const struct sockaddr_in *addr, int *ret_fd, struct err *err)
+{
+	char text[INET_ADDRSTRLEN] = "";
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1;
+	int ret = 0;
+
+	if (fd < 0)
+		return err_sys(err, -errno, "socket");
+	(void)inet_ntop(AF_INET, &addr->sin_addr, text, sizeof text);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (bind(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 ||
+		listen(fd, LISTEN_BACKLOG) < 0) {
+		ret = err_sys(err, -errno, "listen on %s:%u", text, ntohs(addr->sin_port));
+		close(fd);
+		return ret;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int listen_all(struct replica *r, struct err *err)
+{
+	const struct replica_config *config = &r->config;
+	struct sockaddr_in peer_addr = {
+		.sin_family = AF_INET,
+		.sin_addr = config->peers[config->proto.self],
+		.sin_port = htons(config->peer_port),
+	};
+	int peer_fd = -1;
+	int fd;
+	int ret;
+
+	if (config->proto.nodes > 1) {
+		ret = listen_at(&peer_addr, &peer_fd, err);
+		if (ret < 0)
+			return ret;
+	}
+	peers_init(&r->peers, r, peer_fd);
+	ret = listen_at(&config->listen, &fd, err);
+	if (ret < 0)
+		return ret;
+	net_listen(&r->net, fd, true);
+	if (config->admin_fd >= 0)
+		net_listen(&r->net, config->admin_fd, false);
+	return 0;
+}
+
+static void signal_done(struct loop_op *op, const struct loop_event *event)
+{
+	struct replica *r = list_entry(op, struct replica, signal);
+
+	if (event->res >= 0)
+		replica_stop(r, EXIT_AS_EXPECTED);
+}
+
+static int replica_init(struct replica *r, struct err *err)
+{
+	struct loop_config loop = {.turn_end = turn_end, .arg = r};
+	int ret = loop_open(&r->loop, &loop, err);
+
+	if (ret < 0)
+		return ret;
+	stream_set_init(&r->streams, r->loop);
+	net_init(&r->net, r);
+	r->table = table_open();
+	r->proto = proto_open(r->config.ops, &r->config.proto, &r->io, r->table);
+	ret = log_recover(r, err);
+	if (ret == 0)
+		ret = listen_all(r, err);
+	if (ret < 0)
+		return ret;
+	if (r->config.signal_fd >= 0)
+		loop_poll(r->loop, &r->signal, r->config.signal_fd);
+	enter(r);
+	r->config.ops->start(r->proto);
+	leave(r);
+	peers_start(&r->peers);
+	return 0;
+}
+
+int replica_open(struct replica **ret_replica, const struct replica_config *config, struct err *err)
+{
+	struct replica *r = calloc(1, sizeof *r);
+	int ret;
+
+	assert(r);
+	r->config = *config;
+	r->wal_fd = -1;
+	r->signal.done = signal_done;
+	r->io = (struct proto_io){
+		.send = io_send,
+		.persist = io_persist,
+		.reply = io_reply,
+		.arm = io_arm,
+		.now = io_now,
+		.wall = io_wall,
+		.random = io_random,
+	};
+	prng_init(&r->prng, config->seed, config->proto.self);
+	for (unsigned i = 0; i < PROTO_TIMERS_MAX; i++)
+		r->timers[i] = (struct replica_timer){
+			.timer = {.fire = timer_fire}, .replica = r, .number = i};
+	ret = replica_init(r, err);
+	if (ret < 0) {
+		replica_close(r);
+		return ret;
+	}
+	log_info("replica %u of %u is up: %s, io_uring with %s, %llu records recovered",
+		config->proto.self, config->proto.nodes, config->ops->name, loop_features(r->loop),
+		(unsigned long long)r->recovered.records);
+	*ret_replica = r;
+	return 0;
+}
+
+void replica_close(struct replica *r)
+{
+	if (!r)
+		return;
+	loop_close(r->loop);
+	net_fini(&r->net);
+	peers_fini(&r->peers);
+	wal_fini(&r->wal);
+	if (r->wal_fd >= 0)
+		close(r->wal_fd);
+	proto_close(r->proto);
+	table_close(r->table);
+	free(r);
+}
+
+int replica_run(struct replica *r)
+{
+	int ret = loop_run(r->loop);
+
+	if (ret < 0) {
+		log_error("io_uring failed: %s", strerror(-ret));
+		return EXIT_INTERNAL;
+	}
+	return r->status;
+}
+
+void replica_stop(struct replica *r, int status)
+{
+	if (status > r->status)
+		r->status = status;
+	loop_stop(r->loop);
+}

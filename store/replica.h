@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* replica.h - one replica: a protocol, its clients, its peers and its log on one loop */
+#ifndef STORE_REPLICA_H
+#define STORE_REPLICA_H
+
+#include <netinet/in.h>
+
+#include "agent/base/err.h"
+#include "agent/base/loop.h"
+#include "agent/base/prng.h"
+#include "store/net.h"
+#include "store/peers.h"
+#include "store/proto.h"
+#include "store/stream.h"
+#include "store/table.h"
+#include "store/wal.h"
+
+#define REPLICA_CLIENT_PORT 6379
+#define REPLICA_PEER_PORT 7000
+/* The log's name in the data directory. */
+#define REPLICA_LOG "replica.log"
+/* Exit status of a replica that refuses a damaged log (EX_DATAERR of sysexits.h). */
+#define REPLICA_EXIT_DAMAGED 65
+
+/**
+ * struct replica_config - what a replica is started with
+ * @peers:	addresses by replica id, proto.nodes of them
+ * @admin_fd:	a listening socket for the supervisor, -1: none
+ * @signal_fd:	readable when the replica is to end with status 0, -1: none
+ * @dir:	data directory, exists
+ * @sync:	fdatasync before a record is durable
+ */
+struct replica_config {
+	const struct proto_ops *ops;
+	struct proto_config proto;
+	struct in_addr peers[PROTO_NODES_MAX];
+	struct sockaddr_in listen;
+	uint16_t peer_port;
+	int admin_fd;
+	int signal_fd;
+	const char *dir;
+	bool sync;
+	uint64_t seed;
+};
+
+struct replica_timer {
+	struct loop_timer timer;
+	struct replica *replica;
+	unsigned number;
+};
+
+/* Its files are the only ones to look inside. */
+struct replica {
+	struct proto_io io;
+	struct replica_config config;
+	struct loop *loop;
+	struct stream_set streams;
+	struct table *table;
+	struct proto *proto;
+	struct wal wal;
+	int wal_fd;
+	struct wal_report recovered;
+	struct net net;
+	struct peers peers;
+	struct replica_timer timers[PROTO_TIMERS_MAX];
+	struct prng prng;
+	struct loop_op signal;
+	bool inside; /* a call into the protocol is under way */
+	int status;  /* to exit with */
+};
+
+/**
+ * replica_open() - recover the log, listen, start the protocol
+ *
+ * Return: 0; -EBADMSG: the log is damaged; another negative errno; @err says what and where.
+ */
+int replica_open(struct replica **ret, const struct replica_config *config, struct err *err);
+
+/* replica_close() - let go of everything. Takes NULL. */
+void replica_close(struct replica *r);
+
+/* replica_run() - until replica_stop(). Return: exit status. */
+int replica_run(struct replica *r);
+
+/* replica_stop() - end after this turn with exit status @status. */
+void replica_stop(struct replica *r, int status);
+
+/* replica_request() - hand a request to the protocol; its reply comes by net_reply(). */
+void replica_request(struct replica *r, const struct proto_request *req);
+
+/* replica_message() - hand over what replica @from sent. Return: 0 or -EBADMSG. */
+int replica_message(struct replica *r, unsigned from, const void *bytes, size_t len);
+
+/* replica_busy() - whether new requests must wait for the disk. */
+bool replica_busy(const struct replica *r);
+
+#endif
