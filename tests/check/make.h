@@ -4,16 +4,11 @@
 #define TESTS_CHECK_MAKE_H
 
 #include <assert.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "agent/check/check.h"
 #include "agent/history/history.h"
+#include "tests/lib/test.h"
 
 #define MAKE_OPS_MAX 64
 #define MAKE_MS 1000000ull

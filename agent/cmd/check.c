@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* check.c - pacelab check: judge histories from files, convert them to JSON lines */
+#include <stdio.h>
+
+#include "agent/base/json.h"
+#include "agent/base/units.h"
+#include "agent/check/check.h"
+#include "agent/cmd/cmd.h"
+#include "agent/history/history.h"
+
+#define CHECK_MEMORY_BYTES (4ull << 30)
+#define CHECK_TIME_DEFAULT "60s"
+
+enum { OPT_MODEL, OPT_TIME, OPT_JSON, OPT_JSONL };
+
+static const struct cmd_option check_options[] = {
+	[OPT_MODEL] = {"--model", "NAME", "what to check for (linearizable)"},
+	[OPT_TIME] = {"--time", "DURATION",
+		"give up on a file after this long (" CHECK_TIME_DEFAULT "; 0: never)"},
+	[OPT_JSON] = {"--json", NULL, "print an array of verdicts as JSON"},
+	[OPT_JSONL] = {"--jsonl", "OUT", "also write the history to OUT as JSON lines"},
+	{NULL, NULL, NULL},
+};
+
+struct check_run {
+	const struct check_ops *model;
+	struct check_budget budget;
+	struct json json;
+	bool as_json;
+	const char *jsonl;
+	bool violated;
+	bool unknown;
+};
+
+static void print_operation(const struct history_op *op, uint64_t t0_ns)
+{
+	printf("    %9.3f s  node %u  ", units_s(op->t_invoke_ns - t0_ns), op->node);
+	if (op->kind == HISTORY_CAS)
+		printf("cas k%llu %llu -> %llu", (unsigned long long)op->key,
+			(unsigned long long)op->old, (unsigned long long)op->value);
+	else
+		printf("%s k%llu %s%llu", history_kind_names[op->kind], (unsigned long long)op->key,
+			op->kind == HISTORY_READ ? "-> " : "", (unsigned long long)op->value);
+	if (op->outcome == HISTORY_UNKNOWN)
+		printf("  outcome unknown\n");
+	else
+		printf("  %s at %.3f s\n",
+			op->outcome == HISTORY_FAIL           ? "failed"
+			: op->kind == HISTORY_CAS && !op->met ? "unmet"
+							      : "ok",
+			units_s(op->t_return_ns - t0_ns));
+}
+
+static void print_text(const char *path, const struct check_run *run, const struct history_ops *h,
+	const struct check_result *r, uint64_t t0_ns)
+{
+	char operations[32];
+	char keys[32];
+
+	(void)units_print_count(r->operations, operations, sizeof operations);
+	(void)units_print_count(r->keys, keys, sizeof keys);
+	printf("%s: %s%s, %s operations on %s keys, checked in %.2f s\n", path,
+		r->verdict == CHECK_VIOLATION ? "not "
+		: r->verdict == CHECK_UNKNOWN ? "not known whether "
+					      : "",
+		run->model->name, operations, keys, r->seconds);
+	if (h->damaged > 0)
+		printf("  %zu records were left unfinished by writers that were killed\n",
+			h->damaged);
+	if (r->words[0] != '\0')
+		printf("  %s\n", r->words);
+	for (size_t i = 0; i < r->witnesses; i++)
+		print_operation(&h->op[r->witness[i]], t0_ns);
+}
+
+static void print_json(const char *path, struct check_run *run, const struct history_ops *h,
+	const struct check_result *r)
+{
+	struct json *j = &run->json;
+
+	json_object(j);
+	json_key(j, "file");
+	json_string(j, path);
+	json_key(j, "model");
+	json_string(j, run->model->name);
+	json_key(j, "result");
+	json_string(j, check_verdict_names[r->verdict]);
+	json_key(j, "operations");
+	json_uint(j, r->operations);
+	json_key(j, "keys");
+	json_uint(j, r->keys);
+	json_key(j, "seconds");
+	json_double(j, r->seconds);
+	json_key(j, "damaged");
+	json_uint(j, h->damaged);
+	json_key(j, "words");
+	json_string(j, r->words);
+	json_key(j, "witness");
+	json_array(j);
+	for (size_t i = 0; i < r->witnesses; i++)
+		json_uint(j, h->op[r->witness[i]].op);
+	json_array_end(j);
+	json_object_end(j);
+}
+
+static int check_history(
+	const char *path, struct check_run *run, const struct history_ops *h, struct err *err)
+{
+	/* Without the run's own log, time begins with the first operation. */
+	struct check_names names = {.t0_ns = h->count > 0 ? h->op[0].t_invoke_ns : 0};
+	struct check_result result;
+	int r;
+
+	if (run->jsonl) {
+		r = history_write_jsonl(h, run->jsonl, err);
+		if (r)
+			return r;
+	}
+	r = run->model->check(h, &run->budget, &names, &result, err);
+	if (r)
+		return r;
+	run->violated |= result.verdict == CHECK_VIOLATION;
+	run->unknown |= result.verdict == CHECK_UNKNOWN;
+	if (run->as_json)
+		print_json(path, run, h, &result);
+	else
+		print_text(path, run, h, &result, names.t0_ns);
+	return 0;
+}
+
+static int check_file(const char *path, struct check_run *run, struct err *err)
+{
+	struct history_ops h;
+	int r = history_read(&h, path, err);
+
+	if (r)
+		return r;
+	r = check_history(path, run, &h, err);
+	history_ops_fini(&h);
+	return r;
+}
+
+static int check_prepare(struct check_run *run, const struct cmd_line *line, struct err *err)
+{
+	const char *model = line->value[OPT_MODEL] ? line->value[OPT_MODEL] : "linearizable";
+	const char *time = line->value[OPT_TIME] ? line->value[OPT_TIME] : CHECK_TIME_DEFAULT;
+
+	*run = (struct check_run){
+		.model = check_find(model),
+		.budget.memory_bytes = CHECK_MEMORY_BYTES,
+		.as_json = line->value[OPT_JSON] != NULL,
+		.jsonl = line->value[OPT_JSONL],
+	};
+	if (!run->model)
+		return err_usage(
+			err, "--model: unknown model '%s'; 'linearizable' is known", model);
+	if (run->jsonl && line->args > 1)
+		return err_usage(err, "--jsonl: one history can be written, not %u", line->args);
+	if (units_parse_duration(time, &run->budget.time_ns, err))
+		return err_wrap(err, "--time");
+	return 0;
+}
+
+static int check_main(const struct cmd_line *line, struct err *err)
+{
+	struct check_run run;
+	int r = check_prepare(&run, line, err);
+
+	if (r)
+		return err->status;
+	json_init(&run.json, stdout);
+	if (run.as_json)
+		json_array(&run.json);
+	for (unsigned i = 0; i < line->args && !r; i++)
+		r = check_file(line->arg[i], &run, err);
+	if (run.as_json)
+		json_array_end(&run.json);
+	if (r)
+		return err->status;
+	return run.violated ? EXIT_VIOLATED : run.unknown ? EXIT_INCONCLUSIVE : EXIT_AS_EXPECTED;
+}
+
+const struct cmd check_cmd = {
+	.name = "check",
+	.args = "FILE...",
+	.summary = "judge histories: binary (history.bin) or JSON lines",
+	.help = "Prints for each file the verdict and, for a violation, the few operations that prove\n"
+		"it. Times count from the first operation.\n"
+		"Exit status: 0 all fit the model, 1 one does not, 2 one could not be judged.\n",
+	.args_min = 1,
+	.args_max = CMD_ARGS_ANY,
+	.option = check_options,
+	.main = check_main,
+};
