@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * change.c - from the matrix in force to the next: the difference, and one store
+ *
+ * What can take time is prepared first in the copy of the matrix that is not in force; then one
+ * store puts it in force for all links, and the other copy follows:
+ *
+ *	copy 0 [in force]	copy 1			the differences are written to copy 1
+ *	copy 0			copy 1 [in force]	one store: t_first .. t_last
+ *	copy 0 = copy 1		copy 1 [in force]	ready for the next change
+ *
+ * The kernel's netem has no second copy: its leaves are replaced just before the store, cuts and
+ * heals are part of the store all the same.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/units.h"
+#include "netns/fabric_priv.h"
+
+/* A tc program that had read the old index is done by then: it takes well below 1 us. */
+#define SETTLE_NS (20 * NS_PER_US)
+
+uint32_t fabric_rule(const struct fabric *f, const struct link_state *state)
+{
+	uint32_t rule = state->cut ? MATRIX_CUT : 0;
+
+	if (state->delay_ns || state->jitter_ns)
+		rule |= f->ops->matrix_bit;
+	return rule;
+}
+
+static bool same_shape(const struct link_state *a, const struct link_state *b)
+{
+	return a->delay_ns == b->delay_ns && a->jitter_ns == b->jitter_ns;
+}
+
+static int check_state(const struct fabric *f, unsigned src, unsigned dst,
+	const struct link_state *s, struct err *err)
+{
+	const char *from = f->name[src].name, *to = f->name[dst].name;
+
+	if (s->jitter_ns > s->delay_ns)
+		return err_usage(err, "link %s > %s: jitter is larger than the delay", from, to);
+	if (s->delay_ns > UNITS_DURATION_NS_MAX)
+		return err_usage(err, "link %s > %s: delay is longer than a day", from, to);
+	return 0;
+}
+
+/* Write the differences to f->scratch. Return: how many, or -EINVAL. */
+static int find_deltas(struct fabric *f, const struct link_matrix *want, struct fabric_change *ret,
+	struct err *err)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < f->nodes * f->nodes; i++) {
+		const struct link_state *from = &f->now.link[i], *to = &want->link[i];
+		struct fabric_delta *delta = &f->scratch[n];
+
+		if (from->cut == to->cut && same_shape(from, to))
+			continue;
+		delta->src = (uint16_t)(i / f->nodes);
+		delta->dst = (uint16_t)(i % f->nodes);
+		if (delta->src == delta->dst)
+			continue;
+		if (check_state(f, delta->src, delta->dst, to, err))
+			return -EINVAL;
+		delta->from = *from;
+		delta->to = *to;
+		fabric_counters(f, delta->src, delta->dst, &delta->before);
+		ret->cuts += to->cut && !from->cut;
+		ret->heals += from->cut && !to->cut;
+		ret->reshaped += !same_shape(from, to);
+		n++;
+	}
+	return (int)n;
+}
+
+static void write_rules(struct fabric *f, unsigned deltas, unsigned copy)
+{
+	for (unsigned i = 0; i < deltas; i++) {
+		const struct fabric_delta *delta = &f->scratch[i];
+
+		__atomic_store_n(&matrix_at(&f->matrix, delta->src, delta->dst)->rule[copy],
+			fabric_rule(f, &delta->to), __ATOMIC_RELAXED);
+	}
+}
+
+/* A batch that failed half-way: put back what was, as far as the kernel lets us. */
+static void revert(struct fabric *f, unsigned deltas, unsigned copy)
+{
+	for (unsigned i = 0; i < deltas; i++) {
+		struct link_state was = f->scratch[i].from;
+
+		f->scratch[i].from = f->scratch[i].to;
+		f->scratch[i].to = was;
+	}
+	(void)f->ops->apply(f->emulator, f->scratch, deltas, copy, NULL);
+}
+
+/* After the change is in force: everything that need not be part of its time. */
+static int finish(struct fabric *f, unsigned deltas, unsigned stale, struct fabric_change *ret)
+{
+	write_rules(f, deltas, stale);
+	if (f->ops->applied)
+		f->ops->applied(f->emulator, f->scratch, deltas, stale);
+	ret->delta = malloc(deltas * sizeof *ret->delta);
+	if (!ret->delta)
+		return -ENOMEM;
+	ret->deltas = deltas;
+	while (clock_now_ns() < ret->t_last_ns + SETTLE_NS)
+		;
+	for (unsigned i = 0; i < deltas; i++) {
+		struct fabric_delta *delta = &f->scratch[i];
+
+		*link_matrix_at(&f->now, delta->src, delta->dst) = delta->to;
+		fabric_counters(f, delta->src, delta->dst, &delta->after);
+	}
+	memcpy(ret->delta, f->scratch, deltas * sizeof *ret->delta);
+	return 0;
+}
+
+int fabric_apply(struct fabric *f, const struct link_matrix *want, struct fabric_change *ret,
+	struct err *err)
+{
+	unsigned next = !matrix_active(&f->matrix);
+	int deltas, code;
+
+	assert(want->nodes == f->nodes);
+	*ret = (struct fabric_change){.t_request_ns = clock_now_ns(), .atomic = true};
+	deltas = find_deltas(f, want, ret, err);
+	if (deltas < 0) {
+		*ret = (struct fabric_change){0};
+		return deltas;
+	}
+	if (deltas == 0) {
+		ret->t_first_ns = ret->t_last_ns = clock_now_ns();
+		return 0;
+	}
+	write_rules(f, (unsigned)deltas, next);
+	ret->t_first_ns = clock_now_ns();
+	code = f->ops->apply(f->emulator, f->scratch, (unsigned)deltas, next, err);
+	if (code) {
+		revert(f, (unsigned)deltas, next);
+		write_rules(f, (unsigned)deltas, next);
+		*ret = (struct fabric_change){0};
+		return err_wrap(err, "change %d links", deltas);
+	}
+	/* A wire emulator has only written to the copy that is not in force: nothing was seen yet.
+	 */
+	if (f->ops->matrix_bit)
+		ret->t_first_ns = clock_now_ns();
+	matrix_flip(&f->matrix);
+	ret->t_last_ns = clock_now_ns();
+	code = finish(f, (unsigned)deltas, !next, ret);
+	return code ? err_sys(err, code, "change %d links", deltas) : 0;
+}
+
+void fabric_change_fini(struct fabric_change *change)
+{
+	free(change->delta);
+	*change = (struct fabric_change){0};
+}

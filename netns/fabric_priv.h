@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* fabric_priv.h - what the files that make up the fabric know of each other, and tests of them */
+#ifndef NETNS_FABRIC_PRIV_H
+#define NETNS_FABRIC_PRIV_H
+
+#include "netns/emulator.h"
+#include "netns/fabric.h"
+#include "netns/matrix.h"
+#include "netns/nlsock.h"
+#include "netns/node.h"
+
+#define FABRIC_LAB_MAX 32
+
+struct fabric {
+	char lab[FABRIC_LAB_MAX + 1];
+	unsigned nodes;
+	struct fabric_node *name; /* owned, as are the arrays below */
+	struct node *node;
+	int home_fd; /* namespace of the caller */
+	int switch_fd;
+	struct nlsock sw; /* in the switch namespace */
+	bool linked;      /* the bridge exists */
+	struct matrix matrix;
+	enum emulator_kind kind;
+	const struct emulator_ops *ops;
+	void *emulator;
+	char text[EMULATOR_TEXT_MAX];
+	struct link_matrix now;
+	struct fabric_delta *scratch; /* one change at its largest */
+	int probe_epoll;              /* all probe sockets */
+	uint32_t probe_run; /* number of the last one; tells its probes from earlier ones */
+	uint64_t build_ns;
+	uint64_t bias_ns;
+};
+
+/* switch.c: bridge, ports, queues and programs; then the nodes' own addresses and neighbours. */
+int switch_build_bridge(struct fabric *f, struct err *err);
+int switch_build_ports(struct fabric *f, struct err *err);
+int switch_build_nodes(struct fabric *f, struct err *err);
+
+/* fabric_rule() - the matrix program's rule for a link in state @state. */
+uint32_t fabric_rule(const struct fabric *f, const struct link_state *state);
+
+/**
+ * struct probe - one link to be probed
+ * @expect:	its probes should arrive: wait for them
+ * @min_ns:	one way, by the kernel's stamp on arrival
+ */
+struct probe {
+	uint16_t src;
+	uint16_t dst;
+	bool expect;
+	unsigned sent;
+	unsigned received;
+	uint64_t min_ns;
+	uint64_t max_ns;
+};
+
+/**
+ * probe_links() - send @rounds probes over each link, all links side by side
+ * @wait_ns:	how long after the last was sent to wait for those that should arrive
+ */
+void probe_links(
+	struct fabric *f, struct probe *probe, unsigned probes, unsigned rounds, uint64_t wait_ns);
+
+/* probe_bias() - how late a frame comes over an idle link without delay; waits for the ports. */
+int probe_bias(struct fabric *f, struct err *err);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* link_matrix.c - the N x N truth as a caller writes it */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netns/fabric.h"
+
+int link_matrix_init(struct link_matrix *m, unsigned nodes)
+{
+	assert(nodes > 0 && nodes <= FABRIC_NODES_MAX);
+	*m = (struct link_matrix){.nodes = nodes};
+	m->link = calloc((size_t)nodes * nodes, sizeof *m->link);
+	return m->link ? 0 : -ENOMEM;
+}
+
+void link_matrix_fini(struct link_matrix *m)
+{
+	free(m->link);
+	*m = (struct link_matrix){0};
+}
+
+void link_matrix_copy(struct link_matrix *to, const struct link_matrix *from)
+{
+	assert(to->nodes == from->nodes);
+	memcpy(to->link, from->link, sizeof *to->link * to->nodes * to->nodes);
+}
+
+struct link_state *link_matrix_at(const struct link_matrix *m, unsigned src, unsigned dst)
+{
+	assert(src < m->nodes && dst < m->nodes);
+	return &m->link[(size_t)src * m->nodes + dst];
+}

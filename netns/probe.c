@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * probe.c - frames of our own over the links, timed one way
+ *
+ * Every node has a UDP socket that was opened inside its namespace, all of them are ours: what
+ * one sends and another receives crosses the same link as the lab's traffic, and both ends read
+ * the same clock. The kernel stamps arrivals, so how late this process is scheduled does not
+ * count. It stamps by the wall clock; a probe during which that clock is stepped is an outlier.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "agent/base/clock.h"
+#include "netns/fabric_priv.h"
+
+#define PROBE_MAGIC 0x70726f62u
+#define PROBE_GAP_NS (150 * NS_PER_US) /* between rounds, so that they do not queue up */
+#define PROBE_EVENTS_MAX 64
+
+#define BIAS_PROBES 25
+#define BIAS_WAIT_NS (NS_PER_S / 4)
+
+#define PORTS_WAIT_NS (5 * NS_PER_S)
+#define PORTS_RETRY_NS (NS_PER_MS)
+
+struct payload {
+	uint32_t magic;
+	uint32_t run;
+	uint32_t index;
+	uint32_t round;
+	uint64_t sent_wall_ns;
+};
+
+struct session {
+	struct fabric *f;
+	struct probe *probe;
+	unsigned probes;
+	unsigned missing; /* of those expected, over all rounds sent so far */
+};
+
+static void send_probe(struct session *s, unsigned index, uint32_t round)
+{
+	struct probe *probe = &s->probe[index];
+	struct payload payload = {.magic = PROBE_MAGIC,
+		.run = s->f->probe_run,
+		.index = index,
+		.round = round,
+		.sent_wall_ns = clock_wall_ns()};
+	const struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(NODE_PROBE_PORT),
+		.sin_addr.s_addr = s->f->name[probe->dst].addr_be};
+
+	if (sendto(s->f->node[probe->src].probe_fd, &payload, sizeof payload, MSG_DONTWAIT,
+		    (const struct sockaddr *)&to, sizeof to) != sizeof payload)
+		return;
+	probe->sent++;
+	if (probe->expect)
+		s->missing++;
+}
+
+static uint64_t stamp_of(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		struct timespec t;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPNS)
+			continue;
+		memcpy(&t, CMSG_DATA(c), sizeof t);
+		return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	}
+	return clock_wall_ns();
+}
+
+static void count_arrival(struct session *s, const struct payload *payload, uint64_t stamp_ns)
+{
+	struct probe *probe;
+	uint64_t took_ns;
+
+	if (payload->magic != PROBE_MAGIC || payload->run != s->f->probe_run ||
+		payload->index >= s->probes)
+		return;
+	probe = &s->probe[payload->index];
+	took_ns = stamp_ns > payload->sent_wall_ns ? stamp_ns - payload->sent_wall_ns : 0;
+	if (probe->received == 0 || took_ns < probe->min_ns)
+		probe->min_ns = took_ns;
+	if (took_ns > probe->max_ns)
+		probe->max_ns = took_ns;
+	probe->received++;
+	if (probe->expect && s->missing)
+		s->missing--;
+}
+
+static void receive_all(struct session *s, int fd)
+{
+	for (;;) {
+		struct payload payload;
+		char control[CMSG_SPACE(sizeof(struct timespec))];
+		struct iovec iov = {.iov_base = &payload, .iov_len = sizeof payload};
+		struct msghdr msg = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof control};
+		ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
+
+		if (n < 0)
+			return;
+		if (n == sizeof payload)
+			count_arrival(s, &payload, stamp_of(&msg));
+	}
+}
+
+/* Receive until @end_ns, or until nothing is missing if @hasty. */
+static void receive_until(struct session *s, uint64_t end_ns, bool hasty)
+{
+	struct epoll_event event[PROBE_EVENTS_MAX];
+
+	while (!hasty || s->missing) {
+		uint64_t now = clock_now_ns();
+		struct timespec wait = clock_timespec(end_ns > now ? end_ns - now : 0);
+		int n;
+
+		if (now >= end_ns)
+			return;
+		n = epoll_pwait2(s->f->probe_epoll, event, PROBE_EVENTS_MAX, &wait, NULL);
+		for (int i = 0; i < n; i++)
+			receive_all(s, event[i].data.fd);
+	}
+}
+
+void probe_links(
+	struct fabric *f, struct probe *probe, unsigned probes, unsigned rounds, uint64_t wait_ns)
+{
+	struct session s = {.f = f, .probe = probe, .probes = probes};
+
+	f->probe_run++;
+	for (unsigned round = 0; round < rounds; round++) {
+		for (unsigned i = 0; i < probes; i++)
+			send_probe(&s, i, round);
+		receive_until(&s, clock_now_ns() + PROBE_GAP_NS, false);
+	}
+	receive_until(&s, clock_now_ns() + wait_ns, true);
+}
+
+/* The bridge begins to use a port a moment after its other end came up. */
+static int wait_for_ports(struct fabric *f, struct err *err)
+{
+	struct probe probe[2 * FABRIC_NODES_MAX] = {0};
+	uint64_t end_ns = clock_now_ns() + PORTS_WAIT_NS;
+	unsigned n = 0;
+
+	for (unsigned i = 1; i < f->nodes; i++) {
+		probe[n++] = (struct probe){.src = 0, .dst = (uint16_t)i, .expect = true};
+		probe[n++] = (struct probe){.src = (uint16_t)i, .dst = 0, .expect = true};
+	}
+	while (n) {
+		unsigned left = 0;
+
+		probe_links(f, probe, n, 1, PORTS_RETRY_NS);
+		for (unsigned i = 0; i < n; i++) {
+			if (probe[i].received == 0)
+				probe[left++] = probe[i];
+		}
+		n = left;
+		if (n && clock_now_ns() > end_ns)
+			return err_set(err, -ETIMEDOUT, EXIT_INTERNAL,
+				"no frame gets from '%s' to '%s' on the new network",
+				f->name[probe[0].src].name, f->name[probe[0].dst].name);
+	}
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Probes one by one over links of the emulator's with a delay of nothing. */
+int probe_bias(struct fabric *f, struct err *err)
+{
+	uint64_t took[BIAS_PROBES];
+	unsigned n = 0;
+	int code;
+
+	if (f->nodes < 2)
+		return 0;
+	code = wait_for_ports(f, err);
+	if (code)
+		return code;
+	for (unsigned i = 0; i < BIAS_PROBES; i++) {
+		struct probe probe = {
+			.src = (uint16_t)(i % f->nodes), .dst = (uint16_t)((i + 1) % f->nodes)};
+		uint32_t *rule = &matrix_at(&f->matrix, probe.src, probe.dst)
+					  ->rule[matrix_active(&f->matrix)];
+
+		probe.expect = true;
+		__atomic_store_n(rule, f->ops->matrix_bit, __ATOMIC_RELEASE);
+		probe_links(f, &probe, 1, 1, BIAS_WAIT_NS);
+		__atomic_store_n(rule, 0, __ATOMIC_RELEASE);
+		if (probe.received)
+			took[n++] = probe.min_ns;
+	}
+	if (n < BIAS_PROBES / 2)
+		return err_set(err, -EIO, EXIT_INTERNAL,
+			"self-check: the emulator %s gave back %u of %d frames", f->ops->name, n,
+			BIAS_PROBES);
+	qsort(took, n, sizeof *took, compare);
+	f->bias_ns = took[n / 2];
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* qdisc.h - messages about queueing: HTB root, a class per source, leaves, clsact and its program
+ */
+#ifndef NETNS_QDISC_H
+#define NETNS_QDISC_H
+
+#include <linux/pkt_sched.h>
+#include <stdint.h>
+
+#include "netns/nlsock.h"
+
+/* Class of source i on every port; the matrix program writes the same into skb->priority. */
+#define QDISC_ROOT 0x10000u
+#define QDISC_CLASS(src) (QDISC_ROOT | ((uint32_t)(src) + 1))
+
+void qdisc_htb_root(struct nlbatch *b, int ifindex);
+void qdisc_htb_class(struct nlbatch *b, int ifindex, unsigned src);
+
+/* Leaves of class @src. Another kind replaces the leaf and drops what was queued; the same kind is
+ * changed in place. */
+void qdisc_leaf_bfifo(struct nlbatch *b, int ifindex, unsigned src);
+void qdisc_leaf_netem(
+	struct nlbatch *b, int ifindex, unsigned src, uint64_t delay_ns, uint64_t jitter_ns);
+void qdisc_leaf_blackhole(struct nlbatch *b, int ifindex, unsigned src);
+
+/* qdisc_netem_limit() - frames that may be under way: never fewer than a fast link can send. */
+uint32_t qdisc_netem_limit(uint64_t delay_ns);
+
+/* qdisc_root_netem() - the scratch rule with which a kernel is asked whether it has netem. */
+void qdisc_root_netem(struct nlbatch *b, int ifindex);
+void qdisc_root_delete(struct nlbatch *b, int ifindex);
+
+void qdisc_clsact(struct nlbatch *b, int ifindex);
+
+/* qdisc_ingress_program() - run the tc program @prog_fd on every frame that comes in. */
+void qdisc_ingress_program(struct nlbatch *b, int ifindex, int prog_fd, const char *name);
+
+/* What a leaf says about itself. */
+struct qdisc_leaf {
+	char kind[16];
+	unsigned src;
+	uint64_t delay_ns;
+	uint64_t jitter_ns;
+	uint64_t dropped;
+};
+
+/* qdisc_leaves() - dump the leaves of a port. */
+int qdisc_leaves(struct nlsock *s, int ifindex,
+	void (*each)(const struct qdisc_leaf *leaf, void *ctx), void *ctx, struct err *err);
+
+#endif
