@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define ABADI "Abadi 2012"
+
 static const struct system systems[] = {
 	{
 		.name = "single",
@@ -20,6 +22,27 @@ static const struct system systems[] = {
 		.left_out = "replication of any kind",
 		.textbook = "",
 		.source = "",
+	},
+	{
+		.name = "raft",
+		.ops = &raft_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_QUORUM,
+		.kept = "pre-vote, check-quorum, pipelined replication, ReadIndex reads",
+		.left_out = "snapshots, membership change, lease reads",
+		.textbook = "PC/EC",
+		.source = "waits for a majority in every case, as the class is defined in " ABADI,
+	},
+	{
+		.name = "etcd",
+		.ops = &raft_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_QUORUM,
+		.kept = "Raft with pre-vote and check-quorum, linearizable reads by ReadIndex",
+		.left_out =
+			"revisions, leases, watches, transactions, snapshots, membership change",
+		.textbook = "PC/EC",
+		.source = "waits for a majority in every case, as the class is defined in " ABADI,
 	},
 };
 

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * raft.c - replicated log with an elected leader: the seam, the follower, and clients' requests
+ *
+ * Every replica takes requests. One that does not lead passes reads and writes on to the leader
+ * and relays the answer (see forward.h); without a leader, requests wait for one, until this
+ * replica has been without for longer than an election should take. See raft_election.c,
+ * raft_leader.c and raft_log.c for the rest.
+ *
+ * Invariants, asserted after each step in tests:
+ *  1. applied <= commit <= last entry; durable <= recorded <= last entry
+ *  2. terms of entries never go back, and none is beyond the current term
+ *  3. a leader voted for itself, and its log holds who waits for each entry not yet applied
+ *
+ * Not done, on purpose: snapshots, membership change, leases.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/base/crc32c.h"
+#include "store/proto/raft_internal.h"
+
+static const struct sm_state role_states[] = {
+	[RAFT_FOLLOWER] = {"follower", SM_TO(RAFT_PRE_CANDIDATE)},
+	[RAFT_PRE_CANDIDATE] = {"pre-candidate", SM_TO(RAFT_FOLLOWER) | SM_TO(RAFT_CANDIDATE)},
+	[RAFT_CANDIDATE] = {"candidate", SM_TO(RAFT_FOLLOWER) | SM_TO(RAFT_LEADER)},
+	[RAFT_LEADER] = {"leader", SM_TO(RAFT_FOLLOWER)},
+};
+_Static_assert(sizeof(role_states) / sizeof(*role_states) == RAFT_ROLE_NR, "a row for each state");
+
+static void raft_claim(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){
+		.whole = PROTO_LINEARIZABLE,
+		.cut = PROTO_LINEARIZABLE,
+		.reads_cut = PROTO_SIDES_MAJORITY,
+		.writes_cut = PROTO_SIDES_MAJORITY,
+		.cas = true,
+	};
+}
+
+/* To the leader, and from there to a majority: one round of appends or of heartbeats. */
+static uint64_t raft_floor_ns(const struct proto_floor_query *q)
+{
+	unsigned nodes = q->cfg->nodes;
+	unsigned leader = q->leader < 0 ? q->contact : (unsigned)q->leader;
+	uint64_t pass_on =
+		leader == q->contact ? 0 : q->rtt_ns[(size_t)q->contact * nodes + leader];
+
+	return q->client_ns + pass_on + proto_kth_rtt(q, leader, nodes / 2 + 1);
+}
+
+static void raft_init(struct proto *p)
+{
+	struct raft *r = raft_of(p);
+
+	sm_init(&r->role, role_states, RAFT_ROLE_NR, RAFT_FOLLOWER);
+	r->majority = p->cfg.nodes / 2 + 1;
+	r->vote = -1;
+	r->vote_owed = -1;
+	r->leader = -1;
+	raft_log_init(&r->log);
+	ring_init(&r->waiters, sizeof(struct raft_waiter), 1);
+	ring_init(&r->reads, sizeof(struct raft_read), 1);
+	forward_init(&r->forward, p, RAFT_TIMER_REQUESTS);
+}
+
+static void raft_fini(struct proto *p)
+{
+	struct raft *r = raft_of(p);
+
+	for (uint64_t i = r->reads.first; i < r->reads.next; i++)
+		free(((struct raft_read *)ring_at(&r->reads, i))->key);
+	ring_fini(&r->reads);
+	ring_fini(&r->waiters);
+	raft_log_fini(&r->log);
+	forward_fini(&r->forward);
+}
+
+static int raft_restore(struct proto *p, const void *bytes, size_t len)
+{
+	struct raft *r = raft_of(p);
+	int rc = raft_log_restore(r, bytes, len);
+
+	r->restored |= !rc;
+	return rc;
+}
+
+static void raft_start(struct proto *p)
+{
+	struct raft *r = raft_of(p);
+
+	forward_start(&r->forward);
+	r->boot_term = r->term;
+	r->leader_heard_ns = raft_now(r);
+	r->eager = !r->restored && p->cfg.leader == (int)p->cfg.self;
+	raft_election_reset(r);
+	if (r->eager || p->cfg.nodes == 1)
+		r->election_due_ns = raft_now(r);
+	raft_election_timer(r);
+}
+
+unsigned raft_heard_since(const struct raft *r, uint64_t span_ns)
+{
+	uint64_t now = raft_now(r);
+	unsigned heard = 1;
+
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
+		if (i != r->proto.cfg.self && r->peer[i].heard_ns &&
+			now - r->peer[i].heard_ns <= span_ns)
+			heard++;
+	return heard;
+}
+
+void raft_apply(struct raft *r, uint64_t commit)
+{
+	assert(commit >= r->commit && commit <= raft_log_last(&r->log));
+	r->commit = commit;
+	while (r->applied < r->commit) {
+		const struct raft_entry *e = raft_log_at(&r->log, r->applied + 1);
+		struct forward_answer a = {.reply.status = PROTO_OK};
+		struct raft_waiter *front = ring_front(&r->waiters);
+		struct raft_waiter w = {0};
+
+		a.reply.version = ++r->applied;
+		if (e->len) {
+			struct cursor c = cursor_over(e->bytes, e->len);
+			struct command command;
+			int bad = command_decode(&c, &command);
+
+			assert(!bad); /* checked when it came */
+			a.reply.status = command_apply(r->proto.table, &command, r->applied);
+		}
+		if (front && r->waiters.first == r->applied) {
+			w = *front;
+			ring_pop(&r->waiters);
+		}
+		a.slot = w.slot;
+		a.attempt = w.attempt;
+		if (w.slot)
+			raft_answer(r, w.origin, &a);
+	}
+}
+
+/* No leader for longer than an election should take: better to say no than to let clients wait. */
+static bool forsaken(const struct raft *r)
+{
+	return r->leader < 0 && raft_now(r) - r->leader_heard_ns > r->proto.cfg.election_max_ns;
+}
+
+static struct proto_reply no_leader(const struct raft *r)
+{
+	return forward_refuse(
+		FORWARD_NO_LEADER, raft_heard_since(r, r->proto.cfg.election_max_ns), r->majority);
+}
+
+static void pass_on(struct raft *r, uint64_t slot)
+{
+	struct forward_request *req = forward_at(&r->forward, slot);
+	struct forward_attempt a = {.slot = slot};
+	struct cursor c;
+	int bad;
+
+	if (!raft_leads(r)) {
+		forward_send(&r->forward, slot, (unsigned)r->leader, RAFT_ATTEMPT, r->term);
+		return;
+	}
+	c = cursor_over(req->bytes, req->len);
+	bad = command_decode(&c, &a.command);
+	assert(!bad); /* it was encoded here */
+	a.bytes = (struct proto_bytes){.p = req->bytes, .len = req->len};
+	req->state = FORWARD_SENT;
+	req->attempt = 0;
+	raft_take(r, r->proto.cfg.self, &a);
+}
+
+/* There is a leader: what waits for one is passed on, and reads that went to another once more. */
+void raft_leader_known(struct raft *r, int leader)
+{
+	struct ring *slots = &r->forward.slots;
+
+	if (leader == r->leader)
+		return;
+	r->leader = leader;
+	if (leader < 0)
+		return;
+	r->eager = false;
+	for (uint64_t i = slots->first; i < slots->next; i++) {
+		struct forward_request *req = forward_at(&r->forward, i);
+
+		if (req && (req->state == FORWARD_HELD || (!req->write && req->bytes)))
+			pass_on(r, i);
+	}
+}
+
+static void refuse_held(struct raft *r)
+{
+	struct ring *slots = &r->forward.slots;
+
+	for (uint64_t i = slots->first; i < slots->next; i++) {
+		struct forward_request *req = forward_at(&r->forward, i);
+		struct proto_reply reply = no_leader(r);
+
+		if (req && req->state == FORWARD_HELD)
+			forward_finish(&r->forward, i, &reply);
+	}
+}
+
+static void raft_request(struct proto *p, const struct proto_request *req)
+{
+	struct raft *r = raft_of(p);
+	struct forward_attempt a = {.command = command_of(req)};
+	struct buf b = {0};
+
+	if (forsaken(r)) {
+		struct proto_reply reply = no_leader(r);
+
+		p->io->reply(p->io, req->ticket, &reply);
+		return;
+	}
+	a.slot = forward_add(&r->forward, req, !raft_leads(r));
+	if (!a.slot)
+		return;
+	if (!raft_leads(r)) {
+		if (r->leader >= 0)
+			pass_on(r, a.slot);
+		return;
+	}
+	forward_at(&r->forward, a.slot)->state = FORWARD_SENT;
+	if (req->op != PROTO_GET)
+		command_encode(&b, &a.command);
+	a.bytes = (struct proto_bytes){.p = b.p, .len = (uint32_t)b.len};
+	raft_take(r, p->cfg.self, &a);
+	buf_fini(&b);
+}
+
+static int on_attempt(struct raft *r, unsigned from, struct cursor *c)
+{
+	struct forward_attempt a;
+	struct forward_answer no = {.why = FORWARD_NOT_LEADER};
+
+	if (forward_decode_attempt(c, &a) || a.term > RAFT_NUMBER_MAX)
+		return -EBADMSG;
+	/*
+	 * Of terms before the last start nothing is known: an earlier life may have done it. Of a
+	 * later one, an attempt that is new here was never executed and now never will be.
+	 */
+	if ((!raft_leads(r) || a.term != r->term) && a.term <= r->boot_term)
+		return 0;
+	if (!forward_admit(&r->window[from], a.attempt))
+		return 0;
+	if (raft_leads(r) && a.term == r->term) {
+		raft_take(r, from, &a);
+		return 0;
+	}
+	no.slot = a.slot;
+	no.attempt = a.attempt;
+	no.reply = forward_refuse(FORWARD_NOT_LEADER, 0, 0);
+	raft_answer(r, from, &no);
+	return 0;
+}
+
+static int on_answer(struct raft *r, unsigned from, struct cursor *c)
+{
+	struct forward_answer a;
+	struct forward_request *req;
+
+	if (forward_decode_answer(c, &a))
+		return -EBADMSG;
+	req = forward_at(&r->forward, a.slot);
+	if (a.why != FORWARD_NOT_LEADER) {
+		forward_answered(&r->forward, &a);
+	} else if (req && req->state == FORWARD_SENT && req->attempt == a.attempt && req->bytes) {
+		req->state = FORWARD_HELD;
+		if (r->leader == (int)from)
+			raft_leader_known(r, -1);
+		else if (r->leader >= 0)
+			pass_on(r, a.slot);
+	}
+	return 0;
+}
+
+struct append {
+	uint64_t term;
+	uint64_t prev;
+	uint64_t prev_term;
+	uint64_t commit;
+	uint64_t round;
+	struct raft_batch batch;
+};
+
+static int decode_append(struct cursor *c, struct append *ret)
+{
+	ret->term = cursor_u64(c);
+	ret->prev = cursor_u64(c);
+	ret->prev_term = cursor_u64(c);
+	ret->commit = cursor_u64(c);
+	ret->round = cursor_u64(c);
+	if (ret->term == 0 || ret->term > RAFT_NUMBER_MAX || ret->prev > RAFT_NUMBER_MAX ||
+		ret->prev_term > ret->term || ret->commit > RAFT_NUMBER_MAX ||
+		!ret->prev != !ret->prev_term)
+		return -EBADMSG;
+	ret->batch.first = ret->prev + 1;
+	if (raft_batch_decode(c, ret->prev_term, ret->term, &ret->batch))
+		return -EBADMSG;
+	ret->batch.first = ret->prev + 1;
+	return 0;
+}
+
+/* Whether @a contradicts what is committed here, or who leads: then it is no leader's message. */
+static bool contradicts(const struct raft *r, unsigned from, const struct append *a)
+{
+	struct cursor c = raft_batch_cursor(&a->batch);
+
+	if (a->term == r->term && (raft_leads(r) || (r->leader >= 0 && r->leader != (int)from)))
+		return true;
+	if (a->prev <= r->commit && raft_log_term(&r->log, a->prev) != a->prev_term)
+		return true;
+	for (uint32_t i = 0; i < a->batch.count && a->prev + i < r->commit; i++) {
+		uint64_t term;
+
+		raft_batch_next(&c, &term);
+		if (raft_log_term(&r->log, a->prev + i + 1) != term)
+			return true;
+	}
+	return false;
+}
+
+static void send_appended(struct raft *r, unsigned to, uint64_t refused, uint64_t agreed)
+{
+	struct proto_io *io = r->proto.io;
+	uint64_t match = r->matched < r->log.durable ? r->matched : r->log.durable;
+	struct buf b = {0};
+
+	if (!refused)
+		r->answer_owed = r->log.durable < r->matched;
+	if (match > agreed)
+		match = agreed;
+	buf_u8(&b, RAFT_APPENDED);
+	buf_u64(&b, r->term);
+	buf_u64(&b, r->round_seen);
+	buf_u64(&b, refused);
+	buf_u64(&b, agreed);
+	buf_u64(&b, match);
+	io->send(io, to, b.p, b.len);
+	buf_fini(&b);
+}
+
+/* Take over entries that are not here yet. */
+static void add_entries(struct raft *r, const struct append *a)
+{
+	struct cursor c = raft_batch_cursor(&a->batch);
+
+	for (uint32_t i = 0; i < a->batch.count; i++) {
+		uint64_t index = a->prev + 1 + i;
+		uint64_t term;
+		struct proto_bytes bytes = raft_batch_next(&c, &term);
+
+		/* Paper, 5.3: an existing entry that conflicts goes, with all that follow it. */
+		if (index <= raft_log_last(&r->log) && raft_log_term(&r->log, index) != term) {
+			assert(index > r->commit);
+			raft_log_cut(&r->log, index);
+		}
+		if (index > raft_log_last(&r->log))
+			raft_log_append(&r->log, term, bytes);
+	}
+	raft_log_record(r);
+}
+
+/* Where the leader should try next: before the term that does not fit (paper, 5.3). */
+static uint64_t back_off(const struct raft *r, const struct append *a)
+{
+	uint64_t last = raft_log_last(&r->log);
+
+	if (a->prev > last)
+		return last;
+	return raft_log_first_of_term(&r->log, a->prev) - 1;
+}
+
+static void follow_append(struct raft *r, unsigned from, const struct append *a)
+{
+	bool asked = a->round > r->round_seen || a->batch.count == 0;
+	uint64_t end = a->prev + a->batch.count;
+	uint64_t commit;
+
+	if (a->round > r->round_seen)
+		r->round_seen = a->round;
+	/* Paper, figure 2: the previous entry must be here, with the same term. */
+	if (a->prev > raft_log_last(&r->log) || raft_log_term(&r->log, a->prev) != a->prev_term) {
+		send_appended(r, from, a->prev, back_off(r, a));
+		return;
+	}
+	add_entries(r, a);
+	if (end > r->matched)
+		r->matched = end;
+	commit = a->commit < r->matched ? a->commit : r->matched;
+	if (commit > r->commit)
+		raft_apply(r, commit);
+	/*
+	 * Entries are acknowledged when they are on disk, and so is the term. A heartbeat is
+	 * answered now, with what is on disk so far.
+	 */
+	r->answer_owed = true;
+	if (r->persisted >= r->hard_seq && (asked || r->log.durable >= r->matched))
+		send_appended(r, from, 0, r->matched);
+}
+
+static int on_append(struct raft *r, unsigned from, struct cursor *c)
+{
+	struct append a;
+
+	if (decode_append(c, &a))
+		return -EBADMSG;
+	if (a.term < r->term) {
+		/* Paper, 5.1: the old leader learns of the new term. */
+		send_appended(r, from, 0, 0);
+		return 0;
+	}
+	if (contradicts(r, from, &a))
+		return -EBADMSG;
+	raft_follow(r, a.term, (int)from);
+	r->leader_heard_ns = raft_now(r);
+	raft_election_reset(r);
+	follow_append(r, from, &a);
+	return 0;
+}
+
+static int raft_dispatch(struct raft *r, unsigned from, const void *bytes, size_t len)
+{
+	struct cursor c = cursor_over(bytes, len);
+
+	switch (cursor_u8(&c)) {
+	case RAFT_ASK_VOTE:
+		return raft_on_ask_vote(r, from, &c);
+	case RAFT_VOTE:
+		return raft_on_vote(r, from, &c);
+	case RAFT_APPEND:
+		return on_append(r, from, &c);
+	case RAFT_APPENDED:
+		return raft_on_appended(r, from, &c);
+	case RAFT_ATTEMPT:
+		return on_attempt(r, from, &c);
+	case RAFT_ANSWER:
+		return on_answer(r, from, &c);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int raft_message(struct proto *p, unsigned from, const void *bytes, size_t len)
+{
+	struct raft *r = raft_of(p);
+	uint64_t heard_ns;
+	int rc;
+
+	if (from >= p->cfg.nodes || from == p->cfg.self)
+		return -EBADMSG;
+	heard_ns = r->peer[from].heard_ns;
+	r->peer[from].heard_ns = raft_now(r);
+	rc = raft_dispatch(r, from, bytes, len);
+	if (rc)
+		r->peer[from].heard_ns = heard_ns;
+	return rc;
+}
+
+static void raft_persisted(struct proto *p, uint64_t seq)
+{
+	struct raft *r = raft_of(p);
+	bool more;
+
+	if (seq > r->persisted)
+		r->persisted = seq;
+	more = raft_log_persisted(&r->log, r->persisted);
+	raft_election_persisted(r);
+	if (raft_leads(r)) {
+		if (more)
+			raft_advance(r);
+	} else if (r->leader >= 0 && r->persisted >= r->hard_seq && r->answer_owed) {
+		send_appended(r, (unsigned)r->leader, 0, r->matched);
+	}
+}
+
+static void expire_requests(struct raft *r)
+{
+	struct proto_reply refusal = forward_refuse(FORWARD_LEADER_SILENT, 0, 0);
+
+	if (raft_leads(r))
+		refusal = forward_refuse(FORWARD_COUNTS,
+			raft_heard_since(r, r->proto.cfg.request_timeout_ns), r->majority);
+	else if (r->leader < 0)
+		refusal = no_leader(r);
+	forward_expire(&r->forward, &refusal);
+}
+
+static void raft_timer(struct proto *p, unsigned timer)
+{
+	struct raft *r = raft_of(p);
+
+	switch ((enum raft_timer)timer) {
+	case RAFT_TIMER_ELECTION:
+		raft_election_timer(r);
+		if (forsaken(r))
+			refuse_held(r);
+		break;
+	case RAFT_TIMER_HEARTBEAT:
+		raft_heartbeat(r);
+		break;
+	case RAFT_TIMER_FLUSH:
+		raft_flush(r);
+		break;
+	case RAFT_TIMER_REQUESTS:
+		expire_requests(r);
+		break;
+	}
+}
+
+static void raft_status(const struct proto *p, struct proto_status_view *ret)
+{
+	static const enum proto_role role[] = {
+		[RAFT_FOLLOWER] = PROTO_FOLLOWER,
+		[RAFT_PRE_CANDIDATE] = PROTO_CANDIDATE,
+		[RAFT_CANDIDATE] = PROTO_CANDIDATE,
+		[RAFT_LEADER] = PROTO_LEADER,
+	};
+	const struct raft *r = (const struct raft *)p;
+
+	*ret = (struct proto_status_view){
+		.role = role[r->role.now],
+		.leader = r->leader,
+		.term = r->term,
+		.log_last = raft_log_last(&r->log),
+		.committed = r->commit,
+		.applied = r->applied,
+		.pending = r->forward.pending,
+		.ready = raft_leads(r) ? r->applied >= r->term_start : r->leader >= 0,
+	};
+}
+
+static void raft_invariant(const struct proto *p)
+{
+	const struct raft *r = (const struct raft *)p;
+	uint64_t last = raft_log_last(&r->log);
+
+	assert(r->applied == r->commit && r->commit <= last);
+	assert(r->log.durable <= r->log.recorded && r->log.recorded <= last);
+	assert(raft_log_term(&r->log, last) <= r->term);
+	assert(last < 2 || raft_log_term(&r->log, last - 1) <= raft_log_term(&r->log, last));
+	assert(r->matched <= last || raft_leads(r));
+	if (!raft_leads(r)) {
+		assert(r->leader != (int)p->cfg.self);
+		assert(ring_count(&r->waiters) == 0 && ring_count(&r->reads) == 0);
+		return;
+	}
+	assert(r->vote == (int)p->cfg.self && r->leader == (int)p->cfg.self);
+	assert(r->waiters.next == last + 1);
+	assert(ring_count(&r->waiters) == 0 || r->waiters.first == r->applied + 1 ||
+		r->waiters.first == r->term_start);
+}
+
+static int raft_entry(const struct proto *p, uint64_t index, struct proto_entry_view *ret)
+{
+	const struct raft *r = (const struct raft *)p;
+	const struct raft_entry *e = raft_log_at(&r->log, index);
+
+	if (!e)
+		return -ENOENT;
+	*ret = (struct proto_entry_view){.term = e->term, .digest = crc32c(0, e->bytes, e->len)};
+	return 0;
+}
+
+const struct proto_ops raft_ops = {
+	.name = "raft",
+	.size = sizeof(struct raft),
+	.claim = raft_claim,
+	.floor_ns = raft_floor_ns,
+	.init = raft_init,
+	.restore = raft_restore,
+	.start = raft_start,
+	.request = raft_request,
+	.message = raft_message,
+	.persisted = raft_persisted,
+	.timer = raft_timer,
+	.status = raft_status,
+	.invariant = raft_invariant,
+	.entry = raft_entry,
+	.fini = raft_fini,
+};

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * raft_leader.c - what a leader does: appends, replicates, counts, confirms reads
+ *
+ * Requests of one turn are gathered and flushed together (the flush timer is armed for now): one
+ * record, one message per follower, one round of heartbeats for all reads. Followers that agree
+ * are sent to without waiting (PIPELINE); one whose log is in doubt gets one message at a time
+ * (PROBE). A gap left by a lost message is seen by the next heartbeat, whose previous entry is
+ * the last one sent.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/proto/raft_internal.h"
+
+static const struct sm_state progress_states[] = {
+	[RAFT_PROBE] = {"probe", SM_TO(RAFT_PROBE) | SM_TO(RAFT_PIPELINE)},
+	[RAFT_PIPELINE] = {"pipeline", SM_TO(RAFT_PROBE)},
+};
+_Static_assert(sizeof(progress_states) / sizeof(*progress_states) == RAFT_PROGRESS_NR,
+	"a row for each state");
+
+static void want_flush(struct raft *r)
+{
+	struct proto_io *io = r->proto.io;
+
+	if (r->flush_armed)
+		return;
+	r->flush_armed = true;
+	io->arm(io, RAFT_TIMER_FLUSH, io->now(io));
+}
+
+static void add_entry(struct raft *r, struct proto_bytes bytes, const struct raft_waiter *who)
+{
+	uint64_t index = raft_log_append(&r->log, r->term, bytes);
+	struct raft_waiter *w = ring_push(&r->waiters);
+
+	assert(r->waiters.next == index + 1);
+	*w = *who;
+	want_flush(r);
+}
+
+void raft_lead(struct raft *r)
+{
+	struct proto_io *io = r->proto.io;
+	uint64_t now = raft_now(r);
+
+	sm_move(&r->role, RAFT_LEADER);
+	r->round = 0;
+	r->confirmed = 0;
+	r->round_wanted = false;
+	r->term_start = raft_log_last(&r->log) + 1;
+	ring_fini(&r->waiters);
+	ring_init(&r->waiters, sizeof(struct raft_waiter), r->term_start);
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
+		struct raft_peer *peer = &r->peer[i];
+
+		sm_init(&peer->progress, progress_states, RAFT_PROGRESS_NR, RAFT_PROBE);
+		peer->heard_ns = now;
+		peer->next = r->term_start;
+		peer->match = 0;
+		peer->round = 0;
+		peer->probing = false;
+	}
+	/* Dissertation, 6.4 step 1: an entry of its own term tells the leader what is committed. */
+	add_entry(r, (struct proto_bytes){0}, &(struct raft_waiter){0});
+	raft_flush(r);
+	io->arm(io, RAFT_TIMER_HEARTBEAT, now + r->proto.cfg.heartbeat_ns);
+	raft_leader_known(r, (int)r->proto.cfg.self);
+}
+
+void raft_answer(struct raft *r, unsigned to, struct forward_answer *a)
+{
+	struct proto_io *io = r->proto.io;
+	struct buf b = {0};
+
+	if (to == r->proto.cfg.self) {
+		forward_finish(&r->forward, a->slot, &a->reply);
+		return;
+	}
+	buf_u8(&b, RAFT_ANSWER);
+	forward_encode_answer(&b, a);
+	io->send(io, to, b.p, b.len);
+	buf_fini(&b);
+}
+
+static struct forward_answer refusal(const struct raft *r, enum forward_why why)
+{
+	unsigned have = raft_heard_since(r, r->proto.cfg.election_min_ns);
+
+	return (struct forward_answer){
+		.why = why,
+		.reply = forward_refuse(why, have, r->majority),
+	};
+}
+
+void raft_step_down(struct raft *r)
+{
+	struct forward_answer a = refusal(r, FORWARD_DEPOSED);
+	struct raft_waiter *w;
+	struct raft_read *read;
+
+	raft_log_record(r);
+	sm_move(&r->role, RAFT_FOLLOWER);
+	r->leader = -1;
+	r->leader_heard_ns = raft_now(r);
+	r->proto.io->arm(r->proto.io, RAFT_TIMER_HEARTBEAT, 0);
+	/* A later leader may have these entries, and commit them; or not. */
+	a.reply.status = PROTO_UNCERTAIN;
+	for (; (w = ring_front(&r->waiters)); ring_pop(&r->waiters)) {
+		a.slot = w->slot;
+		a.attempt = w->attempt;
+		if (w->slot)
+			raft_answer(r, w->origin, &a);
+	}
+	a.reply.status = PROTO_UNAVAILABLE;
+	for (; (read = ring_front(&r->reads)); ring_pop(&r->reads)) {
+		a.slot = read->slot;
+		a.attempt = read->attempt;
+		raft_answer(r, read->origin, &a);
+		free(read->key);
+	}
+}
+
+static void answer_read(
+	struct raft *r, unsigned origin, const struct forward_attempt *at, struct proto_bytes key)
+{
+	struct forward_answer a = {.slot = at->slot, .attempt = at->attempt};
+
+	command_read(r->proto.table, key, &a.reply);
+	raft_answer(r, origin, &a);
+}
+
+static void serve_reads(struct raft *r)
+{
+	struct raft_read *read;
+
+	while ((read = ring_front(&r->reads)) && read->round <= r->confirmed &&
+		read->index <= r->applied) {
+		struct forward_attempt at = {.slot = read->slot, .attempt = read->attempt};
+		struct proto_bytes key = {.p = read->key, .len = read->len};
+
+		answer_read(r, read->origin, &at, key);
+		free(read->key);
+		ring_pop(&r->reads);
+	}
+}
+
+static void add_read(struct raft *r, unsigned origin, const struct forward_attempt *a)
+{
+	struct raft_read *read;
+	struct proto_bytes key = a->command.key;
+	/* Dissertation, 6.4 step 2: the commit index now, and not before the term's first entry. */
+	uint64_t index = r->commit > r->term_start ? r->commit : r->term_start;
+
+	if (PROTO_BUG(BUG_RAFT_STALE_LEADER_READ)) {
+		answer_read(r, origin, a, key);
+		return;
+	}
+	read = ring_push(&r->reads);
+	*read = (struct raft_read){
+		.round = r->round + 1,
+		.index = index,
+		.slot = a->slot,
+		.attempt = a->attempt,
+		.origin = origin,
+		.key = malloc(key.len + 1),
+		.len = key.len,
+	};
+	assert(read->key);
+	if (key.len)
+		memcpy(read->key, key.p, key.len);
+	r->round_wanted = true;
+	want_flush(r);
+}
+
+void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
+{
+	struct raft_waiter w = {.slot = a->slot, .attempt = a->attempt, .origin = origin};
+
+	assert(raft_leads(r));
+	if (ring_count(&r->reads) >= RAFT_WAITING_MAX ||
+		ring_count(&r->waiters) >= RAFT_WAITING_MAX ||
+		raft_log_last(&r->log) >= RAFT_NUMBER_MAX) {
+		struct forward_answer busy = refusal(r, FORWARD_BUSY);
+
+		busy.slot = a->slot;
+		busy.attempt = a->attempt;
+		raft_answer(r, origin, &busy);
+	} else if (a->command.op == PROTO_GET) {
+		add_read(r, origin, a);
+	} else {
+		add_entry(r, a->bytes, &w);
+	}
+}
+
+/* One append message with what comes next for @to; @entries: not only a heartbeat. */
+static uint32_t send_append(struct raft *r, unsigned to, bool entries)
+{
+	struct proto_io *io = r->proto.io;
+	struct raft_peer *peer = &r->peer[to];
+	uint64_t prev = peer->next - 1;
+	struct buf b = {0};
+	uint32_t count = 0;
+
+	buf_u8(&b, RAFT_APPEND);
+	buf_u64(&b, r->term);
+	buf_u64(&b, prev);
+	buf_u64(&b, raft_log_term(&r->log, prev));
+	buf_u64(&b, r->commit);
+	buf_u64(&b, r->round);
+	if (entries)
+		count = raft_batch_encode(&b, &r->log, peer->next);
+	else
+		buf_u32(&b, 0);
+	io->send(io, to, b.p, b.len);
+	buf_fini(&b);
+	return count;
+}
+
+static bool window_open(const struct raft *r, const struct raft_peer *peer)
+{
+	const struct raft_entry *first = raft_log_at(&r->log, peer->match + 1);
+	const struct raft_entry *next = raft_log_at(&r->log, peer->next);
+
+	return next && (!first || next->offset - first->offset < RAFT_WINDOW_BYTES);
+}
+
+/* Send what may be sent; @must: at least a heartbeat. */
+static void replicate(struct raft *r, unsigned to, bool must)
+{
+	struct raft_peer *peer = &r->peer[to];
+
+	if (peer->progress.now == RAFT_PROBE) {
+		bool entries = !peer->probing;
+
+		if (entries || must)
+			send_append(r, to, entries);
+		peer->probing = true;
+		return;
+	}
+	while (window_open(r, peer)) {
+		peer->next += send_append(r, to, true);
+		must = false;
+	}
+	if (must)
+		send_append(r, to, false);
+}
+
+static void replicate_all(struct raft *r, bool must)
+{
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
+		if (i != r->proto.cfg.self)
+			replicate(r, i, must);
+}
+
+/* Largest number that a majority has reached, of one per replica. */
+static uint64_t majority_of(const struct raft *r, const uint64_t *number)
+{
+	uint64_t sorted[PROTO_NODES_MAX];
+
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
+		unsigned at = i;
+
+		for (; at > 0 && sorted[at - 1] < number[i]; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = number[i];
+	}
+	return sorted[r->majority - 1];
+}
+
+static void confirm_reads(struct raft *r)
+{
+	uint64_t round[PROTO_NODES_MAX];
+
+	if (ring_count(&r->reads) == 0)
+		return;
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
+		round[i] = r->peer[i].round;
+	round[r->proto.cfg.self] = r->round;
+	/* Dissertation, 6.4 step 3: a majority has answered a heartbeat sent after the read came.
+	 */
+	r->confirmed = majority_of(r, round);
+	serve_reads(r);
+}
+
+void raft_flush(struct raft *r)
+{
+	bool must = r->round_wanted;
+
+	r->flush_armed = false;
+	if (!raft_leads(r))
+		return;
+	if (r->round_wanted)
+		r->round++;
+	r->round_wanted = false;
+	raft_log_record(r);
+	replicate_all(r, must);
+	if (r->proto.cfg.nodes == 1)
+		confirm_reads(r);
+}
+
+void raft_heartbeat(struct raft *r)
+{
+	struct proto_io *io = r->proto.io;
+	uint64_t now = raft_now(r);
+
+	if (!raft_leads(r))
+		return;
+	/* Dissertation, 6.2: a leader that hears no majority for an election time-out is none. */
+	if (raft_heard_since(r, r->proto.cfg.election_min_ns) < r->majority &&
+		!PROTO_BUG(BUG_RAFT_STALE_LEADER_READ)) {
+		raft_follow(r, r->term, -1);
+		return;
+	}
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
+		r->peer[i].probing = false;
+	replicate_all(r, true);
+	io->arm(io, RAFT_TIMER_HEARTBEAT, now + r->proto.cfg.heartbeat_ns);
+}
+
+void raft_advance(struct raft *r)
+{
+	uint64_t match[PROTO_NODES_MAX];
+	uint64_t index;
+
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
+		match[i] = r->peer[i].match;
+	/* Dissertation, 10.2.1: the own disk is one of the majority, no more and no less. */
+	match[r->proto.cfg.self] = r->log.durable;
+	index = majority_of(r, match);
+	/* Paper, 5.4.2: only entries of the own term are committed by counting. */
+	if (index <= r->commit || raft_log_term(&r->log, index) != r->term)
+		return;
+	raft_apply(r, index);
+	serve_reads(r);
+}
+
+static void rejected(struct raft *r, unsigned from, uint64_t prev, uint64_t hint)
+{
+	struct raft_peer *peer = &r->peer[from];
+
+	/* Answers may come late and twice; what is known to match stays known. */
+	if (prev <= peer->match || prev >= peer->next)
+		return;
+	/* Paper, 5.3: back off, by more than one entry at a time. */
+	peer->next = hint + 1 < prev ? hint + 1 : prev;
+	if (peer->next <= peer->match)
+		peer->next = peer->match + 1;
+	sm_move(&peer->progress, RAFT_PROBE);
+	peer->probing = false;
+	replicate(r, from, false);
+}
+
+static void accepted(struct raft *r, unsigned from, uint64_t agreed, uint64_t match)
+{
+	struct raft_peer *peer = &r->peer[from];
+
+	if (peer->progress.now == RAFT_PROBE && agreed + 1 >= peer->next) {
+		peer->probing = false;
+		peer->next = agreed + 1;
+		sm_move(&peer->progress, RAFT_PIPELINE);
+	}
+	if (match > peer->match) {
+		peer->match = match;
+		if (peer->next <= match)
+			peer->next = match + 1;
+		raft_advance(r);
+	}
+	replicate(r, from, false);
+}
+
+int raft_on_appended(struct raft *r, unsigned from, struct cursor *c)
+{
+	struct raft_peer *peer = &r->peer[from];
+	uint64_t term = cursor_u64(c);
+	uint64_t round = cursor_u64(c);
+	uint64_t prev = cursor_u64(c); /* of the append that was refused, 0: none was */
+	uint64_t agreed = cursor_u64(c);
+	uint64_t match = cursor_u64(c);
+
+	if (!cursor_done(c) || term == 0 || term > RAFT_NUMBER_MAX || prev > RAFT_NUMBER_MAX ||
+		agreed > RAFT_NUMBER_MAX || (!prev && match > agreed))
+		return -EBADMSG;
+	if (term > r->term) {
+		raft_follow(r, term, -1);
+		return 0;
+	}
+	if (term < r->term || !raft_leads(r))
+		return 0;
+	if (round > r->round || (!prev && agreed > raft_log_last(&r->log)) ||
+		prev > raft_log_last(&r->log))
+		return -EBADMSG;
+	if (round > peer->round) {
+		peer->round = round;
+		confirm_reads(r);
+	}
+	if (prev)
+		rejected(r, from, prev, agreed);
+	else
+		accepted(r, from, agreed, match);
+	return 0;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * raft_log.c - the replicated log in memory, and its records on disk
+ *
+ * Two kinds of records. HARD holds term and vote. ENTRIES holds entries from an index on and
+ * means that whatever stood at that index and after it is gone: a truncation always comes with
+ * the entries that caused it.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/proto/raft_internal.h"
+
+enum record { RECORD_HARD = 1, RECORD_ENTRIES };
+
+struct mark {
+	uint64_t seq;
+	uint64_t last;
+};
+
+void raft_log_init(struct raft_log *log)
+{
+	*log = (struct raft_log){0};
+	ring_init(&log->entries, sizeof(struct raft_entry), 1);
+	ring_init(&log->marks, sizeof(struct mark), 1);
+}
+
+void raft_log_fini(struct raft_log *log)
+{
+	for (uint64_t i = log->entries.first; i < log->entries.next; i++)
+		free(raft_log_at(log, i)->bytes);
+	ring_fini(&log->entries);
+	ring_fini(&log->marks);
+}
+
+uint64_t raft_log_term(const struct raft_log *log, uint64_t index)
+{
+	const struct raft_entry *e = raft_log_at(log, index);
+
+	if (e)
+		return e->term;
+	return index + 1 == log->entries.first ? log->base_term : 0;
+}
+
+uint64_t raft_log_append(struct raft_log *log, uint64_t term, struct proto_bytes bytes)
+{
+	const struct raft_entry *last = raft_log_at(log, raft_log_last(log));
+	uint64_t offset = last ? last->offset + last->len : 0;
+	struct raft_entry *e = ring_push(&log->entries);
+
+	*e = (struct raft_entry){.term = term, .offset = offset, .len = bytes.len};
+	if (bytes.len) {
+		e->bytes = malloc(bytes.len);
+		assert(e->bytes);
+		memcpy(e->bytes, bytes.p, bytes.len);
+	}
+	return raft_log_last(log);
+}
+
+void raft_log_cut(struct raft_log *log, uint64_t index)
+{
+	for (uint64_t i = index; i < log->entries.next; i++)
+		free(raft_log_at(log, i)->bytes);
+	ring_cut(&log->entries, index);
+	if (log->recorded >= index)
+		log->recorded = index - 1;
+	if (log->durable >= index)
+		log->durable = index - 1;
+	/* What these records say of later entries is void when they reach the disk. */
+	for (uint64_t i = log->marks.first; i < log->marks.next; i++) {
+		struct mark *m = ring_at(&log->marks, i);
+
+		if (m->last >= index)
+			m->last = index - 1;
+	}
+}
+
+uint64_t raft_log_first_of_term(const struct raft_log *log, uint64_t index)
+{
+	uint64_t term = raft_log_term(log, index);
+
+	while (index > log->entries.first && raft_log_term(log, index - 1) == term)
+		index--;
+	return index;
+}
+
+uint32_t raft_batch_encode(struct buf *b, const struct raft_log *log, uint64_t first)
+{
+	const struct raft_entry *e;
+	uint32_t count = 0;
+	size_t at = b->len;
+	size_t bytes = 0;
+
+	buf_u32(b, 0);
+	while (count < RAFT_BATCH_ENTRIES && (e = raft_log_at(log, first + count))) {
+		if (count && bytes + e->len > RAFT_BATCH_BYTES)
+			break;
+		bytes += e->len;
+		buf_u64(b, e->term);
+		buf_bytes(b, e->bytes, e->len);
+		count++;
+	}
+	for (unsigned i = 0; i < 4; i++)
+		b->p[at + i] = (uint8_t)(count >> (8 * i));
+	return count;
+}
+
+struct cursor raft_batch_cursor(const struct raft_batch *batch)
+{
+	return cursor_over(batch->p, batch->len);
+}
+
+struct proto_bytes raft_batch_next(struct cursor *c, uint64_t *ret_term)
+{
+	struct proto_bytes bytes;
+
+	*ret_term = cursor_u64(c);
+	bytes.p = cursor_bytes(c, &bytes.len);
+	return bytes;
+}
+
+static int check_entry(struct proto_bytes bytes)
+{
+	struct cursor c = cursor_over(bytes.p, bytes.len);
+	struct command command;
+
+	if (bytes.len == 0)
+		return 0;
+	return command_decode(&c, &command) || command.op == PROTO_GET ? -EBADMSG : 0;
+}
+
+int raft_batch_decode(
+	struct cursor *c, uint64_t prev_term, uint64_t term_max, struct raft_batch *ret)
+{
+	*ret = (struct raft_batch){.count = cursor_u32(c), .term = prev_term};
+	ret->p = c->p;
+	ret->len = c->left;
+	if (c->bad || ret->count > RAFT_BATCH_ENTRIES)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < ret->count; i++) {
+		uint64_t term;
+		struct proto_bytes bytes = raft_batch_next(c, &term);
+
+		if (c->bad || term < ret->term || term == 0 || term > term_max)
+			return -EBADMSG;
+		if (check_entry(bytes))
+			return -EBADMSG;
+		ret->term = term;
+	}
+	return cursor_done(c) ? 0 : -EBADMSG;
+}
+
+void raft_log_record(struct raft *r)
+{
+	struct raft_log *log = &r->log;
+	struct proto_io *io = r->proto.io;
+
+	while (log->recorded < raft_log_last(log)) {
+		struct buf b = {0};
+		struct mark *m;
+
+		buf_u8(&b, RECORD_ENTRIES);
+		buf_u64(&b, log->recorded + 1);
+		log->recorded += raft_batch_encode(&b, log, log->recorded + 1);
+		m = ring_push(&log->marks);
+		m->last = log->recorded;
+		m->seq = io->persist(io, b.p, b.len);
+		buf_fini(&b);
+	}
+}
+
+void raft_log_record_hard(struct raft *r)
+{
+	struct proto_io *io = r->proto.io;
+	struct buf b = {0};
+
+	/* Entries come first, so that records stand in the order of what happened. */
+	raft_log_record(r);
+	buf_u8(&b, RECORD_HARD);
+	buf_u64(&b, r->term);
+	buf_u32(&b, (uint32_t)(r->vote + 1));
+	r->hard_seq = io->persist(io, b.p, b.len);
+	buf_fini(&b);
+}
+
+static int restore_hard(struct raft *r, struct cursor *c)
+{
+	uint64_t term = cursor_u64(c);
+	uint32_t vote = cursor_u32(c);
+
+	if (!cursor_done(c) || term < r->term || term > RAFT_NUMBER_MAX ||
+		vote > r->proto.cfg.nodes)
+		return -EBADMSG;
+	r->term = term;
+	r->vote = (int)vote - 1;
+	return 0;
+}
+
+static int restore_entries(struct raft *r, struct cursor *c)
+{
+	struct raft_log *log = &r->log;
+	uint64_t first = cursor_u64(c);
+	struct raft_batch batch;
+	struct cursor at;
+
+	if (first < log->entries.first || first > log->entries.next)
+		return -EBADMSG;
+	if (raft_batch_decode(c, raft_log_term(log, first - 1), r->term, &batch))
+		return -EBADMSG;
+	raft_log_cut(log, first);
+	at = raft_batch_cursor(&batch);
+	for (uint32_t i = 0; i < batch.count; i++) {
+		uint64_t term;
+		struct proto_bytes bytes = raft_batch_next(&at, &term);
+
+		raft_log_append(log, term, bytes);
+	}
+	log->recorded = raft_log_last(log);
+	log->durable = log->recorded;
+	return 0;
+}
+
+int raft_log_restore(struct raft *r, const void *bytes, size_t len)
+{
+	struct cursor c = cursor_over(bytes, len);
+
+	switch (cursor_u8(&c)) {
+	case RECORD_HARD:
+		return restore_hard(r, &c);
+	case RECORD_ENTRIES:
+		return restore_entries(r, &c);
+	default:
+		return -EBADMSG;
+	}
+}
+
+bool raft_log_persisted(struct raft_log *log, uint64_t seq)
+{
+	uint64_t before = log->durable;
+	struct mark *m;
+
+	while ((m = ring_front(&log->marks)) && m->seq <= seq) {
+		/* Marks rise, except that a truncation has lowered the older ones. */
+		if (m->last > log->durable)
+			log->durable = m->last;
+		ring_pop(&log->marks);
+	}
+	return log->durable > before;
+}
