@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - sim: many seeded runs of one protocol in virtual time
+ *
+ * Prints what was run and how fast; on a violation, what it was and how to see it again.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/base/units.h"
+#include "tests/sim/sim_load.h"
+
+struct options {
+	const struct proto_ops *ops;
+	enum proto_level level[2]; /* reads, writes */
+	unsigned nodes;            /* 0: 3 or 5, by the seed */
+	uint64_t first;
+	uint64_t seeds;
+	uint64_t skew_ns;
+	bool trace;
+};
+
+static int usage(void)
+{
+	fputs("usage: sim --proto raft|quorum|single [--nodes N] [--read-level one|quorum|all]\n"
+	      "           [--write-level one|quorum|all] [--first N] [--seeds N] [--skew 10ms]\n"
+	      "       sim --proto P --seed N [--trace]\n",
+		stderr);
+	return EXIT_USAGE;
+}
+
+static bool parse_level(const char *text, enum proto_level *ret)
+{
+	for (unsigned i = PROTO_ONE; i < PROTO_LEVEL_NR; i++) {
+		if (strcmp(text, proto_level_names[i]))
+			continue;
+		*ret = (enum proto_level)i;
+		return true;
+	}
+	return false;
+}
+
+static bool parse_option(int c, const char *arg, struct options *o)
+{
+	struct err err;
+	uint64_t n = 0;
+
+	switch (c) {
+	case 'p':
+		o->ops = proto_find(arg);
+		return o->ops;
+	case 'r':
+		return parse_level(arg, &o->level[0]);
+	case 'w':
+		return parse_level(arg, &o->level[1]);
+	case 'n':
+		if (units_parse_count(arg, 1, PROTO_NODES_MAX, &n, &err))
+			return false;
+		o->nodes = (unsigned)n;
+		return true;
+	case 's':
+		o->seeds = 1;
+		return !units_parse_count(arg, 0, UINT32_MAX, &o->first, &err);
+	case 'f':
+		return !units_parse_count(arg, 0, UINT32_MAX, &o->first, &err);
+	case 'S':
+		return !units_parse_count(arg, 1, UINT32_MAX, &o->seeds, &err);
+	case 'k':
+		return !units_parse_duration(arg, &o->skew_ns, &err);
+	case 't':
+		o->trace = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{"proto", required_argument, NULL, 'p'},
+		{"read-level", required_argument, NULL, 'r'},
+		{"write-level", required_argument, NULL, 'w'},
+		{"nodes", required_argument, NULL, 'n'},
+		{"seed", required_argument, NULL, 's'},
+		{"first", required_argument, NULL, 'f'},
+		{"seeds", required_argument, NULL, 'S'},
+		{"skew", required_argument, NULL, 'k'},
+		{"trace", no_argument, NULL, 't'},
+		{0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) >= 0)
+		if (!parse_option(c, optarg, o))
+			return false;
+	return o->ops && optind == argc;
+}
+
+static void print_violation(const struct options *o, uint64_t seed, const struct sim_outcome *out)
+{
+	printf("%s seed %" PRIu64 " step %" PRIu64 ": %s\n", o->ops->name, seed, out->steps,
+		out->violation);
+	printf("again: sim --proto %s --seed %" PRIu64 " --read-level %s --write-level %s --trace",
+		o->ops->name, seed, proto_level_names[o->level[0]], proto_level_names[o->level[1]]);
+	if (o->nodes)
+		printf(" --nodes %u", o->nodes);
+	printf("\n");
+}
+
+static int run_seed(const struct options *o, uint64_t seed, struct sim_outcome *sum)
+{
+	struct sim_outcome out;
+	struct sim_plan plan;
+	unsigned nodes = o->nodes ? o->nodes : seed % 2 ? 3 : 5;
+
+	sim_plan_draw(&plan, o->ops, nodes, seed, o->level);
+	plan.skew_ns = o->skew_ns;
+	plan.world.trace = o->trace ? stdout : NULL;
+	sim_announce(&plan);
+	if (sim_plan_run(&plan, &out)) {
+		print_violation(o, seed, &out);
+		return EXIT_VIOLATED;
+	}
+	sum->steps += out.steps;
+	sum->messages += out.messages;
+	sum->ok += out.ok;
+	sum->failed += out.failed;
+	sum->unknown += out.unknown;
+	return EXIT_AS_EXPECTED;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.level = {PROTO_QUORUM, PROTO_QUORUM}, .seeds = 100, .first = 1};
+	struct sim_outcome sum = {0};
+	double cpu_s;
+
+	if (!parse(argc, argv, &o))
+		return usage();
+	for (uint64_t i = 0; i < o.seeds; i++)
+		if (run_seed(&o, o.first + i, &sum))
+			return EXIT_VIOLATED;
+	cpu_s = (double)clock() / CLOCKS_PER_SEC;
+	printf("%s: %" PRIu64 " seeds without a violation; %" PRIu64 " steps, %" PRIu64
+	       " messages, operations %" PRIu64 " ok %" PRIu64 " refused %" PRIu64 " unknown; %.0f"
+	       " messages/s on one core\n",
+		o.ops->name, o.seeds, sum.steps, sum.messages, sum.ok, sum.failed, sum.unknown,
+		(double)sum.messages / cpu_s);
+	return EXIT_AS_EXPECTED;
+}

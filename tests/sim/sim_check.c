@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim_check.c - what must hold after every event, across all replicas
+ *
+ * For a replicated log (Ongaro and Ousterhout, "In Search of an Understandable Consensus
+ * Algorithm", figure 3):
+ *  - election safety: at most one leader in a term;
+ *  - log matching: entries with the same index and term are the same, and so are all before them.
+ *    Checked entry by entry: whoever has (index, term) has the same command and the same term
+ *    before it; the rest is induction;
+ *  - leader completeness: a leader has every entry that was ever committed;
+ *  - state machine safety: what one replica commits at an index, every other one commits there.
+ * For tables: the version of a key never goes back, not even by a crash.
+ *
+ * Everything is incremental: a step costs what it changed.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+/* What is known of an entry (index, term), or of a term's leader (index 0). */
+struct known {
+	uint64_t index;
+	uint64_t term;
+	uint64_t prev_term;
+	uint32_t digest;
+	uint32_t leader; /* + 1; 0: none */
+};
+
+struct shadow {
+	uint64_t *term; /* of each entry; [0] is 0 */
+	size_t last;
+	size_t cap;
+	uint64_t committed;
+	uint64_t led_term;   /* last term in which it was seen leading */
+	struct table *table; /* newest version of each key */
+};
+
+struct committed {
+	uint64_t term;
+	uint32_t digest;
+};
+
+struct sim_log_check {
+	unsigned nodes;
+	struct known *known; /* open addressing */
+	size_t known_count;
+	size_t known_cap;
+	struct committed *committed; /* [index - 1] */
+	size_t committed_count;
+	size_t committed_cap;
+	uint64_t acknowledged; /* highest index that a client was told of */
+	struct shadow *shadow;
+};
+
+struct sim_log_check *sim_check_open(unsigned nodes)
+{
+	struct sim_log_check *check = calloc(1, sizeof(*check));
+
+	assert(check);
+	check->nodes = nodes;
+	check->shadow = calloc(nodes, sizeof(*check->shadow));
+	assert(check->shadow);
+	for (unsigned i = 0; i < nodes; i++)
+		check->shadow[i].table = table_open();
+	return check;
+}
+
+void sim_check_close(struct sim_log_check *check)
+{
+	for (unsigned i = 0; i < check->nodes; i++) {
+		free(check->shadow[i].term);
+		table_close(check->shadow[i].table);
+	}
+	free(check->shadow);
+	free(check->known);
+	free(check->committed);
+	free(check);
+}
+
+static struct known *slot_of(struct known *known, size_t cap, uint64_t index, uint64_t term)
+{
+	size_t i = (size_t)((index * 0x9e3779b97f4a7c15ull ^ term * 0xbf58476d1ce4e5b9ull) >> 20);
+
+	for (;; i++) {
+		struct known *k = &known[i & (cap - 1)];
+
+		if (k->term == 0 || (k->index == index && k->term == term))
+			return k;
+	}
+}
+
+/* The place for (index, term); ->term is 0 if it is new. */
+static struct known *find(struct sim_log_check *check, uint64_t index, uint64_t term)
+{
+	if (2 * (check->known_count + 1) > check->known_cap) {
+		size_t cap = check->known_cap ? 2 * check->known_cap : 1024;
+		struct known *known = calloc(cap, sizeof(*known));
+
+		assert(known);
+		for (size_t i = 0; i < check->known_cap; i++) {
+			const struct known *k = &check->known[i];
+
+			if (k->term)
+				*slot_of(known, cap, k->index, k->term) = *k;
+		}
+		free(check->known);
+		check->known = known;
+		check->known_cap = cap;
+	}
+	return slot_of(check->known, check->known_cap, index, term);
+}
+
+static void check_entry(struct sim *sim, unsigned node, uint64_t index, uint64_t prev_term)
+{
+	struct sim_log_check *check = sim->check;
+	struct proto_entry_view view;
+	struct known *k;
+
+	if (sim->config.ops->entry(sim->node[node].proto, index, &view)) {
+		sim_fail(sim, "r%u has no entry %llu of its log", node, (unsigned long long)index);
+		return;
+	}
+	k = find(check, index, view.term);
+	if (!k->term) {
+		*k = (struct known){index, view.term, prev_term, view.digest, 0};
+		check->known_count++;
+	} else if (k->digest != view.digest || k->prev_term != prev_term) {
+		sim_fail(sim, "log matching: r%u has another entry %llu of term %llu than others",
+			node, (unsigned long long)index, (unsigned long long)view.term);
+	}
+	check->shadow[node].term[index] = view.term;
+}
+
+static uint64_t term_of(struct sim *sim, unsigned node, uint64_t index)
+{
+	struct proto_entry_view view;
+
+	if (index == 0 || sim->config.ops->entry(sim->node[node].proto, index, &view))
+		return 0;
+	return view.term;
+}
+
+/* Entries that are new or replaced, from the first one that differs from the shadow. */
+static void check_log(struct sim *sim, unsigned node, uint64_t last)
+{
+	struct shadow *s = &sim->check->shadow[node];
+	uint64_t from = last < s->last ? last : s->last;
+
+	if (last >= s->cap) {
+		s->cap = 2 * (last + 1);
+		s->term = realloc(s->term, s->cap * sizeof(*s->term));
+		assert(s->term);
+		s->term[0] = 0;
+	}
+	while (from > 0 && term_of(sim, node, from) != s->term[from])
+		from--;
+	for (uint64_t i = from + 1; i <= last; i++)
+		check_entry(sim, node, i, s->term[i - 1]);
+	s->last = last;
+}
+
+static void add_committed(struct sim *sim, uint64_t index, const struct proto_entry_view *view)
+{
+	struct sim_log_check *check = sim->check;
+
+	assert(index == check->committed_count + 1);
+	if (check->committed_count == check->committed_cap) {
+		check->committed_cap = check->committed_cap ? 2 * check->committed_cap : 256;
+		check->committed =
+			realloc(check->committed, check->committed_cap * sizeof(*check->committed));
+		assert(check->committed);
+	}
+	check->committed[check->committed_count++] = (struct committed){view->term, view->digest};
+}
+
+static void check_committed(struct sim *sim, unsigned node, uint64_t committed)
+{
+	struct sim_log_check *check = sim->check;
+	struct shadow *s = &check->shadow[node];
+	struct proto_entry_view view;
+
+	if (committed < s->committed)
+		sim_fail(sim, "r%u takes back its commit index, %llu to %llu", node,
+			(unsigned long long)s->committed, (unsigned long long)committed);
+	for (uint64_t i = s->committed + 1; i <= committed; i++) {
+		if (sim->config.ops->entry(sim->node[node].proto, i, &view)) {
+			sim_fail(sim, "r%u committed entry %llu and lacks it", node,
+				(unsigned long long)i);
+			return;
+		}
+		if (i > check->committed_count)
+			add_committed(sim, i, &view);
+		else if (check->committed[i - 1].term != view.term ||
+			 check->committed[i - 1].digest != view.digest)
+			sim_fail(sim, "state machine safety: r%u commits another entry %llu", node,
+				(unsigned long long)i);
+	}
+	s->committed = committed;
+}
+
+static void check_leader(struct sim *sim, unsigned node, uint64_t term)
+{
+	struct sim_log_check *check = sim->check;
+	struct known *k = find(check, 0, term);
+	uint64_t last = check->committed_count;
+
+	check->shadow[node].led_term = term;
+	if (!k->term) {
+		*k = (struct known){.term = term, .leader = node + 1};
+		check->known_count++;
+	} else if (k->leader != node + 1) {
+		sim_fail(sim, "election safety: r%u and r%u lead in term %llu", k->leader - 1, node,
+			(unsigned long long)term);
+	}
+	/* By log matching, the last committed entry stands for all before it. */
+	if (last && term_of(sim, node, last) != check->committed[last - 1].term)
+		sim_fail(sim, "leader completeness: r%u leads in term %llu without entry %llu",
+			node, (unsigned long long)term, (unsigned long long)last);
+}
+
+static void check_table(struct sim *sim, unsigned node)
+{
+	struct table *newest = sim->check->shadow[node].table;
+	const struct table_entry *e, *old;
+	size_t at = 0;
+
+	while ((e = table_next(sim->node[node].table, &at))) {
+		struct table_entry seen = *e;
+
+		old = table_get(newest, e->key);
+		if (old && (old->version > e->version ||
+				   (old->version == e->version && old->origin > e->origin)))
+			sim_fail(sim, "r%u: the version of key %.*s went back", node,
+				(int)e->key.len, e->key.p);
+		seen.value.len = 0;
+		if (!old || old->version != e->version)
+			table_put(newest, &seen);
+	}
+}
+
+void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
+{
+	struct sim_node *n = &sim->node[node];
+	struct shadow *s = &sim->check->shadow[node];
+	struct proto_status_view view;
+
+	sim->config.ops->invariant(n->proto);
+	if (!sim->config.ops->entry) {
+		if (table_may_differ)
+			check_table(sim, node);
+		return;
+	}
+	sim->config.ops->status(n->proto, &view);
+	if (view.log_last != s->last ||
+		term_of(sim, node, s->last) != (s->last ? s->term[s->last] : 0))
+		check_log(sim, node, view.log_last);
+	if (view.committed != s->committed)
+		check_committed(sim, node, view.committed);
+	if (view.role == PROTO_LEADER && view.term != s->led_term)
+		check_leader(sim, node, view.term);
+	if (sim->check->acknowledged > sim->check->committed_count)
+		sim_fail(sim, "entry %llu was acknowledged and is not committed",
+			(unsigned long long)sim->check->acknowledged);
+}
+
+void sim_check_restarted(struct sim *sim, unsigned node)
+{
+	struct shadow *s = &sim->check->shadow[node];
+
+	/* Entries are checked again, what it knew to be committed it has to learn again. */
+	s->last = 0;
+	s->committed = 0;
+	s->led_term = 0;
+	sim_check_step(sim, node, true);
+}
+
+void sim_check_acknowledged(struct sim *sim, const struct proto_reply *reply)
+{
+	if (reply->version > sim->check->acknowledged)
+		sim->check->acknowledged = reply->version;
+}
