@@ -44,7 +44,7 @@ static void judge_model(struct point *worst, const struct check_result *check, c
 
 static int leader_side(const struct results *r, unsigned phase)
 {
-	uint64_t cut_ns = sides_cut_ns(r->log, phase);
+	uint64_t cut_ns = availability_from_ns(r->log, phase);
 	int leader = -1;
 
 	for (unsigned i = 0; i < r->log->leaders && r->log->leader[i].t_ns <= cut_ns; i++)
@@ -73,13 +73,13 @@ static void judge_side(struct point *worst, const struct results *r, unsigned ph
 		return;
 	switch (a->claim) {
 	case PROTO_SIDES_ALL:
-		if (!sides_answered(a->ok, a->attempts))
+		if (!availability_answered(a->ok, a->attempts))
 			point_fail(worst, CLAIM_FAILED, "%s answered %llu of %llu %s", name,
 				(unsigned long long)a->ok, (unsigned long long)a->attempts,
 				a->what);
 		break;
 	case PROTO_SIDES_MAJORITY:
-		if ((int)side == sides_majority(r->plan, phase) && a->ok == 0)
+		if ((int)side == availability_majority(r->plan, phase) && a->ok == 0)
 			point_fail(worst, CLAIM_FAILED, "%s, with a majority, answered no %s", name,
 				a->what);
 		break;
@@ -98,7 +98,7 @@ static void judge_sides(
 	struct point *worst, const struct results *r, const struct proto_claim *claim)
 {
 	for (unsigned p = 0; p < r->log->phases; p++) {
-		if (!sides_counted(r, p))
+		if (!availability_counted(r, p))
 			continue;
 		for (unsigned s = 0; s < r->plan->phase[p].sides; s++) {
 			const struct results_side *side = &r->phase[p].side[s];
@@ -168,7 +168,7 @@ enum claim_judgement claim_judge(struct results *r)
 	if (claim.whole == PROTO_LINEARIZABLE && claim.cut == PROTO_LINEARIZABLE)
 		judge_model(&worst, &r->check, "cut");
 	if (!claim.loses_acked && r->lost.lost > 0)
-		point_fail(&worst, CLAIM_DISPROVED, "%llu acknowledged writes are lost",
+		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",
 			(unsigned long long)r->lost.lost);
 	if (r->lost.diverged_keys > 0)
 		point_fail(&worst, CLAIM_FAILED, "replicas still differ in %llu keys at the end",

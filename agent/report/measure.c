@@ -267,7 +267,7 @@ int measure(struct results *ret, const struct plan *plan, const struct run_log *
 	measure_evidence(ret);
 	measure_taint(ret);
 	latency_measure(ret, ops);
-	sides_measure(ret, ops);
+	availability_measure(ret, ops);
 	recovery_measure(ret, ops);
 	return measure_check(ret, ops, err);
 }

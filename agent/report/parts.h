@@ -21,8 +21,8 @@ void measure_sort(uint64_t *ns, size_t n);
 /* latency_measure() - counts, quantiles and floors of each phase, and the fit. */
 void latency_measure(struct results *r, const struct history_ops *ops);
 
-/* sides_measure() - who was answered on which side of each phase. */
-void sides_measure(struct results *r, const struct history_ops *ops);
+/* availability_measure() - who was answered on which side of each phase. */
+void availability_measure(struct results *r, const struct history_ops *ops);
 
 /* recovery_measure() - how long the first cut and its heal were felt; needs the sides. */
 void recovery_measure(struct results *r, const struct history_ops *ops);
@@ -30,15 +30,20 @@ void recovery_measure(struct results *r, const struct history_ops *ops);
 /* recovery_heal_phase() - the first phase without a cut after the first cut, -1 if none began. */
 int recovery_heal_phase(const struct results *r);
 
-/* sides_majority() - the side of @phase with more than half of the replicas, -1 if none has. */
-int sides_majority(const struct plan *plan, unsigned phase);
+/* availability_side() - the side that @op was a request to, -1 if a cut was in between. */
+int availability_side(const struct plan *plan, unsigned phase, const struct history_op *op);
 
-/* sides_cut_ns() - when the network of @phase was in force on all links. */
-uint64_t sides_cut_ns(const struct run_log *log, unsigned phase);
+/* availability_majority() - the side of @phase with more than half of the replicas, -1 if none has.
+ */
+int availability_majority(const struct plan *plan, unsigned phase);
 
-/* sides_answered() - at least 99 % of @attempts; sides_counted() - the phase counts for P. */
-bool sides_answered(uint64_t ok, uint64_t attempts);
-bool sides_counted(const struct results *r, unsigned phase);
+/* availability_from_ns() - when the network of @phase was in force on all links. */
+uint64_t availability_from_ns(const struct run_log *log, unsigned phase);
+
+/* availability_answered() - at least 99 % of @attempts; availability_counted() - the phase counts
+ * for P. */
+bool availability_answered(uint64_t ok, uint64_t attempts);
+bool availability_counted(const struct results *r, unsigned phase);
 
 /*
  * How a claim or an expectation came off. A proof stands in the history itself, so it holds however

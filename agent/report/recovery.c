@@ -22,8 +22,7 @@ static bool acknowledges(const struct history_op *op)
 static double unavailable_s(const struct results *r, const struct history_ops *ops, unsigned side)
 {
 	unsigned cut = (unsigned)r->cut_phase;
-	const uint8_t *side_of = r->plan->phase[cut].side_of;
-	uint64_t at_ns = sides_cut_ns(r->log, cut);
+	uint64_t at_ns = availability_from_ns(r->log, cut);
 	uint64_t end_ns = measure_phase_end_ns(r->log, cut);
 	uint64_t longest_ns = 0;
 	struct buf acks = {0}; /* of uint64_t */
@@ -33,8 +32,8 @@ static double unavailable_s(const struct results *r, const struct history_ops *o
 	for (size_t i = 0; i < ops->count; i++) {
 		const struct history_op *op = &ops->op[i];
 
-		if (acknowledges(op) && side_of[op->client] == side && op->t_return_ns >= at_ns &&
-			op->t_return_ns < end_ns)
+		if (acknowledges(op) && op->t_return_ns >= at_ns && op->t_return_ns < end_ns &&
+			availability_side(r->plan, cut, op) == (int)side)
 			buf_add(&acks, &op->t_return_ns, sizeof op->t_return_ns);
 	}
 	buf_add(&acks, &end_ns, sizeof end_ns);
@@ -95,13 +94,13 @@ void recovery_measure(struct results *r, const struct history_ops *ops)
 	r->converged_s = NAN;
 	if (r->cut_phase < 0)
 		return;
-	majority = sides_majority(r->plan, (unsigned)r->cut_phase);
+	majority = availability_majority(r->plan, (unsigned)r->cut_phase);
 	if (majority >= 0)
 		r->unavailable_s = unavailable_s(r, ops, (unsigned)majority);
 	if (heal < 0)
 		return;
 	phase = &r->log->phase[heal];
-	heal_ns = sides_cut_ns(r->log, (unsigned)heal);
+	heal_ns = availability_from_ns(r->log, (unsigned)heal);
 	r->recovered_s = recovered_s(r, ops, heal_ns);
 	if (phase->converged_ns != UINT64_MAX)
 		r->converged_s = fmax(

@@ -232,7 +232,7 @@ static void print_faults(const struct text *t, unsigned p, const char *label, co
 
 static const char *side_name(const struct plan *plan, unsigned p, unsigned s)
 {
-	int majority = sides_majority(plan, p);
+	int majority = availability_majority(plan, p);
 
 	if ((int)s == majority)
 		return "majority";
@@ -263,7 +263,7 @@ static void print_side(const struct text *t, unsigned p, unsigned s)
 			count(side->attempts - side->ok, n),
 			units_print_count(
 				side->attempts, (char[COUNT_TEXT_MAX]){0}, COUNT_TEXT_MAX));
-	if ((int)p == r->cut_phase && (int)s == sides_majority(r->plan, p) &&
+	if ((int)p == r->cut_phase && (int)s == availability_majority(r->plan, p) &&
 		!isnan(r->unavailable_s))
 		words_add(right, sizeof right, "%sno write acknowledged for %.2f s",
 			*right ? "; " : "", r->unavailable_s);
@@ -278,12 +278,12 @@ static void print_recovery(const struct text *t, unsigned p)
 	if ((int)p != recovery_heal_phase(r))
 		return;
 	if (!isnan(r->recovered_s))
-		words_add(right, sizeof right, "writes again on all sides %.2f s after the heal; ",
+		words_add(right, sizeof right, "writes again %.2f s after the heal, ",
 			r->recovered_s);
 	if (isnan(r->converged_s))
 		words_add(right, sizeof right, "not converged within the phase");
 	else
-		words_add(right, sizeof right, "converged %.2f s after the heal", r->converged_s);
+		words_add(right, sizeof right, "converged after %.2f s", r->converged_s);
 	text_row_wrapped(t, "", "", right);
 }
 

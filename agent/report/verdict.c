@@ -59,7 +59,7 @@ static void view_side(struct cut_view *v, const struct results *r, unsigned phas
 		(void)snprintf(v->thin, sizeof v->thin, "side %s had %llu attempts in phase %s",
 			plan->name, (unsigned long long)s->attempts, r->plan->phase[phase].name);
 	}
-	if (!sides_answered(s->ok, s->attempts))
+	if (!availability_answered(s->ok, s->attempts))
 		v->all_answered = false;
 }
 
@@ -71,7 +71,7 @@ static struct cut_view view_cuts(const struct results *r)
 		if (!r->plan->phase[p].cut)
 			continue;
 		v.unconfirmed += !r->phase[p].confirmed;
-		if (!sides_counted(r, p))
+		if (!availability_counted(r, p))
 			continue;
 		if (v.counted++ == 0)
 			v.first = (int)p;

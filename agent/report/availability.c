@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sides.c - who was answered on which side of a cut
+ * availability.c - who was answered on which side of a cut
  *
  * Availability is the share of requests to living replicas that were answered without error
  * (Gilbert and Lynch 2002: "every request received by a non-failing node in the system must result
@@ -25,7 +25,7 @@ struct outages {
 	unsigned count;
 };
 
-int sides_majority(const struct plan *plan, unsigned phase)
+int availability_majority(const struct plan *plan, unsigned phase)
 {
 	const struct plan_phase *p = &plan->phase[phase];
 
@@ -35,7 +35,7 @@ int sides_majority(const struct plan *plan, unsigned phase)
 	return -1;
 }
 
-uint64_t sides_cut_ns(const struct run_log *log, unsigned phase)
+uint64_t availability_from_ns(const struct run_log *log, unsigned phase)
 {
 	uint64_t t_ns = log->phase[phase].t_begin_ns;
 
@@ -49,13 +49,13 @@ uint64_t sides_cut_ns(const struct run_log *log, unsigned phase)
 }
 
 /* 99 %: a request that waits for an election or a lost frame is not yet a side that is down. */
-bool sides_answered(uint64_t ok, uint64_t attempts)
+bool availability_answered(uint64_t ok, uint64_t attempts)
 {
 	return ok * 100 >= attempts * 99;
 }
 
 /* Brewer's P is a network that falls apart: replicas on at least two sides, and seen to be so. */
-bool sides_counted(const struct results *r, unsigned phase)
+bool availability_counted(const struct results *r, unsigned phase)
 {
 	const struct plan_phase *p = &r->plan->phase[phase];
 	unsigned with_replicas = 0;
@@ -63,6 +63,21 @@ bool sides_counted(const struct results *r, unsigned phase)
 	for (unsigned s = 0; s < p->sides; s++)
 		with_replicas += p->side[s].replicas > 0;
 	return p->cut && r->phase[phase].confirmed && with_replicas >= 2;
+}
+
+/*
+ * A client that still reaches its replica is a client of that replica's side. Return: the side, or
+ * -1 if the cut is between the two.
+ */
+int availability_side(const struct plan *plan, unsigned phase, const struct history_op *op)
+{
+	const struct plan_phase *p = &plan->phase[phase];
+
+	if (link_matrix_at(&p->matrix, op->client, op->node)->cut ||
+		link_matrix_at(&p->matrix, op->node, op->client)->cut)
+		return -1;
+	assert(p->side_of[op->node] < p->sides);
+	return p->side_of[op->node];
 }
 
 static bool stops(const struct run_fault *f)
@@ -124,7 +139,7 @@ static void side_add(struct results_side *side, const struct history_op *op)
 	}
 }
 
-void sides_measure(struct results *r, const struct history_ops *ops)
+void availability_measure(struct results *r, const struct history_ops *ops)
 {
 	const struct plan *plan = r->plan;
 	uint64_t from_ns[PLAN_PHASES_MAX];
@@ -134,24 +149,22 @@ void sides_measure(struct results *r, const struct history_ops *ops)
 	plan->system->ops->claim(&plan->proto, &claim);
 	outages_find(&outages, r->log);
 	for (unsigned p = 0; p < r->log->phases; p++)
-		from_ns[p] = sides_cut_ns(r->log, p);
+		from_ns[p] = availability_from_ns(r->log, p);
 	for (size_t i = 0; i < ops->count; i++) {
 		const struct history_op *op = &ops->op[i];
 		int p = measure_phase_at(r->log, op->t_intended_ns);
-		const struct plan_phase *phase;
 		struct results_side *side;
+		int on;
 		uint64_t end = op_end_ns(plan, op);
 
 		if (p < 0 || op->flags & HISTORY_F_FINAL)
 			continue;
 		if (op->kind == HISTORY_CAS && !claim.cas)
 			continue; /* refused as such, cut or not */
-		phase = &plan->phase[p];
-		assert(phase->side_of[op->client] < phase->sides);
-		side = &r->phase[p].side[phase->side_of[op->client]];
-		if (op->t_intended_ns < from_ns[p] ||
+		on = availability_side(plan, (unsigned)p, op);
+		side = &r->phase[p].side[on >= 0 ? on : plan->phase[p].side_of[op->client]];
+		if (on < 0 || op->t_intended_ns < from_ns[p] ||
 			end > measure_phase_end_ns(r->log, (unsigned)p) ||
-			phase->side_of[op->node] != phase->side_of[op->client] ||
 			hit_by_outage(&outages, op, end))
 			side->stranded++;
 		else

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT */
+/* verdict_test.c - each rule of the verdict, with the values on both sides of its boundary */
+#include <math.h>
+
+#include "tests/unit/make_run.h"
+
+static struct proto_claim test_claim;
+
+static void claim_of_the_test(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = test_claim;
+}
+
+static const struct proto_claim strong = {.whole = PROTO_LINEARIZABLE,
+	.cut = PROTO_LINEARIZABLE,
+	.reads_cut = PROTO_SIDES_MAJORITY,
+	.writes_cut = PROTO_SIDES_MAJORITY,
+	.cas = true};
+static const struct proto_claim weak = {.whole = PROTO_EVENTUAL,
+	.cut = PROTO_EVENTUAL,
+	.reads_cut = PROTO_SIDES_ALL,
+	.writes_cut = PROTO_SIDES_ALL,
+	.loses_acked = true};
+
+static void set_side(struct make_run *m, unsigned side, uint64_t attempts, uint64_t ok)
+{
+	m->results.phase[1].side[side] = (struct results_side){.attempts = attempts,
+		.ok = ok,
+		.reads = attempts / 2,
+		.reads_ok = ok / 2,
+		.writes = attempts - attempts / 2,
+		.writes_ok = ok - ok / 2};
+}
+
+/*
+ * Baseline, cut and heal as measured of a store that does all that raft does: far was refused,
+ * nothing was stale or lost, two round trips were paid. Each test changes what it is about.
+ */
+static struct make_run *strong_run(void)
+{
+	struct make_run *m = make_run_open("single");
+	struct results *r = &m->results;
+
+	m->ops.claim = claim_of_the_test;
+	test_claim = strong;
+	make_phase(m, "baseline", 5000);
+	make_cut_phase(m, 5000);
+	make_heal_phase(m, 5000);
+	r->plan = &m->plan;
+	r->log = &m->log;
+	r->model = "linearizable";
+	for (unsigned p = 0; p < 3; p++)
+		r->phase[p].confirmed = true;
+	r->cut_phase = 1;
+	set_side(m, 0, 2000, 1996);
+	set_side(m, 1, 500, 0);
+	r->check = (struct check_result){.verdict = CHECK_OK, .operations = 7000, .keys = 10};
+	r->check_whole = r->check;
+	r->lost.acknowledged = 3000;
+	r->read_fit = (struct results_fit){3, 0.2, 1.01, 1};
+	r->write_fit = (struct results_fit){3, 0.3, 1.98, 2};
+	r->unavailable_s = 1.42;
+	r->recovered_s = 0.2;
+	r->converged_s = 0.3;
+	return m;
+}
+
+/* The same of a store that answers everywhere from the nearest replica. */
+static struct make_run *weak_run(void)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	test_claim = weak;
+	set_side(m, 0, 2000, 2000);
+	set_side(m, 1, 500, 500);
+	r->check.verdict = CHECK_VIOLATION;
+	r->check_whole.verdict = CHECK_VIOLATION;
+	r->read_fit.b = 0.01;
+	r->write_fit.b = 0.02;
+	r->unavailable_s = 0.01;
+	r->recovered_s = NAN;
+	return m;
+}
+
+static struct results *judge(struct make_run *m)
+{
+	verdict(&m->results);
+	return &m->results;
+}
+
+static void verdict_p__is_pc_when_refused_and_consistent(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = judge(m);
+
+	(void)state;
+	assert_string_equal(r->verdict.cap_text, "PC");
+	assert_string_equal(r->verdict.pacelc_text, "PC/EC");
+	assert_int_equal(r->status, EXIT_AS_EXPECTED);
+	assert_true(r->claim_kept && r->expect_kept);
+	assert_non_null(strstr(r->verdict.words, "east+west answered 99.8 %, far answered 0.0 %"));
+	assert_non_null(strstr(r->verdict.words, "no write for 1.42 s"));
+	assert_non_null(strstr(r->verdict.words, "no acknowledged write is lost"));
+	make_run_close(m);
+}
+
+static void verdict_p__is_pa_when_all_sides_answer(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r = judge(m);
+
+	(void)state;
+	assert_string_equal(r->verdict.cap_text, "PA");
+	assert_string_equal(r->verdict.pacelc_text, "PA/EL");
+	assert_int_equal(r->status, EXIT_AS_EXPECTED);
+	make_run_close(m);
+}
+
+static void verdict_p__is_neither_when_refused_and_stale(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r;
+
+	(void)state;
+	set_side(m, 1, 500, 0);
+	r = judge(m);
+	assert_int_equal(r->verdict.cap, CAP_NEITHER);
+	assert_string_equal(r->verdict.pacelc_text, "P-/EL");
+	make_run_close(m);
+}
+
+static void verdict_p__takes_99_percent_for_available(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	set_side(m, 1, 1000, 990);
+	assert_int_equal(judge(m)->verdict.cap, CAP_PA);
+	set_side(m, 1, 1000, 989);
+	assert_int_equal(judge(m)->verdict.cap, CAP_NEITHER);
+	make_run_close(m);
+}
+
+static void verdict_p__needs_30_attempts_on_each_side(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r;
+
+	(void)state;
+	set_side(m, 1, 30, 0);
+	assert_int_equal(judge(m)->verdict.cap, CAP_PC);
+	set_side(m, 1, 29, 0);
+	r = judge(m);
+	assert_int_equal(r->verdict.cap, CAP_INCONCLUSIVE);
+	assert_string_equal(r->verdict.cap_text, "inconclusive");
+	assert_int_equal(r->status, EXIT_INCONCLUSIVE);
+	assert_non_null(strstr(r->why, "side far had 29 attempts in phase partition"));
+	assert_non_null(strstr(r->why, "30 are needed"));
+	make_run_close(m);
+}
+
+static void verdict_p__needs_a_confirmed_cut(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r;
+
+	(void)state;
+	m->results.phase[1].confirmed = false;
+	r = judge(m);
+	assert_int_equal(r->verdict.cap, CAP_INCONCLUSIVE);
+	assert_int_equal(r->status, EXIT_INCONCLUSIVE);
+	assert_non_null(strstr(r->why, "not confirmed"));
+	make_run_close(m);
+}
+
+static void verdict_p__needs_replicas_on_two_sides(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r;
+
+	(void)state;
+	m->plan.phase[1].side[1].replicas = 0;
+	r = judge(m);
+	assert_int_equal(r->verdict.cap, CAP_INCONCLUSIVE);
+	assert_non_null(strstr(r->why, "no cut put replicas on two sides"));
+	make_run_close(m);
+}
+
+static void verdict_p__reports_a_side_without_a_replica_apart(void **state)
+{
+	struct make_run *m = weak_run();
+	struct plan_phase *cut = &m->plan.phase[1];
+	struct results *r;
+
+	(void)state;
+	cut->side[cut->sides++] = (struct plan_side){"c-far", 0, 1};
+	r = judge(m);
+	assert_int_equal(r->verdict.cap, CAP_PA);
+	assert_non_null(strstr(r->verdict.words, "c-far has no replica"));
+	make_run_close(m);
+}
+
+/* Gilbert and Lynch: it cannot be. So the load did not look. */
+static void verdict_p__does_not_believe_in_both(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r;
+
+	(void)state;
+	m->results.check.verdict = CHECK_OK;
+	r = judge(m);
+	assert_int_equal(r->verdict.cap, CAP_INCONCLUSIVE);
+	assert_int_equal(r->status, EXIT_INCONCLUSIVE);
+	assert_non_null(strstr(r->why, "cannot be"));
+	make_run_close(m);
+}
+
+static void verdict_p__is_not_measured_where_nothing_was_cut(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r;
+
+	(void)state;
+	m->results.cut_phase = -1;
+	m->plan.phase[1].cut = false;
+	r = judge(m);
+	assert_string_equal(r->verdict.cap_text, "not measured");
+	assert_string_equal(r->verdict.pacelc_text, "P?/EC");
+	assert_int_equal(r->status, EXIT_AS_EXPECTED);
+	make_run_close(m);
+}
+
+static void verdict_p__takes_the_worst_of_several_cuts(void **state)
+{
+	struct make_run *m = weak_run();
+	unsigned p = make_cut_phase(m, 1000);
+
+	(void)state;
+	m->results.phase[p] = m->results.phase[1];
+	m->results.phase[p].side[0].ok = 0;
+	assert_int_equal(judge(m)->verdict.cap, CAP_NEITHER);
+	/* A cut that is not confirmed says nothing, for or against. */
+	m->results.phase[p].confirmed = false;
+	assert_int_equal(judge(m)->verdict.cap, CAP_PA);
+	make_run_close(m);
+}
+
+static void verdict_e__draws_the_line_at_a_tenth_of_a_round_trip(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	m->results.write_fit.b = 0.0999;
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_EL);
+	m->results.write_fit.b = 0.1;
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_NEITHER);
+	assert_string_equal(m->results.verdict.pacelc_text, "PA/E-");
+	m->results.write_fit.b = 0.01;
+	m->results.read_fit.b = 1;
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_NEITHER);
+	make_run_close(m);
+}
+
+static void verdict_e__can_be_both(void **state)
+{
+	struct make_run *m = strong_run();
+
+	(void)state;
+	m->results.read_fit.b = m->results.write_fit.b = 0;
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_BOTH);
+	assert_string_equal(m->results.verdict.pacelc_text, "PC/EC+EL");
+	make_run_close(m);
+}
+
+static void verdict_e__says_ec_without_a_fit_but_not_el(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	r->read_fit = r->write_fit = (struct results_fit){2, NAN, NAN, NAN};
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_EC);
+	assert_non_null(strstr(r->verdict.words, "not fitted"));
+	make_run_close(m);
+	m = weak_run();
+	r = &m->results;
+	r->read_fit = r->write_fit = (struct results_fit){0, NAN, NAN, NAN};
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_INCONCLUSIVE);
+	assert_string_equal(r->verdict.pacelc_text, "PA/E?");
+	make_run_close(m);
+}
+
+static void verdict_e__ignores_kinds_that_are_not_issued(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	m->plan.load.write = m->plan.load.cas = 0;
+	m->results.write_fit = (struct results_fit){0, NAN, NAN, NAN};
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_EL);
+	make_run_close(m);
+}
+
+static void verdict_e__needs_operations_before_the_cut(void **state)
+{
+	struct make_run *m = strong_run();
+
+	(void)state;
+	m->results.check_whole.operations = 30;
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_EC);
+	m->results.check_whole.operations = 29;
+	assert_int_equal(judge(m)->verdict.otherwise, ELSE_INCONCLUSIVE);
+	make_run_close(m);
+}
+
+static void verdict_claim__breaks_by_a_stale_answer_on_any_network(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	r->check.verdict = CHECK_VIOLATION;
+	judge(m);
+	assert_int_equal(r->status, EXIT_VIOLATED);
+	assert_false(r->claim_kept);
+	assert_non_null(strstr(r->claim, "not linearizable when cut"));
+	r->tainted = true;
+	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
+	make_run_close(m);
+}
+
+static void verdict_claim__of_an_eventual_store_allows_stale_answers(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r;
+
+	(void)state;
+	m->results.lost.lost = 5;
+	r = judge(m);
+	assert_true(r->claim_kept);
+	assert_int_equal(r->status, EXIT_AS_EXPECTED);
+	assert_non_null(strstr(r->verdict.words, "5 of 3,000 acknowledged writes are lost"));
+	make_run_close(m);
+}
+
+static void verdict_claim__breaks_by_a_lost_write(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r;
+
+	(void)state;
+	m->results.lost.lost = 1;
+	r = judge(m);
+	assert_int_equal(r->status, EXIT_VIOLATED);
+	assert_non_null(strstr(r->why, "acknowledged writes are lost: 1"));
+	make_run_close(m);
+}
+
+static void verdict_claim__wants_every_side_that_was_promised(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	set_side(m, 1, 500, 480);
+	judge(m);
+	assert_int_equal(r->status, EXIT_VIOLATED);
+	assert_non_null(strstr(r->claim, "far answered 240 of 250 reads"));
+	/* On a network that cannot be trusted that proves nothing. */
+	r->tainted = true;
+	assert_int_equal(judge(m)->status, EXIT_INCONCLUSIVE);
+	make_run_close(m);
+}
+
+static void verdict_claim__gives_a_majority_time_to_elect(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	set_side(m, 0, 2000, 400);
+	assert_true(judge(m)->claim_kept);
+	r->phase[1].side[0].writes_ok = 0;
+	judge(m);
+	assert_false(r->claim_kept);
+	assert_non_null(strstr(r->claim, "east+west, with a majority, answered no writes"));
+	make_run_close(m);
+}
+
+static void verdict_claim__wants_the_side_of_the_leader(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	test_claim.reads_cut = test_claim.writes_cut = PROTO_SIDES_LEADER;
+	m->log.leader[0].leader = MAKE_N5;
+	judge(m);
+	assert_false(r->claim_kept);
+	assert_non_null(strstr(r->claim, "far, with the leader"));
+	m->log.leader[0].leader = MAKE_N1;
+	assert_true(judge(m)->claim_kept);
+	make_run_close(m);
+}
+
+static void verdict_claim__wants_replicas_to_agree_in_the_end(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	m->results.lost.diverged_keys = 2;
+	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
+	assert_non_null(strstr(m->results.claim, "differ in 2 keys"));
+	make_run_close(m);
+}
+
+static void verdict_claim__wants_cas_to_work(void **state)
+{
+	struct make_run *m = strong_run();
+
+	(void)state;
+	m->results.phase[0].cas = 30;
+	m->results.phase[0].cas_ok = 0;
+	assert_false(judge(m)->claim_kept);
+	m->results.phase[0].cas_ok = 1;
+	assert_true(judge(m)->claim_kept);
+	make_run_close(m);
+}
+
+static void expect(struct make_run *m, const char *model, const char *letters)
+{
+	struct plan_expect *e = &m->plan.expect;
+
+	(void)snprintf(e->model, sizeof e->model, "%s", model);
+	(void)snprintf(e->verdict, sizeof e->verdict, "%s", letters);
+}
+
+static void verdict_expectation__is_met_or_not(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	expect(m, "linearizable", "PC/EC");
+	assert_true(judge(m)->expect_kept);
+	assert_int_equal(r->status, EXIT_AS_EXPECTED);
+	expect(m, "", "PA/EC");
+	assert_false(judge(m)->expect_kept);
+	assert_int_equal(r->status, EXIT_VIOLATED);
+	assert_non_null(strstr(r->why, "PA/EC not met"));
+	expect(m, "", "PC/EL");
+	assert_false(judge(m)->expect_kept);
+	expect(m, "", "PC");
+	assert_true(judge(m)->expect_kept);
+	make_run_close(m);
+}
+
+static void verdict_expectation__of_a_model_is_disproved_by_the_history(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	expect(m, "linearizable", "");
+	m->results.tainted = true;
+	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
+	expect(m, "eventual", "");
+	assert_true(judge(m)->expect_kept);
+	make_run_close(m);
+}
+
+static void verdict_expectation__is_open_where_letters_are_missing(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	r->cut_phase = -1;
+	m->plan.phase[1].cut = false;
+	expect(m, "", "PC/EC");
+	judge(m);
+	assert_false(r->expect_kept);
+	assert_int_equal(r->status, EXIT_INCONCLUSIVE);
+	/* What was measured contradicts all the same. */
+	expect(m, "", "PC/EL");
+	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
+	make_run_close(m);
+}
+
+static void verdict_expectation__of_one_letter_is_met_by_both(void **state)
+{
+	struct make_run *m = strong_run();
+
+	(void)state;
+	m->results.read_fit.b = m->results.write_fit.b = 0;
+	expect(m, "", "PC/EC");
+	assert_true(judge(m)->expect_kept);
+	expect(m, "", "PC/EL");
+	assert_true(judge(m)->expect_kept);
+	expect(m, "", "PC/E-");
+	assert_false(judge(m)->expect_kept);
+	make_run_close(m);
+}
+
+static void verdict_status__is_inconclusive_for_a_reason(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	r->tainted = true;
+	(void)snprintf(r->taint, sizeof r->taint, "the emulator lost 3 frames");
+	assert_int_equal(judge(m)->status, EXIT_INCONCLUSIVE);
+	assert_string_equal(r->why, "inconclusive: the emulator lost 3 frames");
+	m->log.interrupted = true;
+	m->log.phases = 2;
+	assert_int_equal(judge(m)->status, EXIT_INCONCLUSIVE);
+	assert_string_equal(r->why, "inconclusive: interrupted after 2 of 3 phases");
+	make_run_close(m);
+}
+
+static void verdict_status__is_inconclusive_when_the_checker_gave_up(void **state)
+{
+	struct make_run *m = strong_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	r->check.verdict = CHECK_UNKNOWN;
+	judge(m);
+	assert_int_equal(r->status, EXIT_INCONCLUSIVE);
+	assert_int_equal(r->verdict.cap, CAP_INCONCLUSIVE);
+	assert_non_null(strstr(r->why, "gave up"));
+	make_run_close(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdict_p__is_pc_when_refused_and_consistent),
+		cmocka_unit_test(verdict_p__is_pa_when_all_sides_answer),
+		cmocka_unit_test(verdict_p__is_neither_when_refused_and_stale),
+		cmocka_unit_test(verdict_p__takes_99_percent_for_available),
+		cmocka_unit_test(verdict_p__needs_30_attempts_on_each_side),
+		cmocka_unit_test(verdict_p__needs_a_confirmed_cut),
+		cmocka_unit_test(verdict_p__needs_replicas_on_two_sides),
+		cmocka_unit_test(verdict_p__reports_a_side_without_a_replica_apart),
+		cmocka_unit_test(verdict_p__does_not_believe_in_both),
+		cmocka_unit_test(verdict_p__is_not_measured_where_nothing_was_cut),
+		cmocka_unit_test(verdict_p__takes_the_worst_of_several_cuts),
+		cmocka_unit_test(verdict_e__draws_the_line_at_a_tenth_of_a_round_trip),
+		cmocka_unit_test(verdict_e__can_be_both),
+		cmocka_unit_test(verdict_e__says_ec_without_a_fit_but_not_el),
+		cmocka_unit_test(verdict_e__ignores_kinds_that_are_not_issued),
+		cmocka_unit_test(verdict_e__needs_operations_before_the_cut),
+		cmocka_unit_test(verdict_claim__breaks_by_a_stale_answer_on_any_network),
+		cmocka_unit_test(verdict_claim__of_an_eventual_store_allows_stale_answers),
+		cmocka_unit_test(verdict_claim__breaks_by_a_lost_write),
+		cmocka_unit_test(verdict_claim__wants_every_side_that_was_promised),
+		cmocka_unit_test(verdict_claim__gives_a_majority_time_to_elect),
+		cmocka_unit_test(verdict_claim__wants_the_side_of_the_leader),
+		cmocka_unit_test(verdict_claim__wants_replicas_to_agree_in_the_end),
+		cmocka_unit_test(verdict_claim__wants_cas_to_work),
+		cmocka_unit_test(verdict_expectation__is_met_or_not),
+		cmocka_unit_test(verdict_expectation__of_a_model_is_disproved_by_the_history),
+		cmocka_unit_test(verdict_expectation__is_open_where_letters_are_missing),
+		cmocka_unit_test(verdict_expectation__of_one_letter_is_met_by_both),
+		cmocka_unit_test(verdict_status__is_inconclusive_for_a_reason),
+		cmocka_unit_test(verdict_status__is_inconclusive_when_the_checker_gave_up),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
