@@ -17,6 +17,8 @@
 #include "agent/history/history.h"
 #include "agent/lab/plan.h"
 
+#define LOAD_PORT 6379 /* of every replica, on its node's address */
+
 enum load_state { LOAD_WAIT, LOAD_RUN, LOAD_FINAL, LOAD_STOP };
 
 /* Counters for the progress line; the truth is the history. */
@@ -32,6 +34,8 @@ struct load_shared {
 	_Atomic uint32_t phase;       /* current phase, written by the supervisor */
 	_Atomic uint32_t finals_done; /* load processes that have done their final reads */
 	_Atomic uint32_t failed;      /* load processes that had to give up; their log says why */
+	_Atomic uint32_t drained; /* load processes whose last operation has ended: when all are,
+				   * final reads see every acknowledged write */
 	struct load_tally tally[PLAN_PHASES_MAX][PLAN_SITES_MAX];
 };
 

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client.c - one client of the open loop
+ *
+ * An operation is INVOKE in the history, then the driver, then its completion. Invariants:
+ *  1. An INVOKE stands in the history before the first byte of its request is sent, so a client
+ *     that is killed leaves an operation of unknown outcome, never an unrecorded one.
+ *  2. A session has one operation in flight. After UNKNOWN it is over: the lost operation may
+ *     still take effect while the client goes on under a new session number.
+ *  3. Nothing is sent twice: a failed operation stays failed, the next one is another.
+ */
+#include "agent/load/client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "agent/base/clock.h"
+
+/* Longest sleep between two looks at the state that the supervisor sets. */
+#define CLIENT_SLICE_NS (10 * NS_PER_MS)
+/* In idle spans from here on the client looks after its connection. */
+#define CLIENT_IDLE_NS (2 * NS_PER_MS)
+/* A final read is patient: it waits for replicas that are still catching up. */
+#define CLIENT_FINAL_DEADLINES 2
+#define CLIENT_FINAL_PAUSE_NS (20 * NS_PER_MS)
+
+void client_init(struct client *c, struct client_site *common, unsigned number)
+{
+	const struct plan *plan = common->plan;
+
+	*c = (struct client){.common = common, .number = number};
+	c->node = (uint16_t)plan_contact(plan, common->site, number);
+	c->seen = calloc(plan->load.keys, sizeof *c->seen);
+	assert(c->seen);
+	c->driver = common->driver->open(plan->node[c->node].addr_be, LOAD_PORT);
+}
+
+void client_fini(struct client *c)
+{
+	if (c->driver)
+		c->driver->ops->close(c->driver);
+	c->driver = NULL;
+	free(c->seen);
+	c->seen = NULL;
+}
+
+static enum load_state state_of(const struct client *c)
+{
+	return (enum load_state)atomic_load(&c->common->shared->state);
+}
+
+static void sleep_until(uint64_t t_ns)
+{
+	struct timespec t = clock_timespec(t_ns);
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Return: true at @t_ns, false if the state is no longer @state. */
+static bool wait_until(struct client *c, uint64_t t_ns, enum load_state state)
+{
+	for (;;) {
+		uint64_t now = clock_now_ns();
+
+		if (state_of(c) != state)
+			return false;
+		if (now >= t_ns)
+			return true;
+		if (t_ns - now > CLIENT_IDLE_NS)
+			c->driver->ops->connect(c->driver,
+				earlier(t_ns - CLIENT_IDLE_NS / 2, now + CLIENT_SLICE_NS));
+		sleep_until(earlier(t_ns, now + CLIENT_SLICE_NS));
+	}
+}
+
+/* Have a connection when the run begins. */
+static bool wait_for_run(struct client *c)
+{
+	while (state_of(c) == LOAD_WAIT)
+		(void)wait_until(c, clock_now_ns() + CLIENT_SLICE_NS, LOAD_WAIT);
+	return state_of(c) != LOAD_STOP;
+}
+
+static void count(struct client *c, uint32_t phase, uint8_t outcome)
+{
+	struct load_tally *tally = &c->common->shared->tally[phase][c->common->site];
+
+	if (outcome == HISTORY_OK)
+		atomic_fetch_add_explicit(&tally->ok, 1, memory_order_relaxed);
+	else if (outcome == HISTORY_FAIL)
+		atomic_fetch_add_explicit(&tally->failed, 1, memory_order_relaxed);
+	else
+		atomic_fetch_add_explicit(&tally->unknown, 1, memory_order_relaxed);
+}
+
+static bool add(struct client *c, const struct history_record *record)
+{
+	if (!c->error)
+		c->error = history_add(c->common->history, record);
+	return c->error == 0;
+}
+
+static void invoke(struct client *c, const struct gen_op *op, struct history_record *ret)
+{
+	const struct client_site *common = c->common;
+	uint32_t phase = atomic_load(&common->shared->phase);
+
+	if (c->session == 0)
+		c->session = history_session_number(common->history);
+	*ret = (struct history_record){
+		.type = HISTORY_INVOKE,
+		.kind = (uint8_t)op->kind,
+		.op = history_op_number(common->history),
+		.session = c->session,
+		.node = c->node,
+		.client = common->plan->site[common->site].client,
+		.phase = phase < PLAN_PHASES_MAX ? phase : PLAN_PHASES_MAX - 1,
+		.t_intended_ns = op->t_intended_ns,
+		.key = op->key,
+		.value = op->kind == HISTORY_READ ? 0 : op->value,
+		.old = op->kind == HISTORY_CAS ? c->seen[op->key] : 0,
+	};
+	ret->t_ns = clock_now_ns();
+}
+
+static bool complete(
+	struct client *c, struct history_record *record, const struct driver_result *result)
+{
+	record->t_ns = clock_now_ns();
+	record->type = (uint8_t)result->outcome;
+	record->error = (uint8_t)result->error;
+	if (record->kind == HISTORY_READ)
+		record->value = result->value;
+	if (result->outcome == HISTORY_UNKNOWN)
+		c->session = 0;
+	if (!(record->flags & HISTORY_F_FINAL))
+		count(c, record->phase, record->type);
+	return add(c, record);
+}
+
+/* What the client knows of the key from now on, for its next compare-and-set. */
+static void learn(struct client *c, const struct history_record *r)
+{
+	if (r->type != HISTORY_OK)
+		return;
+	c->seen[r->key] = r->error == HISTORY_UNMET ? 0 : r->value;
+}
+
+static void call(struct driver *d, const struct history_record *r, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	switch ((enum history_kind)r->kind) {
+	case HISTORY_READ:
+		d->ops->read(d, r->key, deadline_ns, ret);
+		break;
+	case HISTORY_WRITE:
+		d->ops->write(d, r->key, r->value, deadline_ns, ret);
+		break;
+	case HISTORY_CAS:
+		d->ops->cas(d, r->key, r->old, r->value, deadline_ns, ret);
+		break;
+	case HISTORY_KIND_NR:
+		break;
+	}
+}
+
+/* Return: false when the history is full. */
+static bool operate(struct client *c, struct gen_op *op)
+{
+	uint64_t deadline_ns = c->common->plan->load.deadline_ns;
+	struct driver_result result = {.outcome = HISTORY_FAIL, .error = HISTORY_LATE};
+	struct history_record record;
+
+	/* Nothing is known to compare with: look first. */
+	if (op->kind == HISTORY_CAS && c->seen[op->key] == 0)
+		op->kind = HISTORY_READ;
+	invoke(c, op, &record);
+	if (!add(c, &record))
+		return false;
+	if (record.t_ns - op->t_intended_ns <= deadline_ns)
+		call(c->driver, &record, record.t_ns + deadline_ns, &result);
+	if (!complete(c, &record, &result))
+		return false;
+	learn(c, &record);
+	return true;
+}
+
+static void run_schedule(struct client *c)
+{
+	struct gen_op op;
+
+	gen_init(&c->gen, c->common->plan, c->common->site, c->number, clock_now_ns());
+	for (;;) {
+		gen_next(&c->gen, &op);
+		if (!wait_until(c, op.t_intended_ns, LOAD_RUN) || !operate(c, &op))
+			return;
+	}
+}
+
+/*
+ * Wait until no operation is in flight in the whole lab. A load process that died does not count
+ * itself: after a deadline nothing of it is in flight either.
+ */
+static bool wait_for_drain(struct client *c)
+{
+	struct client_site *common = c->common;
+	const struct plan *plan = common->plan;
+	uint64_t until = clock_now_ns() + plan->load.deadline_ns + CLIENT_SLICE_NS;
+
+	if (atomic_fetch_add(&common->drained, 1) + 1 == plan->load.clients_per_site)
+		atomic_fetch_add(&common->shared->drained, 1);
+	while (state_of(c) == LOAD_FINAL && clock_now_ns() < until &&
+		atomic_load(&common->shared->drained) < plan->sites)
+		sleep_until(clock_now_ns() + NS_PER_MS);
+	return state_of(c) == LOAD_FINAL;
+}
+
+/* Read @key until it is answered. Return: false if the run is over or the history is full. */
+static bool read_final(struct client *c, struct driver *d, uint64_t key)
+{
+	uint64_t patience_ns = c->common->plan->load.deadline_ns * CLIENT_FINAL_DEADLINES;
+	struct driver_result result;
+	struct history_record record;
+
+	while (state_of(c) == LOAD_FINAL) {
+		struct gen_op op = {clock_now_ns(), HISTORY_READ, key, 0};
+
+		invoke(c, &op, &record);
+		record.flags = HISTORY_F_FINAL;
+		if (!add(c, &record))
+			return false;
+		call(d, &record, record.t_ns + patience_ns, &result);
+		if (!complete(c, &record, &result))
+			return false;
+		if (result.outcome == HISTORY_OK)
+			return true;
+		sleep_until(clock_now_ns() + CLIENT_FINAL_PAUSE_NS);
+	}
+	return false;
+}
+
+/* The clients of a site share the keys; each reads its own from every replica of the site. */
+static void read_finals(struct client *c)
+{
+	const struct plan *plan = c->common->plan;
+	bool more = true;
+
+	for (unsigned i = 0; i < plan->replicas && more; i++) {
+		struct driver *d;
+
+		if (plan->node[i].site != c->common->site)
+			continue;
+		d = c->common->driver->open(plan->node[i].addr_be, LOAD_PORT);
+		c->node = (uint16_t)i;
+		for (uint64_t key = c->number; key < plan->load.keys && more;
+			key += plan->load.clients_per_site)
+			more = read_final(c, d, key);
+		d->ops->close(d);
+	}
+}
+
+void *client_run(void *arg)
+{
+	struct client *c = arg;
+
+	if (!wait_for_run(c))
+		return NULL;
+	if (state_of(c) == LOAD_RUN)
+		run_schedule(c);
+	if (!c->error && wait_for_drain(c))
+		read_finals(c);
+	return NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* client.h - one client: a thread with a schedule, a session, a connection and a stopwatch */
+#ifndef LOAD_CLIENT_H
+#define LOAD_CLIENT_H
+
+#include <pthread.h>
+
+#include "agent/load/drivers/driver.h"
+#include "agent/load/gen.h"
+#include "agent/load/load.h"
+
+/* What the clients of one process share. */
+struct client_site {
+	const struct plan *plan;
+	unsigned site;
+	struct history *history;
+	struct load_shared *shared;
+	const struct driver_ops *driver;
+	_Atomic unsigned drained; /* clients whose last operation has ended */
+};
+
+struct client {
+	struct client_site *common;
+	unsigned number; /* in its site */
+	pthread_t thread;
+	struct driver *driver;
+	struct gen gen;
+	uint64_t *seen; /* by key: value last read or written, 0 unknown; owned */
+	uint32_t session;
+	uint16_t node; /* replica it talks to */
+	int error;     /* why it gave up, 0 if it did not */
+};
+
+/* client_init() - ready to run; client_fini() frees. */
+void client_init(struct client *c, struct client_site *common, unsigned number);
+void client_fini(struct client *c);
+
+/* client_run() - thread body: until LOAD_STOP, or after the final reads. @arg is the client. */
+void *client_run(void *arg);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * driver.h - the seam between a client of the load and the protocol that a store speaks
+ *
+ * A driver is one connection, opened when it is needed. It never retries: what it says is the
+ * outcome of one request. The outcome is HISTORY_FAIL only if the request surely had no effect and
+ * will have none: nothing was sent, it only read, or the store said so. A write that was sent and
+ * not answered is HISTORY_UNKNOWN. After such an answer, and after bytes that are no answer, the
+ * connection is closed, so that a late answer is never taken for another request's.
+ */
+#ifndef LOAD_DRIVER_H
+#define LOAD_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/history/history.h"
+
+/**
+ * struct driver_result - what came of one request
+ * @outcome:	HISTORY_OK, HISTORY_FAIL or HISTORY_UNKNOWN
+ * @error:	why it is not OK; HISTORY_UNMET with HISTORY_OK for a CAS whose old value was not
+ * there
+ * @value:	that was read, 0 if there is none
+ */
+struct driver_result {
+	enum history_type outcome;
+	enum history_error error;
+	uint64_t value;
+};
+
+struct driver {
+	const struct driver_ops *ops;
+};
+
+/**
+ * struct driver_ops - one protocol
+ * @open:	a driver for the server at @addr_be; connects nowhere yet. Return: never NULL
+ * @connect:	have a connection by @deadline_ns if possible, notice one that broke; for idle time
+ * @read:	@deadline_ns is absolute, CLOCK_MONOTONIC; all three fill @ret completely
+ * @close:	also frees
+ */
+struct driver_ops {
+	const char *name;
+	struct driver *(*open)(uint32_t addr_be, uint16_t port);
+	void (*connect)(struct driver *d, uint64_t deadline_ns);
+	void (*read)(
+		struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret);
+	void (*write)(struct driver *d, uint64_t key, uint64_t value, uint64_t deadline_ns,
+		struct driver_result *ret);
+	void (*cas)(struct driver *d, uint64_t key, uint64_t old, uint64_t value,
+		uint64_t deadline_ns, struct driver_result *ret);
+	void (*close)(struct driver *d);
+};
+
+extern const struct driver_ops resp_driver;
+
+#endif

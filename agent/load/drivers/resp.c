@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resp.c - driver for stores that speak RESP: our own, Redis, Valkey
+ *
+ * Blocking, one request in flight, one write(2) per request. Key number 7 is "k7", values are
+ * decimal numbers, compare-and-set is SET key new IFEQ old as in Valkey 8.1.
+ *
+ *	CLOSED --connect()--> CONNECTING --writable--> OPEN
+ *	  ^---- refused, timeout, broken, garbage ------'
+ *
+ * A connection attempt outlives the operation's wait only in idle time: one that is still under
+ * way when an operation starts is waited for, not begun again.
+ */
+#include "agent/load/drivers/resp.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/load/drivers/driver.h"
+
+#define REQUEST_MAX 192
+
+enum state { CLOSED, CONNECTING, OPEN };
+
+struct resp {
+	struct driver driver;
+	struct sockaddr_in addr;
+	enum state state;
+	int fd;
+	uint64_t wait_ns; /* SO_RCVTIMEO of the socket: how long recv() may block */
+	size_t have;
+	char in[RESP_ANSWER_MAX];
+};
+
+static struct resp *resp_of(struct driver *d)
+{
+	return (struct resp *)d;
+}
+
+/*
+ * Parser. Lengths and numbers come from outside: nothing is believed.
+ */
+static int parse_number(const char *p, size_t len, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (len == 0 || len > 20)
+		return -EBADMSG;
+	for (size_t i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)p[i]) || __builtin_mul_overflow(n, 10, &n) ||
+			__builtin_add_overflow(n, (uint64_t)(p[i] - '0'), &n))
+			return -EBADMSG;
+	}
+	*ret = n;
+	return 0;
+}
+
+static int parse_bulk(
+	const char *line, size_t len, const char *rest, size_t left, struct resp_answer *ret)
+{
+	uint64_t size;
+
+	if (len == 2 && memcmp(line, "-1", 2) == 0) {
+		ret->type = RESP_ANSWER_NIL;
+		return 0;
+	}
+	/* A number of 64 bits has 20 digits at the most. */
+	if (parse_number(line, len, &size) < 0 || size == 0 || size > 20)
+		return -EBADMSG;
+	if (left < size + 2)
+		return -EAGAIN;
+	if (memcmp(rest + size, "\r\n", 2) != 0)
+		return -EBADMSG;
+	ret->type = RESP_ANSWER_VALUE;
+	return parse_number(rest, size, &ret->value) < 0 ? -EBADMSG : (int)size + 2;
+}
+
+int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret)
+{
+	const char *end = memchr(p, '\n', len);
+	size_t line;
+	int more = 0;
+
+	memset(ret, 0, sizeof *ret);
+	if (!end)
+		return len >= RESP_ANSWER_MAX ? -EBADMSG : 0;
+	line = (size_t)(end - p) + 1;
+	if (line < 3 || p[line - 2] != '\r')
+		return -EBADMSG;
+	ret->text = p + 1;
+	ret->len = line - 3;
+	if (p[0] == '$')
+		more = parse_bulk(p + 1, line - 3, p + line, len - line, ret);
+	else if (p[0] == '+')
+		ret->type = RESP_ANSWER_STATUS;
+	else if (p[0] == '-')
+		ret->type = RESP_ANSWER_ERROR;
+	else if (p[0] == '_') /* RESP3 */
+		ret->type = RESP_ANSWER_NIL;
+	else
+		return -EBADMSG;
+	if (more == -EAGAIN)
+		return 0;
+	return more < 0 ? more : (int)line + more;
+}
+
+/*
+ * Connection.
+ */
+static struct driver *resp_open(uint32_t addr_be, uint16_t port)
+{
+	struct resp *r = calloc(1, sizeof *r);
+
+	assert(r);
+	r->driver.ops = &resp_driver;
+	r->addr.sin_family = AF_INET;
+	r->addr.sin_addr.s_addr = addr_be;
+	r->addr.sin_port = htons(port);
+	r->fd = -1;
+	return &r->driver;
+}
+
+static void hang_up(struct resp *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+	r->state = CLOSED;
+	r->have = 0;
+}
+
+static void resp_close(struct driver *d)
+{
+	if (!d)
+		return;
+	hang_up(resp_of(d));
+	free(d);
+}
+
+/* Wait for @events. Return: revents, 0 when the deadline has passed. */
+static short wait_for(const struct resp *r, short events, uint64_t deadline_ns)
+{
+	struct pollfd p = {.fd = r->fd, .events = events};
+
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+		struct timespec t = clock_timespec(left);
+		int n = ppoll(&p, 1, &t, NULL);
+
+		if (n > 0)
+			return p.revents;
+		if (n == 0 && clock_now_ns() >= deadline_ns)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return POLLERR;
+	}
+}
+
+static void begin_connect(struct resp *r)
+{
+	int one = 1;
+
+	r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r->fd < 0)
+		return;
+	(void)setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	r->state = CONNECTING;
+	if (connect(r->fd, (struct sockaddr *)&r->addr, sizeof r->addr) < 0 && errno != EINPROGRESS)
+		hang_up(r);
+}
+
+/*
+ * recv() blocks by itself, which spares a system call in each operation, but for less than the
+ * usual deadline, so that it never overshoots one; poll() does the rest.
+ */
+static void finish_connect(struct resp *r, uint64_t deadline_ns)
+{
+	uint64_t now = clock_now_ns();
+	struct timeval t;
+
+	r->wait_ns = deadline_ns > now ? (deadline_ns - now) / 2 : 0;
+	t.tv_sec = (time_t)(r->wait_ns / NS_PER_S);
+	t.tv_usec = (suseconds_t)(r->wait_ns % NS_PER_S / NS_PER_US);
+	if (t.tv_sec == 0 && t.tv_usec == 0)
+		t.tv_usec = 1; /* 0 would be for ever */
+	(void)setsockopt(r->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+	r->state = OPEN;
+}
+
+static bool be_open(struct resp *r, uint64_t deadline_ns)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (r->state == OPEN)
+		return true;
+	if (r->state == CLOSED)
+		begin_connect(r);
+	if (r->state != CONNECTING || !wait_for(r, POLLOUT, deadline_ns))
+		return false;
+	if (getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error) {
+		hang_up(r);
+		return false;
+	}
+	finish_connect(r, deadline_ns);
+	return true;
+}
+
+static void resp_connect(struct driver *d, uint64_t deadline_ns)
+{
+	struct resp *r = resp_of(d);
+
+	/* Nothing is outstanding: whatever can be read is the end of the connection or garbage. */
+	if (r->state == OPEN && wait_for(r, POLLIN, 0))
+		hang_up(r);
+	(void)be_open(r, deadline_ns);
+}
+
+/*
+ * Request and answer.
+ */
+
+/* Return: whether anything was sent; then *ret_all says whether all was. */
+static bool send_all(struct resp *r, const char *p, size_t len, uint64_t deadline_ns, bool *ret_all)
+{
+	size_t sent = 0;
+
+	*ret_all = false;
+	while (sent < len) {
+		ssize_t n = send(r->fd, p + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0)
+			sent += (size_t)n;
+		else if (n < 0 && errno == EAGAIN && !wait_for(r, POLLOUT, deadline_ns))
+			return sent > 0;
+		else if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return sent > 0;
+	}
+	*ret_all = true;
+	return true;
+}
+
+/* Return: bytes received, 0 at the end of the connection, -EAGAIN at the deadline. */
+static ssize_t receive(struct resp *r, uint64_t deadline_ns)
+{
+	uint64_t now = clock_now_ns();
+	bool block = now < deadline_ns && r->wait_ns < deadline_ns - now;
+
+	for (;;) {
+		ssize_t n = recv(
+			r->fd, r->in + r->have, sizeof r->in - r->have, block ? 0 : MSG_DONTWAIT);
+
+		if (n >= 0)
+			return n;
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+		block = false;
+		if (!wait_for(r, POLLIN, deadline_ns))
+			return -EAGAIN;
+	}
+}
+
+/* Read one answer. Return: 0, or why there is none, with the connection closed. */
+static enum history_error read_answer(
+	struct resp *r, uint64_t deadline_ns, struct resp_answer *ret, char *ret_text)
+{
+	r->have = 0;
+	for (;;) {
+		ssize_t n = receive(r, deadline_ns);
+		int used;
+
+		if (n <= 0) {
+			hang_up(r);
+			return n == -EAGAIN ? HISTORY_TIMEOUT : HISTORY_CLOSED;
+		}
+		r->have += (size_t)n;
+		used = resp_answer_parse(r->in, r->have, ret);
+		if (used == 0 && r->have < sizeof r->in)
+			continue;
+		/* More than one answer to one request: the connection is out of step. */
+		if (used <= 0 || (size_t)used != r->have) {
+			hang_up(r);
+			return HISTORY_OTHER;
+		}
+		(void)snprintf(
+			ret_text, 32, "%.*s", (int)(ret->len < 31 ? ret->len : 31), ret->text);
+		return HISTORY_NO_ERROR;
+	}
+}
+
+static bool begins(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	return strncmp(text, word, len) == 0 && (text[len] == ' ' || text[len] == '\0');
+}
+
+/* An error that the store answered. What it calls an error of the request had no effect. */
+static void take_error(const char *text, bool reads, struct driver_result *ret)
+{
+	ret->outcome = reads ? HISTORY_FAIL : HISTORY_UNKNOWN;
+	ret->error = HISTORY_OTHER;
+	if (begins(text, "UNAVAILABLE")) {
+		ret->outcome = HISTORY_FAIL;
+		ret->error = HISTORY_REFUSED;
+	} else if (begins(text, "UNCERTAIN")) {
+		ret->error = HISTORY_UNCERTAIN;
+	} else if (begins(text, "ERR") || begins(text, "UNSUPPORTED") ||
+		   begins(text, "WRONGTYPE")) {
+		ret->outcome = HISTORY_FAIL;
+	}
+}
+
+/* Send @request, wait for its answer. Return: true if @answer holds one that is no error. */
+static bool ask(struct resp *r, const char *request, bool reads, uint64_t deadline_ns,
+	struct resp_answer *answer, struct driver_result *ret)
+{
+	char text[32];
+	bool all;
+
+	*ret = (struct driver_result){.outcome = HISTORY_FAIL, .error = HISTORY_CONNECT};
+	if (!be_open(r, deadline_ns)) {
+		hang_up(r); /* a new attempt sends a SYN at once, this one would wait to repeat */
+		return false;
+	}
+	if (!send_all(r, request, strlen(request), deadline_ns, &all)) {
+		hang_up(r);
+		return false;
+	}
+	ret->outcome = reads ? HISTORY_FAIL : HISTORY_UNKNOWN;
+	if (!all) {
+		hang_up(r);
+		ret->error = HISTORY_CLOSED;
+		return false;
+	}
+	ret->error = read_answer(r, deadline_ns, answer, text);
+	if (ret->error != HISTORY_NO_ERROR)
+		return false;
+	if (answer->type == RESP_ANSWER_ERROR) {
+		take_error(text, reads, ret);
+		return false;
+	}
+	return true;
+}
+
+/* The answer is none that this request can have. */
+static void out_of_step(struct resp *r, struct driver_result *ret)
+{
+	hang_up(r);
+	ret->error = HISTORY_OTHER;
+}
+
+static void resp_read(
+	struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
+{
+	struct resp *r = resp_of(d);
+	struct resp_answer answer;
+	char request[REQUEST_MAX];
+	char name[24];
+
+	(void)snprintf(name, sizeof name, "k%llu", (unsigned long long)key);
+	(void)snprintf(
+		request, sizeof request, "*2\r\n$3\r\nGET\r\n$%zu\r\n%s\r\n", strlen(name), name);
+	if (!ask(r, request, true, deadline_ns, &answer, ret))
+		return;
+	if (answer.type == RESP_ANSWER_STATUS) {
+		out_of_step(r, ret);
+		return;
+	}
+	ret->outcome = HISTORY_OK;
+	ret->value = answer.type == RESP_ANSWER_VALUE ? answer.value : 0;
+}
+
+/* SET, with IFEQ if @old is not 0. */
+static void set(struct resp *r, uint64_t key, uint64_t old, uint64_t value, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	struct resp_answer answer;
+	char request[REQUEST_MAX];
+	char name[24];
+	char text[24];
+	char was[24];
+	size_t len;
+
+	(void)snprintf(name, sizeof name, "k%llu", (unsigned long long)key);
+	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	(void)snprintf(was, sizeof was, "%llu", (unsigned long long)old);
+	(void)snprintf(request, sizeof request, "*%d\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
+		old ? 5 : 3, strlen(name), name, strlen(text), text);
+	len = strlen(request);
+	if (old)
+		(void)snprintf(request + len, sizeof request - len, "$4\r\nIFEQ\r\n$%zu\r\n%s\r\n",
+			strlen(was), was);
+	if (!ask(r, request, false, deadline_ns, &answer, ret))
+		return;
+	if (answer.type == RESP_ANSWER_NIL && old) {
+		ret->outcome = HISTORY_OK;
+		ret->error = HISTORY_UNMET;
+	} else if (answer.type == RESP_ANSWER_STATUS && answer.len == 2 &&
+		   memcmp(answer.text, "OK", 2) == 0) {
+		ret->outcome = HISTORY_OK;
+	} else {
+		out_of_step(r, ret);
+	}
+}
+
+static void resp_write(struct driver *d, uint64_t key, uint64_t value, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	set(resp_of(d), key, 0, value, deadline_ns, ret);
+}
+
+static void resp_cas(struct driver *d, uint64_t key, uint64_t old, uint64_t value,
+	uint64_t deadline_ns, struct driver_result *ret)
+{
+	assert(old != 0);
+	set(resp_of(d), key, old, value, deadline_ns, ret);
+}
+
+const struct driver_ops resp_driver = {
+	.name = "resp",
+	.open = resp_open,
+	.connect = resp_connect,
+	.read = resp_read,
+	.write = resp_write,
+	.cas = resp_cas,
+	.close = resp_close,
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gen.h - what one client does and when: a seeded schedule without clock or I/O
+ *
+ * Arrivals are Poisson: exponential gaps of mean clients / rate. The schedule depends on seed and
+ * client only, never on how fast the store answers.
+ */
+#ifndef LOAD_GEN_H
+#define LOAD_GEN_H
+
+#include <stdint.h>
+
+#include "agent/base/prng.h"
+#include "agent/history/history.h"
+#include "agent/lab/plan.h"
+
+struct gen_op {
+	uint64_t t_intended_ns;
+	enum history_kind kind;
+	uint64_t key;
+	uint64_t value; /* WRITE and CAS: unique in the run, never 0 */
+};
+
+struct gen {
+	struct prng prng;
+	double mean_ns; /* gap between two operations of this client */
+	double at_ns;   /* of the last operation, after start_ns */
+	uint64_t start_ns;
+	uint64_t number; /* of this client in the lab */
+	uint64_t clients;
+	uint64_t writes; /* so far */
+	unsigned keys;
+	unsigned read;
+	unsigned write;
+};
+
+/* gen_init() - the schedule of client @client of @site, its time 0 at @start_ns. */
+void gen_init(
+	struct gen *g, const struct plan *plan, unsigned site, unsigned client, uint64_t start_ns);
+
+/* gen_next() - the next operation; there is no last one. */
+void gen_next(struct gen *g, struct gen_op *ret);
+
+#endif
