@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* list.c - pacelab list: labs, systems, models and emulators that have a name */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/check/check.h"
+#include "agent/cmd/cmd.h"
+#include "agent/lab/near.h"
+#include "agent/lab/plan.h"
+#include "netns/fabric.h"
+#include "store/systems.h"
+
+#define LIST_LINE_MAX 200
+
+static int is_lab(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return len > 4 && strcmp(entry->d_name + len - 4, ".lua") == 0;
+}
+
+/* The first comment line of a lab says what it is for. */
+static void print_lab(const char *folder, const char *file)
+{
+	char path[PLAN_PATH_MAX + 256];
+	char line[LIST_LINE_MAX] = "";
+	const char *text = line;
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s/%s", folder, file);
+	f = fopen(path, "re");
+	if (f && !fgets(line, sizeof line, f))
+		line[0] = '\0';
+	if (f)
+		(void)fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(line, "--", 2) == 0)
+		text += 2 + strspn(line + 2, " ");
+	else
+		text = "";
+	printf("  %-16.*s %s\n", (int)strlen(file) - 4, file, text);
+}
+
+static int list_labs(struct err *err)
+{
+	char folder[PLAN_PATH_MAX];
+	struct dirent **entries;
+	int count;
+
+	if (!plan_folder(folder, sizeof folder))
+		return err_set(err, -ENOENT, EXIT_CANNOT_RUN,
+			"no folder of labs: run from the source tree, or `make install`");
+	count = scandir(folder, &entries, is_lab, alphasort);
+	if (count < 0)
+		return err_sys(err, -errno, "read %s", folder);
+	printf("labs (%s)\n", folder);
+	for (int i = 0; i < count; i++) {
+		print_lab(folder, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return 0;
+}
+
+static int list_systems(struct err *err)
+{
+	(void)err;
+	printf("systems\n");
+	for (unsigned i = 0; system_list(i); i++) {
+		const struct system *s = system_list(i);
+
+		printf("  %-16s %-6s %-8s keeps: %s\n", s->name, s->textbook[0] ? s->textbook : "-",
+			s->ops->name, s->kept);
+		if (s->left_out[0])
+			printf("  %-16s %-6s %-8s leaves out: %s\n", "", "", "", s->left_out);
+	}
+	return 0;
+}
+
+static int list_models(struct err *err)
+{
+	(void)err;
+	printf("models\n");
+	for (unsigned i = 0; check_list(i); i++)
+		printf("  %s\n", check_list(i)->name);
+	return 0;
+}
+
+static int list_emulators(struct err *err)
+{
+	(void)err;
+	printf("emulators\n");
+	for (int i = 0; i < EMULATOR_KIND_NR; i++)
+		printf("  %s\n", emulator_kind_names[i]);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*list)(struct err *err);
+} lists[] = {
+	{"labs", list_labs},
+	{"systems", list_systems},
+	{"models", list_models},
+	{"emulators", list_emulators},
+};
+
+#define LISTS (sizeof lists / sizeof *lists)
+
+static int list_main(const struct cmd_line *line, struct err *err)
+{
+	struct near near;
+	char hint[96];
+
+	for (size_t i = 0; i < LISTS; i++) {
+		int rc;
+
+		if (line->args > 0 && strcmp(line->arg[0], lists[i].name) != 0)
+			continue;
+		rc = lists[i].list(err);
+		if (rc < 0 || line->args > 0)
+			return rc < 0 ? (int)err->status : EXIT_AS_EXPECTED;
+	}
+	if (line->args == 0)
+		return EXIT_AS_EXPECTED;
+	near = near_to(line->arg[0]);
+	for (size_t i = 0; i < LISTS; i++)
+		near_offer(&near, lists[i].name);
+	near_text(&near, hint, sizeof hint);
+	(void)err_usage(err,
+		"nothing to list is called '%s'%s labs, systems, models and "
+		"emulators are",
+		line->arg[0], near.best ? hint : ":");
+	return EXIT_USAGE;
+}
+
+static const struct cmd_option list_options[] = {{NULL, NULL, NULL}};
+
+const struct cmd list_cmd = {
+	.name = "list",
+	.args = "[labs|systems|models|emulators]",
+	.summary = "show what has a name: labs, systems, models, emulators",
+	.help = "A system is a protocol with settings, for --store; the class beside it is the "
+		"one of the\nliterature, to compare with what is measured.\n",
+	.args_max = 1,
+	.option = list_options,
+	.main = list_main,
+};
