@@ -104,7 +104,7 @@ static void say_look(struct line *l, const struct history_op *op)
 	if (op->outcome == HISTORY_OK)
 		say(l, " at %.3f s", seconds(l, op->t_return_ns));
 	else
-		say(l, ", if at all, after %.3f s", seconds(l, op->t_invoke_ns));
+		say(l, " (begun at %.3f s, never acknowledged)", seconds(l, op->t_invoke_ns));
 }
 
 /* "n1 had acknowledged 9" */

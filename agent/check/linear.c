@@ -18,6 +18,7 @@
 #include "agent/check/obvious.h"
 #include "agent/check/search.h"
 #include "agent/check/shrink.h"
+#include "agent/check/zone.h"
 
 /* Making a witness small may take this long beyond what finding it took. */
 #define LINEAR_SHRINK_NS (5 * NS_PER_S)
@@ -31,13 +32,36 @@ struct linear {
 	uint64_t why_key;
 };
 
-static void linear_witness(
-	struct linear *l, const struct keys_group *group, const struct reg *r, uint32_t deepest)
+/* The operations of one key that could not be judged at once. */
+struct open_key {
+	uint64_t key;
+	struct reg r;
+	uint64_t *rank; /* owned; NULL: none is known */
+};
+
+/* A value that had been acknowledged was not found, and nobody else wrote anything. */
+static void linear_name(struct linear *l)
+{
+	struct finding *f = &l->finding;
+	const struct history_op *write = &l->h->op[f->op[0]];
+	const struct history_op *unmet = &l->h->op[f->op[1]];
+
+	if (f->count != 2 || unmet->kind != HISTORY_CAS || unmet->outcome != HISTORY_OK ||
+		unmet->met || write->kind != HISTORY_WRITE || write->value != unmet->old)
+		return;
+	f->kind = FINDING_UNMET;
+	f->look = f->op[1];
+	f->older = f->op[0];
+	f->newer = FINDING_NOBODY;
+}
+
+/* A small witness that ends with @look, for what no pattern explains. */
+static void linear_shrink(struct linear *l, const struct reg *r, uint32_t look)
 {
 	uint64_t until = clock_now_ns() + LINEAR_SHRINK_NS;
 	struct shrink s = {.h = l->h,
-		.index = malloc((group->count + 1) * sizeof *s.index),
-		.deepest = deepest,
+		.index = malloc((r->count + 1) * sizeof *s.index),
+		.deepest = look,
 		.until_ns = l->until_ns && l->until_ns < until ? l->until_ns : until,
 		.memory_bytes = l->budget->memory_bytes};
 
@@ -45,53 +69,85 @@ static void linear_witness(
 	for (size_t i = 0; i < r->count; i++)
 		s.index[s.count++] = r->op[i].index;
 	shrink_run(&s);
-	l->finding = (struct finding){.kind = FINDING_ORDER, .whole = true, .look = deepest};
+	l->finding = (struct finding){.kind = FINDING_ORDER, .whole = true, .look = look};
 	if (s.count > CHECK_WITNESS_MAX)
-		finding_add(&l->finding, l->h, deepest);
+		finding_add(&l->finding, l->h, look);
 	for (size_t i = s.count; i-- > 0;)
 		finding_add(&l->finding, l->h, s.index[i]);
+	linear_name(l);
 	free(s.index);
 }
 
-/* Return: whether the key's operations are a violation that can be seen at once. */
-static bool linear_look(struct linear *l, const struct keys_group *group)
+/* Judge what can be judged without a search; what cannot is left in @ret. */
+static enum check_verdict linear_look(
+	struct linear *l, const struct keys_group *group, struct open_key *ret)
 {
-	struct reg r;
-	bool found;
+	enum check_verdict verdict = CHECK_VIOLATION;
+	struct reg *r = &ret->r;
 
-	reg_build(&r, l->h, group->index, group->count);
-	found = obvious_find(&r, group->index, group->count, &l->finding);
-	reg_destroy(&r);
-	return found;
+	*ret = (struct open_key){.key = group->key};
+	reg_build(r, l->h, group->index, group->count);
+	if (!obvious_find(r, group->index, group->count, &l->finding)) {
+		if (r->unique && r->unmet) {
+			ret->rank = malloc((r->count + 1) * sizeof *ret->rank);
+			assert(ret->rank);
+		}
+		if (!r->unique)
+			return CHECK_UNKNOWN;
+		if (!zone_find(r, ret->rank, &l->finding))
+			verdict = r->unmet ? CHECK_UNKNOWN : CHECK_OK;
+		else if (!l->finding.whole && l->finding.kind == FINDING_ORDER)
+			linear_shrink(l, r, l->finding.look);
+	}
+	return verdict;
 }
 
-static enum check_verdict linear_search(struct linear *l, const struct keys_group *group)
+static enum check_verdict linear_search(struct linear *l, struct open_key *open)
 {
-	struct reg r;
-	struct search s = {.until_ns = l->until_ns, .memory_bytes = l->budget->memory_bytes};
-	enum check_verdict verdict;
+	struct search s = {
+		.r = &open->r,
+		.rank = open->rank,
+		.until_ns = l->until_ns,
+		.memory_bytes = l->budget->memory_bytes,
+	};
+	enum check_verdict verdict = search_run(&s);
 
-	reg_build(&r, l->h, group->index, group->count);
-	s.r = &r;
-	verdict = search_run(&s);
 	if (verdict == CHECK_VIOLATION)
-		linear_witness(l, group, &r, r.op[s.ret_deepest].index);
+		linear_shrink(l, &open->r, open->r.op[s.ret_deepest].index);
 	if (verdict == CHECK_UNKNOWN) {
 		l->why = s.ret_why;
-		l->why_key = group->key;
+		l->why_key = open->key;
 	}
-	reg_destroy(&r);
 	return verdict;
+}
+
+static void open_key_fini(struct open_key *open)
+{
+	reg_destroy(&open->r);
+	free(open->rank);
 }
 
 static enum check_verdict linear_keys(struct linear *l, const struct keys *keys)
 {
-	for (size_t i = 0; i < keys->count; i++)
-		if (linear_look(l, &keys->group[i]))
-			return CHECK_VIOLATION;
-	for (size_t i = 0; i < keys->count; i++)
-		if (linear_search(l, &keys->group[i]) == CHECK_VIOLATION)
-			return CHECK_VIOLATION;
+	struct open_key *open = malloc((keys->count + 1) * sizeof *open);
+	enum check_verdict verdict = CHECK_OK;
+	size_t count = 0;
+
+	assert(open);
+	for (size_t i = 0; i < keys->count && verdict != CHECK_VIOLATION; i++) {
+		verdict = linear_look(l, &keys->group[i], &open[count]);
+		if (verdict == CHECK_UNKNOWN)
+			count++;
+		else
+			open_key_fini(&open[count]);
+	}
+	for (size_t i = 0; i < count && verdict != CHECK_VIOLATION; i++)
+		verdict = linear_search(l, &open[i]);
+	for (size_t i = 0; i < count; i++)
+		open_key_fini(&open[i]);
+	free(open);
+	if (verdict == CHECK_VIOLATION)
+		return verdict;
 	return l->why ? CHECK_UNKNOWN : CHECK_OK;
 }
 
