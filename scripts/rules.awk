@@ -3,7 +3,8 @@
 #
 #	awk -f scripts/rules.awk FILE...
 #
-# 1. The first comment is the licence, the second begins with the file's name.
+# 1. The first comment is the licence, the second begins with the file's name (but a lab script
+#    is its user's: its first line says what it shows).
 # 2. Layers: agent/base includes nothing above it; netns and store include agent/base and
 #    themselves; a protocol (store/proto/*.c) includes of the store only proto.h and table.h.
 # 3. A library has one home: its header is included in the folder or file that owns it.
@@ -145,7 +146,11 @@ FNR == 1 {
 	body = 0
 }
 
-FNR <= 4 {
+FNR == 1 && FILENAME ~ /^scripts\/labs\// && !/^-- ./ {
+	wrong("the first line does not say what the lab shows")
+}
+
+FNR <= 4 && FILENAME !~ /^scripts\/labs\// {
 	check_head()
 }
 
