@@ -14,6 +14,9 @@ B=$(cd "${B:-build}" && pwd -P) || exit 70
 readonly ROUNDS=${BENCH_ROUNDS:-3}
 readonly CLIENTS=50
 readonly KEYS=10000
+# taskset becomes the server, so that $! is what is to be stopped.
+readonly SERVER_CORE=0
+readonly CLIENT_CORE=$(($(nproc) > 1 ? 1 : 0))
 # One server has so long to answer its first PING.
 readonly START_SECONDS=5
 
@@ -36,7 +39,7 @@ machine() {
 
 # line NAME VALUE UNIT GOAL
 line() {
-	printf '  %-44s %14s %-8s goal %s\n' "$@"
+	printf '  %-46s %19s %-6s goal %s\n' "$@"
 }
 
 programs() {
@@ -64,14 +67,6 @@ wanted() {
 	return 1
 }
 
-on_server_core() {
-	taskset -c 0 "$@"
-}
-
-on_client_core() {
-	taskset -c $(($(nproc) > 1 ? 1 : 0)) "$@"
-}
-
 free_port() {
 	python3 -c 'import socket
 s = socket.socket()
@@ -85,18 +80,19 @@ answers() {
 
 # start redis|pacelab none|always: sets port and pid.
 start() {
-	local dir=$tmp/$1-$2 aof=no
+	local dir=$tmp/$1-$2 aof=no server
 	mkdir -p "$dir"
 	port=$(free_port)
 	if [ "$1" = redis ]; then
 		[ "$2" = none ] || aof=yes
-		on_server_core redis-server --port "$port" --bind 127.0.0.1 --dir "$dir" --save '' \
-			--appendonly "$aof" --appendfsync always >"$dir/log" 2>&1 &
+		server=(redis-server --port "$port" --bind 127.0.0.1 --dir "$dir" --save ''
+			--appendonly "$aof" --appendfsync always)
 	else
-		on_server_core "$B/pacelab-replica" --proto single --id 0 --peers 127.0.0.1 \
-			--peer-port "$(free_port)" --listen "127.0.0.1:$port" --dir "$dir" \
-			--fsync "$2" >"$dir/log" 2>&1 &
+		server=("$B/pacelab-replica" --proto single --id 0 --peers 127.0.0.1
+			--peer-port "$(free_port)" --listen "127.0.0.1:$port" --dir "$dir"
+			--fsync "$2")
 	fi
+	taskset -c "$SERVER_CORE" "${server[@]}" >"$dir/log" 2>&1 &
 	pid=$!
 	at_exit "kill $pid 2>/dev/null"
 	wait_until "$START_SECONDS" answers "$port" || {
@@ -110,10 +106,20 @@ stop() {
 	wait "$1" 2>/dev/null
 }
 
-# measure PORT TEST PIPELINE REQUESTS: prints requests per second and the p99 in ms.
+# cpu_ms PID: processor time that it has used.
+cpu_ms() {
+	awk -v hz="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / hz) }' "/proc/$1/stat"
+}
+
+# measure PID PORT TEST PIPELINE REQUESTS: prints requests per second, the p99 in ms, and the
+# server's processor time per request in us: the client's core may be the one that is full.
 measure() {
-	on_client_core redis-benchmark -p "$1" -t "$2" -P "$3" -n "$4" -c "$CLIENTS" -r "$KEYS" \
-		--csv | tr -d '"' | awk -F, 'NR == 2 { print $2, $7 }'
+	local before
+	before=$(cpu_ms "$1")
+	taskset -c "$CLIENT_CORE" redis-benchmark -p "$2" -t "$3" -P "$4" -n "$5" \
+		-c "$CLIENTS" -r "$KEYS" --csv | tr -d '"' |
+		awk -F, 'NR == 2 { printf "%s %s ", $2, $7 }'
+	awk -v ms="$(($(cpu_ms "$1") - before))" -v n="$5" 'BEGIN { print ms * 1000 / n }'
 }
 
 # median COLUMN FILE
@@ -123,22 +129,27 @@ median() {
 
 # beside TITLE TEST PIPELINE REQUESTS GOAL: in turn, so that both meet the same noise.
 beside() {
-	local title=$1 round name rps=() p99=()
+	local title=$1 round name rps=() p99=() cpu=()
 	wanted "redis $title" || return 0
 	rm -f "$tmp"/redis.rows "$tmp"/pacelab.rows
 	for ((round = 0; round < ROUNDS; round++)); do
-		measure "$redis_port" "$2" "$3" "$4" >>"$tmp/redis.rows"
-		measure "$pacelab_port" "$2" "$3" "$4" >>"$tmp/pacelab.rows"
+		measure "$redis_pid" "$redis_port" "$2" "$3" "$4" >>"$tmp/redis.rows"
+		measure "$pacelab_pid" "$pacelab_port" "$2" "$3" "$4" >>"$tmp/pacelab.rows"
 	done
 	for name in redis pacelab; do
 		rps+=("$(median 1 "$tmp/$name.rows")")
 		p99+=("$(median 2 "$tmp/$name.rows")")
+		cpu+=("$(median 3 "$tmp/$name.rows")")
 	done
-	line "$title: redis-server" "$(printf '%.0f' "${rps[0]}")" "op/s" "-"
-	line "$title: pacelab-replica" "$(printf '%.0f' "${rps[1]}")" "op/s" "-"
-	line "$title: ratio" "$(awk -v a="${rps[1]}" -v b="${rps[0]}" 'BEGIN {
-		printf "%.2f", a / b }')" "times" "$5"
-	line "$title: p99, redis beside pacelab" "${p99[0]} | ${p99[1]}" "ms" "lower"
+	line "$title" "$(printf '%.0f | %.0f' "${rps[@]}")" "op/s" "-"
+	line "  ratio" "$(ratio "${rps[1]}" "${rps[0]}")" "times" "$5"
+	line "  p99" "$(printf '%.2f | %.2f' "${p99[@]}")" "ms" "lower"
+	line "  server's processor time per operation" "$(printf '%.2f | %.2f' "${cpu[@]}")" "us" \
+		"-"
+}
+
+ratio() {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'
 }
 
 servers() {
@@ -148,6 +159,8 @@ servers() {
 		echo "  redis: needs redis-server, redis-benchmark and pacelab-replica"
 		return 0
 	fi
+	echo
+	echo "  redis-server | pacelab-replica, on one core in turn, medians of $ROUNDS"
 	for fsync in none always; do
 		start redis "$fsync" || return 1
 		redis_port=$port redis_pid=$pid
