@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_test.c - how statements of a lab script become a plan, and what they must agree on */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "tests/lib/test.h"
 
 #include "agent/base/clock.h"
 #include "agent/lab/plan.h"

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* script_test.c - what one statement of a lab script can get wrong, and the sandbox */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "tests/lib/test.h"
 
 #include "agent/lab/near.h"
 #include "agent/lab/script.h"
