@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* nemesis.c - does harm: changes links, hits processes, and records what was seen of it */
+#include "agent/lab/nemesis.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+
+/* A killed process is gone after some scheduling rounds; freeing its memory takes the longest. */
+#define STRIKE_WAIT_NS (2 * NS_PER_S)
+#define STOP_LOOKS_MAX 1000
+#define STOP_LOOK_EVERY_NS (NS_PER_MS)
+
+static void fault_kind(struct run_fault *fault, const char *kind)
+{
+	(void)snprintf(fault->kind, sizeof fault->kind, "%s", kind);
+}
+
+void nemesis_describe(const struct fabric_change *change, struct run_fault *fault)
+{
+	*fault = (struct run_fault){.links = change->deltas,
+		.node = -1,
+		.t_request_ns = change->t_request_ns,
+		.t_first_ns = change->t_first_ns,
+		.t_last_ns = change->t_last_ns,
+		.atomic = change->atomic,
+		.evidence = {.result = EVIDENCE_INCONCLUSIVE, .why = "not looked at yet"}};
+	fault_kind(fault, change->cuts ? "cut" : change->heals ? "heal" : "delay");
+}
+
+int nemesis_shape(struct supervisor *s, const struct link_matrix *want, struct run_fault *fault,
+	struct fabric_change *change, struct err *err)
+{
+	int rc = fabric_apply(s->fabric, want, change, err);
+
+	if (!rc)
+		nemesis_describe(change, fault);
+	return rc;
+}
+
+int nemesis_judge(struct supervisor *s, const struct fabric_change *change, struct run_fault *fault,
+	struct err *err)
+{
+	int rc = evidence_gather(s->fabric, change, &fault->evidence, err);
+
+	if (rc)
+		return err_wrap(err, "gather evidence of the %s", fault->kind);
+	fault->judged = true;
+	return 0;
+}
+
+/* What a helper inside the node is to do there, and what it saw: its exit status. */
+struct stop_task {
+	int sig; /* SIGSTOP or SIGCONT */
+};
+
+/* Counted from /proc of the node: how many are stopped, of how many but the first and us. */
+static void stopped_count(unsigned *ret_stopped, unsigned *ret_all)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+
+	*ret_stopped = 0;
+	*ret_all = 0;
+	while (dir && (e = readdir(dir))) {
+		char path[300];
+		char state = 0;
+		FILE *f;
+		long pid = strtol(e->d_name, NULL, 10);
+
+		if (pid <= 1 || pid == (long)getpid())
+			continue;
+		(void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+		f = fopen(path, "re");
+		/* The command's name ends with the last ')' and has no newline of ours in it. */
+		if (f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state != 'Z') {
+			(*ret_all)++;
+			*ret_stopped += state == 'T';
+		}
+		if (f)
+			(void)fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static int stop_run(void *ctx)
+{
+	const struct stop_task *task = ctx;
+	const struct timespec pause = {.tv_nsec = STOP_LOOK_EVERY_NS};
+	unsigned stopped;
+	unsigned all;
+
+	/* All of this pid namespace, but its first process and the caller: kill(2). */
+	if (kill(-1, task->sig) && errno != ESRCH)
+		return EXIT_INTERNAL;
+	for (int i = 0; i < STOP_LOOKS_MAX; i++) {
+		stopped_count(&stopped, &all);
+		if (stopped == (task->sig == SIGSTOP ? all : 0))
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	return EXIT_INCONCLUSIVE;
+}
+
+static void helper_ended(struct member *m)
+{
+	struct supervisor *s = m->owner;
+
+	poller_close(&s->poller, &m->source);
+}
+
+/* Stop or continue all of a node. Return: 0 if that was seen, 1 if not, or a negative errno. */
+static int node_stop(struct supervisor *s, unsigned node, int sig, struct err *err)
+{
+	struct stop_task stop = {.sig = sig};
+	struct spawn_task task = {.comm = "pacelab-stop",
+		.node_fd = s->node[node].source.fd,
+		.log_fd = -1,
+		.root = true,
+		.run = stop_run,
+		.ctx = &stop};
+	struct member helper = {.source = {.fd = -1}, .ended = helper_ended, .owner = s};
+	struct child child;
+	int rc = spawn_task(&s->spawner, &task, &child, err);
+
+	if (rc)
+		return rc;
+	rc = member_adopt(&helper, &s->poller, &child, err);
+	if (spawn_wait(&child, rc ? NULL : err))
+		rc = err ? err->code : -EIO;
+	if (!member_wait(&helper, clock_now_ns() + STRIKE_WAIT_NS)) {
+		member_signal(&helper, SIGKILL);
+		(void)member_wait(&helper, clock_now_ns() + STRIKE_WAIT_NS);
+	}
+	member_forget(&helper, &s->poller);
+	if (rc)
+		return rc;
+	return helper.code == CLD_EXITED && helper.status == 0 ? 0 : 1;
+}
+
+static void paused_set(struct supervisor *s, unsigned node, bool paused)
+{
+	s->node[node].paused = paused;
+	if (node < s->plan->replicas)
+		s->replica[node].paused = paused && s->replica[node].runs;
+}
+
+static int strike_kill(struct supervisor *s, unsigned node, struct err *err)
+{
+	struct member *m = &s->replica[node];
+
+	if (!m->runs)
+		return err_usage(err, "replica %s does not run", m->name);
+	m->asked = true;
+	member_signal(m, SIGKILL);
+	if (!member_wait(m, clock_now_ns() + STRIKE_WAIT_NS))
+		return 1;
+	return m->code == CLD_KILLED && m->status == SIGKILL ? 0 : 1;
+}
+
+static int strike_restart(struct supervisor *s, unsigned node, struct err *err)
+{
+	if (s->node[node].paused)
+		return err_usage(err, "node %s is paused; resume it first", s->node[node].name);
+	if (s->replica[node].runs) {
+		int rc = strike_kill(s, node, err);
+
+		if (rc)
+			return rc;
+	}
+	return supervisor_start_replica(s, node, err);
+}
+
+static int strike_stop(struct supervisor *s, unsigned node, bool pause, struct err *err)
+{
+	int rc;
+
+	if (s->node[node].paused == pause)
+		return err_usage(err, "node %s is %s", s->node[node].name,
+			pause ? "paused already" : "not paused");
+	rc = node_stop(s, node, pause ? SIGSTOP : SIGCONT, err);
+	if (rc >= 0)
+		paused_set(s, node, pause);
+	return rc;
+}
+
+int nemesis_strike(struct supervisor *s, enum plan_event_kind kind, unsigned node,
+	struct run_fault *fault, struct err *err)
+{
+	int rc;
+
+	*fault = (struct run_fault){.node = (int)node, .t_request_ns = clock_now_ns()};
+	fault_kind(fault, plan_event_names[kind]);
+	if (node >= s->plan->replicas && (kind == PLAN_KILL || kind == PLAN_RESTART))
+		return err_usage(err, "node %s has no replica to %s", s->node[node].name,
+			plan_event_names[kind]);
+	fault->t_first_ns = clock_now_ns();
+	if (kind == PLAN_KILL)
+		rc = strike_kill(s, node, err);
+	else if (kind == PLAN_RESTART)
+		rc = strike_restart(s, node, err);
+	else
+		rc = strike_stop(s, node, kind == PLAN_PAUSE, err);
+	fault->t_last_ns = clock_now_ns();
+	if (rc < 0)
+		return rc;
+	fault->judged = rc == 0;
+	fault->evidence.result = rc == 0 ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH;
+	(void)snprintf(fault->evidence.why, sizeof fault->evidence.why, "%s",
+		rc ? "the processes were not seen in that state" : "seen in the processes' state");
+	return 0;
+}

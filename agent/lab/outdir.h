@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outdir.h - the folder of one run: results.json, history.bin, plan.txt, log/, data/<node>/
+ */
+#ifndef LAB_OUTDIR_H
+#define LAB_OUTDIR_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "agent/base/err.h"
+
+#define OUTDIR_PATH_MAX 3072
+#define OUTDIR_FILE_MAX (OUTDIR_PATH_MAX + 64)
+#define OUTDIR_BASE "results"
+
+struct outdir {
+	char path[OUTDIR_PATH_MAX];  /* absolute; "" before it is made */
+	char shown[OUTDIR_PATH_MAX]; /* as a person would type it */
+};
+
+/**
+ * outdir_make() - make the folder with its log/ and data/
+ * @want:	folder to use, empty or not there yet; NULL: results/<lab>-<store>-<seed>, with a
+ *		number behind it if that exists
+ */
+int outdir_make(struct outdir *o, const char *want, const char *lab, const char *store,
+	uint64_t seed, struct err *err);
+
+/* outdir_file() - path of a file in it. */
+void outdir_file(const struct outdir *o, const char *name, char out[OUTDIR_FILE_MAX]);
+
+/* outdir_log() - open log/<who>.log for appending. Return: descriptor or negative errno. */
+int outdir_log(const struct outdir *o, const char *who, struct err *err);
+
+/* outdir_data() - make data/<node>/, which belongs to @uid. Return: its path in @ret. */
+int outdir_data(const struct outdir *o, const char *node, unsigned uid, char ret[OUTDIR_FILE_MAX],
+	struct err *err);
+
+/* outdir_last_line() - last line of log/<who>.log that is not empty, "" if there is none. */
+void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t size);
+
+/* outdir_remove_data() - the replicas' data; outdir_remove() - everything. */
+void outdir_remove_data(const struct outdir *o);
+void outdir_remove(struct outdir *o);
+
+#endif

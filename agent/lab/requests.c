@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * requests.c - what a lab that is up can be told: the verbs behind the control socket
+ *
+ * A request is: verb, "text" or "json", arguments. The command line's side has checked nothing but
+ * its options; everything is checked here, against the plan.
+ */
+#include "agent/lab/requests.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/json.h"
+#include "agent/base/units.h"
+#include "agent/lab/nemesis.h"
+#include "agent/lab/select.h"
+#include "agent/lab/status.h"
+
+struct request {
+	struct supervisor *s;
+	char **arg;
+	unsigned args;
+	bool json;
+	FILE *out;
+	int *fd;
+};
+
+static void evidence_json(struct json *j, const struct evidence *e)
+{
+	json_key(j, "evidence");
+	json_string(j, evidence_result_names[e->result]);
+	json_key(j, "why");
+	json_string(j, e->why);
+	json_key(j, "packets_crossed");
+	json_uint(j, e->packets_crossed);
+	json_key(j, "packets_dropped");
+	json_uint(j, e->packets_dropped);
+	if (e->rtt_configured_ns) {
+		json_key(j, "rtt_ms_configured");
+		json_double(j, units_ms(e->rtt_configured_ns));
+		json_key(j, "rtt_ms_measured");
+		json_double(j, units_ms(e->rtt_measured_ns));
+	}
+}
+
+/* The change asked for is in force already. */
+static bool nothing_done(const struct run_fault *f)
+{
+	return f->node < 0 && f->links == 0;
+}
+
+static void fault_json(FILE *out, const struct run_fault *f, const char *what)
+{
+	struct json j;
+
+	json_init(&j, out);
+	json_object(&j);
+	json_key(&j, "kind");
+	json_string(&j, f->kind);
+	json_key(&j, "what");
+	json_string(&j, what);
+	if (f->node < 0) {
+		json_key(&j, "cut");
+		json_string(&j, "edge");
+		json_key(&j, "links");
+		json_uint(&j, f->links);
+		json_key(&j, "atomic");
+		json_bool(&j, f->atomic);
+	}
+	json_key(&j, "request_to_done_ms");
+	json_double(&j, units_ms(f->t_last_ns - f->t_request_ns));
+	json_key(&j, "t_request_ns");
+	json_uint(&j, f->t_request_ns);
+	json_key(&j, "t_first_ns");
+	json_uint(&j, f->t_first_ns);
+	json_key(&j, "t_last_ns");
+	json_uint(&j, f->t_last_ns);
+	if (!nothing_done(f))
+		evidence_json(&j, &f->evidence);
+	json_object_end(&j);
+	fprintf(out, "\n");
+}
+
+static void fault_text(FILE *out, const struct run_fault *f, const char *what)
+{
+	const struct evidence *e = &f->evidence;
+
+	fprintf(out, "%s %s: ", f->kind, what);
+	if (nothing_done(f)) {
+		fprintf(out, "nothing to change\n");
+		return;
+	}
+	if (f->node < 0)
+		fprintf(out, "%u link%s, kind edge, %s, ", f->links, f->links == 1 ? "" : "s",
+			f->atomic ? "one store" : "one by one");
+	fprintf(out,
+		"%.3f ms from request to done\n  %s: ", units_ms(f->t_last_ns - f->t_request_ns),
+		evidence_result_names[e->result]);
+	if (f->node < 0 && strcmp(f->kind, "cut") == 0)
+		fprintf(out, "%llu packets crossed, %llu dropped\n",
+			(unsigned long long)e->packets_crossed,
+			(unsigned long long)e->packets_dropped);
+	else if (e->rtt_configured_ns)
+		fprintf(out, "round trip %.2f ms, configured %.2f ms\n",
+			units_ms(e->rtt_measured_ns), units_ms(e->rtt_configured_ns));
+	else
+		fprintf(out, "%s\n", e->why);
+	if (e->result != EVIDENCE_CONFIRMED && *e->why)
+		fprintf(out, "  %s\n", e->why);
+}
+
+static int fault_answer(const struct request *r, const struct run_fault *f, const char *what)
+{
+	if (r->json)
+		fault_json(r->out, f, what);
+	else
+		fault_text(r->out, f, what);
+	if (nothing_done(f))
+		return EXIT_AS_EXPECTED;
+	return f->evidence.result == EVIDENCE_CONFIRMED ? EXIT_AS_EXPECTED : EXIT_INCONCLUSIVE;
+}
+
+/* Apply, look, answer. */
+static int shape(const struct request *r, const struct link_matrix *want, const char *kind,
+	const char *what, struct err *err)
+{
+	struct fabric_change change = {0};
+	struct run_fault fault = {.node = -1};
+	int rc = nemesis_shape(r->s, want, &fault, &change, err);
+
+	if (!rc && change.deltas)
+		rc = nemesis_judge(r->s, &change, &fault, err);
+	/* Called as it was asked for: a heal may also be of delays. */
+	(void)snprintf(fault.kind, sizeof fault.kind, "%s", kind);
+	fabric_change_fini(&change);
+	return rc ? rc : fault_answer(r, &fault, what);
+}
+
+static int matrix_begin(const struct request *r, struct link_matrix *ret, struct err *err)
+{
+	int rc = link_matrix_init(ret, r->s->plan->nodes);
+
+	if (rc)
+		return err_sys(err, rc, "copy the link matrix");
+	link_matrix_copy(ret, fabric_matrix(r->s->fabric));
+	return 0;
+}
+
+/* cut GROUPS [one-way] */
+static int serve_cut(const struct request *r, struct err *err)
+{
+	const struct plan *plan = r->s->plan;
+	bool one_way = r->args == 2 && strcmp(r->arg[1], "one-way") == 0;
+	uint8_t group_of[FABRIC_NODES_MAX];
+	struct link_matrix want;
+	unsigned groups;
+	char what[512];
+	int rc;
+
+	if (r->args < 1)
+		return err_usage(err, "cut whom? write it like: n1,n2 / n3");
+	rc = select_groups(plan, r->arg[0], group_of, &groups, err);
+	if (!rc && one_way && groups != 2)
+		rc = err_usage(err, "--one-way is from one side to one other");
+	if (!rc)
+		rc = matrix_begin(r, &want, err);
+	if (rc)
+		return rc;
+	for (unsigned a = 0; a < plan->nodes; a++) {
+		for (unsigned b = 0; b < plan->nodes; b++) {
+			if (group_of[a] == SELECT_NONE || group_of[b] == SELECT_NONE ||
+				group_of[a] == group_of[b] || (one_way && group_of[a] != 0))
+				continue;
+			link_matrix_at(&want, a, b)->cut = true;
+		}
+	}
+	(void)snprintf(what, sizeof what, "%s%s", r->arg[0], one_way ? " (one way)" : "");
+	rc = shape(r, &want, "cut", what, err);
+	link_matrix_fini(&want);
+	return rc;
+}
+
+/* heal links|cuts [A B] */
+static int serve_heal(const struct request *r, struct err *err)
+{
+	const struct plan *plan = r->s->plan;
+	bool links = r->args > 0 && strcmp(r->arg[0], "links") == 0;
+	uint8_t group_of[FABRIC_NODES_MAX];
+	struct link_matrix want;
+	char what[512] = "all links";
+	int rc = 0;
+
+	if (r->args != 1 && r->args != 3)
+		return err_usage(err, "heal all, or between two: heal n1 n2");
+	memset(group_of, SELECT_NONE, sizeof group_of);
+	for (unsigned i = 1; i < r->args && !rc; i++)
+		rc = select_group(plan, r->arg[i], i - 1, group_of, err);
+	if (!rc)
+		rc = matrix_begin(r, &want, err);
+	if (rc)
+		return rc;
+	for (unsigned a = 0; a < plan->nodes; a++) {
+		for (unsigned b = 0; b < plan->nodes; b++) {
+			struct link_state *to = link_matrix_at(&want, a, b);
+			const struct link_state *base = link_matrix_at(&plan->base, a, b);
+
+			if (a == b || (r->args == 3 && (group_of[a] == SELECT_NONE ||
+							       group_of[b] == SELECT_NONE ||
+							       group_of[a] == group_of[b])))
+				continue;
+			if (links)
+				*to = *base;
+			to->cut = false;
+		}
+	}
+	if (r->args == 3)
+		(void)snprintf(what, sizeof what, "%s / %s", r->arg[1], r->arg[2]);
+	rc = shape(r, &want, "heal", what, err);
+	link_matrix_fini(&want);
+	return rc;
+}
+
+/* The words behind "link A B": delay TIME, jitter TIME, in any order. */
+static int link_words(const struct request *r, uint64_t *ret_delay, uint64_t *ret_jitter,
+	bool *ret_has_delay, struct err *err)
+{
+	*ret_has_delay = false;
+	*ret_jitter = 0;
+	for (unsigned i = 3; i + 1 < r->args; i += 2) {
+		bool delay = strcmp(r->arg[i], "delay") == 0;
+
+		if (!delay && strcmp(r->arg[i], "jitter") != 0)
+			return err_usage(
+				err, "a link has 'delay' and 'jitter', not '%.32s'", r->arg[i]);
+		if (units_parse_duration(r->arg[i + 1], delay ? ret_delay : ret_jitter, err))
+			return err_wrap(err, "%s", r->arg[i]);
+		*ret_has_delay = *ret_has_delay || delay;
+	}
+	if (r->args < 5 || r->args % 2 == 0)
+		return err_usage(err, "write it like: link n1 n2 delay 20ms jitter 2ms");
+	return 0;
+}
+
+/* link one-way|both A B delay TIME [jitter TIME] */
+static int serve_link(const struct request *r, struct err *err)
+{
+	const struct plan *plan = r->s->plan;
+	uint8_t group_of[FABRIC_NODES_MAX];
+	uint64_t delay = 0;
+	uint64_t jitter = 0;
+	bool has_delay;
+	bool one_way = r->args > 0 && strcmp(r->arg[0], "one-way") == 0;
+	struct link_matrix want;
+	char what[512];
+	int rc = link_words(r, &delay, &jitter, &has_delay, err);
+
+	memset(group_of, SELECT_NONE, sizeof group_of);
+	for (unsigned i = 1; i <= 2 && !rc; i++)
+		rc = select_group(plan, r->arg[i], i - 1, group_of, err);
+	if (!rc)
+		rc = matrix_begin(r, &want, err);
+	if (rc)
+		return rc;
+	for (unsigned a = 0; a < plan->nodes && !rc; a++) {
+		for (unsigned b = 0; b < plan->nodes && !rc; b++) {
+			struct link_state *to = link_matrix_at(&want, a, b);
+
+			if (group_of[a] == SELECT_NONE || group_of[b] == SELECT_NONE ||
+				group_of[a] == group_of[b] || (one_way && group_of[a] != 0))
+				continue;
+			if (has_delay)
+				to->delay_ns = delay;
+			to->jitter_ns = jitter;
+			if (jitter > to->delay_ns)
+				rc = err_usage(err, "jitter cannot be more than the delay, or a "
+						    "packet would arrive before it was sent");
+		}
+	}
+	(void)snprintf(what, sizeof what, "%s %s %s (one way%s)", r->arg[1], one_way ? "->" : "<->",
+		r->arg[2], one_way ? "" : ", each direction");
+	if (!rc)
+		rc = shape(r, &want, "delay", what, err);
+	link_matrix_fini(&want);
+	return rc;
+}
+
+static int node_arg(const struct request *r, struct err *err)
+{
+	int node;
+
+	if (r->args != 1)
+		return err_usage(err, "name one node");
+	node = plan_node_find(r->s->plan, r->arg[0]);
+	if (node < 0)
+		return err_usage(
+			err, "there is no node '%.64s'; 'pacelab status' lists them", r->arg[0]);
+	return node;
+}
+
+static int strike(const struct request *r, enum plan_event_kind kind, struct err *err)
+{
+	int node = node_arg(r, err);
+	struct run_fault fault;
+	int rc;
+
+	if (node < 0)
+		return node;
+	rc = nemesis_strike(r->s, kind, (unsigned)node, &fault, err);
+	return rc ? rc : fault_answer(r, &fault, r->arg[0]);
+}
+
+static int serve_kill(const struct request *r, struct err *err)
+{
+	return strike(r, PLAN_KILL, err);
+}
+
+static int serve_restart(const struct request *r, struct err *err)
+{
+	return strike(r, PLAN_RESTART, err);
+}
+
+static int serve_pause(const struct request *r, struct err *err)
+{
+	return strike(r, PLAN_PAUSE, err);
+}
+
+static int serve_resume(const struct request *r, struct err *err)
+{
+	return strike(r, PLAN_RESUME, err);
+}
+
+static int serve_status(const struct request *r, struct err *err)
+{
+	(void)err;
+	if (r->json)
+		status_json(r->s, r->out);
+	else
+		status_text(r->s, r->out);
+	return 0;
+}
+
+static int serve_matrix(const struct request *r, struct err *err)
+{
+	(void)err;
+	if (r->json)
+		status_matrix_json(r->s, r->out);
+	else
+		status_matrix_text(r->s, r->out);
+	return 0;
+}
+
+/* The first process of a node, as a descriptor: its number could be another's by then. */
+static int serve_enter(const struct request *r, struct err *err)
+{
+	int node = node_arg(r, err);
+
+	if (node < 0)
+		return node;
+	*r->fd = r->s->node[node].source.fd;
+	fprintf(r->out, "%s", r->s->names.lab);
+	return 0;
+}
+
+static int serve_down(const struct request *r, struct err *err)
+{
+	(void)err;
+	r->s->down = true;
+	fprintf(r->out, "%s", r->s->names.lab);
+	return 0;
+}
+
+static const struct verb {
+	const char *name;
+	int (*serve)(const struct request *r, struct err *err);
+	bool harms; /* changes the lab: not while a script does */
+} verbs[] = {
+	{"status", serve_status, false},
+	{"matrix", serve_matrix, false},
+	{"enter", serve_enter, false},
+	{"down", serve_down, false},
+	{"cut", serve_cut, true},
+	{"link", serve_link, true},
+	{"heal", serve_heal, true},
+	{"kill", serve_kill, true},
+	{"restart", serve_restart, true},
+	{"pause", serve_pause, true},
+	{"resume", serve_resume, true},
+};
+
+int requests_serve(void *ctx, char **word, unsigned words, FILE *out, int *ret_fd, struct err *err)
+{
+	struct supervisor *s = ctx;
+	struct request r = {.s = s, .out = out, .fd = ret_fd};
+
+	if (words < 2)
+		return err_usage(err, "malformed request");
+	r.json = strcmp(word[1], "json") == 0;
+	r.arg = word + 2;
+	r.args = words - 2;
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (strcmp(verbs[i].name, word[0]) != 0)
+			continue;
+		if (verbs[i].harms && s->options.scripted)
+			return err_usage(err,
+				"lab '%s' runs a script, which alone decides what happens to it; "
+				"'pacelab up' makes one to play with",
+				s->names.lab);
+		if (verbs[i].harms && !s->ready_ns)
+			return err_usage(err, "lab '%s' is still starting", s->names.lab);
+		return verbs[i].serve(&r, err);
+	}
+	return err_usage(err, "unknown request '%.32s'", word[0]);
+}

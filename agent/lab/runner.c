@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runner.c - runs the phases of a plan on a lab that is ready, and notes what happened
+ *
+ * A phase, on the lab's clock:
+ *
+ *   change the matrix -> PHASE record, load is told -> (heal: watch convergence) -> evidence
+ *     -> events at their times ... -> evidence once more, just before the end
+ *
+ * The load learns of a phase after the change, so an operation that is counted for a phase was
+ * begun under that phase's network. Evidence is gathered with the loop standing still, for about
+ * two of the longest round trips; after a heal it waits until convergence has been seen, so as not
+ * to hide it, or until half of the phase is over.
+ */
+#include "agent/lab/runner.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/history/history.h"
+#include "agent/lab/nemesis.h"
+#include "agent/lab/progress.h"
+#include "agent/load/load.h"
+
+/* A site's final reads are retried until they succeed; one that is cut off never will. */
+#define FINAL_WAIT_NS (6 * NS_PER_S)
+/* Load ends within a deadline of its own operations, and a bit. */
+#define STOP_SLACK_NS (500 * NS_PER_MS)
+/* Between the second look at the evidence and the phase's end. */
+#define JUDGE_SLACK_NS (10 * NS_PER_MS)
+
+struct runner {
+	struct supervisor *s;
+	const struct plan *plan;
+	struct run_log *log;
+	struct history *history;
+	struct load_shared *shared;
+	struct progress progress;
+	struct fabric_change change; /* of the phase that runs */
+	struct run_fault *fault;     /* that describes it; NULL: nothing was changed */
+	uint64_t judge_took_ns;
+	unsigned phase;
+	uint64_t cpu_all; /* ticks at the start */
+	uint64_t cpu_idle;
+};
+
+struct load_task {
+	const struct plan *plan;
+	unsigned site;
+	struct history *history;
+	struct load_shared *shared;
+};
+
+static int load_run(void *ctx)
+{
+	struct load_task *t = ctx;
+	char who[64];
+
+	(void)snprintf(who, sizeof who, "load-%s", t->plan->site[t->site].name);
+	log_init(STDERR_FILENO, who, LOG_INFO);
+	return load_main(t->plan, t->site, t->history, t->shared);
+}
+
+static int load_begin(struct runner *r, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < r->plan->sites && !rc; i++) {
+		struct load_task task = {r->plan, i, r->history, r->shared};
+
+		rc = supervisor_start_load(r->s, i, load_run, &task, err);
+	}
+	return rc;
+}
+
+static void cpu_read(uint64_t *ret_all, uint64_t *ret_idle)
+{
+	FILE *f = fopen("/proc/stat", "re");
+	uint64_t t[8] = {0};
+
+	*ret_all = 0;
+	*ret_idle = 0;
+	if (!f)
+		return;
+	/* proc(5): user nice system idle iowait irq softirq steal. */
+	if (fscanf(f,
+		    "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		    " %" SCNu64 " %" SCNu64,
+		    &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) == 8) {
+		for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+			*ret_all += t[i];
+		*ret_idle = t[3] + t[4];
+	}
+	(void)fclose(f);
+}
+
+static void leader_changed(void *ctx, uint64_t t_ns, int leader, uint64_t term)
+{
+	struct runner *r = ctx;
+
+	if (r->log->leaders == RUN_LEADERS_MAX)
+		return;
+	r->log->leader[r->log->leaders++] =
+		(struct run_leader){.t_ns = t_ns, .leader = leader, .term = term};
+	log_info("leader %s, term %" PRIu64, leader < 0 ? "nobody" : r->plan->node[leader].name,
+		term);
+}
+
+static void history_note(struct runner *r, enum history_type type, uint64_t key, uint64_t t_ns)
+{
+	const struct history_record record = {
+		.type = (uint8_t)type, .phase = r->phase, .key = key, .t_ns = t_ns};
+
+	(void)history_add(r->history, &record);
+}
+
+/* Keep a fault in the log and the history. Return: where it stands, NULL if there is no room. */
+static struct run_fault *fault_note(struct runner *r, const struct run_fault *fault)
+{
+	struct run_fault *kept;
+
+	if (r->log->faults == RUN_FAULTS_MAX) {
+		log_warn("more than %d faults: the others are not recorded", RUN_FAULTS_MAX);
+		return NULL;
+	}
+	kept = &r->log->fault[r->log->faults];
+	*kept = *fault;
+	kept->phase = r->phase;
+	history_note(r, HISTORY_FAULT, r->log->faults, fault->t_first_ns);
+	r->log->faults++;
+	return kept;
+}
+
+static int judge(struct runner *r, const struct fabric_change *change, struct run_fault *fault,
+	struct err *err)
+{
+	uint64_t begin = clock_now_ns();
+	int rc;
+
+	if (!fault || change->deltas == 0)
+		return 0;
+	rc = nemesis_judge(r->s, change, fault, err);
+	r->judge_took_ns = clock_now_ns() - begin;
+	return rc;
+}
+
+/* The links as the lab was built are a fault, too: from no delay at all to the plan's. */
+static int base_judge(struct runner *r, struct err *err)
+{
+	struct run_fault fault;
+
+	if (r->s->base.deltas == 0)
+		return 0;
+	nemesis_describe(&r->s->base, &fault);
+	return judge(r, &r->s->base, fault_note(r, &fault), err);
+}
+
+static int phase_begin(struct runner *r, struct err *err)
+{
+	const struct plan_phase *ph = &r->plan->phase[r->phase];
+	struct run_phase *seen = &r->log->phase[r->phase];
+	struct run_fault fault;
+	int rc;
+
+	fabric_change_fini(&r->change);
+	r->fault = NULL;
+	rc = nemesis_shape(r->s, &ph->matrix, &fault, &r->change, err);
+	if (rc)
+		return err_wrap(err, "begin phase %s", ph->name);
+	if (r->phase > 0)
+		r->log->phase[r->phase - 1].t_end_ns = fault.t_request_ns;
+	*seen = (struct run_phase){
+		.t_begin_ns = r->change.deltas ? fault.t_last_ns : clock_now_ns(),
+		.converged_ns = UINT64_MAX};
+	atomic_store(&r->shared->phase, r->phase);
+	atomic_store(&r->shared->state, LOAD_RUN);
+	history_note(r, HISTORY_PHASE, r->phase, seen->t_begin_ns);
+	r->log->phases = r->phase + 1;
+	if (r->change.deltas)
+		r->fault = fault_note(r, &fault);
+	watchers_converge_stop(r->s->watchers);
+	if (r->change.heals)
+		watchers_converge(r->s->watchers);
+	log_info("phase %s begins: %u links changed", ph->name, r->change.deltas);
+	return 0;
+}
+
+static int event_strike(struct runner *r, const struct plan_event *event, struct err *err)
+{
+	struct run_fault fault;
+	int rc = nemesis_strike(r->s, event->kind, event->node, &fault, err);
+
+	if (rc)
+		return err_wrap(err, "phase %s: %s %s", r->plan->phase[r->phase].name,
+			plan_event_names[event->kind], r->plan->node[event->node].name);
+	(void)fault_note(r, &fault);
+	log_info("%s %s: %s", fault.kind, r->plan->node[event->node].name, fault.evidence.why);
+	return 0;
+}
+
+/* When to look at the evidence for the first time. */
+static uint64_t first_look_ns(const struct runner *r)
+{
+	const struct run_phase *seen = &r->log->phase[r->phase];
+	bool watching = r->change.heals && seen->converged_ns == UINT64_MAX;
+
+	return watching ? seen->t_begin_ns + r->plan->phase[r->phase].duration_ns / 2
+			: seen->t_begin_ns;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void convergence_note(struct runner *r)
+{
+	struct run_phase *seen = &r->log->phase[r->phase];
+	uint64_t t_ns = watchers_converged_ns(r->s->watchers);
+
+	if (t_ns && seen->converged_ns == UINT64_MAX)
+		seen->converged_ns = t_ns > seen->t_begin_ns ? t_ns - seen->t_begin_ns : 0;
+}
+
+static int phase_run(struct runner *r, struct err *err)
+{
+	const struct plan_phase *ph = &r->plan->phase[r->phase];
+	uint64_t begin = r->log->phase[r->phase].t_begin_ns;
+	uint64_t end = begin + ph->duration_ns;
+	bool looked = !r->fault;
+	bool looked_again = !r->fault;
+	unsigned event = 0;
+	int rc = 0;
+
+	while (!rc) {
+		uint64_t now = clock_now_ns();
+		uint64_t look_again = end - r->judge_took_ns - JUDGE_SLACK_NS;
+		uint64_t wake = earlier(end, progress_tick(&r->progress, r->phase, end, now));
+
+		convergence_note(r);
+		if (event < ph->events && now >= begin + ph->event[event].at_ns) {
+			rc = event_strike(r, &ph->event[event++], err);
+			continue;
+		}
+		if (!looked && now >= first_look_ns(r)) {
+			looked = true;
+			rc = judge(r, &r->change, r->fault, err);
+			continue;
+		}
+		if (looked && !looked_again && now >= look_again) {
+			looked_again = true;
+			rc = judge(r, &r->change, r->fault, err);
+			continue;
+		}
+		if (now >= end)
+			return 0;
+		if (!looked)
+			wake = earlier(wake, first_look_ns(r));
+		if (!looked_again)
+			wake = earlier(wake, look_again);
+		if (event < ph->events)
+			wake = earlier(wake, begin + ph->event[event].at_ns);
+		rc = supervisor_turn(r->s, wake, err);
+	}
+	return rc;
+}
+
+static int phases_run(struct runner *r, struct err *err)
+{
+	int rc = 0;
+
+	for (r->phase = 0; r->phase < r->plan->phases && !rc; r->phase++) {
+		rc = phase_begin(r, err);
+		if (rc)
+			break;
+		rc = phase_run(r, err);
+		r->log->phase[r->phase].t_end_ns = clock_now_ns();
+		progress_phase_end(&r->progress, r->phase,
+			r->log->phase[r->phase].t_end_ns - r->log->phase[r->phase].t_begin_ns);
+	}
+	return rc;
+}
+
+static bool load_runs(const struct runner *r)
+{
+	for (unsigned i = 0; i < r->plan->sites; i++) {
+		if (r->s->load[i].runs)
+			return true;
+	}
+	return false;
+}
+
+/* Every key from every replica, once more; then the load is over. */
+static int finals_run(struct runner *r, struct err *err)
+{
+	uint64_t deadline = clock_now_ns() + FINAL_WAIT_NS;
+	int rc = 0;
+
+	atomic_store(&r->shared->state, LOAD_FINAL);
+	while (!rc && load_runs(r) && clock_now_ns() < deadline)
+		rc = supervisor_turn(r->s, deadline, err);
+	if (rc)
+		return rc;
+	if (atomic_load(&r->shared->finals_done) < r->plan->sites)
+		log_warn("final reads of %u of %u sites were not answered in time",
+			r->plan->sites - atomic_load(&r->shared->finals_done), r->plan->sites);
+	atomic_store(&r->shared->state, LOAD_STOP);
+	deadline = clock_now_ns() + r->plan->load.deadline_ns + STOP_SLACK_NS;
+	while (!rc && load_runs(r) && clock_now_ns() < deadline)
+		rc = supervisor_turn(r->s, deadline, err);
+	return rc;
+}
+
+static void log_begin(struct runner *r)
+{
+	struct run_log *log = r->log;
+	struct utsname name;
+
+	memset(log, 0, sizeof *log);
+	log->build_ns = fabric_build_ns(r->s->fabric);
+	log->t_start_ns = clock_now_ns();
+	(void)snprintf(
+		log->emulator, sizeof log->emulator, "%s", fabric_emulator_text(r->s->fabric));
+	if (uname(&name) == 0)
+		(void)snprintf(
+			log->kernel, sizeof log->kernel, "%.60s %.30s", name.release, name.machine);
+	cpu_read(&r->cpu_all, &r->cpu_idle);
+	watchers_on_leader(r->s->watchers, leader_changed, r);
+}
+
+static void log_end(struct runner *r)
+{
+	uint64_t all;
+	uint64_t idle;
+
+	r->log->t_end_ns = clock_now_ns();
+	fabric_quality(r->s->fabric, &r->log->quality);
+	cpu_read(&all, &idle);
+	if (all > r->cpu_all)
+		r->log->cpu_busy = 1 - (double)(idle - r->cpu_idle) / (double)(all - r->cpu_all);
+	watchers_on_leader(r->s->watchers, NULL, NULL);
+}
+
+static int runner_open(struct runner *r, FILE *progress, struct err *err)
+{
+	char path[OUTDIR_FILE_MAX];
+
+	r->shared = mmap(
+		NULL, sizeof *r->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (r->shared == MAP_FAILED) {
+		r->shared = NULL;
+		return err_sys(err, -errno, "share memory with the load");
+	}
+	progress_init(&r->progress, progress, r->plan, r->shared);
+	outdir_file(&r->s->out, "history.bin", path);
+	return history_create(&r->history, path, err);
+}
+
+int runner_run(struct supervisor *s, FILE *progress, struct run_log *ret, struct err *err)
+{
+	struct runner r = {.s = s, .plan = s->plan, .log = ret};
+	int rc = runner_open(&r, progress, err);
+
+	log_begin(&r);
+	if (!rc)
+		rc = base_judge(&r, err);
+	if (!rc)
+		rc = load_begin(&r, err);
+	if (!rc) {
+		progress_say(&r.progress,
+			"lab %s: network of %u nodes built in %.1f ms, replicas ready after %.2f s",
+			s->names.lab, r.plan->nodes, (double)ret->build_ns / 1e6,
+			(double)s->ready_ns / 1e9);
+		rc = phases_run(&r, err);
+	}
+	if (!rc)
+		rc = finals_run(&r, err);
+	progress_clear(&r.progress);
+	log_end(&r);
+	if (rc == -EINTR && !err->code) {
+		ret->interrupted = true;
+		rc = 0;
+	}
+	if (r.shared)
+		atomic_store(&r.shared->state, LOAD_STOP);
+	supervisor_kill_load(s); /* before the file that they write is closed */
+	history_close(r.history);
+	fabric_change_fini(&r.change);
+	if (r.shared)
+		(void)munmap(r.shared, sizeof *r.shared);
+	return rc;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* runner.h - runs the phases of a plan on a lab that is ready, and notes what happened */
+#ifndef LAB_RUNNER_H
+#define LAB_RUNNER_H
+
+#include <stdio.h>
+
+#include "agent/lab/run.h"
+#include "agent/lab/supervisor.h"
+
+/**
+ * runner_run() - load, phases, faults, watches, final reads
+ * @s:		started; it is still to be stopped when this returns
+ * @progress:	where to, NULL: nowhere
+ * @ret:	filled as far as the run came; ->interrupted if a signal ended it
+ *
+ * Return: 0, also after an interruption; else why the lab could not go on, in @err. The history
+ * is in the results folder as history.bin.
+ */
+int runner_run(struct supervisor *s, FILE *progress, struct run_log *ret, struct err *err);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* select.h - nodes as people name them: "n1,n2", "east", "n1,n2 / far" */
+#ifndef LAB_SELECT_H
+#define LAB_SELECT_H
+
+#include "agent/lab/plan.h"
+
+#define SELECT_GROUPS_MAX 8
+#define SELECT_NONE 0xff
+
+/**
+ * select_group() - put the nodes of one list into group number @group of @group_of
+ * @list:	names of nodes and sites (a site is all its nodes, clients too), between commas
+ * @group_of:	by node index; SELECT_NONE: in no group yet
+ *
+ * Return: 0, or -EINVAL with the name and what there is instead in @err; a node cannot stand in
+ * two groups.
+ */
+int select_group(const struct plan *plan, const char *list, unsigned group, uint8_t *group_of,
+	struct err *err);
+
+/* select_groups() - "n1,n2 / n3"; one group alone stands against all other nodes. */
+int select_groups(const struct plan *plan, const char *text, uint8_t *group_of,
+	unsigned *ret_groups, struct err *err);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* status.h - a lab that is up, for people and as JSON */
+#ifndef LAB_STATUS_H
+#define LAB_STATUS_H
+
+#include <stdio.h>
+
+#include "agent/lab/supervisor.h"
+
+void status_text(const struct supervisor *s, FILE *out);
+void status_json(const struct supervisor *s, FILE *out);
+
+/* The link matrix in force: rows send, columns receive. */
+void status_matrix_text(const struct supervisor *s, FILE *out);
+void status_matrix_json(const struct supervisor *s, FILE *out);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * supervisor.h - a lab while it lives: its network, its processes, its names, and their end
+ *
+ * One process, one thread. All other processes of the lab are its children. What it cannot clean
+ * up itself, because it was killed, its janitor does.
+ */
+#ifndef LAB_SUPERVISOR_H
+#define LAB_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/lab/control.h"
+#include "agent/lab/janitor.h"
+#include "agent/lab/member.h"
+#include "agent/lab/names.h"
+#include "agent/lab/outdir.h"
+#include "agent/lab/plan.h"
+#include "agent/lab/poller.h"
+#include "agent/lab/spawn.h"
+#include "agent/lab/watchers.h"
+#include "netns/fabric.h"
+
+/**
+ * struct supervisor_options - how this lab is run
+ * @name:	NULL: the script's
+ * @results:	folder for everything that is kept; NULL: a new one below results/
+ * @scripted:	phases decide what happens: a replica that ends unasked ends the lab, and nobody
+ *		else may change links
+ * @waiter_fd:	pipe whose reader waits for the lab to be ready; if it goes away before, so does
+ *		the lab; -1: nobody waits
+ */
+struct supervisor_options {
+	const char *name;
+	const char *results;
+	bool scripted;
+	int waiter_fd;
+};
+
+struct supervisor {
+	const struct plan *plan;
+	struct supervisor_options options;
+	struct outdir out;
+	struct names names;
+	struct spawner spawner;
+	struct poller poller;
+	struct janitor janitor;
+	struct source signals;
+	struct source waiter;
+	struct fabric *fabric;
+	struct fabric_change base; /* from healthy links to the plan's */
+	struct member janitor_member;
+	struct member wire;
+	struct member node[FABRIC_NODES_MAX];
+	struct member replica[PROTO_NODES_MAX];
+	struct member load[PLAN_SITES_MAX];
+	char admin_path[PROTO_NODES_MAX][NAMES_PATH_MAX];
+	int admin_fd[PROTO_NODES_MAX];
+	int binary_fd;
+	int wire_log_fd;
+	int log_fd;
+	struct watchers *watchers;
+	struct control *control;
+	uint64_t t_start_ns;
+	uint64_t ready_ns; /* time from the start until all replicas were ready; 0: not yet */
+	int signal;        /* SIGINT, SIGTERM or SIGHUP, once it came */
+	bool down;         /* `pacelab down` asked for the end */
+	struct err fatal;  /* why the lab cannot go on */
+};
+
+/**
+ * supervisor_start() - build all up to replicas that are ready to serve
+ * @s:	a zeroed object that does not move; whatever happens, supervisor_stop() is the caller's
+ *
+ * Return: 0; a negative errno with @err; -EINTR if a signal came.
+ */
+int supervisor_start(struct supervisor *s, const struct plan *plan,
+	const struct supervisor_options *options, struct err *err);
+
+/* supervisor_stop() - end all processes, undo the network, give back the names. */
+void supervisor_stop(struct supervisor *s);
+
+/**
+ * supervisor_turn() - let one event happen, at the latest until @deadline_ns
+ * Return: 0; -EINTR when a signal or `down` wants the end; else why the lab cannot go on, in @err.
+ */
+int supervisor_turn(struct supervisor *s, uint64_t deadline_ns, struct err *err);
+
+/* supervisor_start_replica() - in its node, which must live; for the start and for restarts. */
+int supervisor_start_replica(struct supervisor *s, unsigned replica, struct err *err);
+
+/* supervisor_start_load() - a process of @run on the client node of @site. */
+int supervisor_start_load(
+	struct supervisor *s, unsigned site, int (*run)(void *ctx), void *ctx, struct err *err);
+
+/* supervisor_kill_load() - end all load processes now. */
+void supervisor_kill_load(struct supervisor *s);
+
+#endif

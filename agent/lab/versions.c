@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* versions.c - which version of each key a replica has, and whether that is enough */
+#include "agent/lab/versions.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/lab/admin.h"
+
+static const char *key_of(const struct versions *v, size_t i)
+{
+	return (const char *)v->text.p + v->v[i].key;
+}
+
+static int by_key(const void *a, const void *b, void *text)
+{
+	const struct version *x = a;
+	const struct version *y = b;
+
+	return strcmp((const char *)text + x->key, (const char *)text + y->key);
+}
+
+static void add(struct versions *v, const char *key, size_t len, uint64_t version)
+{
+	v->v[v->n++] = (struct version){.key = v->text.len, .version = version};
+	buf_add(&v->text, key, len);
+	buf_u8(&v->text, 0);
+}
+
+static void room_for(struct versions *v, size_t n)
+{
+	v->v = reallocarray(v->v, n ? n : 1, sizeof *v->v);
+	if (!v->v)
+		abort(); /* some kilobytes: there is nothing left to run with */
+}
+
+int versions_parse(struct versions *ret, const char *answer, size_t len)
+{
+	long n = resp_array(&answer, &len);
+
+	*ret = (struct versions){.n = 0};
+	if (n < 0 || n % 2)
+		return -EBADMSG;
+	room_for(ret, (size_t)n / 2);
+	for (long i = 0; i < n; i += 2) {
+		size_t key_len = 0;
+		size_t number_len = 0;
+		const char *key = resp_text(&answer, &len, &key_len);
+		const char *number = resp_text(&answer, &len, &number_len);
+
+		/* A number is followed by its line's end, so strtoull stops in time. */
+		if (!key || !number || number_len == 0 || memchr(key, '\0', key_len)) {
+			versions_fini(ret);
+			return -EBADMSG;
+		}
+		add(ret, key, key_len, strtoull(number, NULL, 10));
+	}
+	if (ret->n)
+		qsort_r(ret->v, ret->n, sizeof *ret->v, by_key, ret->text.p);
+	return 0;
+}
+
+void versions_raise(struct versions *v, const struct versions *by)
+{
+	struct versions sum = {.n = 0};
+	size_t i = 0;
+	size_t j = 0;
+
+	room_for(&sum, v->n + by->n);
+	while (i < v->n || j < by->n) {
+		const char *a = i < v->n ? key_of(v, i) : NULL;
+		const char *b = j < by->n ? key_of(by, j) : NULL;
+		int order = !a ? 1 : !b ? -1 : strcmp(a, b);
+		uint64_t version = 0;
+
+		if (order <= 0)
+			version = v->v[i++].version;
+		if (order >= 0 && by->v[j].version > version)
+			version = by->v[j].version;
+		j += order >= 0;
+		add(&sum, order <= 0 ? a : b, strlen(order <= 0 ? a : b), version);
+	}
+	versions_fini(v);
+	*v = sum;
+}
+
+bool versions_cover(const struct versions *v, const struct versions *want)
+{
+	size_t i = 0;
+
+	for (size_t j = 0; j < want->n; j++) {
+		while (i < v->n && strcmp(key_of(v, i), key_of(want, j)) < 0)
+			i++;
+		if (i == v->n || strcmp(key_of(v, i), key_of(want, j)) != 0 ||
+			v->v[i].version < want->v[j].version)
+			return false;
+	}
+	return true;
+}
+
+void versions_fini(struct versions *v)
+{
+	buf_fini(&v->text);
+	free(v->v);
+	*v = (struct versions){.n = 0};
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watchers.c - what the replicas say of themselves: ready, leader, converged
+ *
+ * Convergence, as one replica after the other answers: first each running replica lists its
+ * versions once, and the largest of each key are the target; then each is asked again until it
+ * has reached the target. A replica that is started later must reach it, too.
+ */
+#include "agent/lab/watchers.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/lab/admin.h"
+#include "agent/lab/versions.h"
+
+/* A belief that is older than this is nobody's: the replica is paused, or too busy to lead. */
+#define VIEW_STALE_NS (25 * WATCH_INTERVAL_NS)
+/* Above so many replicas they are asked less often, so that asking stays below 500 per second. */
+#define REPLICAS_AT_FULL_RATE 10
+
+enum question { ASK_INFO, ASK_VERSIONS };
+
+struct watched {
+	struct admin admin;
+	struct watchers *w;
+	bool runs;
+	enum question question; /* that is on its way */
+	struct watch_view view;
+	bool listed;  /* its versions are in the target */
+	bool reached; /* it has the target */
+};
+
+struct watchers {
+	unsigned replicas;
+	uint64_t interval_ns;
+	uint64_t due_ns;
+	int leader;
+	uint64_t term;
+	void (*changed)(void *ctx, uint64_t t_ns, int leader, uint64_t term);
+	void *changed_ctx;
+	bool converging;
+	bool target_whole; /* all that ran have been listed: it grows no more */
+	struct versions target;
+	uint64_t converged_ns;
+	struct watched replica[];
+};
+
+/* The value of "name:" in INFO's text, as text up to the line's end; NULL if it is not there. */
+static const char *info_field(const char *text, size_t len, const char *name)
+{
+	size_t name_len = strlen(name);
+	const char *end = text + len;
+
+	while (text < end) {
+		const char *eol = memchr(text, '\n', (size_t)(end - text));
+
+		if (!eol)
+			return NULL;
+		if ((size_t)(eol - text) > name_len && text[name_len] == ':' &&
+			memcmp(text, name, name_len) == 0)
+			return text + name_len + 1;
+		text = eol + 1;
+	}
+	return NULL;
+}
+
+/* Numbers end at the line's end, so strtoll cannot leave the text. */
+static long long info_number(const char *text, size_t len, const char *name, long long otherwise)
+{
+	const char *value = info_field(text, len, name);
+
+	return value ? strtoll(value, NULL, 10) : otherwise;
+}
+
+static void info_parse(struct watch_view *v, const char *text, size_t len)
+{
+	const char *role = info_field(text, len, "role");
+
+	v->t_ns = clock_now_ns();
+	v->ready = info_number(text, len, "ready", 0) == 1;
+	v->leader = (int)info_number(text, len, "leader", -1);
+	v->term = (uint64_t)info_number(text, len, "term", 0);
+	v->applied = (uint64_t)info_number(text, len, "applied", 0);
+	v->keys = (uint64_t)info_number(text, len, "keys", 0);
+	(void)snprintf(v->role, sizeof v->role, "%.*s", role ? (int)strcspn(role, "\r\n") : 0,
+		role ? role : "");
+}
+
+int watchers_leader(const struct watchers *w, uint64_t *ret_term)
+{
+	uint64_t now = clock_now_ns();
+	unsigned votes[PROTO_NODES_MAX] = {0};
+
+	*ret_term = 0;
+	for (unsigned i = 0; i < w->replicas; i++) {
+		const struct watched *r = &w->replica[i];
+
+		if (!r->runs || r->view.leader < 0 || (unsigned)r->view.leader >= w->replicas ||
+			r->view.t_ns + VIEW_STALE_NS < now)
+			continue;
+		if (++votes[r->view.leader] > w->replicas / 2) {
+			*ret_term = r->view.term;
+			return r->view.leader;
+		}
+	}
+	return -1;
+}
+
+static void leader_look(struct watchers *w)
+{
+	uint64_t term;
+	int leader = watchers_leader(w, &term);
+
+	if (leader == w->leader && (leader < 0 || term == w->term))
+		return;
+	w->leader = leader;
+	w->term = term;
+	if (w->changed)
+		w->changed(w->changed_ctx, clock_now_ns(), leader, term);
+}
+
+static bool all_listed(const struct watchers *w)
+{
+	for (unsigned i = 0; i < w->replicas; i++) {
+		if (w->replica[i].runs && !w->replica[i].listed)
+			return false;
+	}
+	return true;
+}
+
+static void converge_look(struct watched *r, const struct versions *v)
+{
+	struct watchers *w = r->w;
+
+	if (!w->target_whole) {
+		if (!r->listed)
+			versions_raise(&w->target, v);
+		r->listed = true;
+		w->target_whole = all_listed(w);
+		return;
+	}
+	if (!versions_cover(v, &w->target))
+		return;
+	r->reached = true;
+	for (unsigned i = 0; i < w->replicas; i++) {
+		if (!w->replica[i].reached)
+			return;
+	}
+	w->converged_ns = clock_now_ns();
+	w->converging = false;
+}
+
+static void replica_ask(struct watched *r, enum question question)
+{
+	r->question = question;
+	/* A failure is tried again at the next tick. */
+	(void)admin_ask(&r->admin, question == ASK_INFO ? "INFO" : "PACELAB VERSIONS");
+}
+
+static void answered(struct admin *a, const char *answer, size_t len)
+{
+	struct watched *r = a->ctx;
+	struct versions versions;
+
+	if (r->question == ASK_INFO) {
+		size_t text_len = 0;
+		const char *text = resp_text(&answer, &len, &text_len);
+
+		if (text && text[-1] == '\n') /* a bulk string, not an error */
+			info_parse(&r->view, text, text_len);
+		leader_look(r->w);
+		if (r->w->converging && !r->reached)
+			replica_ask(r, ASK_VERSIONS);
+		return;
+	}
+	if (versions_parse(&versions, answer, len) == 0) {
+		if (r->w->converging)
+			converge_look(r, &versions);
+		versions_fini(&versions);
+	}
+}
+
+struct watchers *watchers_open(
+	struct poller *poller, char (*path)[NAMES_PATH_MAX], unsigned replicas)
+{
+	struct watchers *w = calloc(1, sizeof *w + replicas * sizeof *w->replica);
+
+	assert(replicas <= PROTO_NODES_MAX);
+	if (!w)
+		return NULL;
+	w->replicas = replicas;
+	w->leader = -1;
+	w->interval_ns = WATCH_INTERVAL_NS;
+	if (replicas > REPLICAS_AT_FULL_RATE)
+		w->interval_ns = WATCH_INTERVAL_NS * replicas / REPLICAS_AT_FULL_RATE;
+	for (unsigned i = 0; i < replicas; i++) {
+		struct watched *r = &w->replica[i];
+
+		admin_init(&r->admin, poller, path[i]);
+		r->admin.answered = answered;
+		r->admin.ctx = r;
+		r->w = w;
+		r->view.leader = -1;
+	}
+	return w;
+}
+
+void watchers_close(struct watchers *w)
+{
+	if (!w)
+		return;
+	for (unsigned i = 0; i < w->replicas; i++)
+		admin_drop(&w->replica[i].admin);
+	versions_fini(&w->target);
+	free(w);
+}
+
+void watchers_replica(struct watchers *w, unsigned replica, bool runs)
+{
+	struct watched *r = &w->replica[replica];
+
+	admin_drop(&r->admin);
+	r->view = (struct watch_view){.leader = -1};
+	r->runs = runs;
+	leader_look(w);
+}
+
+uint64_t watchers_tick(struct watchers *w, uint64_t now_ns)
+{
+	if (now_ns < w->due_ns)
+		return w->due_ns;
+	for (unsigned i = 0; i < w->replicas; i++) {
+		struct watched *r = &w->replica[i];
+
+		if (r->runs && !r->admin.asked)
+			replica_ask(r, ASK_INFO);
+	}
+	leader_look(w); /* beliefs go stale, too */
+	w->due_ns = now_ns + w->interval_ns;
+	return w->due_ns;
+}
+
+const struct watch_view *watchers_view(const struct watchers *w, unsigned replica)
+{
+	assert(replica < w->replicas);
+	return &w->replica[replica].view;
+}
+
+void watchers_on_leader(struct watchers *w,
+	void (*changed)(void *ctx, uint64_t t_ns, int leader, uint64_t term), void *ctx)
+{
+	w->changed = changed;
+	w->changed_ctx = ctx;
+	if (changed && w->leader >= 0)
+		changed(ctx, clock_now_ns(), w->leader, w->term);
+}
+
+int watchers_unready(const struct watchers *w)
+{
+	for (unsigned i = 0; i < w->replicas; i++) {
+		if (w->replica[i].runs && !w->replica[i].view.ready)
+			return (int)i;
+	}
+	return -1;
+}
+
+void watchers_converge(struct watchers *w)
+{
+	watchers_converge_stop(w);
+	w->converging = true;
+	for (unsigned i = 0; i < w->replicas; i++) {
+		struct watched *r = &w->replica[i];
+
+		r->listed = false;
+		r->reached = false;
+		if (r->runs && !r->admin.asked)
+			replica_ask(r, ASK_VERSIONS);
+	}
+}
+
+uint64_t watchers_converged_ns(const struct watchers *w)
+{
+	return w->converged_ns;
+}
+
+void watchers_converge_stop(struct watchers *w)
+{
+	w->converging = false;
+	w->target_whole = false;
+	w->converged_ns = 0;
+	versions_fini(&w->target);
+}
