@@ -17,6 +17,7 @@
 #define CMD_CMD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "agent/base/err.h"
 

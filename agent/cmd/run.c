@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - pacelab run: run a lab's script, measure, check, judge */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/cmd/cmd.h"
+#include "agent/lab/plan.h"
+#include "agent/lab/runner.h"
+#include "agent/lab/supervisor.h"
+#include "agent/report/results.h"
+
+#define EXIT_SIGNALLED 128 /* plus the signal, as shells say it */
+
+enum {
+	OPT_STORE,
+	OPT_LEADER,
+	OPT_SEED,
+	OPT_EMULATOR,
+	OPT_RATE,
+	OPT_TIME_SCALE,
+	OPT_NAME,
+	OPT_RESULTS,
+	OPT_KEEP,
+	OPT_JSON,
+	OPT_PLAN,
+	OPT_QUIET,
+};
+
+static const struct cmd_option options[] = {
+	[OPT_STORE] = {"--store", "NAME", "the store to run ('pacelab list stores')"},
+	[OPT_LEADER] = {"--leader", "NODE", "who shall lead first; a site: its first replica"},
+	[OPT_SEED] = {"--seed", "N", "of everything random"},
+	[OPT_EMULATOR] = {"--emulator", "NAME", "netem or wire; default: what the kernel has"},
+	[OPT_RATE] = {"--rate", "N", "operations per second, all clients together"},
+	[OPT_TIME_SCALE] = {"--time-scale", "X", "0.5: every phase takes half as long"},
+	[OPT_NAME] = {"--name", "NAME",
+		"of this lab, to run it beside another; default: the script's"},
+	[OPT_RESULTS] = {"--results", "DIR", "folder for everything that is kept"},
+	[OPT_KEEP] = {"--keep", NULL, "keep the replicas' data, too"},
+	[OPT_JSON] = {"--json", NULL, "print results.json on standard output, all else on error"},
+	[OPT_PLAN] = {"--plan", NULL, "print the expanded plan and do nothing"},
+	[OPT_QUIET] = {"--quiet", NULL, "no progress"},
+	{NULL, NULL, NULL},
+};
+
+static int plan_keep(const struct supervisor *s, struct err *err)
+{
+	char path[OUTDIR_FILE_MAX];
+	FILE *f;
+
+	outdir_file(&s->out, "plan.txt", path);
+	f = fopen(path, "we");
+	if (!f)
+		return err_sys(err, -errno, "write %s", path);
+	plan_print(s->plan, f);
+	if (fclose(f))
+		return err_sys(err, -errno, "write %s", path);
+	return 0;
+}
+
+static int results_keep(
+	const struct results *results, const struct outdir *out, bool json, struct err *err)
+{
+	FILE *text = json ? stderr : stdout;
+	char path[OUTDIR_FILE_MAX];
+	FILE *f;
+
+	outdir_file(out, "results.json", path);
+	f = fopen(path, "we");
+	if (!f)
+		return err_sys(err, -errno, "write %s", path);
+	results_json_print(results, f);
+	if (fclose(f))
+		return err_sys(err, -errno, "write %s", path);
+	(void)snprintf(path, sizeof path, "%s/results.json", out->shown);
+	text_print(results, path, text);
+	if (json)
+		results_json_print(results, stdout);
+	return 0;
+}
+
+/* The lab is gone; from its log and history to the verdict. */
+static int judge(const struct plan *plan, const struct run_log *log, const struct outdir *out,
+	bool json, struct err *err)
+{
+	struct results *results = calloc(1, sizeof *results);
+	struct history_ops ops = {.count = 0};
+	char path[OUTDIR_FILE_MAX];
+	int status = EXIT_INTERNAL;
+	int rc;
+
+	if (!results)
+		return err_sys(err, -ENOMEM, "measure");
+	outdir_file(out, "history.bin", path);
+	rc = history_read(&ops, path, err);
+	if (!rc)
+		rc = measure(results, plan, log, &ops, err);
+	if (!rc) {
+		verdict(results);
+		rc = results_keep(results, out, json, err);
+		status = (int)results->status;
+	}
+	history_ops_fini(&ops);
+	free(results);
+	return rc ? EXIT_INTERNAL : status;
+}
+
+static void signals_restore(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int run_plan(const struct plan *plan, const struct cmd_line *line, struct err *err)
+{
+	const char *const *v = line->value;
+	struct supervisor_options o = {
+		.name = v[OPT_NAME], .results = v[OPT_RESULTS], .scripted = true, .waiter_fd = -1};
+	struct supervisor *s = calloc(1, sizeof *s);
+	struct run_log *log = calloc(1, sizeof *log);
+	int status = EXIT_INTERNAL;
+	bool measured = false;
+	int rc = s && log ? 0 : err_sys(err, -ENOMEM, "start");
+
+	if (!rc)
+		rc = supervisor_start(s, plan, &o, err);
+	if (!rc)
+		rc = plan_keep(s, err);
+	if (!rc)
+		rc = runner_run(s, v[OPT_QUIET] ? NULL : stderr, log, err);
+	if (s) {
+		measured = !rc && log->phases > 0;
+		supervisor_stop(s);
+		if (!v[OPT_KEEP])
+			outdir_remove_data(&s->out);
+		if (s->signal)
+			fprintf(stderr, "pacelab: interrupted by SIG%s%s\n",
+				sigabbrev_np(s->signal),
+				measured ? "; this was measured until then" : "");
+	}
+	signals_restore();
+	if (measured)
+		status = judge(plan, log, &s->out, v[OPT_JSON] != NULL, err);
+	else if (s && !s->ready_ns)
+		outdir_remove(&s->out); /* nothing happened that it could tell of */
+	if (s && s->signal) {
+		status = EXIT_SIGNALLED + s->signal;
+		*err = (struct err){0};
+	}
+	free(log);
+	free(s);
+	return status;
+}
+
+static int run_main(const struct cmd_line *line, struct err *err)
+{
+	const char *const *v = line->value;
+	struct plan_options wish = {.store = v[OPT_STORE],
+		.leader = v[OPT_LEADER],
+		.seed = v[OPT_SEED],
+		.emulator = v[OPT_EMULATOR],
+		.rate = v[OPT_RATE],
+		.time_scale = v[OPT_TIME_SCALE]};
+	struct plan *plan;
+	int status = 0;
+
+	if (!v[OPT_PLAN] && cmd_need_root(line->cmd, err))
+		return EXIT_CANNOT_RUN;
+	if (plan_load(&plan, line->arg[0], &wish, err))
+		return EXIT_USAGE;
+	if (v[OPT_PLAN])
+		plan_print(plan, stdout);
+	else
+		status = run_plan(plan, line, err);
+	plan_free(plan);
+	return status;
+}
+
+const struct cmd run_cmd = {
+	.name = "run",
+	.args = "LAB",
+	.summary = "run a lab's script, check its history, print the verdict",
+	.help = "LAB is a script (*.lua) or the name of one ('pacelab list labs').\n"
+		"Exit status: 0 as expected, 1 an expectation or claim was violated, 2 inconclusive,\n"
+		"64 bad input, 70 internal failure, 77 cannot run here.\n",
+	.args_min = 1,
+	.args_max = 1,
+	.option = options,
+	.main = run_main,
+};
