@@ -189,7 +189,7 @@ _Noreturn void wire_loop(const struct wire_job *job)
 	(void)prctl(PR_SET_NAME, WIRE_COMM);
 	settle_signals();
 	keep_only(job->tap_fd, job->log_fd);
-	log_init(job->log_fd, "wire", LOG_INFO);
+	log_init(job->log_fd, "wire", LOG_WARN);
 	w.job = job;
 	w.shared = job->shared;
 	if (wire_queue_init(&w.queue, nodes * nodes, job->seed)) {

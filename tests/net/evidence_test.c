@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* evidence_test.c - evidence confirms what is true and finds what was put in behind its back */
+#include <signal.h>
+
+#include "netns/wire.h"
+#include "tests/net/net_lab.h"
+
+static void expect(struct net_lab *lab, const struct fabric_change *change,
+	enum evidence_result result, struct evidence *ret)
+{
+	*ret = net_lab_evidence(lab, change);
+	if (ret->result != result)
+		fail_msg("%s: %s", evidence_result_names[ret->result], ret->why);
+	assert_string_not_equal(ret->why, "");
+}
+
+/* A busy machine may leave a true delay inconclusive, never make it a mismatch. */
+static void expect_rtt(struct net_lab *lab, const struct fabric_change *change, uint64_t rtt_ns)
+{
+	struct evidence evidence = net_lab_evidence(lab, change);
+
+	if (evidence.result == EVIDENCE_MISMATCH)
+		fail_msg("%s", evidence.why);
+	assert_int_equal(evidence.rtt_configured_ns, rtt_ns);
+	assert_true(evidence.rtt_measured_ns > 0);
+}
+
+static void evidence__confirms_delay_cut_and_heal(void **state)
+{
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 5, EMULATOR_AUTO);
+	net_lab_delay_all(&lab, 10 * NS_PER_MS, 0);
+	change = net_lab_apply(&lab);
+	expect_rtt(&lab, &change, 20 * NS_PER_MS);
+	fabric_change_fini(&change);
+	net_lab_split(&lab, 2, true);
+	change = net_lab_apply(&lab);
+	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
+	assert_int_equal(evidence.packets_crossed, 0);
+	assert_true(evidence.packets_dropped >= 12);
+	/* Once more at the end of the phase: the whole time between is judged. */
+	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
+	assert_true(evidence.packets_dropped >= 24);
+	fabric_change_fini(&change);
+	net_lab_split(&lab, 2, false);
+	change = net_lab_apply(&lab);
+	expect_rtt(&lab, &change, 20 * NS_PER_MS);
+	fabric_change_fini(&change);
+	net_lab_delay_all(&lab, 10 * NS_PER_MS, 3 * NS_PER_MS);
+	change = net_lab_apply(&lab);
+	expect_rtt(&lab, &change, 20 * NS_PER_MS);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+static void evidence__confirms_a_cut_of_one_direction(void **state)
+{
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 3, EMULATOR_AUTO);
+	link_matrix_at(&lab.want, 2, 0)->cut = true;
+	change = net_lab_apply(&lab);
+	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
+	fabric_change_fini(&change);
+	/* The way back is cut: the other way alone is timed. */
+	link_matrix_at(&lab.want, 0, 2)->delay_ns = 8 * NS_PER_MS;
+	change = net_lab_apply(&lab);
+	expect_rtt(&lab, &change, 8 * NS_PER_MS);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+/* The rule in the kernel becomes "open", as a bug in the programs or maps would have it. */
+static void evidence__finds_a_cut_that_is_not_there(void **state)
+{
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+	struct matrix *m;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 4, EMULATOR_AUTO);
+	net_lab_split(&lab, 2, true);
+	change = net_lab_apply(&lab);
+	m = &lab.fabric->matrix;
+	matrix_at(m, 1, 3)->rule[matrix_active(m)] = 0;
+	expect(&lab, &change, EVIDENCE_MISMATCH, &evidence);
+	assert_non_null(strstr(evidence.why, "n2 > n4"));
+	assert_true(evidence.packets_crossed > 0);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+/* All state reads as it should; only the frames tell. */
+static void evidence__finds_frames_that_cross_a_cut(void **state)
+{
+	char out[NET_LAB_OUTPUT_MAX];
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_AUTO);
+	net_lab_split(&lab, 1, true);
+	change = net_lab_apply(&lab);
+	assert_int_equal(net_lab_run(fabric_switch_fd(lab.fabric), "tc filter del dev n1 ingress",
+				 out, sizeof out),
+		0);
+	expect(&lab, &change, EVIDENCE_MISMATCH, &evidence);
+	assert_non_null(strstr(evidence.why, "a probe came through"));
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+static void evidence__finds_a_link_that_stayed_cut(void **state)
+{
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+	struct matrix *m;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_AUTO);
+	net_lab_split(&lab, 1, true);
+	change = net_lab_apply(&lab);
+	fabric_change_fini(&change);
+	net_lab_split(&lab, 1, false);
+	change = net_lab_apply(&lab);
+	m = &lab.fabric->matrix;
+	matrix_at(m, 0, 1)->rule[matrix_active(m)] = MATRIX_CUT;
+	expect(&lab, &change, EVIDENCE_MISMATCH, &evidence);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+/* A link without delay has a long one all the same: a token rate that is nobody's rule. */
+static void evidence__finds_a_delay_that_nobody_asked_for(void **state)
+{
+	char out[NET_LAB_OUTPUT_MAX];
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_AUTO);
+	need_feature(fabric_emulator(lab.fabric) == EMULATOR_WIRE,
+		"elsewhere: netem_test plants a delay with netem");
+	net_lab_split(&lab, 1, true);
+	change = net_lab_apply(&lab);
+	fabric_change_fini(&change);
+	net_lab_split(&lab, 1, false);
+	net_lab_delay_all(&lab, 5 * NS_PER_MS, 0);
+	change = net_lab_apply(&lab);
+	/* The probes would be on time; the class that carries the link is made to crawl. */
+	assert_int_equal(net_lab_run(fabric_switch_fd(lab.fabric),
+				 "tc class change dev n2 parent 1: classid 1:1 htb rate 8kbit "
+				 "burst 1b cburst 1b quantum 1500",
+				 out, sizeof out),
+		0);
+	evidence = net_lab_evidence(&lab, &change);
+	assert_int_not_equal(evidence.result, EVIDENCE_CONFIRMED);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+static void evidence__is_inconclusive_when_nothing_is_offered(void **state)
+{
+	char out[NET_LAB_OUTPUT_MAX];
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_AUTO);
+	(void)net_lab_run(fabric_netns_fd(lab.fabric, 0), "ip link set eth0 down", out, sizeof out);
+	link_matrix_at(&lab.want, 0, 1)->cut = true;
+	change = net_lab_apply(&lab);
+	expect(&lab, &change, EVIDENCE_INCONCLUSIVE, &evidence);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+static void evidence__notices_a_killed_wire_process(void **state)
+{
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+	pid_t wire;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_AUTO);
+	wire = fabric_wire_pid(lab.fabric);
+	if (wire < 0)
+		net_lab_destroy(&lab);
+	need_feature(wire > 0, "elsewhere: no wire process where netem is at work");
+	net_lab_delay_all(&lab, 5 * NS_PER_MS, 0);
+	change = net_lab_apply(&lab);
+	assert_int_equal(kill(wire, SIGKILL), 0);
+	assert_int_equal(waitpid(wire, NULL, 0), wire);
+	expect(&lab, &change, EVIDENCE_MISMATCH, &evidence);
+	fabric_change_fini(&change);
+	/* Delayed links carry nothing now, and taking down works as ever. */
+	assert_true(net_lab_ping(&lab, 0, 1, 1, 1) < 0);
+	net_lab_destroy(&lab);
+}
+
+static void evidence__probes_a_part_of_a_large_change_and_says_so(void **state)
+{
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 24, EMULATOR_AUTO);
+	net_lab_split(&lab, 12, true);
+	change = net_lab_apply(&lab);
+	assert_int_equal(change.cuts, 288);
+	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
+	assert_non_null(strstr(evidence.why, "256 of 288 links probed"));
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+/* The values that the wire process reads are changed behind the fabric's back. */
+static void evidence__finds_a_wrong_delay(void **state)
+{
+	struct fabric_delta planted = {.src = 0, .dst = 1, .to = {.delay_ns = 9 * NS_PER_MS}};
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_AUTO);
+	net_lab_delay_all(&lab, 5 * NS_PER_MS, 0);
+	change = net_lab_apply(&lab);
+	planted.from = change.delta[0].to;
+	assert_int_equal(lab.fabric->ops->apply(lab.fabric->emulator, &planted, 1,
+				 matrix_active(&lab.fabric->matrix), NULL),
+		0);
+	expect(&lab, &change, EVIDENCE_MISMATCH, &evidence);
+	assert_non_null(strstr(evidence.why, "n1 > n2"));
+	assert_true(evidence.rtt_measured_ns >= 14 * NS_PER_MS);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(evidence__confirms_delay_cut_and_heal),
+		cmocka_unit_test(evidence__confirms_a_cut_of_one_direction),
+		cmocka_unit_test(evidence__finds_a_cut_that_is_not_there),
+		cmocka_unit_test(evidence__finds_frames_that_cross_a_cut),
+		cmocka_unit_test(evidence__finds_a_link_that_stayed_cut),
+		cmocka_unit_test(evidence__finds_a_delay_that_nobody_asked_for),
+		cmocka_unit_test(evidence__finds_a_wrong_delay),
+		cmocka_unit_test(evidence__is_inconclusive_when_nothing_is_offered),
+		cmocka_unit_test(evidence__notices_a_killed_wire_process),
+		cmocka_unit_test(evidence__probes_a_part_of_a_large_change_and_says_so),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("evidence", tests, NULL, NULL);
+}
