@@ -10,16 +10,15 @@
  * no later read can go back.
  *
  *   read:   asking --enough answers--> repairing --enough hold the newest--> answered
- *   write:  writing --enough acknowledged--> answered --all did, or time is over--> hints,
- * forgotten
+ *   write:  writing --enough acknowledged--> answered --all did, or time is over--> forgotten
  *
  * Hinted handoff: for each replica that has not acknowledged within the request's time-out, the
  * coordinator notes the key, on disk; when the replica is heard again it gets what the key has
- * become. A note is dropped when that is acknowledged. There are at most HINTS_MAX for a replica;
- * beyond that only read repair helps.
+ * become. A note is dropped when that is acknowledged. There are at most QUORUM_HINTS_MAX for a
+ * replica; beyond that only read repair helps.
  *
  * A level that cannot be reached, since too many replicas have not answered pings for
- * DEAF_HEARTBEATS, is refused before anything is written (Cassandra's UnavailableException).
+ * QUORUM_DEAF_HEARTBEATS, is refused before anything is written (Cassandra's UnavailableException).
  *
  * Invariants: the version of a key never goes back; what is in the table is on disk; versions
  * given by one coordinator rise.
@@ -28,96 +27,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "store/proto/command.h"
-#include "store/proto/ring.h"
-
-#define DEAF_HEARTBEATS 4
-#define OPERATIONS_MAX 65536 /* that one replica coordinates at a time */
-#define OPERATION_BYTES_MAX (64u << 20)
-#define HINTS_MAX 100000 /* keys noted for one replica */
-#define HINTS_WINDOW 64  /* on the way to one replica */
-/* Versions are nanoseconds of wall clocks; what is beyond the year 2200 is not believed. */
-#define VERSION_MAX (1ull << 63)
-
-enum { TIMER_PING, TIMER_OPERATIONS };
-
-enum message { PING = 1, PONG, WRITE, WRITTEN, READ, FOUND, HINT, HINTED };
-
-enum record { RECORD_ENTRY = 1, RECORD_HINT, RECORD_HINT_DONE };
-
-/* A set of replicas. */
-struct set {
-	uint64_t bits[PROTO_NODES_MAX / 64];
-	unsigned count;
-};
-
-enum phase { DONE, WRITING, ASKING, REPAIRING };
-
-struct operation {
-	enum phase phase;
-	bool replied;
-	bool existed; /* DEL: there was something here to delete */
-	enum proto_op op;
-	unsigned need;
-	uint64_t ticket;
-	uint64_t since_ns;
-	struct set answered; /* read: by a value; write: by an acknowledgement */
-	struct set holders;  /* read: of the newest version */
-	uint8_t *key;        /* owned, with the value behind it */
-	struct table_entry newest;
-};
-
-/* A record on its way to the disk, and what follows when it is there. */
-struct write {
-	uint64_t seq;
-	uint64_t id; /* of the operation, at its coordinator */
-	unsigned from;
-	enum message reply; /* WRITTEN, HINTED; 0: nobody waits */
-	uint8_t *key;       /* owned, with the value behind it; NULL: a record without an entry */
-	struct table_entry entry;
-};
-
-struct peer {
-	uint64_t heard_ns;
-	struct table *hints; /* version 1: noted; deleted: no longer */
-	size_t at;           /* of the walk over them */
-	unsigned sent;       /* in the window */
-	uint64_t progress_ns;
-};
-
-struct quorum {
-	struct proto proto;
-	uint64_t clock; /* last version given */
-	struct ring ops;
-	struct ring writes;
-	uint64_t pending;
-	size_t bytes;
-	bool armed;
-	struct peer peer[PROTO_NODES_MAX];
-};
-
-static struct quorum *of(struct proto *p)
-{
-	return (struct quorum *)p;
-}
-
-static unsigned nodes_of(const struct quorum *q)
-{
-	return q->proto.cfg.nodes;
-}
-
-static bool set_has(const struct set *s, unsigned i)
-{
-	return s->bits[i / 64] >> (i % 64) & 1;
-}
-
-static void set_add(struct set *s, unsigned i)
-{
-	if (set_has(s, i))
-		return;
-	s->bits[i / 64] |= 1ull << (i % 64);
-	s->count++;
-}
+#include "store/proto/quorum_internal.h"
 
 static unsigned need_of(const struct proto_config *cfg, enum proto_level level, bool write)
 {
@@ -180,223 +90,55 @@ static uint64_t quorum_floor_ns(const struct proto_floor_query *query)
 
 static void quorum_init(struct proto *p)
 {
-	struct quorum *q = of(p);
+	struct quorum *q = quorum_of(p);
 
-	ring_init(&q->ops, sizeof(struct operation), 1);
-	ring_init(&q->writes, sizeof(struct write), 1);
+	ring_init(&q->ops, sizeof(struct quorum_operation), 1);
+	ring_init(&q->writes, sizeof(struct quorum_write), 1);
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
 		q->peer[i].hints = i == p->cfg.self ? NULL : table_open();
 }
 
 static void quorum_fini(struct proto *p)
 {
-	struct quorum *q = of(p);
+	struct quorum *q = quorum_of(p);
 
 	for (uint64_t i = q->ops.first; i < q->ops.next; i++)
-		free(((struct operation *)ring_at(&q->ops, i))->key);
+		free(((struct quorum_operation *)ring_at(&q->ops, i))->key);
 	for (uint64_t i = q->writes.first; i < q->writes.next; i++)
-		free(((struct write *)ring_at(&q->writes, i))->key);
+		free(((struct quorum_write *)ring_at(&q->writes, i))->key);
 	ring_fini(&q->ops);
 	ring_fini(&q->writes);
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
 		table_close(q->peer[i].hints);
 }
 
-/* Entries: in messages, records and memory. */
-
-static void encode_entry(struct buf *b, const struct table_entry *e)
-{
-	buf_u64(b, e->version);
-	buf_u16(b, e->origin);
-	buf_u8(b, e->deleted);
-	buf_bytes(b, e->key.p, e->key.len);
-	buf_bytes(b, e->value.p, e->value.len);
-}
-
-/* The rest of @c; version 0 means that there is nothing, and only a FOUND says so. */
-static int decode_entry(const struct quorum *q, struct cursor *c, struct table_entry *ret)
-{
-	uint8_t deleted;
-
-	memset(ret, 0, sizeof(*ret));
-	ret->version = cursor_u64(c);
-	ret->origin = cursor_u16(c);
-	deleted = cursor_u8(c);
-	ret->key.p = cursor_bytes(c, &ret->key.len);
-	ret->value.p = cursor_bytes(c, &ret->value.len);
-	ret->deleted = deleted;
-	if (!cursor_done(c) || deleted > 1 || ret->key.len > PROTO_KEY_MAX ||
-		ret->value.len > PROTO_VALUE_MAX || ret->origin >= nodes_of(q) ||
-		ret->version > VERSION_MAX || (deleted && ret->value.len) ||
-		(!ret->version && (deleted || ret->value.len)))
-		return -EBADMSG;
-	return 0;
-}
-
-/* A copy that owns its bytes: one block, to be freed by its key. */
-static uint8_t *copy_entry(struct table_entry *to, const struct table_entry *from)
-{
-	size_t len = (size_t)from->key.len + from->value.len;
-	uint8_t *block = malloc(len + 1);
-
-	assert(block);
-	*to = *from;
-	if (from->key.len)
-		memcpy(block, from->key.p, from->key.len);
-	if (from->value.len)
-		memcpy(block + from->key.len, from->value.p, from->value.len);
-	to->key.p = block;
-	to->value.p = block + from->key.len;
-	return block;
-}
-
-/* Order of the versions of a key; NULL is older than everything. */
-static bool newer(const struct table_entry *a, const struct table_entry *b)
-{
-	if (!b || !a)
-		return a && a->version;
-	return a->version > b->version || (a->version == b->version && a->origin > b->origin);
-}
-
 static void merge(struct quorum *q, const struct table_entry *e)
 {
-	if (newer(e, table_get(q->proto.table, e->key)))
+	if (quorum_newer(e, table_get(q->proto.table, e->key)))
 		table_put(q->proto.table, e);
 	/* The own clock stays ahead of all that it ever gave out. */
 	if (e->origin == q->proto.cfg.self && e->version > q->clock)
 		q->clock = e->version;
 }
 
-/* Hints. */
-
-static bool hinted(const struct quorum *q, unsigned to, struct proto_bytes key)
-{
-	const struct table_entry *e = table_get(q->peer[to].hints, key);
-
-	return e && !e->deleted;
-}
-
-static void mark_hint(struct quorum *q, unsigned to, struct proto_bytes key, bool on)
-{
-	struct table_entry mark = {.key = key, .version = 1, .deleted = !on};
-
-	if (hinted(q, to, key) != on)
-		table_put(q->peer[to].hints, &mark);
-}
-
-static void persist(struct quorum *q, const struct buf *b, const struct write *write)
-{
-	struct proto_io *io = q->proto.io;
-	struct write *w = ring_push(&q->writes);
-
-	*w = *write;
-	w->seq = io->persist(io, b->p, b->len);
-}
-
-static void record_hint(struct quorum *q, unsigned to, struct proto_bytes key, bool on)
-{
-	struct buf b = {0};
-
-	mark_hint(q, to, key, on);
-	buf_u8(&b, on ? RECORD_HINT : RECORD_HINT_DONE);
-	buf_u16(&b, (uint16_t)to);
-	buf_bytes(&b, key.p, key.len);
-	persist(q, &b, &(struct write){0});
-	buf_fini(&b);
-}
-
-static void add_hint(struct quorum *q, unsigned to, struct proto_bytes key)
-{
-	if (!hinted(q, to, key) && table_count(q->peer[to].hints) < HINTS_MAX)
-		record_hint(q, to, key, true);
-}
-
-static void send_entry(
-	struct quorum *q, unsigned to, enum message type, uint64_t id, const struct table_entry *e)
-{
-	struct proto_io *io = q->proto.io;
-	struct buf b = {0};
-
-	buf_u8(&b, (uint8_t)type);
-	buf_u64(&b, id);
-	encode_entry(&b, e);
-	io->send(io, to, b.p, b.len);
-	buf_fini(&b);
-}
-
-static bool alive(const struct quorum *q, unsigned i)
-{
-	uint64_t now = q->proto.io->now(q->proto.io);
-
-	return i == q->proto.cfg.self ||
-	       now - q->peer[i].heard_ns <= DEAF_HEARTBEATS * q->proto.cfg.heartbeat_ns;
-}
-
-/* Send hints on, as many as the window lets. */
-static void pump_hints(struct quorum *q, unsigned to)
-{
-	struct peer *peer = &q->peer[to];
-	const struct table_entry *e, *now;
-
-	while (peer->sent < HINTS_WINDOW && (e = table_next(peer->hints, &peer->at))) {
-		if (e->deleted)
-			continue;
-		now = table_get(q->proto.table, e->key);
-		/* Its write never reached this disk: a crash took it back. */
-		if (!now)
-			continue;
-		send_entry(q, to, HINT, now->version, now);
-		peer->sent++;
-	}
-}
-
-/* Begin the walk over a replica's hints anew, unless one is under way. */
-static void tick_hints(struct quorum *q, unsigned to)
-{
-	struct peer *peer = &q->peer[to];
-	uint64_t now = q->proto.io->now(q->proto.io);
-
-	if (!alive(q, to) || table_count(peer->hints) == 0)
-		return;
-	if (peer->sent && now - peer->progress_ns < q->proto.cfg.request_timeout_ns)
-		return;
-	peer->sent = 0;
-	peer->at = 0;
-	peer->progress_ns = now;
-	pump_hints(q, to);
-}
-
 /* Records. */
-
-static int restore_hint(struct quorum *q, struct cursor *c, bool on)
-{
-	struct proto_bytes key;
-	uint16_t to = cursor_u16(c);
-
-	key.p = cursor_bytes(c, &key.len);
-	if (!cursor_done(c) || to >= nodes_of(q) || to == q->proto.cfg.self ||
-		key.len > PROTO_KEY_MAX)
-		return -EBADMSG;
-	mark_hint(q, to, key, on);
-	return 0;
-}
 
 static int quorum_restore(struct proto *p, const void *bytes, size_t len)
 {
-	struct quorum *q = of(p);
+	struct quorum *q = quorum_of(p);
 	struct cursor c = cursor_over(bytes, len);
 	struct table_entry e;
 
 	switch (cursor_u8(&c)) {
-	case RECORD_ENTRY:
-		if (decode_entry(q, &c, &e) || !e.version)
+	case QUORUM_RECORD_ENTRY:
+		if (quorum_entry_decode(q, &c, &e) || !e.version)
 			return -EBADMSG;
 		merge(q, &e);
 		return 0;
-	case RECORD_HINT:
-		return restore_hint(q, &c, true);
-	case RECORD_HINT_DONE:
-		return restore_hint(q, &c, false);
+	case QUORUM_RECORD_HINT:
+		return quorum_hint_restore(q, &c, true);
+	case QUORUM_RECORD_HINT_DONE:
+		return quorum_hint_restore(q, &c, false);
 	default:
 		return -EBADMSG;
 	}
@@ -404,15 +146,15 @@ static int quorum_restore(struct proto *p, const void *bytes, size_t len)
 
 /* Write @e to disk and then into the table; @from hears of it by @reply. */
 static void store_entry(struct quorum *q, const struct table_entry *e, unsigned from,
-	enum message reply, uint64_t id)
+	enum quorum_message reply, uint64_t id)
 {
-	struct write w = {.id = id, .from = from, .reply = reply};
+	struct quorum_write w = {.id = id, .from = from, .reply = reply};
 	struct buf b = {0};
 
-	w.key = copy_entry(&w.entry, e);
-	buf_u8(&b, RECORD_ENTRY);
-	encode_entry(&b, e);
-	persist(q, &b, &w);
+	w.key = quorum_entry_copy(&w.entry, e);
+	buf_u8(&b, QUORUM_RECORD_ENTRY);
+	quorum_entry_encode(&b, e);
+	quorum_persist(q, &b, &w);
 	buf_fini(&b);
 }
 
@@ -420,32 +162,33 @@ static void store_entry(struct quorum *q, const struct table_entry *e, unsigned 
 
 static void arm_next(struct quorum *q)
 {
-	const struct operation *op = ring_front(&q->ops);
+	const struct quorum_operation *op = ring_front(&q->ops);
 	struct proto_io *io = q->proto.io;
 
 	q->armed = op;
 	if (op)
-		io->arm(io, TIMER_OPERATIONS, op->since_ns + q->proto.cfg.request_timeout_ns);
+		io->arm(io, QUORUM_TIMER_OPERATIONS,
+			op->since_ns + q->proto.cfg.request_timeout_ns);
 }
 
 static void drop_done(struct quorum *q)
 {
-	const struct operation *op;
+	const struct quorum_operation *op;
 
-	while ((op = ring_front(&q->ops)) && op->phase == DONE)
+	while ((op = ring_front(&q->ops)) && op->phase == QUORUM_DONE)
 		ring_pop(&q->ops);
 }
 
-static void forget(struct quorum *q, struct operation *op)
+static void forget(struct quorum *q, struct quorum_operation *op)
 {
 	q->bytes -= (size_t)op->newest.key.len + op->newest.value.len;
 	free(op->key);
 	op->key = NULL;
-	op->phase = DONE;
+	op->phase = QUORUM_DONE;
 	drop_done(q);
 }
 
-static void answer(struct quorum *q, struct operation *op, struct proto_reply *reply)
+static void answer(struct quorum *q, struct quorum_operation *op, struct proto_reply *reply)
 {
 	struct proto_io *io = q->proto.io;
 
@@ -455,7 +198,7 @@ static void answer(struct quorum *q, struct operation *op, struct proto_reply *r
 	io->reply(io, op->ticket, reply);
 }
 
-static void answer_read(struct quorum *q, struct operation *op)
+static void answer_read(struct quorum *q, struct quorum_operation *op)
 {
 	const struct table_entry *e = &op->newest;
 	struct proto_reply reply = {.status = PROTO_NIL, .version = e->version};
@@ -468,7 +211,7 @@ static void answer_read(struct quorum *q, struct operation *op)
 	forget(q, op);
 }
 
-static void answer_write(struct quorum *q, struct operation *op)
+static void answer_write(struct quorum *q, struct quorum_operation *op)
 {
 	struct proto_reply reply = {.status = PROTO_OK, .version = op->newest.version};
 
@@ -478,19 +221,20 @@ static void answer_write(struct quorum *q, struct operation *op)
 }
 
 /* Time is over: say what is known, note who lacks the write. */
-static void expire(struct quorum *q, struct operation *op)
+static void expire(struct quorum *q, struct quorum_operation *op)
 {
-	bool write = op->phase == WRITING;
+	bool write = op->phase == QUORUM_WRITING;
 	struct proto_reply reply = {
 		.status = write ? PROTO_UNCERTAIN : PROTO_UNAVAILABLE,
-		.have = (uint16_t)(op->phase == REPAIRING ? op->holders.count : op->answered.count),
+		.have = (uint16_t)(op->phase == QUORUM_REPAIRING ? op->holders.count
+								 : op->answered.count),
 		.need = (uint16_t)op->need,
 		.waited_ns = q->proto.io->now(q->proto.io) - op->since_ns,
 	};
 
-	for (unsigned i = 0; write && i < nodes_of(q); i++)
-		if (i != q->proto.cfg.self && !set_has(&op->answered, i))
-			add_hint(q, i, op->newest.key);
+	for (unsigned i = 0; write && i < quorum_nodes(q); i++)
+		if (i != q->proto.cfg.self && !quorum_set_has(&op->answered, i))
+			quorum_hint_add(q, i, op->newest.key);
 	if (!op->replied)
 		answer(q, op, &reply);
 	forget(q, op);
@@ -499,7 +243,7 @@ static void expire(struct quorum *q, struct operation *op)
 static void expire_operations(struct quorum *q)
 {
 	uint64_t now = q->proto.io->now(q->proto.io);
-	struct operation *op;
+	struct quorum_operation *op;
 
 	while ((op = ring_front(&q->ops)) && op->since_ns + q->proto.cfg.request_timeout_ns <= now)
 		expire(q, op);
@@ -508,67 +252,67 @@ static void expire_operations(struct quorum *q)
 
 static void acknowledged(struct quorum *q, uint64_t id, unsigned by)
 {
-	struct operation *op = ring_at(&q->ops, id);
+	struct quorum_operation *op = ring_at(&q->ops, id);
 
-	if (!op || op->phase == DONE || op->phase == ASKING)
+	if (!op || op->phase == QUORUM_DONE || op->phase == QUORUM_ASKING)
 		return;
-	if (op->phase == REPAIRING) {
-		set_add(&op->holders, by);
+	if (op->phase == QUORUM_REPAIRING) {
+		quorum_set_add(&op->holders, by);
 		if (op->holders.count >= op->need)
 			answer_read(q, op);
 		return;
 	}
-	set_add(&op->answered, by);
+	quorum_set_add(&op->answered, by);
 	if (op->answered.count >= op->need && !op->replied)
 		answer_write(q, op);
-	if (op->answered.count == nodes_of(q))
+	if (op->answered.count == quorum_nodes(q))
 		forget(q, op);
 }
 
 /* Enough have answered: bring those among them up to date that lack the newest. */
-static void repair(struct quorum *q, uint64_t id, struct operation *op)
+static void repair(struct quorum *q, uint64_t id, struct quorum_operation *op)
 {
 	if (op->holders.count >= op->need || !op->newest.version) {
 		answer_read(q, op);
 		return;
 	}
-	op->phase = REPAIRING;
-	for (unsigned i = 0; i < nodes_of(q); i++) {
-		if (!set_has(&op->answered, i) || set_has(&op->holders, i))
+	op->phase = QUORUM_REPAIRING;
+	for (unsigned i = 0; i < quorum_nodes(q); i++) {
+		if (!quorum_set_has(&op->answered, i) || quorum_set_has(&op->holders, i))
 			continue;
 		if (i == q->proto.cfg.self)
-			store_entry(q, &op->newest, i, WRITTEN, id);
+			store_entry(q, &op->newest, i, QUORUM_WRITTEN, id);
 		else
-			send_entry(q, i, WRITE, id, &op->newest);
+			quorum_send_entry(q, i, QUORUM_WRITE, id, &op->newest);
 	}
 }
 
-static void take_newest(struct quorum *q, struct operation *op, const struct table_entry *e)
+static void take_newest(struct quorum *q, struct quorum_operation *op, const struct table_entry *e)
 {
 	q->bytes -= (size_t)op->newest.key.len + op->newest.value.len;
 	free(op->key);
-	op->key = copy_entry(&op->newest, e);
+	op->key = quorum_entry_copy(&op->newest, e);
 	q->bytes += (size_t)e->key.len + e->value.len;
-	op->holders = (struct set){0};
+	op->holders = (struct quorum_set){0};
 }
 
 static void found(struct quorum *q, uint64_t id, unsigned by, const struct table_entry *e)
 {
-	struct operation *op = ring_at(&q->ops, id);
+	struct quorum_operation *op = ring_at(&q->ops, id);
 
-	if (!op || (op->phase != ASKING && op->phase != REPAIRING))
+	if (!op || (op->phase != QUORUM_ASKING && op->phase != QUORUM_REPAIRING))
 		return;
-	if (op->phase == REPAIRING) {
+	if (op->phase == QUORUM_REPAIRING) {
 		/* A late answer need not be repaired, but it counts if it is as new. */
-		if (!newer(&op->newest, e))
+		if (!quorum_newer(&op->newest, e))
 			acknowledged(q, id, by);
 		return;
 	}
-	if (newer(e, &op->newest))
+	if (quorum_newer(e, &op->newest))
 		take_newest(q, op, e);
-	if (!newer(&op->newest, e))
-		set_add(&op->holders, by);
-	set_add(&op->answered, by);
+	if (!quorum_newer(&op->newest, e))
+		quorum_set_add(&op->holders, by);
+	quorum_set_add(&op->answered, by);
 	if (op->answered.count >= op->need)
 		repair(q, id, op);
 }
@@ -581,22 +325,23 @@ static void read_here(struct quorum *q, uint64_t id, struct proto_bytes key)
 	found(q, id, q->proto.cfg.self, e ? e : &nothing);
 }
 
-static void start_read(struct quorum *q, uint64_t id, struct operation *op, struct proto_bytes key)
+static void start_read(
+	struct quorum *q, uint64_t id, struct quorum_operation *op, struct proto_bytes key)
 {
 	struct table_entry nothing = {.key = key};
 	bool others = op->need > 1;
 
-	op->phase = ASKING;
-	op->key = copy_entry(&op->newest, &nothing);
+	op->phase = QUORUM_ASKING;
+	op->key = quorum_entry_copy(&op->newest, &nothing);
 	q->bytes += key.len;
-	for (unsigned i = 0; others && i < nodes_of(q); i++)
+	for (unsigned i = 0; others && i < quorum_nodes(q); i++)
 		if (i != q->proto.cfg.self)
-			send_entry(q, i, READ, id, &nothing);
+			quorum_send_entry(q, i, QUORUM_READ, id, &nothing);
 	read_here(q, id, key);
 }
 
 static void start_write(
-	struct quorum *q, uint64_t id, struct operation *op, const struct proto_request *req)
+	struct quorum *q, uint64_t id, struct quorum_operation *op, const struct proto_request *req)
 {
 	const struct table_entry *old = table_get(q->proto.table, req->key);
 	uint64_t wall = q->proto.io->wall(q->proto.io);
@@ -611,14 +356,14 @@ static void start_write(
 	/* Wall clocks may stand still or go back; the versions of a coordinator may not. */
 	q->clock = wall > q->clock ? wall : q->clock + 1;
 	e.version = q->clock;
-	op->phase = WRITING;
+	op->phase = QUORUM_WRITING;
 	op->existed = old && !old->deleted;
-	op->key = copy_entry(&op->newest, &e);
+	op->key = quorum_entry_copy(&op->newest, &e);
 	q->bytes += (size_t)e.key.len + e.value.len;
-	for (unsigned i = 0; i < nodes_of(q); i++)
+	for (unsigned i = 0; i < quorum_nodes(q); i++)
 		if (i != q->proto.cfg.self)
-			send_entry(q, i, WRITE, id, &e);
-	store_entry(q, &e, q->proto.cfg.self, WRITTEN, id);
+			quorum_send_entry(q, i, QUORUM_WRITE, id, &e);
+	store_entry(q, &e, q->proto.cfg.self, QUORUM_WRITTEN, id);
 }
 
 static bool refuse(struct quorum *q, const struct proto_request *req, unsigned need)
@@ -626,14 +371,15 @@ static bool refuse(struct quorum *q, const struct proto_request *req, unsigned n
 	struct proto_reply reply = {.status = PROTO_UNAVAILABLE, .need = (uint16_t)need};
 	struct proto_io *io = q->proto.io;
 
-	for (unsigned i = 0; i < nodes_of(q); i++)
-		reply.have = (uint16_t)(reply.have + alive(q, i));
+	for (unsigned i = 0; i < quorum_nodes(q); i++)
+		reply.have = (uint16_t)(reply.have + quorum_alive(q, i));
 	if (req->cond != PROTO_ALWAYS) {
 		reply = (struct proto_reply){.status = PROTO_UNSUPPORTED,
 			.why = "the last write wins here: there are no conditions"};
 	} else if (reply.have < need) {
 		reply.why = "too few replicas can be reached";
-	} else if (ring_count(&q->ops) >= OPERATIONS_MAX || q->bytes > OPERATION_BYTES_MAX) {
+	} else if (ring_count(&q->ops) >= QUORUM_OPERATIONS_MAX ||
+		   q->bytes > QUORUM_OPERATION_BYTES_MAX) {
 		reply = (struct proto_reply){
 			.status = PROTO_UNAVAILABLE, .why = "too many requests are waiting here"};
 	} else {
@@ -645,16 +391,16 @@ static bool refuse(struct quorum *q, const struct proto_request *req, unsigned n
 
 static void quorum_request(struct proto *p, const struct proto_request *req)
 {
-	struct quorum *q = of(p);
+	struct quorum *q = quorum_of(p);
 	unsigned need = need_of(&p->cfg, req->level, req->op != PROTO_GET);
-	struct operation *op;
+	struct quorum_operation *op;
 	uint64_t id;
 
 	if (refuse(q, req, need))
 		return;
 	op = ring_push(&q->ops);
 	id = q->ops.next - 1;
-	*op = (struct operation){
+	*op = (struct quorum_operation){
 		.op = req->op,
 		.need = need,
 		.ticket = req->ticket,
@@ -671,7 +417,7 @@ static void quorum_request(struct proto *p, const struct proto_request *req)
 
 /* Messages. */
 
-static void send_id(struct quorum *q, unsigned to, enum message type, uint64_t id)
+static void send_id(struct quorum *q, unsigned to, enum quorum_message type, uint64_t id)
 {
 	struct proto_io *io = q->proto.io;
 	struct buf b = {0};
@@ -686,19 +432,19 @@ static void send_hinted(struct quorum *q, unsigned to, uint64_t version, struct 
 {
 	struct table_entry e = {.key = key};
 
-	send_entry(q, to, HINTED, version, &e);
+	quorum_send_entry(q, to, QUORUM_HINTED, version, &e);
 }
 
-static void on_write(struct quorum *q, unsigned from, enum message type, uint64_t id,
+static void on_write(struct quorum *q, unsigned from, enum quorum_message type, uint64_t id,
 	const struct table_entry *e)
 {
 	const struct table_entry *mine = table_get(q->proto.table, e->key);
-	enum message reply = type == WRITE ? WRITTEN : HINTED;
+	enum quorum_message reply = type == QUORUM_WRITE ? QUORUM_WRITTEN : QUORUM_HINTED;
 
-	if (newer(e, mine))
+	if (quorum_newer(e, mine))
 		store_entry(q, e, from, reply, id);
-	else if (reply == WRITTEN)
-		send_id(q, from, WRITTEN, id);
+	else if (reply == QUORUM_WRITTEN)
+		send_id(q, from, QUORUM_WRITTEN, id);
 	else
 		send_hinted(q, from, id, e->key);
 }
@@ -708,97 +454,87 @@ static void on_read(struct quorum *q, unsigned from, uint64_t id, struct proto_b
 	const struct table_entry *e = table_get(q->proto.table, key);
 	struct table_entry nothing = {.key = key};
 
-	send_entry(q, from, FOUND, id, e ? e : &nothing);
+	quorum_send_entry(q, from, QUORUM_FOUND, id, e ? e : &nothing);
 }
 
-static void on_hinted(struct quorum *q, unsigned from, uint64_t version, struct proto_bytes key)
-{
-	const struct table_entry *e = table_get(q->proto.table, key);
-	struct peer *peer = &q->peer[from];
-
-	peer->progress_ns = q->proto.io->now(q->proto.io);
-	if (peer->sent)
-		peer->sent--;
-	/* Done, unless the key has become something newer since, which it may lack as well. */
-	if (e && e->version <= version && hinted(q, from, key))
-		record_hint(q, from, key, false);
-	pump_hints(q, from);
-}
-
-static int on_entry(struct quorum *q, unsigned from, enum message type, struct cursor *c)
+static int on_entry(struct quorum *q, unsigned from, enum quorum_message type, struct cursor *c)
 {
 	uint64_t id = cursor_u64(c);
 	struct table_entry e;
 	bool empty;
 
-	if (decode_entry(q, c, &e))
+	if (quorum_entry_decode(q, c, &e))
 		return -EBADMSG;
 	empty = e.version == 0;
-	if ((type == WRITE || type == HINT) && empty)
+	if ((type == QUORUM_WRITE || type == QUORUM_HINT) && empty)
 		return -EBADMSG;
-	if ((type == READ || type == HINTED) && (!empty || e.origin))
+	if ((type == QUORUM_READ || type == QUORUM_HINTED) && (!empty || e.origin))
 		return -EBADMSG;
-	if (type == READ)
+	if (type == QUORUM_READ)
 		on_read(q, from, id, e.key);
-	else if (type == FOUND)
+	else if (type == QUORUM_FOUND)
 		found(q, id, from, &e);
-	else if (type == HINTED)
-		on_hinted(q, from, id, e.key);
+	else if (type == QUORUM_HINTED)
+		quorum_hint_done(q, from, id, e.key);
 	else
 		on_write(q, from, type, id, &e);
 	return 0;
 }
 
-static int on_id(struct quorum *q, unsigned from, enum message type, struct cursor *c)
+static int on_id(struct quorum *q, unsigned from, enum quorum_message type, struct cursor *c)
 {
 	uint64_t id = cursor_u64(c);
 
 	if (!cursor_done(c))
 		return -EBADMSG;
-	if (type == PING)
-		send_id(q, from, PONG, id);
-	else if (type == WRITTEN)
+	if (type == QUORUM_PING)
+		send_id(q, from, QUORUM_PONG, id);
+	else if (type == QUORUM_WRITTEN)
 		acknowledged(q, id, from);
 	return 0;
 }
 
 static int quorum_message(struct proto *p, unsigned from, const void *bytes, size_t len)
 {
-	struct quorum *q = of(p);
+	struct quorum *q = quorum_of(p);
 	struct cursor c = cursor_over(bytes, len);
-	uint8_t type = cursor_u8(&c);
-	int rc;
+	enum quorum_message type = (enum quorum_message)cursor_u8(&c);
+	bool answer = false;
+	int rc = -EBADMSG;
 
 	if (from >= p->cfg.nodes || from == p->cfg.self)
 		return -EBADMSG;
 	switch (type) {
-	case PING:
-	case PONG:
-	case WRITTEN:
-		rc = on_id(q, from, (enum message)type, &c);
+	case QUORUM_PONG:
+	case QUORUM_WRITTEN:
+		answer = true;
+		/* fall through */
+	case QUORUM_PING:
+		rc = on_id(q, from, type, &c);
 		break;
-	case WRITE:
-	case READ:
-	case FOUND:
-	case HINT:
-	case HINTED:
-		rc = on_entry(q, from, (enum message)type, &c);
+	case QUORUM_FOUND:
+	case QUORUM_HINTED:
+		answer = true;
+		/* fall through */
+	case QUORUM_WRITE:
+	case QUORUM_READ:
+	case QUORUM_HINT:
+		rc = on_entry(q, from, type, &c);
 		break;
-	default:
-		return -EBADMSG;
 	}
-	if (!rc)
+	/* Only answers show that both directions work. */
+	if (!rc && answer)
 		q->peer[from].heard_ns = p->io->now(p->io);
 	return rc;
 }
 
 static void quorum_persisted(struct proto *p, uint64_t seq)
 {
-	struct quorum *q = of(p);
-	const struct write *front;
+	struct quorum *q = quorum_of(p);
+	const struct quorum_write *front;
 
 	while ((front = ring_front(&q->writes)) && front->seq <= seq) {
-		struct write w = *front;
+		struct quorum_write w = *front;
 
 		ring_pop(&q->writes);
 		if (!w.key)
@@ -806,8 +542,8 @@ static void quorum_persisted(struct proto *p, uint64_t seq)
 		merge(q, &w.entry);
 		if (w.from == p->cfg.self)
 			acknowledged(q, w.id, w.from);
-		else if (w.reply == WRITTEN)
-			send_id(q, w.from, WRITTEN, w.id);
+		else if (w.reply == QUORUM_WRITTEN)
+			send_id(q, w.from, QUORUM_WRITTEN, w.id);
 		else
 			send_hinted(q, w.from, w.id, w.entry.key);
 		free(w.key);
@@ -819,22 +555,22 @@ static void tick(struct quorum *q)
 	struct proto_io *io = q->proto.io;
 	uint64_t now = io->now(io);
 
-	for (unsigned i = 0; i < nodes_of(q); i++) {
+	for (unsigned i = 0; i < quorum_nodes(q); i++) {
 		if (i == q->proto.cfg.self)
 			continue;
-		send_id(q, i, PING, now);
-		tick_hints(q, i);
+		send_id(q, i, QUORUM_PING, now);
+		quorum_hint_tick(q, i);
 	}
-	io->arm(io, TIMER_PING, now + q->proto.cfg.heartbeat_ns);
+	io->arm(io, QUORUM_TIMER_PING, now + q->proto.cfg.heartbeat_ns);
 }
 
 static void quorum_start(struct proto *p)
 {
-	struct quorum *q = of(p);
+	struct quorum *q = quorum_of(p);
 	uint64_t now = p->io->now(p->io);
 
 	/* Above all numbers of an earlier life, whose answers may still be under way. */
-	ring_init(&q->ops, sizeof(struct operation), now + 1);
+	ring_init(&q->ops, sizeof(struct quorum_operation), now + 1);
 	/* Until it has had time to answer, everybody counts as reachable. */
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
 		q->peer[i].heard_ns = now;
@@ -843,10 +579,10 @@ static void quorum_start(struct proto *p)
 
 static void quorum_timer(struct proto *p, unsigned timer)
 {
-	if (timer == TIMER_PING)
-		tick(of(p));
+	if (timer == QUORUM_TIMER_PING)
+		tick(quorum_of(p));
 	else
-		expire_operations(of(p));
+		expire_operations(quorum_of(p));
 }
 
 static void quorum_status(const struct proto *p, struct proto_status_view *ret)
@@ -856,7 +592,7 @@ static void quorum_status(const struct proto *p, struct proto_status_view *ret)
 
 	*ret = (struct proto_status_view){.role = PROTO_PEER, .leader = -1, .pending = q->pending};
 	for (unsigned i = 0; i < p->cfg.nodes; i++) {
-		reachable += alive(q, i);
+		reachable += quorum_alive(q, i);
 		if (i != p->cfg.self)
 			ret->hints += table_count(q->peer[i].hints);
 	}
@@ -866,10 +602,10 @@ static void quorum_status(const struct proto *p, struct proto_status_view *ret)
 static void quorum_invariant(const struct proto *p)
 {
 	const struct quorum *q = (const struct quorum *)p;
-	const struct operation *op = ring_front(&q->ops);
+	const struct quorum_operation *op = ring_front(&q->ops);
 
 	assert(q->pending <= ring_count(&q->ops));
-	assert(!op || op->phase != DONE);
+	assert(!op || op->phase != QUORUM_DONE);
 	assert(!op || q->armed);
 	assert(op || q->bytes == 0);
 }

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* quorum_internal.h - state of one leaderless replica; for quorum*.c only */
+#ifndef PROTO_QUORUM_INTERNAL_H
+#define PROTO_QUORUM_INTERNAL_H
+
+#include "store/proto/command.h"
+#include "store/proto/ring.h"
+
+#define QUORUM_DEAF_HEARTBEATS 4
+#define QUORUM_OPERATIONS_MAX 65536 /* that one replica coordinates at a time */
+#define QUORUM_OPERATION_BYTES_MAX (64u << 20)
+#define QUORUM_HINTS_MAX 100000 /* keys noted for one replica */
+#define QUORUM_HINTS_WINDOW 64  /* on the way to one replica */
+/* Versions are nanoseconds of wall clocks; what is beyond the year 2200 is not believed. */
+#define QUORUM_VERSION_MAX (1ull << 63)
+
+enum { QUORUM_TIMER_PING, QUORUM_TIMER_OPERATIONS };
+
+enum quorum_message {
+	QUORUM_PING = 1,
+	QUORUM_PONG,
+	QUORUM_WRITE,
+	QUORUM_WRITTEN,
+	QUORUM_READ,
+	QUORUM_FOUND,
+	QUORUM_HINT,
+	QUORUM_HINTED
+};
+
+enum quorum_record { QUORUM_RECORD_ENTRY = 1, QUORUM_RECORD_HINT, QUORUM_RECORD_HINT_DONE };
+
+/* A set of replicas. */
+struct quorum_set {
+	uint64_t bits[PROTO_NODES_MAX / 64];
+	unsigned count;
+};
+
+enum quorum_phase { QUORUM_DONE, QUORUM_WRITING, QUORUM_ASKING, QUORUM_REPAIRING };
+
+struct quorum_operation {
+	enum quorum_phase phase;
+	bool replied;
+	bool existed; /* DEL: there was something here to delete */
+	enum proto_op op;
+	unsigned need;
+	uint64_t ticket;
+	uint64_t since_ns;
+	struct quorum_set answered; /* read: by a value; write: by an acknowledgement */
+	struct quorum_set holders;  /* read: of the newest version */
+	uint8_t *key;               /* owned, with the value behind it */
+	struct table_entry newest;
+};
+
+/* A record on its way to the disk, and what follows when it is there. */
+struct quorum_write {
+	uint64_t seq;
+	uint64_t id; /* of the operation, at its coordinator */
+	unsigned from;
+	enum quorum_message reply; /* QUORUM_WRITTEN, QUORUM_HINTED; 0: nobody waits */
+	uint8_t *key; /* owned, with the value behind it; NULL: a record without an entry */
+	struct table_entry entry;
+};
+
+struct quorum_peer {
+	uint64_t heard_ns;   /* last answer */
+	struct table *hints; /* version 1: noted; deleted: no longer */
+	size_t at;           /* of the walk over them */
+	unsigned sent;       /* in the window */
+	uint64_t progress_ns;
+};
+
+struct quorum {
+	struct proto proto;
+	uint64_t clock; /* last version given */
+	struct ring ops;
+	struct ring writes;
+	uint64_t pending;
+	size_t bytes;
+	bool armed;
+	struct quorum_peer peer[PROTO_NODES_MAX];
+};
+
+static inline struct quorum *quorum_of(struct proto *p)
+{
+	return (struct quorum *)p;
+}
+
+static inline unsigned quorum_nodes(const struct quorum *q)
+{
+	return q->proto.cfg.nodes;
+}
+
+static inline bool quorum_set_has(const struct quorum_set *s, unsigned i)
+{
+	return s->bits[i / 64] >> (i % 64) & 1;
+}
+
+static inline void quorum_set_add(struct quorum_set *s, unsigned i)
+{
+	if (quorum_set_has(s, i))
+		return;
+	s->bits[i / 64] |= 1ull << (i % 64);
+	s->count++;
+}
+
+/* quorum_entry.c: entries in messages, records and memory. */
+void quorum_entry_encode(struct buf *b, const struct table_entry *e);
+
+/* quorum_entry_decode() - the rest of @c. Version 0: there is no such key. Return: 0, -EBADMSG. */
+int quorum_entry_decode(const struct quorum *q, struct cursor *c, struct table_entry *ret);
+
+/* quorum_entry_copy() - with bytes of its own: one block, returned, to be freed. */
+uint8_t *quorum_entry_copy(struct table_entry *to, const struct table_entry *from);
+
+/* quorum_newer() - order of the versions of a key; NULL is older than everything. */
+bool quorum_newer(const struct table_entry *a, const struct table_entry *b);
+
+void quorum_send_entry(struct quorum *q, unsigned to, enum quorum_message type, uint64_t id,
+	const struct table_entry *e);
+
+/* quorum_persist() - write a record; @write says what follows when it is on disk. */
+void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_write *write);
+
+/* quorum_alive() - whether replica @i has been heard lately; oneself always. */
+bool quorum_alive(const struct quorum *q, unsigned i);
+
+/* quorum_hints.c: keys that another replica lacks. */
+
+/* quorum_hint_add() - note, on disk, that @to lacks @key. */
+void quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key);
+
+/* quorum_hint_tick() - once per heartbeat: send on what @to lacks, if it is heard. */
+void quorum_hint_tick(struct quorum *q, unsigned to);
+
+/* quorum_hint_done() - @from has @key as of @version. */
+void quorum_hint_done(struct quorum *q, unsigned from, uint64_t version, struct proto_bytes key);
+
+int quorum_hint_restore(struct quorum *q, struct cursor *c, bool on);
+
+#endif
