@@ -35,7 +35,7 @@ static int usage(void)
 static bool parse_level(const char *text, enum proto_level *ret)
 {
 	for (unsigned i = PROTO_ONE; i < PROTO_LEVEL_NR; i++) {
-		if (strcmp(text, proto_level_names[i]))
+		if (strcmp(text, proto_level_names[i]) != 0)
 			continue;
 		*ret = (enum proto_level)i;
 		return true;

@@ -75,6 +75,7 @@ static struct sim_event take(struct sim *sim)
 		sim->heap[i] = sim->heap[child];
 	}
 	sim->heap[i] = last;
+	sim->heap[sim->events].p = NULL; /* the place that is free now owns nothing */
 	return first;
 }
 
@@ -415,13 +416,12 @@ static void deliver(struct sim *sim, const struct sim_event *e)
 	int rc;
 
 	/* A cut link carries nothing, not even what was on its way. */
-	if (sim->node[e->node].alive && !sim_link(sim, e->from, e->node)->cut) {
-		sim->messages++;
-		rc = sim_message(sim, e->from, e->node, e->p, e->len);
-		if (rc)
-			sim_fail(sim, "r%u refuses a message of r%u (%d)", e->node, e->from, rc);
-	}
-	free(e->p);
+	if (!sim->node[e->node].alive || sim_link(sim, e->from, e->node)->cut)
+		return;
+	sim->messages++;
+	rc = sim_message(sim, e->from, e->node, e->p, e->len);
+	if (rc)
+		sim_fail(sim, "r%u refuses a message of r%u (%d)", e->node, e->from, rc);
 }
 
 static void disk_done(struct sim *sim, struct sim_node *n)
@@ -471,6 +471,7 @@ bool sim_step(struct sim *sim)
 	assert(e.at_ns >= sim->now_ns);
 	sim->now_ns = e.at_ns;
 	run_event(sim, &e);
+	free(e.p);
 	return !sim->violation[0];
 }
 

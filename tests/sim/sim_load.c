@@ -443,19 +443,21 @@ static void tally(const struct load *l, struct sim_outcome *ret)
 static void begin(struct load *l)
 {
 	const struct sim_plan *plan = l->plan;
+	unsigned nodes = plan->world.proto.nodes;
 
+	assert(nodes > 0);
 	prng_init(&l->prng, plan->world.seed, PROTO_NODES_MAX + 1);
 	plan->world.ops->claim(&plan->world.proto, &l->claim);
 	l->sim = sim_open(&plan->world);
 	l->sim->ctx = l;
 	l->sim->on_reply = on_reply;
 	l->sim->on_call = on_call;
-	for (unsigned i = 0; i < plan->world.proto.nodes && plan->skew_ns; i++)
+	for (unsigned i = 0; i < nodes && plan->skew_ns; i++)
 		l->sim->node[i].skew_ns =
 			(int64_t)below(l, 2 * plan->skew_ns) - (int64_t)plan->skew_ns;
 	for (unsigned i = 0; i <= plan->clients; i++) {
 		l->client[i].session = ++l->sessions;
-		l->client[i].replica = i % plan->world.proto.nodes;
+		l->client[i].replica = i % nodes;
 		if (i < plan->clients)
 			next_op(l, &l->client[i]);
 	}
@@ -526,23 +528,26 @@ void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned 
 	plan->world.jitter_ns = prng_below(&prng, 3) ? plan->world.delay_ns * 2 : 0;
 }
 
-/* Of the run that is going on, for the handler below. */
-static const struct sim_plan *announced;
+/* What the handler below writes; formatted before, for it may call little. */
+static char announced[160];
+static size_t announced_len;
 
 static void on_abort(int sig)
 {
-	char line[160];
-	int len = snprintf(line, sizeof(line),
-		"sim: assertion failed: --proto %s --nodes %u --seed %" PRIu64 "\n",
-		announced->world.ops->name, announced->world.proto.nodes, announced->world.seed);
-
 	(void)sig;
-	if (write(STDERR_FILENO, line, (size_t)len) < 0)
+	if (write(STDERR_FILENO, announced, announced_len) < 0)
 		_exit(EXIT_INTERNAL);
 }
 
 void sim_announce(const struct sim_plan *plan)
 {
-	announced = plan;
+	const struct proto_config *cfg = &plan->world.proto;
+	int len = snprintf(announced, sizeof(announced),
+		"again: sim --proto %s --seed %" PRIu64
+		" --nodes %u --read-level %s --write-level %s --trace\n",
+		plan->world.ops->name, plan->world.seed, cfg->nodes,
+		proto_level_names[cfg->read_level], proto_level_names[cfg->write_level]);
+
+	announced_len = (size_t)len;
 	signal(SIGABRT, on_abort);
 }

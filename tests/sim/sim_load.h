@@ -47,7 +47,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned 
 /* sim_plan_run() - Return: 0, or 1 if there was a violation. */
 int sim_plan_run(const struct sim_plan *plan, struct sim_outcome *ret);
 
-/* sim_expect_abort() - say protocol and seed on stderr if an assertion of a replica fails. */
+/* sim_announce() - if an assertion of a replica fails, say on stderr how to see that again. */
 void sim_announce(const struct sim_plan *plan);
 
 #endif
