@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # run.sh - measures, and prints each figure beside its goal
 #
-#	B=build tests/bench/run.sh [NAME...]     only the benchmarks whose name contains NAME
+#	B=build tests/bench/run.sh [NAME...]     only those programs, "redis" for what is below
 #
 # First every $B/tests/bench/*_bench: lines of name, value, unit and goal, separated by tabs. Then
 # redis-benchmark against redis-server and pacelab-replica side by side: both servers on one core,
@@ -130,7 +130,6 @@ median() {
 # beside TITLE TEST PIPELINE REQUESTS GOAL: in turn, so that both meet the same noise.
 beside() {
 	local title=$1 round name rps=() p99=() cpu=()
-	wanted "redis $title" || return 0
 	rm -f "$tmp"/redis.rows "$tmp"/pacelab.rows
 	for ((round = 0; round < ROUNDS; round++)); do
 		measure "$redis_pid" "$redis_port" "$2" "$3" "$4" >>"$tmp/redis.rows"
