@@ -13,16 +13,6 @@
 #include "agent/base/units.h"
 #include "tests/sim/sim_load.h"
 
-struct options {
-	const struct proto_ops *ops;
-	enum proto_level level[2]; /* reads, writes */
-	unsigned nodes;            /* 0: 3 or 5, by the seed */
-	uint64_t first;
-	uint64_t seeds;
-	uint64_t skew_ns;
-	bool trace;
-};
-
 static int usage(void)
 {
 	fputs("usage: sim --proto raft|quorum|single [--nodes N] [--read-level one|quorum|all]\n"
@@ -43,7 +33,7 @@ static bool parse_level(const char *text, enum proto_level *ret)
 	return false;
 }
 
-static bool parse_option(int c, const char *arg, struct options *o)
+static bool parse_option(int c, const char *arg, struct sim_seeds *o)
 {
 	struct err err;
 	uint64_t n = 0;
@@ -62,23 +52,23 @@ static bool parse_option(int c, const char *arg, struct options *o)
 		o->nodes = (unsigned)n;
 		return true;
 	case 's':
-		o->seeds = 1;
+		o->count = 1;
 		return !units_parse_count(arg, 0, UINT32_MAX, &o->first, &err);
 	case 'f':
 		return !units_parse_count(arg, 0, UINT32_MAX, &o->first, &err);
 	case 'S':
-		return !units_parse_count(arg, 1, UINT32_MAX, &o->seeds, &err);
+		return !units_parse_count(arg, 1, UINT32_MAX, &o->count, &err);
 	case 'k':
 		return !units_parse_duration(arg, &o->skew_ns, &err);
 	case 't':
-		o->trace = true;
+		o->trace = stdout;
 		return true;
 	default:
 		return false;
 	}
 }
 
-static bool parse(int argc, char **argv, struct options *o)
+static bool parse(int argc, char **argv, struct sim_seeds *o)
 {
 	static const struct option longs[] = {
 		{"proto", required_argument, NULL, 'p'},
@@ -100,55 +90,37 @@ static bool parse(int argc, char **argv, struct options *o)
 	return o->ops && optind == argc;
 }
 
-static void print_violation(const struct options *o, uint64_t seed, const struct sim_outcome *out)
+static void print_violation(const struct sim_seeds *o, uint64_t seed, const struct sim_outcome *out)
 {
 	printf("%s seed %" PRIu64 " step %" PRIu64 ": %s\n", o->ops->name, seed, out->steps,
 		out->violation);
-	printf("again: sim --proto %s --seed %" PRIu64 " --read-level %s --write-level %s --trace",
+	printf("again: sim --proto %s --seed %" PRIu64 " --read-level %s --write-level %s",
 		o->ops->name, seed, proto_level_names[o->level[0]], proto_level_names[o->level[1]]);
 	if (o->nodes)
 		printf(" --nodes %u", o->nodes);
-	printf("\n");
-}
-
-static int run_seed(const struct options *o, uint64_t seed, struct sim_outcome *sum)
-{
-	struct sim_outcome out;
-	struct sim_plan plan;
-	unsigned nodes = o->nodes ? o->nodes : seed % 2 ? 3 : 5;
-
-	sim_plan_draw(&plan, o->ops, nodes, seed, o->level);
-	plan.skew_ns = o->skew_ns;
-	plan.world.trace = o->trace ? stdout : NULL;
-	sim_announce(&plan);
-	if (sim_plan_run(&plan, &out)) {
-		print_violation(o, seed, &out);
-		return EXIT_VIOLATED;
-	}
-	sum->steps += out.steps;
-	sum->messages += out.messages;
-	sum->ok += out.ok;
-	sum->failed += out.failed;
-	sum->unknown += out.unknown;
-	return EXIT_AS_EXPECTED;
+	if (o->skew_ns)
+		printf(" --skew %" PRIu64 "ns", o->skew_ns);
+	printf(" --trace\n");
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = {.level = {PROTO_QUORUM, PROTO_QUORUM}, .seeds = 100, .first = 1};
-	struct sim_outcome sum = {0};
+	struct sim_seeds o = {.level = {PROTO_QUORUM, PROTO_QUORUM}, .count = 100, .first = 1};
+	struct sim_outcome sum;
+	uint64_t seed = 0;
 	double cpu_s;
 
 	if (!parse(argc, argv, &o))
 		return usage();
-	for (uint64_t i = 0; i < o.seeds; i++)
-		if (run_seed(&o, o.first + i, &sum))
-			return EXIT_VIOLATED;
+	if (sim_seeds_run(&o, &sum, &seed)) {
+		print_violation(&o, seed, &sum);
+		return EXIT_VIOLATED;
+	}
 	cpu_s = (double)clock() / CLOCKS_PER_SEC;
-	printf("%s: %" PRIu64 " seeds without a violation; %" PRIu64 " steps, %" PRIu64
-	       " messages, operations %" PRIu64 " ok %" PRIu64 " refused %" PRIu64 " unknown; %.0f"
-	       " messages/s on one core\n",
-		o.ops->name, o.seeds, sum.steps, sum.messages, sum.ok, sum.failed, sum.unknown,
-		(double)sum.messages / cpu_s);
+	printf("%s: %" PRIu64 " seeds without a violation\n", o.ops->name, o.count);
+	printf("  %" PRIu64 " steps, %" PRIu64 " messages, %.0f messages/s of CPU on one core\n",
+		sum.steps, sum.messages, (double)sum.messages / cpu_s);
+	printf("  operations: %" PRIu64 " ok, %" PRIu64 " refused, %" PRIu64 " unknown\n", sum.ok,
+		sum.failed, sum.unknown);
 	return EXIT_AS_EXPECTED;
 }

@@ -551,3 +551,29 @@ void sim_announce(const struct sim_plan *plan)
 	announced_len = (size_t)len;
 	signal(SIGABRT, on_abort);
 }
+
+int sim_seeds_run(const struct sim_seeds *s, struct sim_outcome *ret, uint64_t *ret_seed)
+{
+	memset(ret, 0, sizeof(*ret));
+	for (uint64_t seed = s->first; seed < s->first + s->count; seed++) {
+		unsigned nodes = s->nodes ? s->nodes : seed % 2 ? 3 : 5;
+		struct sim_outcome out;
+		struct sim_plan plan;
+
+		*ret_seed = seed;
+		sim_plan_draw(&plan, s->ops, nodes, seed, s->level);
+		plan.skew_ns = s->skew_ns;
+		plan.world.trace = s->trace;
+		sim_announce(&plan);
+		if (sim_plan_run(&plan, &out)) {
+			*ret = out;
+			return 1;
+		}
+		ret->steps += out.steps;
+		ret->messages += out.messages;
+		ret->ok += out.ok;
+		ret->failed += out.failed;
+		ret->unknown += out.unknown;
+	}
+	return 0;
+}

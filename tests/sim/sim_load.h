@@ -47,6 +47,26 @@ void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned 
 /* sim_plan_run() - Return: 0, or 1 if there was a violation. */
 int sim_plan_run(const struct sim_plan *plan, struct sim_outcome *ret);
 
+/* Many runs, one seed each. */
+struct sim_seeds {
+	const struct proto_ops *ops;
+	enum proto_level level[2]; /* of reads, of writes */
+	unsigned nodes;            /* 0: 3 or 5, by the seed */
+	uint64_t first;
+	uint64_t count;
+	uint64_t skew_ns;
+	FILE *trace;
+};
+
+/**
+ * sim_seeds_run() - run them until one has a violation
+ * @ret:	sums; the violation, if there was one
+ * @ret_seed:	seed with the violation
+ *
+ * Return: 0, or 1 if there was a violation.
+ */
+int sim_seeds_run(const struct sim_seeds *s, struct sim_outcome *ret, uint64_t *ret_seed);
+
 /* sim_announce() - if an assertion of a replica fails, say on stderr how to see that again. */
 void sim_announce(const struct sim_plan *plan);
 
