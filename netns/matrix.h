@@ -15,6 +15,14 @@
 #define MATRIX_CUT (1u << 0)  /* drop */
 #define MATRIX_WIRE (1u << 1) /* not straight to the bridge but through the wire emulator */
 
+/*
+ * A frame for the wire emulator carries the time at which it came in, so that its delay counts
+ * from there and not from when the emulator found time to read it: the low 32 bits of the
+ * monotonic nanoseconds, in the machine's byte order, where the source MAC is the same for all.
+ */
+#define MATRIX_STAMP_AT 6
+#define MATRIX_STAMP_LEN 4
+
 /* One directed link. The layout is known to matrix_prog.c; 256 x 256 of them must stay below the
  * 4 MB that old kernels allow for the value of an array. */
 struct matrix_link {

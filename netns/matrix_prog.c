@@ -12,7 +12,8 @@
  *	link = &map.link[src][dst]
  *	if link.rule[active] & CUT: count dropped, drop
  *	count passed; skb->priority = class of src	which HTB obeys without a filter
- *	if link.rule[active] & WIRE: redirect to the tap
+ *	if link.rule[active] & WIRE: write the time over the constant part of the source MAC,
+ *		redirect to the tap
  *
  * Jumps name labels; assemble() turns them into distances. Registers: r6 the frame, r7 the link,
  * r2 and r3 begin and end of the data, r5 source, r4 destination, r8 rule.
@@ -30,7 +31,7 @@
 #include "netns/qdisc.h"
 
 #define LOG_MAX 16384u
-#define PROG_MAX 64
+#define PROG_MAX 72
 
 enum label { NO_LABEL, DROP, CUT_DROP, PASS, LABEL_NR };
 
@@ -73,6 +74,7 @@ struct line {
 #define R6 BPF_REG_6
 #define R7 BPF_REG_7
 #define R8 BPF_REG_8
+#define R10 BPF_REG_10
 
 #define SKB(field) ((short)offsetof(struct __sk_buff, field))
 #define LINK(field) ((short)offsetof(struct matrix_link, field))
@@ -167,6 +169,16 @@ int matrix_prog_port(int map_fd, unsigned nodes, int *ret_fd, struct err *err)
 		STORE(BPF_W, R6, SKB(priority), R5),
 		ALU_IMM(BPF_AND, R8, MATRIX_WIRE),
 		JUMP_IF_IMM(BPF_JEQ, R8, 0, PASS),
+		CALL(BPF_FUNC_ktime_get_ns),
+		STORE(BPF_W, R10, -4, R0),
+		MOV_REG(R1, R6),
+		MOV_IMM(R2, MATRIX_STAMP_AT),
+		MOV_REG(R3, R10),
+		ALU_IMM(BPF_ADD, R3, -4),
+		MOV_IMM(R4, MATRIX_STAMP_LEN),
+		MOV_IMM(R5, 0),
+		CALL(BPF_FUNC_skb_store_bytes),
+		JUMP_IF_IMM(BPF_JNE, R0, 0, DROP),
 		MOV_IMM(R1, LINK_TAP),
 		MOV_IMM(R2, 0),
 		CALL(BPF_FUNC_redirect),

@@ -80,6 +80,19 @@ static unsigned mac_index(const uint8_t *mac)
 	return (unsigned)mac[4] << 8 | mac[5];
 }
 
+/* When the frame came in, by its stamp; puts back the bytes that the stamp covered. */
+static uint64_t take_stamp(uint8_t *frame)
+{
+	static const uint8_t covered[MATRIX_STAMP_LEN] = {2, 0, 0, 0};
+	uint64_t now = clock_now_ns();
+	uint32_t stamp;
+
+	memcpy(&stamp, frame + MATRIX_STAMP_AT, sizeof stamp);
+	memcpy(frame + MATRIX_STAMP_AT, covered, sizeof covered);
+	/* The 32 bits wrap after 4.3 s, which no frame waits in the tap. */
+	return now - (uint32_t)((uint32_t)now - stamp);
+}
+
 struct wire {
 	const struct wire_job *job;
 	struct wire_shared *shared;
@@ -122,8 +135,8 @@ static bool read_frame(struct wire *w)
 	}
 	w->queue.slot[slot].len = (uint32_t)len;
 	link = wire_at(w->job, matrix_active(matrix), src, dst);
-	wire_queue_put(&w->queue, src * matrix->nodes + dst, slot, clock_now_ns(), link->delay_ns,
-		link->jitter_ns);
+	wire_queue_put(&w->queue, src * matrix->nodes + dst, slot, take_stamp(frame),
+		link->delay_ns, link->jitter_ns);
 	return true;
 }
 
