@@ -17,7 +17,8 @@
  *     takes nothing away from any continuation.
  *  2. A configuration that failed having used some of the open operations also fails having used
  *     more of them, everything else being equal ("dominance"): fewer are left to use.
- *  3. Open operations that write and expect the same are interchangeable: only the first is tried.
+ *  3. Operations that write and expect the same are interchangeable: of those that could be next,
+ *     only the one that returns first is tried.
  *
  * A pending operation owns a slot, a bit, so a configuration is a few words. What stands in which
  * slot is kept by a cursor that walks over the events with the search, forward and back; the walk
@@ -63,9 +64,8 @@ struct walk {
 	/* Events in order of time: operation << 1 | is a return. Owned. */
 	uint32_t *event;
 	size_t events;
-	/* The open operations, by invocation, and the one before that is interchangeable. */
+	/* The open operations, by invocation. */
 	uint32_t open[SEARCH_OPEN_MAX];
-	uint32_t twin[SEARCH_OPEN_MAX];
 	size_t opens;
 	unsigned words;  /* of the set of pending operations */
 	unsigned owords; /* of the set of open operations */
@@ -308,14 +308,38 @@ static void push_after(struct walk *w, const struct config *c, const struct cand
 	pile_push(&w->stack, &after, w->stride);
 }
 
-/* Sorted so that the best comes last: it is pushed last and tried first. */
+/*
+ * Rule 3: of those that do the same, the one that returns first goes first. Where an order has
+ * them the other way round, they can be exchanged in it.
+ */
 static void candidate_add(struct walk *w, size_t *count, uint32_t op, unsigned bit)
 {
-	size_t i = (*count)++;
+	const struct reg_op *o = &w->op[op];
+	struct candidate c = {.rank = w->rank[op], .op = op, .bit = bit};
 
-	for (; i > 0 && w->candidate[i - 1].rank < w->rank[op]; i--)
-		w->candidate[i] = w->candidate[i - 1];
-	w->candidate[i] = (struct candidate){.rank = w->rank[op], .op = op, .bit = bit};
+	for (size_t i = 0; i < *count; i++) {
+		const struct reg_op *other = &w->op[w->candidate[i].op];
+
+		if (other->value != o->value || other->old != o->old || other->kind != o->kind)
+			continue;
+		if (o->t_return_ns < other->t_return_ns)
+			w->candidate[i] = c;
+		return;
+	}
+	w->candidate[(*count)++] = c;
+}
+
+/* The best comes last: it is pushed last and tried first. */
+static void candidates_sort(struct walk *w, size_t count)
+{
+	for (size_t k = 1; k < count; k++) {
+		struct candidate c = w->candidate[k];
+		size_t i = k;
+
+		for (; i > 0 && w->candidate[i - 1].rank < c.rank; i--)
+			w->candidate[i] = w->candidate[i - 1];
+		w->candidate[i] = c;
+	}
 }
 
 static void push_successors(struct walk *w, const struct config *c)
@@ -332,14 +356,11 @@ static void push_successors(struct walk *w, const struct config *c)
 		}
 	}
 	for (unsigned i = 0; i < w->opened; i++) {
-		uint32_t twin = w->twin[i];
-
-		/* Rule 3, and what changes nothing need not happen. */
-		if (bit_test(used, i) || (twin != REG_NONE && !bit_test(used, twin)) ||
-			w->op[w->open[i]].value == state)
-			continue;
-		candidate_add(w, &count, w->open[i], i);
+		/* An open operation that changes nothing need not happen. */
+		if (!bit_test(used, i) && w->op[w->open[i]].value != state)
+			candidate_add(w, &count, w->open[i], i);
 	}
+	candidates_sort(w, count);
 	for (size_t i = 0; i < count; i++)
 		push_after(w, c, &w->candidate[i]);
 }
@@ -403,26 +424,15 @@ static unsigned walk_assign_slots(struct walk *w, struct reg_op *op)
 	return slots;
 }
 
-/* Number the open operations and find the interchangeable ones. */
 static void walk_find_open(struct walk *w, size_t count)
 {
-	struct pairs last = {0};
-
-	for (size_t i = 0; i < count && w->opens <= SEARCH_OPEN_MAX; i++) {
-		uint64_t change = (uint64_t)w->op[i].value << 32 | w->op[i].old;
-		uint32_t was;
-
+	for (size_t i = 0; i < count; i++) {
 		if (!w->op[i].open)
 			continue;
-		if (w->opens < SEARCH_OPEN_MAX) {
-			was = pairs_get(&last, change, w->op[i].kind);
-			w->twin[w->opens] = was;
+		if (w->opens < SEARCH_OPEN_MAX)
 			w->open[w->opens] = (uint32_t)i;
-			pairs_set(&last, change, w->op[i].kind, (uint32_t)w->opens);
-		}
 		w->opens++;
 	}
-	pairs_fini(&last);
 }
 
 /* Operations are tried in the order in which they return, unless the caller knows better. */
