@@ -71,21 +71,16 @@ static uint32_t zone_index(const struct zone *z, uint32_t i)
 	return i == REG_NONE ? FINDING_NOBODY : z->r->op[i].index;
 }
 
-/*
- * Add @i, the writers that it follows from, and for an operation of unknown outcome somebody who
- * saw that it took place. The depth is bounded: where the witness has no room left, it ends.
- */
-static void zone_witness(struct zone *z, uint32_t i)
-{
-	unsigned count = z->ret->count;
-	const struct reg_op *op;
+static void zone_witness(struct zone *z, uint32_t i);
 
-	if (i == REG_NONE)
-		return;
-	op = &z->r->op[i];
-	finding_add(z->ret, z->r->h, op->index);
-	if (z->ret->count == count)
-		return;
+/*
+ * Add the writers that @i follows from, and for an operation of unknown outcome somebody who saw
+ * that it took place. The depth is bounded: where the witness has no room left, it ends.
+ */
+static void zone_reasons(struct zone *z, uint32_t i)
+{
+	const struct reg_op *op = &z->r->op[i];
+
 	if (op->kind != REG_WRITE)
 		zone_witness(z, z->r->value[op->kind == REG_READ ? op->value : op->old].writer);
 	if (!op->open)
@@ -94,6 +89,28 @@ static void zone_witness(struct zone *z, uint32_t i)
 		zone_witness(z, z->level[op->value].first);
 	else
 		zone_witness(z, z->level[op->value].taker);
+}
+
+static void zone_witness(struct zone *z, uint32_t i)
+{
+	unsigned count = z->ret->count;
+
+	if (i == REG_NONE)
+		return;
+	finding_add(z->ret, z->r->h, z->r->op[i].index);
+	if (z->ret->count > count)
+		zone_reasons(z, i);
+}
+
+/* Add those that the words name, and only then, as far as there is room, their reasons. */
+static void zone_tell(struct zone *z, const uint32_t *op, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (op[i] != REG_NONE)
+			finding_add(z->ret, z->r->h, z->r->op[op[i]].index);
+	for (size_t i = 0; i < count; i++)
+		if (op[i] != REG_NONE)
+			zone_reasons(z, op[i]);
 }
 
 /* An operation of unknown outcome took place only if somebody saw that it did. */
@@ -131,8 +148,7 @@ static void zone_add_read(struct zone *z, uint32_t i)
 static void zone_replaced_twice(struct zone *z, uint32_t i)
 {
 	*z->ret = (struct finding){.kind = FINDING_ORDER, .whole = true, .look = zone_index(z, i)};
-	zone_witness(z, z->level[z->r->op[i].old].taker);
-	zone_witness(z, i);
+	zone_tell(z, (uint32_t[]){i, z->level[z->r->op[i].old].taker}, 2);
 }
 
 /* Return: false if a value was replaced twice. */
@@ -199,8 +215,7 @@ static void zone_disorder(struct zone *z, uint32_t early, uint32_t late)
 		z->ret->newer = zone_index(z, early);
 		z->ret->replaced = zone_index(z, taker);
 	}
-	zone_witness(z, early);
-	zone_witness(z, late);
+	zone_tell(z, (uint32_t[]){late, early}, 2);
 }
 
 /* Add a level from @first (returns first) to @last (begins last). Return: false on disorder. */
@@ -314,10 +329,7 @@ static void zone_contradiction(struct zone *z, const struct block *a, const stru
 		.older = zone_index(z, before),
 		.replaced = zone_index(z, replaced),
 	};
-	zone_witness(z, older->s_op);
-	zone_witness(z, seen);
-	zone_witness(z, before);
-	zone_witness(z, replaced);
+	zone_tell(z, (uint32_t[]){older->s_op, seen, before, replaced}, 4);
 }
 
 static bool block_forward(const struct block *b)
@@ -426,9 +438,7 @@ static bool zone_unmet(struct zone *z, uint32_t i)
 		.older = zone_index(z, t.first),
 		.newer = zone_index(z, t.last),
 	};
-	zone_witness(z, i);
-	zone_witness(z, t.first);
-	zone_witness(z, t.last);
+	zone_tell(z, (uint32_t[]){i, t.first, t.last}, 3);
 	return true;
 }
 
