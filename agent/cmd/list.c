@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* list.c - pacelab list: labs, systems, models and emulators that have a name */
+/* list.c - pacelab list: labs, stores, models and emulators that have a name */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -65,10 +65,10 @@ static int list_labs(struct err *err)
 	return 0;
 }
 
-static int list_systems(struct err *err)
+static int list_stores(struct err *err)
 {
 	(void)err;
-	printf("systems\n");
+	printf("stores\n");
 	for (unsigned i = 0; system_list(i); i++) {
 		const struct system *s = system_list(i);
 
@@ -103,7 +103,7 @@ static const struct {
 	int (*list)(struct err *err);
 } lists[] = {
 	{"labs", list_labs},
-	{"systems", list_systems},
+	{"stores", list_stores},
 	{"models", list_models},
 	{"emulators", list_emulators},
 };
@@ -131,7 +131,7 @@ static int list_main(const struct cmd_line *line, struct err *err)
 		near_offer(&near, lists[i].name);
 	near_text(&near, hint, sizeof hint);
 	(void)err_usage(err,
-		"nothing to list is called '%s'%s labs, systems, models and "
+		"nothing to list is called '%s'%s labs, stores, models and "
 		"emulators are",
 		line->arg[0], near.best ? hint : ":");
 	return EXIT_USAGE;
@@ -141,9 +141,9 @@ static const struct cmd_option list_options[] = {{NULL, NULL, NULL}};
 
 const struct cmd list_cmd = {
 	.name = "list",
-	.args = "[labs|systems|models|emulators]",
-	.summary = "show what has a name: labs, systems, models, emulators",
-	.help = "A system is a protocol with settings, for --store; the class beside it is the "
+	.args = "[labs|stores|models|emulators]",
+	.summary = "show what has a name: labs, stores, models, emulators",
+	.help = "A store is a protocol with the settings of a real system; the class beside it is the "
 		"one of the\nliterature, to compare with what is measured.\n",
 	.args_max = 1,
 	.option = list_options,

@@ -14,7 +14,14 @@
 #include "agent/lab/near.h"
 
 #define ADDRESS_NETWORK 0x0a630000u /* 10.99.0.0/16 */
-#define SITES_DEFAULT_CLIENTS 2
+/*
+ * A client has one operation in flight. So that one seldom waits for its client, there are as
+ * many as would be busy a fifth of the time, if each operation took three of the longest round
+ * trips: one to the leader, one to a majority, one to spare.
+ */
+#define CLIENTS_ROUND_TRIPS 3
+#define CLIENTS_SPARE 5
+#define CLIENTS_MIN 4
 #define LOAD_DEFAULT_RATE 100.0
 #define LOAD_DEFAULT_KEYS 10
 #define LOAD_DEFAULT_DEADLINE NS_PER_S
@@ -362,17 +369,15 @@ static int expand_store(struct plan *plan, const struct script *s,
 	return rc;
 }
 
-static uint64_t longest_rtt_ns(const struct plan *plan)
+static uint64_t longest_rtt_ns(const struct plan *plan, const struct link_matrix *matrix)
 {
 	uint64_t longest = 0;
 
-	for (unsigned i = 0; i < plan->phases; i++) {
-		for (unsigned a = 0; a < plan->replicas; a++) {
-			for (unsigned b = 0; b < a; b++) {
-				uint64_t rtt = plan_rtt_ns(&plan->phase[i].matrix, a, b);
+	for (unsigned a = 0; a < plan->nodes; a++) {
+		for (unsigned b = 0; b < a; b++) {
+			uint64_t rtt = plan_rtt_ns(matrix, a, b);
 
-				longest = rtt > longest ? rtt : longest;
-			}
+			longest = rtt > longest ? rtt : longest;
 		}
 	}
 	return longest;
@@ -381,8 +386,14 @@ static uint64_t longest_rtt_ns(const struct plan *plan)
 static int expand_timing(struct plan *plan, const struct script *s, struct err *err)
 {
 	struct proto_config *proto = &plan->proto;
-	uint64_t wanted = longest_rtt_ns(plan) * ELECTION_ROUND_TRIPS;
+	uint64_t wanted = 0;
 
+	for (unsigned i = 0; i < plan->phases; i++) {
+		uint64_t rtt = longest_rtt_ns(plan, &plan->phase[i].matrix);
+
+		if (rtt * ELECTION_ROUND_TRIPS > wanted)
+			wanted = rtt * ELECTION_ROUND_TRIPS;
+	}
 	proto->election_min_ns = wanted > ELECTION_NS_MIN ? wanted : ELECTION_NS_MIN;
 	proto->election_max_ns = 2 * proto->election_min_ns;
 	if (s->store.election_min_ns) {
@@ -421,6 +432,20 @@ static int take_shares(struct plan_load *load, const struct script *s, struct er
 	return 0;
 }
 
+static unsigned default_clients(const struct plan *plan, const struct script *s)
+{
+	uint64_t longest = longest_rtt_ns(plan, &plan->base);
+	double clients;
+
+	for (unsigned i = 0; i < s->fit.rtts; i++)
+		longest = s->fit.rtt_ns[i] > longest ? s->fit.rtt_ns[i] : longest;
+	clients = plan->load.rate / plan->sites * units_s(longest) * CLIENTS_ROUND_TRIPS *
+		  CLIENTS_SPARE;
+	if (clients < CLIENTS_MIN)
+		return CLIENTS_MIN;
+	return clients < PLAN_CLIENTS_PER_SITE_MAX ? (unsigned)clients : PLAN_CLIENTS_PER_SITE_MAX;
+}
+
 /* A decimal number of an option; strtod() alone would take "inf", "nan" and "0x1p3". */
 static int parse_decimal(
 	const char *option, const char *text, double min, double max, double *ret, struct err *err)
@@ -442,8 +467,6 @@ static int expand_load(struct plan *plan, const struct script *s,
 	struct proto_claim claim;
 	int rc;
 
-	load->clients_per_site = s->load.clients_per_site ? (unsigned)s->load.clients_per_site
-							  : SITES_DEFAULT_CLIENTS;
 	load->rate = s->load.rate > 0 ? s->load.rate : LOAD_DEFAULT_RATE;
 	load->keys = s->load.keys ? (unsigned)s->load.keys : LOAD_DEFAULT_KEYS;
 	load->deadline_ns = s->load.deadline_ns ? s->load.deadline_ns : LOAD_DEFAULT_DEADLINE;
@@ -453,6 +476,8 @@ static int expand_load(struct plan *plan, const struct script *s,
 			"--rate", options->rate, 0.001, SCRIPT_RATE_MAX, &load->rate, err);
 	if (rc < 0)
 		return rc;
+	load->clients_per_site = s->load.clients_per_site ? (unsigned)s->load.clients_per_site
+							  : default_clients(plan, s);
 	plan->system->ops->claim(&plan->proto, &claim);
 	if (!claim.cas && load->cas > 0) {
 		plan->cas_moved = load->cas;

@@ -11,18 +11,16 @@
  */
 #include "agent/load/client.h"
 
-#include <assert.h>
-#include <stdlib.h>
-
 #include "agent/base/clock.h"
 
 /* Longest sleep between two looks at the state that the supervisor sets. */
-#define CLIENT_SLICE_NS (10 * NS_PER_MS)
+#define CLIENT_SLICE_NS (100 * NS_PER_MS)
 /* In idle spans from here on the client looks after its connection. */
 #define CLIENT_IDLE_NS (2 * NS_PER_MS)
 /* A final read is patient: it waits for replicas that are still catching up. */
 #define CLIENT_FINAL_DEADLINES 2
 #define CLIENT_FINAL_PAUSE_NS (20 * NS_PER_MS)
+#define CLIENT_DRAIN_PAUSE_NS (10 * NS_PER_MS)
 
 void client_init(struct client *c, struct client_site *common, unsigned number)
 {
@@ -30,8 +28,6 @@ void client_init(struct client *c, struct client_site *common, unsigned number)
 
 	*c = (struct client){.common = common, .number = number};
 	c->node = (uint16_t)plan_contact(plan, common->site, number);
-	c->seen = calloc(plan->load.keys, sizeof *c->seen);
-	assert(c->seen);
 	c->driver = common->driver->open(plan->node[c->node].addr_be, LOAD_PORT);
 }
 
@@ -40,8 +36,6 @@ void client_fini(struct client *c)
 	if (c->driver)
 		c->driver->ops->close(c->driver);
 	c->driver = NULL;
-	free(c->seen);
-	c->seen = NULL;
 }
 
 static enum load_state state_of(const struct client *c)
@@ -105,7 +99,8 @@ static bool add(struct client *c, const struct history_record *record)
 	return c->error == 0;
 }
 
-static void invoke(struct client *c, const struct gen_op *op, struct history_record *ret)
+static void invoke(
+	struct client *c, const struct gen_op *op, uint64_t old, struct history_record *ret)
 {
 	const struct client_site *common = c->common;
 	uint32_t phase = atomic_load(&common->shared->phase);
@@ -123,7 +118,7 @@ static void invoke(struct client *c, const struct gen_op *op, struct history_rec
 		.t_intended_ns = op->t_intended_ns,
 		.key = op->key,
 		.value = op->kind == HISTORY_READ ? 0 : op->value,
-		.old = op->kind == HISTORY_CAS ? c->seen[op->key] : 0,
+		.old = old,
 	};
 	ret->t_ns = clock_now_ns();
 }
@@ -143,12 +138,21 @@ static bool complete(
 	return add(c, record);
 }
 
-/* What the client knows of the key from now on, for its next compare-and-set. */
+/*
+ * What the site knows of the key from now on, for the next compare-and-set: one client alone sees
+ * a key so seldom that it would nearly always expect a value long gone.
+ */
 static void learn(struct client *c, const struct history_record *r)
 {
+	_Atomic uint64_t *seen = &c->common->seen[r->key];
+	uint64_t old = r->old;
+
 	if (r->type != HISTORY_OK)
 		return;
-	c->seen[r->key] = r->error == HISTORY_UNMET ? 0 : r->value;
+	if (r->error == HISTORY_UNMET)
+		atomic_compare_exchange_strong(seen, &old, 0);
+	else
+		atomic_store(seen, r->value);
 }
 
 static void call(struct driver *d, const struct history_record *r, uint64_t deadline_ns,
@@ -175,11 +179,14 @@ static bool operate(struct client *c, struct gen_op *op)
 	uint64_t deadline_ns = c->common->plan->load.deadline_ns;
 	struct driver_result result = {.outcome = HISTORY_FAIL, .error = HISTORY_LATE};
 	struct history_record record;
+	uint64_t old = 0;
 
+	if (op->kind == HISTORY_CAS)
+		old = atomic_load(&c->common->seen[op->key]);
 	/* Nothing is known to compare with: look first. */
-	if (op->kind == HISTORY_CAS && c->seen[op->key] == 0)
+	if (op->kind == HISTORY_CAS && old == 0)
 		op->kind = HISTORY_READ;
-	invoke(c, op, &record);
+	invoke(c, op, old, &record);
 	if (!add(c, &record))
 		return false;
 	if (record.t_ns - op->t_intended_ns <= deadline_ns)
@@ -216,7 +223,7 @@ static bool wait_for_drain(struct client *c)
 		atomic_fetch_add(&common->shared->drained, 1);
 	while (state_of(c) == LOAD_FINAL && clock_now_ns() < until &&
 		atomic_load(&common->shared->drained) < plan->sites)
-		sleep_until(clock_now_ns() + NS_PER_MS);
+		sleep_until(clock_now_ns() + CLIENT_DRAIN_PAUSE_NS);
 	return state_of(c) == LOAD_FINAL;
 }
 
@@ -230,7 +237,7 @@ static bool read_final(struct client *c, struct driver *d, uint64_t key)
 	while (state_of(c) == LOAD_FINAL) {
 		struct gen_op op = {clock_now_ns(), HISTORY_READ, key, 0};
 
-		invoke(c, &op, &record);
+		invoke(c, &op, 0, &record);
 		record.flags = HISTORY_F_FINAL;
 		if (!add(c, &record))
 			return false;

@@ -16,6 +16,7 @@ struct client_site {
 	struct history *history;
 	struct load_shared *shared;
 	const struct driver_ops *driver;
+	_Atomic uint64_t *seen;   /* by key: the value last read or written, 0 unknown */
 	_Atomic unsigned drained; /* clients whose last operation has ended */
 };
 
@@ -25,7 +26,6 @@ struct client {
 	pthread_t thread;
 	struct driver *driver;
 	struct gen gen;
-	uint64_t *seen; /* by key: value last read or written, 0 unknown; owned */
 	uint32_t session;
 	uint16_t node; /* replica it talks to */
 	int error;     /* why it gave up, 0 if it did not */

@@ -56,7 +56,8 @@ int load_main(
 	int rc = 0;
 	int error;
 
-	assert(clients && site < plan->sites);
+	common.seen = calloc(plan->load.keys, sizeof *common.seen);
+	assert(clients && common.seen && site < plan->sites);
 	(void)prctl(PR_SET_TIMERSLACK, LOAD_TIMER_SLACK_NS);
 	for (unsigned i = 0; i < count; i++)
 		client_init(&clients[i], &common, i);
@@ -77,6 +78,7 @@ int load_main(
 	for (unsigned i = 0; i < count; i++)
 		client_fini(&clients[i]);
 	free(clients);
+	free(common.seen);
 	atomic_fetch_add(&shared->finals_done, 1);
 	return rc < 0 || error ? EXIT_INTERNAL : EXIT_AS_EXPECTED;
 }

@@ -13,7 +13,7 @@ rtt("west", "far", "40ms")
 store("raft", {leader = "n1"})
 
 load {
-	clients_per_site = 2, rate = 500, keys = 10,
+	rate = 500, keys = 10,
 	read = 50, write = 40, cas = 10, deadline = "1s",
 }
 
