@@ -15,6 +15,16 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 77
 fi
 
+# verdict_of FILE: its lines, which go on as long as the label's column is empty.
+verdict_of() {
+	awk '/^  [a-z]/ { in_verdict = $1 == "verdict"; sub(/^  verdict/, "") } in_verdict' "$1" |
+		tr -s ' \n' ' '
+}
+
+indent() {
+	awk -v name="$1" '{ printf "  %-15s %s\n", NR == 1 ? name : "", $0 }'
+}
+
 worst=0
 verdicts=()
 for store in "${stores[@]}"; do
@@ -23,10 +33,9 @@ for store in "${stores[@]}"; do
 	timeout -k 5 "$run_seconds_max" ./pacelab run cap --store "$store" | tee "$output" ||
 		status=${PIPESTATUS[0]}
 	[ "$status" -le "$worst" ] || worst=$status
-	verdicts+=("$(printf '  %-14s' "$store")$(sed -n 's/^ *verdict *//p' "$output")")
+	verdicts+=("$(verdict_of "$output" | fmt -w 78 | indent "$store")")
 	rm -f "$output"
 	echo
 done
-echo "  verdicts"
-printf '  %s\n' "${verdicts[@]}"
+printf '%s\n' "${verdicts[@]}"
 exit "$worst"
