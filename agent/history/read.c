@@ -33,6 +33,7 @@ struct reader {
 	const struct history_record *slot; /* mapped; the first record */
 	uint64_t slots;                    /* to look at */
 	uint8_t *committed;                /* owned; a bit per slot */
+	uint32_t op_max;                   /* largest operation number that may be one */
 	uint32_t *begun;                   /* owned; by operation number: index in gather + 1 */
 	struct gather gather;
 	struct err *err;
@@ -99,6 +100,10 @@ static int reader_size(struct reader *rd)
 	uint64_t want = format_offset(rd->header.slots);
 
 	if (reader_sealed(rd)) {
+		if (rd->header.slots > HISTORY_RECORDS_MAX)
+			return reader_bad(rd, offsetof(struct format_header, slots),
+				"%llu records, at most %u were expected",
+				(unsigned long long)rd->header.slots, HISTORY_RECORDS_MAX);
 		if (rd->size < want)
 			return reader_bad(rd, rd->size,
 				"the file ends; %llu records, %llu bytes, were expected",
@@ -141,12 +146,15 @@ static int reader_find(struct reader *rd)
 	for (uint64_t i = rd->slots; i-- > 0;) {
 		uint8_t type = __atomic_load_n(&rd->slot[i].type, __ATOMIC_ACQUIRE);
 
-		if (type != HISTORY_NONE)
+		if (type != HISTORY_NONE) {
 			rd->committed[i / 8] |= (uint8_t)(1u << (i % 8));
-		else if (!written && reader_is_zero(&rd->slot[i]))
+			if (rd->slot[i].op > rd->op_max && rd->slot[i].op <= HISTORY_RECORDS_MAX)
+				rd->op_max = rd->slot[i].op;
+		} else if (!written && reader_is_zero(&rd->slot[i])) {
 			continue;
-		else
+		} else {
 			damaged++;
+		}
 		written = true;
 	}
 	rd->gather.ops.damaged = damaged;
@@ -249,8 +257,7 @@ static int reader_records(struct reader *rd)
 {
 	int r = 0;
 
-	/* Pages of operation numbers that do not occur are never touched. */
-	rd->begun = calloc((size_t)HISTORY_RECORDS_MAX + 1, sizeof *rd->begun);
+	rd->begun = calloc((size_t)rd->op_max + 1, sizeof *rd->begun);
 	assert(rd->begun);
 	for (uint64_t i = 0; i < rd->slots && !r; i++) {
 		if (!(rd->committed[i / 8] >> (i % 8) & 1))

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * history_fuzz.c - any bytes as a history: refused with a reason, or read, judged and written again
+ *
+ * Checksums would stop nearly every mutation at once, so binary input is read a second time with
+ * all of them made right.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/check/check.h"
+#include "agent/history/format.h"
+#include "tests/fuzz/fuzz.h"
+
+#define FUZZ_CHECK_NS (100 * NS_PER_MS)
+#define FUZZ_CHECK_BYTES (64u << 20)
+
+/* A file in memory with these bytes, and its path. */
+static int file_of(const void *bytes, size_t size, char path[32])
+{
+	int fd = memfd_create("history", MFD_CLOEXEC);
+
+	assert(fd >= 0);
+	assert(write(fd, bytes, size) == (ssize_t)size);
+	(void)snprintf(path, 32, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+/* What history_read() promises of what it gives. */
+static void look(const struct history_ops *ops)
+{
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct history_op *op = &ops->op[i];
+
+		assert(op->kind < HISTORY_KIND_NR && op->error < HISTORY_ERROR_NR);
+		assert(op->kind == HISTORY_READ || op->value != 0);
+		assert(op->t_return_ns >= op->t_invoke_ns);
+		assert((op->outcome == HISTORY_UNKNOWN) == (op->t_return_ns == UINT64_MAX));
+		assert(i == 0 || ops->op[i - 1].t_invoke_ns <= op->t_invoke_ns);
+	}
+}
+
+static void judge(const struct history_ops *ops)
+{
+	const struct check_budget budget = {
+		.time_ns = FUZZ_CHECK_NS, .memory_bytes = FUZZ_CHECK_BYTES};
+	struct check_result result;
+	struct check_lost lost;
+	struct err err = {0};
+
+	assert(linearizable_ops.check(ops, &budget, NULL, &result, &err) == 0);
+	assert((result.verdict == CHECK_VIOLATION) == (result.witnesses > 0));
+	assert((result.verdict == CHECK_OK) == (result.words[0] == '\0'));
+	for (size_t i = 0; i < result.witnesses; i++)
+		assert(result.witness[i] < ops->count);
+	check_lost(ops, NULL, &lost);
+	assert(lost.lost <= lost.acknowledged);
+	assert((lost.lost > 0) == (lost.words[0] != '\0'));
+}
+
+static void write_again(const struct history_ops *ops)
+{
+	struct history_ops again;
+	struct err err = {0};
+	char path[32];
+	int fd = file_of("", 0, path);
+
+	assert(history_write_jsonl(ops, path, &err) == 0);
+	if (ops->count > 0) {
+		assert(history_read(&again, path, &err) == 0);
+		assert(again.count == ops->count);
+		history_ops_fini(&again);
+	}
+	(void)close(fd);
+}
+
+static void take(const void *bytes, size_t size)
+{
+	struct history_ops ops;
+	struct err err = {0};
+	char path[32];
+	int fd = file_of(bytes, size, path);
+
+	if (history_read(&ops, path, &err)) {
+		assert(err.status == EXIT_USAGE);
+		assert(strncmp(err.text, path, strlen(path)) == 0);
+	} else {
+		look(&ops);
+		judge(&ops);
+		write_again(&ops);
+		history_ops_fini(&ops);
+	}
+	(void)close(fd);
+}
+
+/* Make magic, version, number of slots and all checksums right. */
+static void repair(uint8_t *bytes, size_t size)
+{
+	struct format_header *header = (struct format_header *)(void *)bytes;
+	struct history_record *record = (struct history_record *)(void *)(header + 1);
+	size_t slots = (size - sizeof *header) / sizeof *record;
+	bool sealed = bytes[sizeof header->magic] & 1;
+
+	memcpy(header->magic, FORMAT_MAGIC, sizeof header->magic);
+	header->version = FORMAT_VERSION;
+	header->record_size = sizeof *record;
+	header->slots = sealed ? slots : FORMAT_UNSEALED;
+	header->uncommitted = 0;
+	for (size_t i = 0; i < slots; i++) {
+		record[i].crc = format_record_crc(&record[i]);
+		header->uncommitted += record[i].type == HISTORY_NONE;
+	}
+	header->crc = format_header_crc(header);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *copy;
+
+	take(data, size);
+	if (size < sizeof(struct format_header) || data[0] == '{')
+		return 0;
+	size -= size % sizeof(struct history_record);
+	copy = malloc(size);
+	assert(copy);
+	memcpy(copy, data, size);
+	repair(copy, size);
+	take(copy, size);
+	free(copy);
+	return 0;
+}
