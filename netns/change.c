@@ -70,7 +70,7 @@ static int find_deltas(struct fabric *f, const struct link_matrix *want, struct 
 			return -EINVAL;
 		delta->from = *from;
 		delta->to = *to;
-		fabric_counters(f, delta->src, delta->dst, &delta->before);
+		fabric_count(f, delta->src, delta->dst, &delta->before);
 		ret->cuts += to->cut && !from->cut;
 		ret->heals += from->cut && !to->cut;
 		ret->reshaped += !same_shape(from, to);
@@ -89,6 +89,19 @@ static void write_rules(struct fabric *f, unsigned deltas, unsigned copy)
 	}
 }
 
+/* Queues and the emulator's values, by whoever is in charge of them. */
+static int set_queues(struct fabric *f, unsigned deltas, unsigned copy, struct err *err)
+{
+	int code = 0;
+
+	/* Leaves carry both the cut and netem's delay: without BPF one hand must set them. */
+	if (leafcut_needed(f))
+		code = leafcut_send(f, f->scratch, deltas, err);
+	if (!code && (!leafcut_needed(f) || f->ops->matrix_bit))
+		code = f->ops->apply(f->emulator, f->scratch, deltas, copy, err);
+	return code;
+}
+
 /* A batch that failed half-way: put back what was, as far as the kernel lets us. */
 static void revert(struct fabric *f, unsigned deltas, unsigned copy)
 {
@@ -98,7 +111,7 @@ static void revert(struct fabric *f, unsigned deltas, unsigned copy)
 		f->scratch[i].from = f->scratch[i].to;
 		f->scratch[i].to = was;
 	}
-	(void)f->ops->apply(f->emulator, f->scratch, deltas, copy, NULL);
+	(void)set_queues(f, deltas, copy, NULL);
 }
 
 /* After the change is in force: everything that need not be part of its time. */
@@ -113,11 +126,12 @@ static int finish(struct fabric *f, unsigned deltas, unsigned stale, struct fabr
 	ret->deltas = deltas;
 	while (clock_now_ns() < ret->t_last_ns + SETTLE_NS)
 		;
+	leafcut_refresh_all(f);
 	for (unsigned i = 0; i < deltas; i++) {
 		struct fabric_delta *delta = &f->scratch[i];
 
 		*link_matrix_at(&f->now, delta->src, delta->dst) = delta->to;
-		fabric_counters(f, delta->src, delta->dst, &delta->after);
+		fabric_count(f, delta->src, delta->dst, &delta->after);
 	}
 	memcpy(ret->delta, f->scratch, deltas * sizeof *ret->delta);
 	return 0;
@@ -130,7 +144,8 @@ int fabric_apply(struct fabric *f, const struct link_matrix *want, struct fabric
 	int deltas, code;
 
 	assert(want->nodes == f->nodes);
-	*ret = (struct fabric_change){.t_request_ns = clock_now_ns(), .atomic = true};
+	*ret = (struct fabric_change){.t_request_ns = clock_now_ns(), .atomic = !leafcut_needed(f)};
+	leafcut_refresh_all(f);
 	deltas = find_deltas(f, want, ret, err);
 	if (deltas < 0) {
 		*ret = (struct fabric_change){0};
@@ -142,7 +157,7 @@ int fabric_apply(struct fabric *f, const struct link_matrix *want, struct fabric
 	}
 	write_rules(f, (unsigned)deltas, next);
 	ret->t_first_ns = clock_now_ns();
-	code = f->ops->apply(f->emulator, f->scratch, (unsigned)deltas, next, err);
+	code = set_queues(f, (unsigned)deltas, next, err);
 	if (code) {
 		revert(f, (unsigned)deltas, next);
 		write_rules(f, (unsigned)deltas, next);
@@ -151,7 +166,7 @@ int fabric_apply(struct fabric *f, const struct link_matrix *want, struct fabric
 	}
 	/* A wire emulator has only written to the copy that is not in force: nothing was seen yet.
 	 */
-	if (f->ops->matrix_bit)
+	if (f->ops->matrix_bit && !leafcut_needed(f))
 		ret->t_first_ns = clock_now_ns();
 	matrix_flip(&f->matrix);
 	ret->t_last_ns = clock_now_ns();

@@ -69,7 +69,7 @@ struct emulator_ops {
 extern const struct emulator_ops netem_ops;
 extern const struct emulator_ops wire_ops;
 
-#define EMULATOR_TEXT_MAX 64
+#define EMULATOR_TEXT_MAX 128
 
 /**
  * emulator_choose() - by wish and by what the kernel answers

@@ -117,6 +117,9 @@ static void compare_shape(struct inquiry *q, const struct fabric_delta *delta)
 	struct link_state is = {0};
 	char has[32], wants[32];
 
+	/* The leaf that would tell the delay is a blackhole now. */
+	if (delta->to.cut && leafcut_needed(f) && !f->ops->matrix_bit)
+		return;
 	f->ops->read_back(f->emulator, delta->src, delta->dst, &is);
 	if (is.delay_ns == delta->to.delay_ns && is.jitter_ns == delta->to.jitter_ns)
 		return;
@@ -131,6 +134,14 @@ static int read_state(struct inquiry *q, struct err *err)
 	struct fabric *f = q->f;
 
 	read_rules(q);
+	for (unsigned dst = 0; dst < f->nodes && leafcut_needed(f); dst++) {
+		int src = leafcut_wrong(f, dst);
+
+		if (src >= 0)
+			find(q->ret, EVIDENCE_MISMATCH, "link %s > %s: its leaf %s a blackhole",
+				f->name[src].name, f->name[dst].name,
+				link_matrix_at(&f->now, (unsigned)src, dst)->cut ? "is not" : "is");
+	}
 	for (unsigned dst = 0; dst < f->nodes; dst++) {
 		bool fresh = false;
 
@@ -157,7 +168,7 @@ static unsigned add_probe(struct inquiry *q, unsigned src, unsigned dst, bool ex
 {
 	struct fabric_counters now;
 
-	fabric_counters(q->f, src, dst, &now);
+	fabric_count(q->f, src, dst, &now);
 	q->offered[q->probes] = now.offered;
 	q->probe[q->probes] =
 		(struct probe){.src = (uint16_t)src, .dst = (uint16_t)dst, .expect = expect};
@@ -170,6 +181,7 @@ static void choose_suspects(struct inquiry *q)
 	struct fabric *f = q->f;
 	unsigned seen = 0, total = 0;
 
+	leafcut_refresh_all(f);
 	for (unsigned i = 0; i < q->change->deltas; i++)
 		total += still_in_force(f, &q->change->delta[i]);
 	q->relevant = total;
@@ -217,7 +229,8 @@ static void wait_for_counters(const struct inquiry *q)
 		struct fabric_counters now;
 
 		for (;;) {
-			fabric_counters(q->f, probe->src, probe->dst, &now);
+			leafcut_refresh(q->f, probe->dst);
+			fabric_count(q->f, probe->src, probe->dst, &now);
 			if (now.offered - q->offered[i] >= probe->sent || clock_now_ns() > end_ns)
 				break;
 			(void)nanosleep(&pause, NULL);
@@ -239,6 +252,7 @@ static void judge_cuts(struct inquiry *q)
 	struct evidence *ret = q->ret;
 	unsigned silent = 0, cut = 0;
 
+	leafcut_refresh_all(q->f);
 	for (unsigned i = 0; i < q->change->deltas; i++) {
 		const struct fabric_delta *delta = &q->change->delta[i];
 		struct fabric_counters now;
@@ -247,7 +261,7 @@ static void judge_cuts(struct inquiry *q)
 		if (!delta->to.cut || !still_in_force(q->f, delta))
 			continue;
 		cut++;
-		fabric_counters(q->f, delta->src, delta->dst, &now);
+		fabric_count(q->f, delta->src, delta->dst, &now);
 		passed = now.passed - delta->after.passed;
 		ret->packets_crossed += passed;
 		ret->packets_dropped += now.dropped - delta->after.dropped;

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -95,6 +96,19 @@ static int open_nodes(struct fabric *f, struct err *err)
 	return 0;
 }
 
+/* Without BPF the lab still works; cuts take longer and are not all at one instant. */
+static int open_matrix(struct fabric *f, const struct fabric_config *config, struct err *err)
+{
+	int code = config->without_bpf ? -EPERM : matrix_open(&f->matrix, f->nodes, err);
+	size_t len = strlen(f->text);
+
+	if (code == 0 || code == -ENOMEM || code == -EMFILE || code == -ENFILE)
+		return code;
+	(void)snprintf(f->text + len, sizeof f->text - len, ", cuts leaf by leaf (no BPF: %s)",
+		strerror(-code));
+	return matrix_open_plain(&f->matrix, f->nodes, code, err);
+}
+
 static int open_switch(struct fabric *f, const struct fabric_config *config, struct err *err)
 {
 	struct emulator_host host;
@@ -109,7 +123,7 @@ static int open_switch(struct fabric *f, const struct fabric_config *config, str
 	if (!code)
 		code = emulator_choose(config->emulator, &f->sw, &f->ops, &f->kind, f->text, err);
 	if (!code)
-		code = matrix_open(&f->matrix, f->nodes, err);
+		code = open_matrix(f, config, err);
 	if (!code)
 		code = switch_build_bridge(f, err);
 	if (code)
@@ -150,7 +164,7 @@ static int start(struct fabric *f, struct err *err)
 		code = probe_bias(f, err);
 	if (code)
 		return code;
-	for (unsigned i = 0; i < f->nodes * f->nodes; i++) {
+	for (unsigned i = 0; i < f->nodes * f->nodes && !leafcut_needed(f); i++) {
 		f->matrix.map->link[i].passed = 0;
 		f->matrix.map->link[i].dropped = 0;
 	}
@@ -259,6 +273,12 @@ const struct link_matrix *fabric_matrix(const struct fabric *f)
 
 void fabric_counters(
 	const struct fabric *f, unsigned src, unsigned dst, struct fabric_counters *ret)
+{
+	leafcut_refresh(f, dst);
+	fabric_count(f, src, dst, ret);
+}
+
+void fabric_count(const struct fabric *f, unsigned src, unsigned dst, struct fabric_counters *ret)
 {
 	const struct matrix_link *link = matrix_at(&f->matrix, src, dst);
 

@@ -58,6 +58,7 @@ struct fabric_node {
  * @lab:	name of the lab: ASCII letters, digits, '-', '_', at most 32 bytes
  * @log_fd:	where the wire process writes its log
  * @seed:	of jitter and everything random
+ * @without_bpf: do as where the kernel refuses BPF: cuts are leaf replacements; for tests
  */
 struct fabric_config {
 	const char *lab;
@@ -66,6 +67,7 @@ struct fabric_config {
 	enum emulator_kind emulator;
 	int log_fd;
 	uint64_t seed;
+	bool without_bpf;
 };
 
 struct fabric;

@@ -38,6 +38,30 @@ int switch_build_bridge(struct fabric *f, struct err *err);
 int switch_build_ports(struct fabric *f, struct err *err);
 int switch_build_nodes(struct fabric *f, struct err *err);
 
+/*
+ * leafcut.c: cuts where the kernel refuses BPF, by replacing leaves. Without BPF the matrix is only
+ * a record of what the queues have been told; with it, these do nothing.
+ */
+static inline bool leafcut_needed(const struct fabric *f)
+{
+	return f->matrix.refusal != 0;
+}
+
+/* leafcut_port() - filters in place of the program, for a port that is being built. */
+void leafcut_port(const struct fabric *f, struct nlbatch *b, unsigned dst);
+
+/* leafcut_send() - one batch of leaves and redirects that makes @delta true. */
+int leafcut_send(
+	struct fabric *f, const struct fabric_delta *delta, unsigned deltas, struct err *err);
+
+/* leafcut_refresh() - bring the counters of links to @dst up to date; _all: of every link. */
+void leafcut_refresh(const struct fabric *f, unsigned dst);
+void leafcut_refresh_all(const struct fabric *f);
+
+/* leafcut_wrong() - a link to @dst whose leaf is no blackhole but should be, or the reverse.
+ * Return: its source, -1 if all are right. */
+int leafcut_wrong(struct fabric *f, unsigned dst);
+
 /* fabric_rule() - the matrix program's rule for a link in state @state. */
 uint32_t fabric_rule(const struct fabric *f, const struct link_state *state);
 
@@ -62,6 +86,9 @@ struct probe {
  */
 void probe_links(
 	struct fabric *f, struct probe *probe, unsigned probes, unsigned rounds, uint64_t wait_ns);
+
+/* fabric_count() - the counters as they were last refreshed; they always are where BPF counts. */
+void fabric_count(const struct fabric *f, unsigned src, unsigned dst, struct fabric_counters *ret);
 
 /* probe_bias() - how late a frame comes over an idle link without delay; waits for the ports. */
 int probe_bias(struct fabric *f, struct err *err);

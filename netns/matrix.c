@@ -36,6 +36,22 @@ static size_t mapped_size(unsigned nodes)
 	return (map_size(nodes) + page - 1) & ~(page - 1);
 }
 
+int matrix_open_plain(struct matrix *m, unsigned nodes, int refusal, struct err *err)
+{
+	*m = (struct matrix){.nodes = nodes,
+		.refusal = refusal,
+		.map_fd = -1,
+		.port_prog_fd = -1,
+		.tap_prog_fd = -1};
+	m->map = mmap(NULL, mapped_size(nodes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
+	if (m->map == MAP_FAILED) {
+		m->map = NULL;
+		return err_sys(err, -errno, "memory of the link matrix");
+	}
+	return 0;
+}
+
 int matrix_open(struct matrix *m, unsigned nodes, struct err *err)
 {
 	union bpf_attr attr;

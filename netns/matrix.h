@@ -40,7 +40,8 @@ struct matrix_map {
 
 struct matrix {
 	unsigned nodes;
-	int map_fd; /* -1: closed */
+	int refusal; /* 0, or why there is no BPF: then the map is plain memory, see leafcut.c */
+	int map_fd;  /* -1: closed */
 	int port_prog_fd;
 	int tap_prog_fd;
 	struct matrix_map *map;
@@ -52,6 +53,9 @@ struct matrix {
  * Return: 0; -EPERM, -ENOSYS, -EINVAL and others where this kernel refuses BPF.
  */
 int matrix_open(struct matrix *m, unsigned nodes, struct err *err);
+
+/* matrix_open_plain() - the same layout in memory that no program reads; @refusal says why. */
+int matrix_open_plain(struct matrix *m, unsigned nodes, int refusal, struct err *err);
 void matrix_close(struct matrix *m);
 
 static inline struct matrix_link *matrix_at(const struct matrix *m, unsigned src, unsigned dst)

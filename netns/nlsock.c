@@ -119,8 +119,12 @@ static const char *type_name(uint16_t type)
 		return "RTM_GETQDISC";
 	case RTM_NEWTCLASS:
 		return "RTM_NEWTCLASS";
+	case RTM_GETTCLASS:
+		return "RTM_GETTCLASS";
 	case RTM_NEWTFILTER:
 		return "RTM_NEWTFILTER";
+	case RTM_DELTFILTER:
+		return "RTM_DELTFILTER";
 	default:
 		return "rtnetlink message";
 	}

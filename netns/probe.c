@@ -180,6 +180,20 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Have the frames of a link take the way through the emulator without a delay, and no longer. */
+static void to_emulator(struct fabric *f, const struct probe *probe, bool on)
+{
+	uint32_t *rule =
+		&matrix_at(&f->matrix, probe->src, probe->dst)->rule[matrix_active(&f->matrix)];
+	struct fabric_delta delta = {.src = probe->src, .dst = probe->dst};
+
+	if (leafcut_needed(f) && f->ops->matrix_bit) {
+		(on ? &delta.to : &delta.from)->delay_ns = 1;
+		(void)leafcut_send(f, &delta, 1, NULL);
+	}
+	__atomic_store_n(rule, on ? f->ops->matrix_bit : 0, __ATOMIC_RELEASE);
+}
+
 /* Probes one by one over links of the emulator's with a delay of nothing. */
 int probe_bias(struct fabric *f, struct err *err)
 {
@@ -195,13 +209,11 @@ int probe_bias(struct fabric *f, struct err *err)
 	for (unsigned i = 0; i < BIAS_PROBES; i++) {
 		struct probe probe = {
 			.src = (uint16_t)(i % f->nodes), .dst = (uint16_t)((i + 1) % f->nodes)};
-		uint32_t *rule = &matrix_at(&f->matrix, probe.src, probe.dst)
-					  ->rule[matrix_active(&f->matrix)];
 
 		probe.expect = true;
-		__atomic_store_n(rule, f->ops->matrix_bit, __ATOMIC_RELEASE);
+		to_emulator(f, &probe, true);
 		probe_links(f, &probe, 1, 1, BIAS_WAIT_NS);
-		__atomic_store_n(rule, 0, __ATOMIC_RELEASE);
+		to_emulator(f, &probe, false);
 		if (probe.received)
 			took[n++] = probe.min_ns;
 	}

@@ -11,6 +11,7 @@
 #include <linux/gen_stats.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
+#include <linux/tc_act/tc_mirred.h>
 #include <string.h>
 
 /* A link without a rate: 100 Gbit/s, more than one core can send. */
@@ -178,6 +179,121 @@ void qdisc_ingress_program(struct nlbatch *b, int ifindex, int prog_fd, const ch
 	nlbatch_end(b, nlh);
 }
 
+/* One u32 key: the 32 bits at @offset of the IP header are @value_be. */
+static void put_u32_match(struct nlmsghdr *nlh, int offset, uint32_t value_be)
+{
+	struct {
+		struct tc_u32_sel sel;
+		struct tc_u32_key key;
+	} match = {
+		.sel = {.flags = TC_U32_TERMINAL, .nkeys = 1},
+		.key = {.mask = UINT32_MAX, .val = value_be, .off = offset},
+	};
+
+	mnl_attr_put(nlh, TCA_U32_SEL, sizeof match, &match);
+}
+
+#define IP_SOURCE_AT 12
+#define IP_DESTINATION_AT 16
+
+void qdisc_source_filter(struct nlbatch *b, int ifindex, unsigned src, uint32_t addr_be)
+{
+	const struct tcmsg header = {.tcm_ifindex = ifindex,
+		.tcm_parent = QDISC_ROOT,
+		.tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_IP))};
+	struct nlmsghdr *nlh =
+		begin_tc(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "u32");
+	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
+
+	mnl_attr_put_u32(nlh, TCA_U32_CLASSID, QDISC_CLASS(src));
+	put_u32_match(nlh, IP_SOURCE_AT, addr_be);
+	mnl_attr_nest_end(nlh, options);
+	nlbatch_end(b, nlh);
+}
+
+/* A priority of its own for every destination, so that it can be deleted by that. */
+static struct tcmsg redirect_header(int ifindex, unsigned dst)
+{
+	return (struct tcmsg){.tcm_ifindex = ifindex,
+		.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+		.tcm_info = TC_H_MAKE((dst + 1) << 16, htons(ETH_P_IP))};
+}
+
+void qdisc_redirect(struct nlbatch *b, int ifindex, unsigned dst, uint32_t addr_be, int to)
+{
+	const struct tcmsg header = redirect_header(ifindex, dst);
+	const struct tc_mirred parms = {
+		.action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t)to};
+	struct nlmsghdr *nlh =
+		begin_tc(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "u32");
+	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS), *actions, *first, *inner;
+
+	put_u32_match(nlh, IP_DESTINATION_AT, addr_be);
+	actions = mnl_attr_nest_start(nlh, TCA_U32_ACT);
+	first = mnl_attr_nest_start(nlh, 1);
+	mnl_attr_put_strz(nlh, TCA_ACT_KIND, "mirred");
+	inner = mnl_attr_nest_start(nlh, TCA_ACT_OPTIONS);
+	mnl_attr_put(nlh, TCA_MIRRED_PARMS, sizeof parms, &parms);
+	mnl_attr_nest_end(nlh, inner);
+	mnl_attr_nest_end(nlh, first);
+	mnl_attr_nest_end(nlh, actions);
+	mnl_attr_nest_end(nlh, options);
+	nlbatch_end(b, nlh);
+}
+
+void qdisc_redirect_delete(struct nlbatch *b, int ifindex, unsigned dst)
+{
+	const struct tcmsg header = redirect_header(ifindex, dst);
+
+	nlbatch_end(b, begin_tc(b, RTM_DELTFILTER, 0, &header, NULL));
+}
+
+struct classes {
+	int ifindex;
+	void (*each)(const struct qdisc_class *class, void *ctx);
+	void *ctx;
+};
+
+static void take_class(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct classes *want = ctx;
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+	struct qdisc_class class;
+
+	if (nlh->nlmsg_type != RTM_NEWTCLASS || tc->tcm_ifindex != want->ifindex ||
+		TC_H_MAJ(tc->tcm_handle) != QDISC_ROOT || TC_H_MIN(tc->tcm_handle) == 0)
+		return;
+	class = (struct qdisc_class){.src = TC_H_MIN(tc->tcm_handle) - 1};
+	nlsock_for_each(attr, nlh, sizeof *tc)
+	{
+		struct tc_stats stats = {0};
+
+		/* Of this struct the kernel sends no padding at the end. */
+		if (mnl_attr_get_type(attr) != TCA_STATS ||
+			mnl_attr_get_payload_len(attr) < offsetof(struct tc_stats, bps))
+			continue;
+		memcpy(&stats, mnl_attr_get_payload(attr), offsetof(struct tc_stats, bps));
+		class.passed = stats.packets;
+		class.dropped = stats.drops;
+	}
+	want->each(&class, want->ctx);
+}
+
+int qdisc_classes(struct nlsock *s, int ifindex,
+	void (*each)(const struct qdisc_class *class, void *ctx), void *ctx, struct err *err)
+{
+	const struct tcmsg header = {.tcm_ifindex = ifindex};
+	struct classes want = {.ifindex = ifindex, .each = each, .ctx = ctx};
+	struct nlbatch b = {0};
+	int code;
+
+	nlbatch_end(&b, begin_tc(&b, RTM_GETTCLASS, NLM_F_DUMP, &header, NULL));
+	code = nlsock_dump(s, &b, take_class, &want, err);
+	nlbatch_fini(&b);
+	return code;
+}
+
 struct leaves {
 	int ifindex;
 	void (*each)(const struct qdisc_leaf *leaf, void *ctx);
@@ -229,8 +345,9 @@ static void take_leaf(const struct nlmsghdr *nlh, void *ctx)
 		case TCA_STATS: {
 			struct tc_stats stats;
 
-			if (mnl_attr_get_payload_len(attr) >= sizeof stats) {
-				memcpy(&stats, mnl_attr_get_payload(attr), sizeof stats);
+			if (mnl_attr_get_payload_len(attr) >= offsetof(struct tc_stats, bps)) {
+				memcpy(&stats, mnl_attr_get_payload(attr),
+					offsetof(struct tc_stats, bps));
 				leaf.dropped = stats.drops;
 			}
 			break;

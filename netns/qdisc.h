@@ -35,6 +35,24 @@ void qdisc_clsact(struct nlbatch *b, int ifindex);
 /* qdisc_ingress_program() - run the tc program @prog_fd on every frame that comes in. */
 void qdisc_ingress_program(struct nlbatch *b, int ifindex, int prog_fd, const char *name);
 
+/* qdisc_source_filter() - frames from @addr_be are of class @src, where no program says so. */
+void qdisc_source_filter(struct nlbatch *b, int ifindex, unsigned src, uint32_t addr_be);
+
+/* qdisc_redirect() - frames that come in for @addr_be, of node @dst, go to @to instead; undo. */
+void qdisc_redirect(struct nlbatch *b, int ifindex, unsigned dst, uint32_t addr_be, int to);
+void qdisc_redirect_delete(struct nlbatch *b, int ifindex, unsigned dst);
+
+/* What a class has counted. */
+struct qdisc_class {
+	unsigned src;
+	uint64_t passed;
+	uint64_t dropped;
+};
+
+/* qdisc_classes() - dump the classes of a port. */
+int qdisc_classes(struct nlsock *s, int ifindex,
+	void (*each)(const struct qdisc_class *class, void *ctx), void *ctx, struct err *err);
+
 /* What a leaf says about itself. */
 struct qdisc_leaf {
 	char kind[16];

@@ -47,7 +47,10 @@ int switch_build_ports(struct fabric *f, struct err *err)
 			break;
 		add_queues(&b, f->nodes, i);
 		qdisc_clsact(&b, LINK_PORT(i));
-		qdisc_ingress_program(&b, LINK_PORT(i), f->matrix.port_prog_fd, "pacelab");
+		if (leafcut_needed(f))
+			leafcut_port(f, &b, i);
+		else
+			qdisc_ingress_program(&b, LINK_PORT(i), f->matrix.port_prog_fd, "pacelab");
 		link_port(&b, LINK_PORT(i));
 		code = link_fdb(&b, i, err);
 	}

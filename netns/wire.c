@@ -129,7 +129,8 @@ static int wire_open(void **ret, const struct emulator_host *host, struct err *e
 	}
 	link_tap(&b, WIRE_TAP_QUEUE);
 	qdisc_clsact(&b, LINK_TAP);
-	qdisc_ingress_program(&b, LINK_TAP, host->matrix->tap_prog_fd, "pacelab");
+	if (!host->matrix->refusal)
+		qdisc_ingress_program(&b, LINK_TAP, host->matrix->tap_prog_fd, "pacelab");
 	link_port(&b, LINK_TAP);
 	code = nlsock_send(host->sw, &b, err);
 	nlbatch_fini(&b);

@@ -81,12 +81,14 @@ static unsigned mac_index(const uint8_t *mac)
 }
 
 /* When the frame came in, by its stamp; puts back the bytes that the stamp covered. */
-static uint64_t take_stamp(uint8_t *frame)
+static uint64_t take_stamp(const struct matrix *matrix, uint8_t *frame)
 {
 	static const uint8_t covered[MATRIX_STAMP_LEN] = {2, 0, 0, 0};
 	uint64_t now = clock_now_ns();
 	uint32_t stamp;
 
+	if (matrix->refusal)
+		return now; /* no program, no stamp */
 	memcpy(&stamp, frame + MATRIX_STAMP_AT, sizeof stamp);
 	memcpy(frame + MATRIX_STAMP_AT, covered, sizeof covered);
 	/* The 32 bits wrap after 4.3 s, which no frame waits in the tap. */
@@ -135,7 +137,7 @@ static bool read_frame(struct wire *w)
 	}
 	w->queue.slot[slot].len = (uint32_t)len;
 	link = wire_at(w->job, matrix_active(matrix), src, dst);
-	wire_queue_put(&w->queue, src * matrix->nodes + dst, slot, take_stamp(frame),
+	wire_queue_put(&w->queue, src * matrix->nodes + dst, slot, take_stamp(matrix, frame),
 		link->delay_ns, link->jitter_ns);
 	return true;
 }
