@@ -81,7 +81,8 @@ rules() {
 }
 
 shell() {
-	[ ${#shells[@]} -eq 0 ] || shellcheck -x "${shells[@]}"
+	# SC2317: version 0.9 does not see that functions are called by name, as check() does.
+	[ ${#shells[@]} -eq 0 ] || shellcheck -x -e SC2317 "${shells[@]}"
 }
 
 # Three of its checks guess at loops; gcc, clang's analyzer and the sanitizers see those cases.

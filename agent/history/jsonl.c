@@ -50,7 +50,7 @@ struct field {
 };
 
 static const char *const outcome_names[] = {
-	[HISTORY_OK - HISTORY_OK] = "ok",
+	[0] = "ok",
 	[HISTORY_FAIL - HISTORY_OK] = "fail",
 	[HISTORY_UNKNOWN - HISTORY_OK] = "unknown",
 };
@@ -260,8 +260,8 @@ static int parser_complete(struct parser *ps)
 {
 	static const enum field_id always[] = {
 		FIELD_SESSION, FIELD_KIND, FIELD_KEY, FIELD_INVOKE, FIELD_OUTCOME};
-	enum history_type outcome = HISTORY_OK + ps->number[FIELD_OUTCOME];
-	enum history_kind kind = ps->number[FIELD_KIND];
+	enum history_type outcome = HISTORY_OK + (unsigned)ps->number[FIELD_OUTCOME];
+	enum history_kind kind = (enum history_kind)ps->number[FIELD_KIND];
 
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		if (!parser_seen(ps, always[i]))
@@ -296,8 +296,8 @@ static int jsonl_gather(struct gather *g, struct parser *ps, size_t number, stru
 		.flags = n[FIELD_FINAL] ? HISTORY_F_FINAL : 0,
 	};
 	struct gather_end end = {
-		.outcome = HISTORY_OK + n[FIELD_OUTCOME],
-		.error = n[FIELD_ERROR],
+		.outcome = HISTORY_OK + (unsigned)n[FIELD_OUTCOME],
+		.error = (enum history_error)n[FIELD_ERROR],
 		.t_ns = n[FIELD_RETURN],
 		.value = n[FIELD_VALUE],
 	};
@@ -313,8 +313,8 @@ static int jsonl_line(
 	int r = parser_object(&ps);
 
 	if (r)
-		return err_wrap(err, "%s: line %zu, column %zu", path, number,
-			(size_t)(ps.p - line) + 1);
+		return err_wrap(
+			err, "%s: line %zu, column %zu", path, number, (size_t)(ps.p - line) + 1);
 	r = parser_complete(&ps);
 	if (!r)
 		r = jsonl_gather(g, &ps, number, err);
