@@ -487,8 +487,7 @@ static void expire_requests(struct raft *r)
 	struct proto_reply refusal = forward_refuse(FORWARD_LEADER_SILENT, 0, 0);
 
 	if (raft_leads(r))
-		refusal = forward_refuse(FORWARD_COUNTS,
-			raft_heard_since(r, r->proto.cfg.request_timeout_ns), r->majority);
+		refusal = forward_refuse(FORWARD_COUNTS, raft_answers(r), r->majority);
 	else if (r->leader < 0)
 		refusal = no_leader(r);
 	forward_expire(&r->forward, &refusal);

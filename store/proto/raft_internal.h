@@ -165,7 +165,7 @@ uint64_t raft_log_append(struct raft_log *log, uint64_t term, struct proto_bytes
 /* raft_log_cut() - drop entry @index and all after it; none of them is committed. */
 void raft_log_cut(struct raft_log *log, uint64_t index);
 
-/* raft_log_conflict() - first index of the term that entry @index has. */
+/* raft_log_first_of_term() - first index of the term that entry @index has. */
 uint64_t raft_log_first_of_term(const struct raft_log *log, uint64_t index);
 
 /* Entries as they stand in messages and in records: count, then term and bytes of each. */
@@ -218,6 +218,9 @@ void raft_flush(struct raft *r);
 void raft_heartbeat(struct raft *r);
 void raft_advance(struct raft *r);
 void raft_answer(struct raft *r, unsigned to, struct forward_answer *a);
+
+/* raft_answers() - replicas that have answered what the oldest request waits for. */
+unsigned raft_answers(const struct raft *r);
 int raft_on_appended(struct raft *r, unsigned from, struct cursor *c);
 
 /* raft.c */

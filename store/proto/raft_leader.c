@@ -285,6 +285,24 @@ static void confirm_reads(struct raft *r)
 	serve_reads(r);
 }
 
+unsigned raft_answers(const struct raft *r)
+{
+	const struct raft_read *read = ring_front(&r->reads);
+	bool write = ring_count(&r->waiters) > 0;
+	unsigned have = 0;
+
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
+		const struct raft_peer *peer = &r->peer[i];
+		bool self = i == r->proto.cfg.self;
+
+		if (write)
+			have += (self ? r->log.durable : peer->match) >= r->waiters.first;
+		else
+			have += self || (read && peer->round >= read->round);
+	}
+	return have;
+}
+
 void raft_flush(struct raft *r)
 {
 	bool must = r->round_wanted;

@@ -113,6 +113,8 @@ static void io_send(struct proto_io *io, unsigned to, const void *bytes, size_t 
 
 	assert(to < sim->config.proto.nodes && to != n->id);
 	assert(len > 0 && len <= PROTO_MESSAGE_MAX);
+	if (sim->on_send)
+		sim->on_send(sim, n->id, to, bytes, len);
 	if (sim_link(sim, n->id, to)->cut || chance(sim, sim->config.loss_ppm))
 		return;
 	post(n, to, bytes, len, 0);
@@ -405,7 +407,8 @@ int sim_message(struct sim *sim, unsigned from, unsigned to, const void *bytes, 
 	struct sim_node *n = &sim->node[to];
 	int rc;
 
-	sim_trace(sim, "r%u <- r%u type %u, %zu bytes", to, from, *(const uint8_t *)bytes, len);
+	sim_trace(sim, "r%u <- r%u type %u, %zu bytes", to, from, len ? *(const uint8_t *)bytes : 0,
+		len);
 	rc = sim->config.ops->message(n->proto, from, bytes, len);
 	checked(sim, to, true);
 	return rc;

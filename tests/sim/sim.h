@@ -105,6 +105,8 @@ struct sim {
 	void (*on_reply)(
 		struct sim *sim, unsigned node, uint64_t ticket, const struct proto_reply *reply);
 	void (*on_call)(struct sim *sim, unsigned who, unsigned what);
+	/* Sees every message that is sent, also those that are lost then. May be NULL. */
+	void (*on_send)(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len);
 };
 
 /* sim_open() - all replicas started for the first time, none of them has run yet. */

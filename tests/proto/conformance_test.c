@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* conformance_test.c - what every protocol keeps, whatever it claims */
+#include "tests/lib/test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/crc32c.h"
+#include "tests/sim/world.h"
+
+#define EACH_PROTOCOL(ops) for (unsigned i_ = 0; ((ops) = proto_list(i_)); i_++)
+
+/* All that a replica has, in one number: status, table, log, timers and what it has sent. */
+static uint32_t state_of(const struct world *w, unsigned node)
+{
+	const struct sim_node *n = &w->sim->node[node];
+	struct proto_status_view view;
+	const struct table_entry *e;
+	size_t at = 0;
+	uint32_t crc;
+
+	sim_status(w->sim, node, &view);
+	crc = crc32c(0, &view, offsetof(struct proto_status_view, ready)); /* no padding */
+	while ((e = table_next(n->table, &at))) {
+		crc = crc32c(crc, e->key.p, e->key.len);
+		crc = crc32c(crc, e->value.p, e->value.len);
+		crc = crc32c(crc, &e->version, sizeof(e->version));
+	}
+	crc = crc32c(crc, &n->records, sizeof(n->records));
+	crc = crc32c(crc, n->timer, sizeof(n->timer));
+	return crc32c(crc, &w->sim->order, sizeof(w->sim->order));
+}
+
+static void proto__set_get_and_del_from_every_replica(void **state)
+{
+	const struct proto_ops *ops;
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 3);
+		struct world *w = world_open(&config);
+
+		world_settle(w);
+		for (unsigned i = 0; i < 3; i++) {
+			unsigned other = (i + 1) % 3;
+
+			assert_string_equal(world_get(w, i, "k"), "");
+			assert_int_equal(world_set(w, i, "k", "1"), PROTO_OK);
+			assert_string_equal(world_get(w, other, "k"), "1");
+			assert_int_equal(world_set(w, other, "k", "2"), PROTO_OK);
+			assert_string_equal(world_get(w, i, "k"), "2");
+			assert_int_equal(world_del(w, i, "k"), PROTO_OK);
+			assert_string_equal(world_get(w, other, "k"), "");
+			assert_int_equal(world_del(w, other, "never"), PROTO_NIL);
+		}
+		world_close(w);
+	}
+}
+
+static enum proto_status set_if(struct world *w, unsigned node, enum proto_cond cond,
+	const char *value, const char *expected)
+{
+	struct world_ask ask = {PROTO_SET, "k", value, cond, expected, PROTO_DEFAULT};
+
+	return world_wait(w, world_ask(w, node, &ask))->reply.status;
+}
+
+static void proto__conditions_hold_or_are_unsupported_as_claimed(void **state)
+{
+	const struct proto_ops *ops;
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 3);
+		struct world *w = world_open(&config);
+		struct proto_claim claim;
+
+		ops->claim(&config.proto, &claim);
+		world_settle(w);
+		for (unsigned i = 0; i < 3 && claim.cas; i++) {
+			world_del(w, i, "k");
+			assert_int_equal(set_if(w, i, PROTO_XX, "1", NULL), PROTO_UNMET);
+			assert_int_equal(set_if(w, i, PROTO_IFEQ, "1", ""), PROTO_UNMET);
+			assert_int_equal(set_if(w, i, PROTO_NX, "1", NULL), PROTO_OK);
+			assert_int_equal(set_if(w, i, PROTO_NX, "2", NULL), PROTO_UNMET);
+			assert_int_equal(set_if(w, i, PROTO_IFEQ, "3", "2"), PROTO_UNMET);
+			assert_string_equal(world_get(w, i, "k"), "1");
+			assert_int_equal(set_if(w, i, PROTO_IFEQ, "3", "1"), PROTO_OK);
+			assert_int_equal(set_if(w, i, PROTO_XX, "4", NULL), PROTO_OK);
+			assert_string_equal(world_get(w, i, "k"), "4");
+		}
+		if (!claim.cas) {
+			assert_int_equal(set_if(w, 0, PROTO_NX, "1", NULL), PROTO_UNSUPPORTED);
+			assert_int_equal(set_if(w, 0, PROTO_XX, "1", NULL), PROTO_UNSUPPORTED);
+			assert_int_equal(set_if(w, 0, PROTO_IFEQ, "1", "2"), PROTO_UNSUPPORTED);
+			assert_string_equal(world_get(w, 1, "k"), "");
+		}
+		world_close(w);
+	}
+}
+
+static void proto__carries_the_largest_key_and_value(void **state)
+{
+	const struct proto_ops *ops;
+	char *value = calloc(1, PROTO_VALUE_MAX + 1);
+	char *key = calloc(1, PROTO_KEY_MAX + 1);
+
+	(void)state;
+	memset(value, 'v', PROTO_VALUE_MAX);
+	memset(key, 'k', PROTO_KEY_MAX);
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 3);
+		struct world *w = world_open(&config);
+
+		world_settle(w);
+		for (unsigned i = 0; i < 3; i++) {
+			value[0] = (char)('0' + i);
+			assert_int_equal(world_set(w, i, key, value), PROTO_OK);
+			assert_string_equal(world_get(w, (i + 1) % 3, key), value);
+		}
+		world_close(w);
+	}
+	free(key);
+	free(value);
+}
+
+static void proto__answers_each_request_once_and_in_time(void **state)
+{
+	const struct proto_ops *ops;
+	struct prng prng;
+
+	(void)state;
+	prng_init(&prng, 7, 0);
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 5);
+		uint64_t limit_ns = config.proto.request_timeout_ns + 20 * NS_PER_MS;
+		struct world *w;
+
+		config.loss_ppm = 200000;
+		config.duplicate_ppm = 200000;
+		config.duplicate_ns = NS_PER_S;
+		w = world_open(&config);
+		for (unsigned i = 0; i < 1000; i++) {
+			struct world_ask ask = {PROTO_SET, "k", "v", PROTO_ALWAYS, NULL,
+				(enum proto_level)prng_below(&prng, PROTO_LEVEL_NR)};
+
+			ask.op = (enum proto_op)prng_below(&prng, PROTO_OP_NR);
+			world_ask(w, (unsigned)prng_below(&prng, 5), &ask);
+			world_run(w, prng_below(&prng, 10 * NS_PER_MS));
+			if (i % 200 == 100)
+				world_isolate(w, (unsigned)prng_below(&prng, 5));
+			if (i % 200 == 199)
+				sim_heal(w->sim);
+		}
+		world_run(w, 2 * limit_ns);
+		for (size_t i = 0; i < w->asked_count; i++) {
+			const struct world_asked *a = &w->asked[i];
+
+			assert_int_equal(a->replies, 1);
+			assert_true(a->replied_ns - a->asked_ns <= limit_ns);
+			if (a->reply.status == PROTO_UNAVAILABLE)
+				assert_true(a->reply.why || a->reply.need > a->reply.have);
+		}
+		world_close(w);
+	}
+}
+
+/* A world with messages of all types among what was sent. */
+static struct world *busy_world(const struct proto_ops *ops)
+{
+	struct sim_config config = world_config(ops, 3);
+	struct world *w = world_open(&config);
+
+	world_settle(w);
+	world_isolate(w, 2);
+	world_set(w, 0, "k", "while 2 is away");
+	world_run(w, 900 * NS_PER_MS);
+	sim_heal(w->sim);
+	world_run(w, NS_PER_S);
+	for (unsigned i = 0; i < 3; i++) {
+		world_set(w, i, "k", "value");
+		world_get(w, i, "k");
+	}
+	world_run(w, 200 * NS_PER_MS);
+	return w;
+}
+
+/* Feed it and look. Return: what message() returned; a refusal must have changed nothing. */
+static int feed(struct world *w, const struct world_sent *s, const void *bytes, size_t len)
+{
+	uint32_t before = state_of(w, s->to);
+	int rc = sim_message(w->sim, s->from, s->to, bytes, len);
+
+	if (rc) {
+		assert_int_equal(rc, -EBADMSG);
+		assert_int_equal(state_of(w, s->to), before);
+	}
+	return rc;
+}
+
+static void proto__refuses_messages_cut_short_or_too_long(void **state)
+{
+	const struct proto_ops *ops;
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	{
+		struct world *w = busy_world(ops);
+		size_t count = w->sent_count;
+		unsigned types = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			struct world_sent *s = &w->sent[i];
+			size_t len = s->bytes.len;
+
+			types |= 1u << s->bytes.p[0];
+			for (size_t n = 0; n < len; n++)
+				assert_int_equal(feed(w, s, s->bytes.p, n), -EBADMSG);
+			buf_u8(&s->bytes, 0);
+			assert_int_equal(feed(w, s, s->bytes.p, len + 1), -EBADMSG);
+		}
+		/* All types were among them: they are numbered from 1, at least four, without gaps.
+		 */
+		assert_true(types >= 0x1e && ((types + 2) & types) == 0);
+		world_close(w);
+	}
+}
+
+static void proto__refuses_random_bytes_and_senders_that_cannot_be(void **state)
+{
+	const struct proto_ops *ops;
+	struct prng prng;
+	uint8_t bytes[256];
+
+	(void)state;
+	prng_init(&prng, 11, 0);
+	EACH_PROTOCOL(ops)
+	{
+		struct world *w = busy_world(ops);
+		struct world_sent s = {.from = 1, .to = 0};
+		struct world_sent *real = &w->sent[0];
+
+		for (unsigned i = 0; i < 20000; i++) {
+			size_t len = (size_t)prng_below(&prng, sizeof(bytes));
+
+			for (size_t k = 0; k < len; k++)
+				bytes[k] = (uint8_t)prng_next(&prng);
+			/* A first byte that is a type more often than by chance. */
+			if (len && i % 2)
+				bytes[0] %= 12;
+			/* Too long for a message of numbers only, too wild for one with lengths. */
+			if (len > 60)
+				assert_int_equal(feed(w, &s, bytes, len), -EBADMSG);
+			else
+				feed(w, &s, bytes, len);
+		}
+		s.from = s.to = real->to;
+		assert_int_equal(feed(w, &s, real->bytes.p, real->bytes.len), -EBADMSG);
+		s.from = 3;
+		assert_int_equal(feed(w, &s, real->bytes.p, real->bytes.len), -EBADMSG);
+		world_close(w);
+	}
+}
+
+/* Flipped bits may make another valid message; what counts is that no assertion fails. */
+static void proto__survives_messages_with_flipped_bits(void **state)
+{
+	const struct proto_ops *ops;
+	struct prng prng;
+
+	(void)state;
+	prng_init(&prng, 13, 0);
+	EACH_PROTOCOL(ops)
+	{
+		struct world *w = busy_world(ops);
+		size_t count = w->sent_count;
+
+		for (unsigned i = 0; i < 20000; i++) {
+			struct world_sent *s = &w->sent[prng_below(&prng, count)];
+			struct buf copy = {0};
+
+			buf_add(&copy, s->bytes.p, s->bytes.len);
+			copy.p[prng_below(&prng, copy.len)] ^=
+				(uint8_t)(1u << prng_below(&prng, 8));
+			feed(w, s, copy.p, copy.len);
+			buf_fini(&copy);
+		}
+		world_close(w);
+	}
+}
+
+static void proto__is_the_same_after_a_restart_from_its_records(void **state)
+{
+	const struct proto_ops *ops;
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 3);
+		struct world *w = world_open(&config);
+		char key[16], value[16];
+
+		world_settle(w);
+		for (unsigned i = 0; i < 60; i++) {
+			snprintf(key, sizeof(key), "k%u", i % 20);
+			snprintf(value, sizeof(value), "%u", i);
+			assert_int_equal(world_set(w, i % 3, key, value), PROTO_OK);
+		}
+		world_del(w, 1, "k7");
+		world_run(w, NS_PER_S);
+		for (unsigned i = 0; i < 3; i++)
+			sim_crash(w->sim, i);
+		for (unsigned i = 0; i < 3; i++)
+			sim_restart(w->sim, i);
+		world_settle(w);
+		world_run(w, 2 * NS_PER_S);
+		for (unsigned i = 0; i < 20; i++) {
+			snprintf(key, sizeof(key), "k%u", i);
+			snprintf(value, sizeof(value), "%u", i + 40);
+			assert_string_equal(world_get(w, i % 3, key), i == 7 ? "" : value);
+		}
+		world_close(w);
+	}
+}
+
+static void proto__refuses_records_that_are_not_its_own(void **state)
+{
+	const struct proto_ops *ops;
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	{
+		struct world *w = busy_world(ops);
+		struct sim_node *n = &w->sim->node[0];
+		struct proto_config cfg = w->sim->config.proto;
+
+		assert_true(n->records > 0);
+		for (size_t i = 0; i < n->records; i++) {
+			struct table *table = table_open();
+			struct proto *p = proto_open(ops, &cfg, &n->io, table);
+
+			for (size_t k = 0; k < i; k++)
+				assert_int_equal(
+					ops->restore(p, n->record[k].bytes, n->record[k].len), 0);
+			for (size_t len = 0; len < n->record[i].len; len++)
+				assert_int_equal(
+					ops->restore(p, n->record[i].bytes, len), -EBADMSG);
+			proto_close(p);
+			table_close(table);
+		}
+		world_close(w);
+	}
+}
+
+/* Five replicas at different distances, 1 to 8 ms one way, alike in both directions. */
+static void spread(struct world *w, uint64_t *rtt_ns)
+{
+	for (unsigned a = 0; a < 5; a++) {
+		for (unsigned b = 0; b < 5; b++) {
+			uint64_t one_way = a == b ? 0 : (1 + (a * b + a + b) % 8) * NS_PER_MS;
+
+			sim_link(w->sim, a, b)->delay_ns = one_way;
+			rtt_ns[a * 5 + b] = 2 * one_way;
+		}
+	}
+}
+
+static void proto__is_as_fast_as_its_floor_in_a_quiet_network(void **state)
+{
+	const struct proto_ops *ops;
+	uint64_t rtt_ns[25];
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 5);
+		struct world *w = world_open(&config);
+
+		spread(w, rtt_ns);
+		world_settle(w);
+		world_set(w, 0, "k", "everywhere");
+		world_run(w, NS_PER_S);
+		for (unsigned i = 0; i < 5 * 2 * PROTO_LEVEL_NR; i++) {
+			struct proto_floor_query q = {
+				.cfg = &config.proto,
+				.rtt_ns = rtt_ns,
+				.contact = i % 5,
+				.leader = sim_leader(w->sim),
+				.write = i / 5 % 2,
+				.level = (enum proto_level)(i / 10),
+			};
+			struct world_ask ask = {.key = "k", .value = "v", .level = q.level};
+			struct world_asked *a;
+
+			ask.op = q.write ? PROTO_SET : PROTO_GET;
+			a = world_wait(w, world_ask(w, q.contact, &ask));
+			assert_int_equal(a->reply.status, PROTO_OK);
+			assert_int_equal(a->replied_ns - a->asked_ns, ops->floor_ns(&q));
+			/* The next one starts when this one has reached everybody. */
+			world_run(w, 100 * NS_PER_MS);
+			q.client_ns = 5;
+			assert_int_equal(a->replied_ns - a->asked_ns + 5, ops->floor_ns(&q));
+		}
+		world_close(w);
+	}
+}
+
+static void proto__is_found_by_its_name(void **state)
+{
+	const struct proto_ops *ops;
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	assert_ptr_equal(proto_find(ops->name), ops);
+	assert_null(proto_find("paxos"));
+	assert_null(proto_find(""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(proto__set_get_and_del_from_every_replica),
+		cmocka_unit_test(proto__conditions_hold_or_are_unsupported_as_claimed),
+		cmocka_unit_test(proto__carries_the_largest_key_and_value),
+		cmocka_unit_test(proto__answers_each_request_once_and_in_time),
+		cmocka_unit_test(proto__refuses_messages_cut_short_or_too_long),
+		cmocka_unit_test(proto__refuses_random_bytes_and_senders_that_cannot_be),
+		cmocka_unit_test(proto__survives_messages_with_flipped_bits),
+		cmocka_unit_test(proto__is_the_same_after_a_restart_from_its_records),
+		cmocka_unit_test(proto__refuses_records_that_are_not_its_own),
+		cmocka_unit_test(proto__is_as_fast_as_its_floor_in_a_quiet_network),
+		cmocka_unit_test(proto__is_found_by_its_name),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
