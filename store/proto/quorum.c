@@ -523,8 +523,10 @@ static int quorum_message(struct proto *p, unsigned from, const void *bytes, siz
 		break;
 	}
 	/* Only answers show that both directions work. */
-	if (!rc && answer)
+	if (!rc && answer) {
 		q->peer[from].heard_ns = p->io->now(p->io);
+		q->peer[from].heard = true;
+	}
 	return rc;
 }
 

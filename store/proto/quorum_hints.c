@@ -67,7 +67,11 @@ void quorum_hint_tick(struct quorum *q, unsigned to)
 	struct quorum_peer *peer = &q->peer[to];
 	uint64_t now = q->proto.io->now(q->proto.io);
 
-	if (!quorum_alive(q, to) || table_count(peer->hints) == 0)
+	if (!peer->heard || !quorum_alive(q, to)) {
+		peer->sent = 0; /* what was under way did not arrive */
+		return;
+	}
+	if (table_count(peer->hints) == 0)
 		return;
 	if (peer->sent && now - peer->progress_ns < q->proto.cfg.request_timeout_ns)
 		return;

@@ -62,7 +62,8 @@ struct quorum_write {
 };
 
 struct quorum_peer {
-	uint64_t heard_ns;   /* last answer */
+	uint64_t heard_ns;   /* last answer, or own start */
+	bool heard;          /* at least once since then */
 	struct table *hints; /* version 1: noted; deleted: no longer */
 	size_t at;           /* of the walk over them */
 	unsigned sent;       /* in the window */
