@@ -55,30 +55,35 @@ static int check_config(const struct fabric_config *config, struct err *err)
 	return 0;
 }
 
-static int alloc(struct fabric **ret, const struct fabric_config *config, struct err *err)
+/* Return: an empty one that fabric_destroy() takes, or NULL. */
+static struct fabric *alloc(const struct fabric_config *config, struct err *err)
 {
 	struct fabric *f = calloc(1, sizeof *f);
 	size_t n = config->nodes;
 
 	if (!f)
-		return err_sys(err, -ENOMEM, "network of %zu nodes", n);
+		goto fail;
 	f->nodes = config->nodes;
-	f->home_fd = f->switch_fd = f->probe_epoll = -1;
+	f->home_fd = f->switch_fd = -1;
 	f->matrix = (struct matrix){.map_fd = -1, .port_prog_fd = -1, .tap_prog_fd = -1};
-	(void)strcpy(f->lab, config->lab);
-	*ret = f;
+	(void)snprintf(f->lab, sizeof f->lab, "%s", config->lab);
 	f->name = calloc(n, sizeof *f->name);
 	f->node = calloc(n, sizeof *f->node);
 	f->scratch = calloc(n * n, sizeof *f->scratch);
-	if (!f->name || !f->node || !f->scratch || link_matrix_init(&f->now, config->nodes))
-		return err_sys(err, -ENOMEM, "network of %zu nodes", n);
-	memcpy(f->name, config->node, n * sizeof *f->name);
-	for (unsigned i = 0; i < f->nodes; i++)
+	f->probe_epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (unsigned i = 0; f->node && i < f->nodes; i++)
 		f->node[i].netns_fd = f->node[i].probe_fd = -1;
+	if (!f->name || !f->node || !f->scratch || f->probe_epoll < 0 ||
+		link_matrix_init(&f->now, config->nodes))
+		goto fail;
+	memcpy(f->name, config->node, n * sizeof *f->name);
 	/* Touched now, not while a change is being timed. */
 	memset(f->scratch, 0, n * n * sizeof *f->scratch);
-	f->probe_epoll = epoll_create1(EPOLL_CLOEXEC);
-	return f->probe_epoll < 0 ? err_sys(err, -errno, "epoll") : 0;
+	return f;
+fail:
+	fabric_destroy(f);
+	(void)err_sys(err, -ENOMEM, "network of %zu nodes", n);
+	return NULL;
 }
 
 static int open_nodes(struct fabric *f, struct err *err)
@@ -182,14 +187,13 @@ int fabric_build(struct fabric **ret, const struct fabric_config *config, struct
 	*ret = NULL;
 	if (code)
 		return code;
-	code = alloc(&f, config, err);
-	if (code)
+	f = alloc(config, err);
+	if (!f)
+		return -ENOMEM;
+	code = namespace_home(err);
+	if (code < 0)
 		goto fail;
-	f->home_fd = namespace_home(err);
-	if (f->home_fd < 0) {
-		code = f->home_fd;
-		goto fail;
-	}
+	f->home_fd = code;
 	code = build(f, config, err);
 	namespace_enter(f->home_fd);
 	f->build_ns = clock_now_ns() - begin_ns;

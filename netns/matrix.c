@@ -64,7 +64,7 @@ int matrix_open(struct matrix *m, unsigned nodes, struct err *err)
 	attr.value_size = (uint32_t)map_size(nodes);
 	attr.max_entries = 1;
 	attr.map_flags = BPF_F_MMAPABLE;
-	(void)strcpy(attr.map_name, "pacelab");
+	memcpy(attr.map_name, "pacelab", sizeof "pacelab");
 	m->map_fd = matrix_bpf(BPF_MAP_CREATE, &attr);
 	if (m->map_fd < 0) {
 		code = m->map_fd;

@@ -249,20 +249,17 @@ static int collect(
 /* Send the messages from @p on that fit into a chunk. Return: bytes done or negative errno. */
 static ssize_t send_chunk(struct nlsock *s, uint8_t *p, size_t left, struct err *err)
 {
-	struct nlmsghdr *last = NULL;
+	struct nlmsghdr *nlh = (struct nlmsghdr *)p, *last;
 	size_t len = 0;
 	int code;
 
-	while (len < left) {
-		struct nlmsghdr *nlh = (struct nlmsghdr *)(p + len);
-
-		if (last && len + nlh->nlmsg_len > NLSOCK_CHUNK)
-			break;
+	do {
 		nlh->nlmsg_seq = ++s->seq;
 		nlh->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
 		len += NLMSG_ALIGN(nlh->nlmsg_len);
 		last = nlh;
-	}
+		nlh = (struct nlmsghdr *)(p + len);
+	} while (len < left && len + nlh->nlmsg_len <= NLSOCK_CHUNK);
 	last->nlmsg_flags |= NLM_F_ACK;
 	if (send(s->fd, p, len, 0) != (ssize_t)len)
 		return err_sys(err, -errno, "send %zu bytes of netlink messages", len);

@@ -142,8 +142,7 @@ static bool read_frame(struct wire *w)
 	return true;
 }
 
-/* Return: the clock as it was read last. */
-static uint64_t deliver_due(struct wire *w)
+static void deliver_due(struct wire *w)
 {
 	struct wire_shared *shared = w->shared;
 	uint64_t now = clock_now_ns();
@@ -153,7 +152,7 @@ static uint64_t deliver_due(struct wire *w)
 		uint32_t slot;
 
 		if (due > now)
-			return now;
+			return;
 		slot = wire_queue_get(&w->queue);
 		if (write(w->job->tap_fd, wire_queue_bytes(&w->queue, slot),
 			    w->queue.slot[slot].len) < 0)
@@ -172,9 +171,11 @@ static void run(struct wire *w)
 	struct pollfd tap = {.fd = w->job->tap_fd, .events = POLLIN};
 
 	for (;;) {
-		uint64_t now = deliver_due(w), due;
+		uint64_t now, due;
 		bool more = true;
 		struct timespec wait;
+
+		deliver_due(w);
 
 		for (int i = 0; i < READ_MAX && more; i++)
 			more = read_frame(w);

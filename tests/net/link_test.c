@@ -78,11 +78,10 @@ static unsigned arrivals(struct net_lab *lab, unsigned from, unsigned to, uint32
 {
 	int tx = net_lab_udp(lab, from, 0), rx = net_lab_udp(lab, to, PORT);
 	unsigned got = 0;
-	int64_t number;
 
 	for (uint32_t i = 1; i <= n; i++)
 		net_lab_send(lab, tx, to, PORT, i);
-	while (got < n && (number = net_lab_receive(rx, 200)) > 0)
+	while (got < n && net_lab_receive(rx, 200) > 0)
 		got++;
 	close(tx);
 	close(rx);

@@ -201,7 +201,7 @@ static void wire__holds_nothing_of_its_maker_open(void **state)
 	(void)snprintf(
 		command, sizeof command, "ls /proc/%d/fd | wc -l", fabric_wire_pid(lab.fabric));
 	assert_int_equal(net_lab_run(-1, command, out, sizeof out), 0);
-	assert_int_equal(atoi(out), 2); /* the tap and the log */
+	assert_int_equal(strtol(out, NULL, 10), 2); /* the tap and the log */
 	net_lab_destroy(&lab);
 }
 
