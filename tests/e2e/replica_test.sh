@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# replica_test.sh - pacelab-replica as a program: options, redis-cli, signals, exit statuses
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+replica=$B/pacelab-replica
+address=127.$((RANDOM % 200 + 20)).$((RANDOM % 250)).$((RANDOM % 250 + 1))
+dir=$tmp/data
+mkdir "$dir"
+command -v redis-cli >/dev/null || skip_all "no redis-cli"
+
+# start: a lone replica in the background, $pid.
+start() {
+	"$replica" --proto single --id 0 --peers "$address" --dir "$dir" >"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+}
+cli() {
+	redis-cli -h "$address" "$@"
+}
+up() {
+	wait_until 5 cli ping
+}
+# ends STATUS: the replica ends with it.
+ends() {
+	local status=0
+	wait "$pid" || status=$?
+	pid=
+	[ "$status" -eq "$1" ] || {
+		echo "exit status $status"
+		cat "$tmp/log"
+		return 1
+	}
+}
+at_exit '[ -z "${pid:-}" ] || kill -9 $pid'
+
+# verify NAME COMMAND...: as check, but in this shell: it starts replicas and waits for them.
+verify() {
+	local name=$1
+	shift
+	if "$@" >"$tmp/said" 2>&1; then
+		ok "$name"
+	else
+		not_ok "$name" "$(cat "$tmp/said" "$tmp/log")"
+	fi
+}
+
+# refused TEXT OPTION...: exit status 64 and one line that says TEXT.
+refused() {
+	local text=$1 status=0
+	shift
+	"$replica" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+	[ "$status" -eq 64 ] && [ ! -s "$tmp/out" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
+		grep -qF -- "$text" "$tmp/err" || {
+		echo "exit status $status"
+		cat "$tmp/err"
+		return 1
+	}
+}
+refuses_bad_options() {
+	local good=(--proto single --id 0 --peers "$address")
+	refused "--proto is needed" &&
+		refused "there is no protocol 'x'" --proto x &&
+		refused "--peers is needed" --proto single --id 0 &&
+		refused "--id is needed" --proto single --peers "$address" &&
+		refused "'10.0.0' is not an IPv4 address" --peers 10.0.0 &&
+		refused "there are only 1 --peers" --proto single --id 1 --peers "$address" &&
+		refused "unknown option '--color'" "${good[@]}" --color red &&
+		refused "--seed needs a value" "${good[@]}" --seed &&
+		refused "--fsync" "${good[@]}" --fsync sometimes &&
+		refused "--election" "${good[@]}" --election 600ms-300ms &&
+		refused "--request-timeout" "${good[@]}" --request-timeout -5ms &&
+		refused "--heartbeat" "${good[@]}" --heartbeat 5parsecs &&
+		refused "--listen" "${good[@]}" --listen localhost:1 &&
+		refused "--peer-port" "${good[@]}" --peer-port 70000 &&
+		refused "--leader 3" "${good[@]}" --leader 3 &&
+		refused "--admin-fd" "${good[@]}" --admin-fd 0 &&
+		refused "--dir" "${good[@]}" --dir /nonexistent
+}
+verify replica__refuses_bad_options_in_one_line refuses_bad_options
+
+prints_help() {
+	"$replica" --help | grep -q -- '--peers'
+}
+verify replica__prints_its_options prints_help
+
+serves_redis_cli() {
+	start && up && [ "$(cli set a 1)" = OK ] && [ "$(cli get a)" = 1 ] &&
+		[ "$(cli set a 2 IFEQ 1)" = OK ] && [ "$(cli command count)" -gt 5 ] &&
+		cli info | grep -q '^ready:1'
+}
+verify replica__serves_redis_cli serves_redis_cli
+
+verify replica__serves_redis_benchmark redis-benchmark -h "$address" -t set,get -n 2000 -c 10 -P 4 -q
+
+ends_cleanly() {
+	kill -TERM "$pid" && ends 0
+}
+verify replica__ends_with_0_at_sigterm ends_cleanly
+
+survives_kill() {
+	start && up && [ "$(cli set b 7)" = OK ] && kill -9 "$pid" && ! ends 0 &&
+		start && up && [ "$(cli get b)" = 7 ] && kill "$pid" && ends 0
+}
+verify replica__keeps_what_it_acknowledged_through_kill_9 survives_kill
+
+cuts_torn_tail() {
+	printf torn >>"$dir/replica.log"
+	start && up && grep -q 'torn tail of 4 bytes cut at offset' "$tmp/log" &&
+		cli info | grep -q '^torn_bytes:4' && [ "$(cli get b)" = 7 ] &&
+		kill "$pid" && ends 0
+}
+verify replica__cuts_a_torn_tail_and_says_where cuts_torn_tail
+
+refuses_flipped_byte() {
+	cp "$dir/replica.log" "$tmp/sound"
+	printf '\xff' | dd of="$dir/replica.log" bs=1 seek=45 conv=notrunc status=none
+	start
+	ends 65 && grep -q 'replica.log: damaged at offset 20 ' "$tmp/log" &&
+		[ "$(wc -l <"$tmp/log")" -eq 1 ]
+}
+verify replica__refuses_a_flipped_byte_with_65 refuses_flipped_byte
+cp "$tmp/sound" "$dir/replica.log"
+
+stops_at_full_disk() {
+	# A limit on file sizes fails the write as a full disk does.
+	(
+		ulimit -f $(($(stat -c %s "$dir/replica.log") / 1024 + 8))
+		exec "$replica" --proto single --id 0 --peers "$address" --dir "$dir" >"$tmp/out" 2>"$tmp/log"
+	) &
+	pid=$!
+	up && ! redis-benchmark -h "$address" -t set -n 2000 -d 100 -c 1 -q >/dev/null 2>&1
+	ends 70 && grep -q 'replica.log: write failed: ' "$tmp/log"
+}
+verify replica__stops_with_70_when_the_log_cannot_be_written stops_at_full_disk
+
+tap_done

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* resp_fuzz.c - any bytes as commands of a client: whole and split they give the same */
+#include <assert.h>
+#include <errno.h>
+
+#include "agent/base/crc32c.h"
+#include "store/resp.h"
+#include "tests/fuzz/fuzz.h"
+
+static struct resp_command command;
+
+/* Continue @sum, a checksum of commands, over all that the bytes hold; *ret_last: how they end. */
+static uint32_t read_all(
+	const uint8_t *p, size_t len, uint32_t sum, size_t *ret_used, int *ret_last)
+{
+	size_t used = 0;
+
+	*ret_used = 0;
+	while ((*ret_last = resp_parse(p + *ret_used, len - *ret_used, &command, &used)) == 0) {
+		assert(used > 0 && used <= len - *ret_used);
+		assert(command.n <= RESP_ARGS_MAX);
+		for (unsigned i = 0; i < command.n; i++) {
+			const struct proto_bytes *arg = &command.args[i];
+
+			assert(arg->p >= p + *ret_used);
+			assert(arg->p + arg->len <= p + *ret_used + used);
+			sum = crc32c(sum, arg->p, arg->len);
+		}
+		sum = crc32c(sum, &command.n, sizeof command.n);
+		*ret_used += used;
+	}
+	assert(*ret_last == -EAGAIN || (*ret_last == -EBADMSG && command.error));
+	return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t used, first_used, rest_used;
+	int last, first_last, rest_last;
+	uint32_t whole = read_all(data, size, 0, &used, &last);
+	uint32_t split;
+
+	/* A command that is whole in the first half is the same command in all of it. */
+	split = read_all(data, size / 2, 0, &first_used, &first_last);
+	assert(first_used <= used);
+	if (first_last == -EBADMSG)
+		assert(last == -EBADMSG && used == first_used);
+	split = read_all(data + first_used, size - first_used, split, &rest_used, &rest_last);
+	assert(rest_last == last && first_used + rest_used == used && split == whole);
+	return 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* table_test.c - the table against an array of what was put */
+#include "store/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/prng.h"
+#include "tests/lib/test.h"
+
+static struct proto_bytes bytes(const char *text)
+{
+	return (struct proto_bytes){.p = (const uint8_t *)text, .len = (uint32_t)strlen(text)};
+}
+
+static void put(struct table *t, const char *key, const char *value, uint64_t version)
+{
+	struct table_entry e = {.key = bytes(key),
+		.value = bytes(value),
+		.version = version,
+		.origin = (uint16_t)version};
+
+	table_put(t, &e);
+}
+
+static void assert_holds(const struct table *t, const char *key, const char *value)
+{
+	const struct table_entry *e = table_get(t, bytes(key));
+
+	assert_non_null(e);
+	assert_int_equal(e->value.len, strlen(value));
+	assert_memory_equal(e->value.p, value, strlen(value));
+	assert_int_equal(e->key.len, strlen(key));
+	assert_memory_equal(e->key.p, key, strlen(key));
+}
+
+static void table__gives_back_what_was_put(void **state)
+{
+	struct table *t = table_open();
+
+	(void)state;
+	assert_null(table_get(t, bytes("a")));
+	put(t, "a", "1", 7);
+	put(t, "", "empty key", 8);
+	put(t, "b", "", 9);
+	assert_holds(t, "a", "1");
+	assert_holds(t, "", "empty key");
+	assert_holds(t, "b", "");
+	assert_int_equal(table_get(t, bytes("a"))->version, 7);
+	assert_int_equal(table_get(t, bytes("b"))->origin, 9);
+	assert_int_equal(table_count(t), 3);
+	table_close(t);
+}
+
+static void table__replaces_values_shorter_and_longer(void **state)
+{
+	char longer[4000];
+	struct table *t = table_open();
+
+	(void)state;
+	put(t, "k", "a middling value", 1);
+	put(t, "k", "short", 2);
+	assert_holds(t, "k", "short");
+	memset(longer, 'x', sizeof longer - 1);
+	longer[sizeof longer - 1] = '\0';
+	put(t, "k", longer, 3);
+	assert_holds(t, "k", longer);
+	assert_int_equal(table_count(t), 1);
+	table_close(t);
+}
+
+static void table__takes_an_entry_of_its_own(void **state)
+{
+	struct table *t = table_open();
+	struct table_entry e;
+
+	(void)state;
+	put(t, "k", "0123456789", 1);
+	e = *table_get(t, bytes("k"));
+	e.value.p += 3;
+	e.value.len = 5;
+	e.version = 2;
+	table_put(t, &e);
+	assert_holds(t, "k", "34567");
+	/* Its own bytes under another key. */
+	e = *table_get(t, bytes("k"));
+	e.key = bytes("other");
+	table_put(t, &e);
+	assert_holds(t, "other", "34567");
+	table_close(t);
+}
+
+static void table__counts_the_living_and_walks_tombstones_too(void **state)
+{
+	struct table *t = table_open();
+	struct table_entry dead = {.key = bytes("a"), .version = 5, .deleted = true};
+	size_t at = 0;
+	unsigned seen = 0;
+
+	(void)state;
+	put(t, "a", "1", 1);
+	put(t, "b", "1", 2);
+	table_put(t, &dead);
+	assert_int_equal(table_count(t), 1);
+	assert_true(table_get(t, bytes("a"))->deleted);
+	table_put(t, &dead);
+	assert_int_equal(table_count(t), 1);
+	while (table_next(t, &at))
+		seen++;
+	assert_int_equal(seen, 2);
+	put(t, "a", "again", 6);
+	assert_int_equal(table_count(t), 2);
+	table_clear(t);
+	assert_int_equal(table_count(t), 0);
+	assert_null(table_get(t, bytes("b")));
+	table_close(t);
+}
+
+#define KEYS 20000
+
+static void table__agrees_with_an_array_after_many_random_puts(void **state)
+{
+	uint64_t *model = calloc(KEYS, sizeof *model);
+	struct table *t = table_open();
+	struct prng prng;
+	char key[32], value[32];
+	size_t living = 0;
+	size_t at = 0;
+
+	(void)state;
+	prng_init(&prng, 1, 1);
+	for (uint64_t i = 1; i <= 3 * KEYS; i++) {
+		uint64_t k = prng_below(&prng, KEYS);
+
+		living += model[k] == 0;
+		model[k] = i;
+		(void)snprintf(key, sizeof key, "k%llu", (unsigned long long)k);
+		(void)snprintf(value, sizeof value, "%llu", (unsigned long long)i);
+		put(t, key, value, i);
+	}
+	assert_int_equal(table_count(t), living);
+	for (uint64_t k = 0; k < KEYS; k++) {
+		(void)snprintf(key, sizeof key, "k%llu", (unsigned long long)k);
+		(void)snprintf(value, sizeof value, "%llu", (unsigned long long)model[k]);
+		if (model[k])
+			assert_holds(t, key, value);
+		else
+			assert_null(table_get(t, bytes(key)));
+	}
+	while (table_next(t, &at))
+		living--;
+	assert_int_equal(living, 0);
+	table_close(t);
+	free(model);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table__gives_back_what_was_put),
+		cmocka_unit_test(table__replaces_values_shorter_and_longer),
+		cmocka_unit_test(table__takes_an_entry_of_its_own),
+		cmocka_unit_test(table__counts_the_living_and_walks_tombstones_too),
+		cmocka_unit_test(table__agrees_with_an_array_after_many_random_puts),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
