@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* answer_fuzz.c - answers of a store, as the load's RESP driver reads them */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/load/drivers/resp.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *p = malloc(size ? size : 1);
+	struct resp_answer whole;
+	struct resp_answer part;
+	int used;
+
+	assert(p);
+	if (size > 0)
+		memcpy(p, data, size);
+	used = resp_answer_parse(p, size, &whole);
+	assert(used == -EBADMSG || (used >= 0 && (size_t)used <= size));
+	/* What is whole is read the same whatever follows it, and no part of it is an answer. */
+	if (used > 0) {
+		assert(resp_answer_parse(p, (size_t)used, &part) == used);
+		assert(part.type == whole.type && part.value == whole.value);
+		assert(resp_answer_parse(p, (size_t)used - 1, &part) == 0);
+	}
+	free(p);
+	return 0;
+}
