@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_print.c - the expanded plan for people */
 #include <arpa/inet.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 
 /* A table of delays with more columns would not fit a terminal: then sites stand in it. */
 #define TABLE_NODES_MAX 12
+/* A client that is busy half of its time lets many operations wait. */
+#define CLIENTS_ENOUGH 2.0
 
 static void print_delay(FILE *out, const struct link_state *link)
 {
@@ -95,6 +98,27 @@ static void print_store(const struct plan *plan, FILE *out)
 		units_print_duration(proto->request_timeout_ns, b, sizeof b));
 }
 
+/* What the clients can do if every operation takes the longest round trip, as a share of the rate.
+ */
+static double clients_can(const struct plan *plan)
+{
+	const struct plan_load *load = &plan->load;
+	uint64_t longest = 0;
+
+	for (unsigned i = 0; i < plan->phases; i++) {
+		for (unsigned a = 0; a < plan->nodes; a++) {
+			for (unsigned b = 0; b < a; b++) {
+				uint64_t rtt = plan_rtt_ns(&plan->phase[i].matrix, a, b);
+
+				longest = rtt > longest ? rtt : longest;
+			}
+		}
+	}
+	if (longest == 0)
+		return INFINITY;
+	return load->clients_per_site * plan->sites / units_s(longest) / load->rate;
+}
+
 static void print_load(const struct plan *plan, FILE *out)
 {
 	const struct plan_load *load = &plan->load;
@@ -105,6 +129,9 @@ static void print_load(const struct plan *plan, FILE *out)
 	(void)fprintf(out, "read %u %% write %u %% cas %u %%, deadline %s\n", load->read,
 		load->write, load->cas,
 		units_print_duration(load->deadline_ns, deadline, sizeof deadline));
+	if (clients_can(plan) < CLIENTS_ENOUGH)
+		(void)fprintf(out, "            too few clients: operations will wait for one, and "
+				   "that wait is measured, too\n");
 	if (plan->cas_moved)
 		(void)fprintf(out, "            the store has no cas: its %u %% became writes\n",
 			plan->cas_moved);

@@ -443,13 +443,22 @@ static void load__final_reads_see_the_end_of_every_operation(void **state)
 	struct lab *lab = start_lab(2, 400);
 	struct history_ops ops = {0};
 	unsigned finals[2][10] = {{0}};
+	uint64_t until = clock_now_ns() + PATIENCE_NS;
 	uint64_t first_final_ns = UINT64_MAX;
 	uint64_t last_return_ns = 0;
 
 	(void)state;
 	atomic_store(&lab->shared.state, LOAD_RUN);
 	wait_for_total(lab, 'o', 40);
+	/* Operations are in flight when the end comes, and take their time. */
+	lab->server.stalled = true;
+	wait_for_total(lab, 'f', 1);
 	atomic_store(&lab->shared.state, LOAD_FINAL);
+	while (lab->shared.drained < 2) {
+		assert_true(clock_now_ns() < until);
+		(void)poll(NULL, 0, 1); /* then look again */
+	}
+	lab->server.stalled = false;
 	join_lab(lab);
 	assert_int_equal(lab->shared.finals_done, 2);
 	read_history(lab, &ops);
@@ -467,7 +476,7 @@ static void load__final_reads_see_the_end_of_every_operation(void **state)
 	}
 	for (unsigned node = 0; node < 2; node++) {
 		for (unsigned key = 0; key < 10; key++)
-			assert_int_equal(finals[node][key], 1);
+			assert_true(finals[node][key] >= 1); /* again, if not answered */
 	}
 	assert_true(first_final_ns >= last_return_ns);
 	end_lab(lab, &ops);

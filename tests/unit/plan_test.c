@@ -249,6 +249,36 @@ static void plan__a_bridge_keeps_replicas_on_one_side(void **state)
 	plan_free(plan);
 }
 
+static void plan__a_side_needs_links_in_both_directions(void **state)
+{
+	struct plan *plan = must_load(HEAD "phase('a', '1s', one_way('far', 'east'))\n"
+					   "phase('b', '1s', one_way('east', 'far'))",
+		NULL);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(plan->phase[i].sides, 2);
+		assert_string_equal(plan->phase[i].side[0].name, "east");
+		assert_string_equal(plan->phase[i].side[1].name, "far");
+	}
+	plan_free(plan);
+}
+
+static void plan__has_enough_clients_for_the_rate(void **state)
+{
+	struct plan *plan = must_load(HEAD "rtt('east', 'far', '40ms')\n"
+					   "load {rate = 500}\nphase('p', '1s')",
+		NULL);
+
+	(void)state;
+	/* 250 operations per second, each of 120 ms at the most: 30 at a time, a fifth busy. */
+	assert_int_equal(plan->load.clients_per_site, 150);
+	plan_free(plan);
+	plan = must_load(HEAD "load {clients_per_site = 3}\nphase('p', '1s')", NULL);
+	assert_int_equal(plan->load.clients_per_site, 3);
+	plan_free(plan);
+}
+
 static void plan__clients_without_their_replicas_are_a_side_of_their_own(void **state)
 {
 	struct plan *plan = must_load(HEAD "phase('a', '1s', isolate('n3'))\n"
@@ -554,6 +584,8 @@ int main(void)
 		cmocka_unit_test(plan__phases_of_the_fit_stand_in_front),
 		cmocka_unit_test(plan__faults_do_not_carry_over),
 		cmocka_unit_test(plan__a_bridge_keeps_replicas_on_one_side),
+		cmocka_unit_test(plan__a_side_needs_links_in_both_directions),
+		cmocka_unit_test(plan__has_enough_clients_for_the_rate),
 		cmocka_unit_test(plan__clients_without_their_replicas_are_a_side_of_their_own),
 		cmocka_unit_test(plan__sorts_process_faults_by_time),
 		cmocka_unit_test(plan__derives_timing_from_the_longest_round_trip),
