@@ -9,6 +9,9 @@
 
 #include "agent/report/results.h"
 
+/* Shorter gaps between acknowledged writes are no outage. */
+#define UNAVAILABLE_S_MIN 0.1
+
 /* measure_phase_at() - the phase that was in force at @t_ns, -1 if none was. */
 int measure_phase_at(const struct run_log *log, uint64_t t_ns);
 

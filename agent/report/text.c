@@ -16,7 +16,7 @@
 #define TEXT_COLUMNS 100
 #define TEXT_INDENT 2
 #define TEXT_LABEL 12
-#define TEXT_LEFT 26
+#define TEXT_LEFT 28
 #define TEXT_CELL_MAX 256
 #define COUNT_TEXT_MAX 32
 #define NUMBER_TEXT_MAX 16
@@ -182,6 +182,7 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 	bool cuts = strcmp(f->kind, "cut") == 0;
 	const char *what = cuts ? "cut" : strcmp(f->kind, "heal") == 0 ? "healed" : "changed";
 	char n[COUNT_TEXT_MAX];
+	char took[COUNT_TEXT_MAX];
 
 	out[0] = '\0';
 	if (f->node >= 0) {
@@ -195,8 +196,8 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 			t->dot, f->judged ? "confirmed" : "not confirmed");
 		return;
 	}
-	words_add(out, TEXT_CELL_MAX, "%u links %s in %.2f ms %s %s", f->links, what,
-		units_ms(f->t_last_ns - f->t_request_ns), t->dot,
+	words_add(out, TEXT_CELL_MAX, "%u links %s in %s %s %s", f->links, what,
+		units_print_duration(f->t_last_ns - f->t_request_ns, took, sizeof took), t->dot,
 		f->judged ? evidence_result_names[e->result] : "not judged");
 	if (cuts)
 		words_add(out, TEXT_CELL_MAX, ": %s packets crossed", count(e->packets_crossed, n));
@@ -248,7 +249,7 @@ static void print_side(const struct text *t, unsigned p, unsigned s)
 	const struct plan_side *plan = &r->plan->phase[p].side[s];
 	char left[TEXT_CELL_MAX] = "";
 	char right[TEXT_CELL_MAX] = "";
-	char n[COUNT_TEXT_MAX];
+	char n[2][COUNT_TEXT_MAX];
 
 	words_add(left, sizeof left, "%s ", side_name(r->plan, p, s));
 	if (plan->replicas == 0)
@@ -256,16 +257,17 @@ static void print_side(const struct text *t, unsigned p, unsigned s)
 	else if (side->attempts == 0)
 		words_add(left, sizeof left, "was not asked");
 	else
-		words_add(left, sizeof left, "%s ok, %.1f %%", count(side->ok, n),
+		words_add(left, sizeof left, "%s ok, %.1f %%", count(side->ok, n[0]),
 			100.0 * (double)side->ok / (double)side->attempts);
 	if (side->attempts > side->ok)
 		words_add(right, sizeof right, "%s of %s not answered",
-			count(side->attempts - side->ok, n),
-			units_print_count(
-				side->attempts, (char[COUNT_TEXT_MAX]){0}, COUNT_TEXT_MAX));
+			count(side->attempts - side->ok, n[0]), count(side->attempts, n[1]));
 	if ((int)p == r->cut_phase && (int)s == availability_majority(r->plan, p) &&
 		!isnan(r->unavailable_s))
-		words_add(right, sizeof right, "%sno write acknowledged for %.2f s",
+		words_add(right, sizeof right,
+			r->unavailable_s < UNAVAILABLE_S_MIN
+				? "%swrites went on, with gaps of up to %.2f s"
+				: "%sno write acknowledged for %.2f s",
 			*right ? "; " : "", r->unavailable_s);
 	text_row_wrapped(t, "", left, right);
 }

@@ -157,7 +157,7 @@ static void cap_words(const struct results *r, const struct cut_view *v, char *o
 		return;
 	}
 	cap_sides(r, (unsigned)v->first, out, size);
-	if (r->unavailable_s >= 0.1)
+	if (r->unavailable_s >= UNAVAILABLE_S_MIN)
 		words_add(out, size, "; no write for %.2f s on the majority's side",
 			r->unavailable_s);
 }
