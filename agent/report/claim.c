@@ -165,7 +165,7 @@ enum claim_judgement claim_judge(struct results *r)
 	plan->system->ops->claim(&plan->proto, &claim);
 	if (claim.whole == PROTO_LINEARIZABLE)
 		judge_model(&worst, &r->check_whole, "whole");
-	if (claim.whole == PROTO_LINEARIZABLE && claim.cut == PROTO_LINEARIZABLE)
+	if (claim.cut == PROTO_LINEARIZABLE)
 		judge_model(&worst, &r->check, "cut");
 	if (!claim.loses_acked && r->lost.lost > 0)
 		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",

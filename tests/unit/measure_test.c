@@ -399,6 +399,7 @@ static void measure_recovered__is_the_first_write_of_the_side_that_had_none(void
 	make_heal_phase(m, 1000);
 	writes(m, MAKE_EAST, 10, 190, 10);
 	refusals(m, MAKE_FAR, 10, 90, 10);
+	make_write(m, MAKE_FAR, 0, 5); /* was under way at the cut */
 	make_read(m, MAKE_FAR, 1050, 1060);
 	make_write(m, MAKE_FAR, 1200, 1251);
 	make_write(m, MAKE_FAR, 1100, 1301);
