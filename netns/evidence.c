@@ -28,7 +28,7 @@
 #define EVIDENCE_LINKS_MAX 256
 #define EVIDENCE_ROUNDS 5
 #define EVIDENCE_TRIES 3
-#define EVIDENCE_SLACK_NS (50 * NS_PER_MS) /* after the last probe is due */
+#define EVIDENCE_SLACK_NS (200 * NS_PER_MS) /* after the last probe is due, if one is missing */
 
 /* An RTT agrees within the larger of these, and the emulator's own bias. */
 #define EVIDENCE_TOLERANCE_NS (200 * NS_PER_US)
