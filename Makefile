@@ -18,7 +18,7 @@ PKGS := libnl-3.0 libnl-route-3.0 libmnl liburing lua5.4
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
-	-Wconversion -Wno-sign-conversion -Wswitch-enum $(if $(WERROR),-Werror)
+	-Wconversion -Wno-sign-conversion -Wswitch-enum -Wno-gnu-variable-sized-type-not-at-end $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) $(WARN) \

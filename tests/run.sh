@@ -15,7 +15,7 @@ export B
 
 # The longest suite takes a minute on two busy cores; sanitizers make it three.
 readonly SUITE_SECONDS_MAX=${SUITE_SECONDS_MAX:-300}
-readonly SETTLE_SECONDS=5
+readonly SETTLE_SECONDS=10
 readonly TAIL_LINES=40
 
 # shellcheck source=tests/lib/tap.sh
