@@ -461,7 +461,7 @@ static const struct row rows[] = {
 		"VERSIONS: keys and versions here; LOCAL key: the value here"},
 	{"ping", 1, 2, "fast", false, run_ping, "pong, or the argument"},
 	{"echo", 2, 2, "fast", false, run_echo, "the argument"},
-	{"info", 1, RESP_ARGS_MAX, "readonly", false, run_info, "what this replica knows of itself"},
+	{"info", 1, RESP_ARGS_MAX, "readonly", false, run_info, "what this replica knows"},
 	{"hello", 1, RESP_ARGS_MAX, "fast", false, run_hello, "agree on RESP version 2"},
 	{"command", 1, RESP_ARGS_MAX, "readonly", false, run_command, "this table"},
 	{"client", 2, 4, "fast", false, run_client, "ID, GETNAME, SETNAME, SETINFO"},

@@ -32,7 +32,10 @@ ends() {
 		return 1
 	}
 }
-at_exit '[ -z "${pid:-}" ] || kill -9 $pid'
+kill_replica() {
+	[ -z "${pid:-}" ] || kill -9 "$pid"
+}
+at_exit kill_replica
 
 # verify NAME COMMAND...: as check, but in this shell: it starts replicas and waits for them.
 verify() {
@@ -50,12 +53,10 @@ refused() {
 	local text=$1 status=0
 	shift
 	"$replica" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+	echo "exit status $status"
+	cat "$tmp/err"
 	[ "$status" -eq 64 ] && [ ! -s "$tmp/out" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
-		grep -qF -- "$text" "$tmp/err" || {
-		echo "exit status $status"
-		cat "$tmp/err"
-		return 1
-	}
+		grep -qF -- "$text" "$tmp/err"
 }
 refuses_bad_options() {
 	local good=(--proto single --id 0 --peers "$address")
@@ -91,7 +92,8 @@ serves_redis_cli() {
 }
 verify replica__serves_redis_cli serves_redis_cli
 
-verify replica__serves_redis_benchmark redis-benchmark -h "$address" -t set,get -n 2000 -c 10 -P 4 -q
+verify replica__serves_redis_benchmark \
+	redis-benchmark -h "$address" -t set,get -n 2000 -c 10 -P 4 -q
 
 ends_cleanly() {
 	kill -TERM "$pid" && ends 0
@@ -126,7 +128,8 @@ stops_at_full_disk() {
 	# A limit on file sizes fails the write as a full disk does.
 	(
 		ulimit -f $(($(stat -c %s "$dir/replica.log") / 1024 + 8))
-		exec "$replica" --proto single --id 0 --peers "$address" --dir "$dir" >"$tmp/out" 2>"$tmp/log"
+		exec "$replica" --proto single --id 0 --peers "$address" --dir "$dir" \
+			>"$tmp/out" 2>"$tmp/log"
 	) &
 	pid=$!
 	up && ! redis-benchmark -h "$address" -t set -n 2000 -d 100 -c 1 -q >/dev/null 2>&1
