@@ -4,8 +4,9 @@
  *
  * First all that came after the return at which the search ended goes. Then ever smaller pieces
  * are left out for as long as the rest is still a violation (Zeller and Hildebrandt, "Simplifying
- * and isolating failure-inducing input", TSE 2002). A value that is read keeps its writer:
- * otherwise every history shrinks to a value from nowhere, which is another violation.
+ * and isolating failure-inducing input", TSE 2002). Not every rest will do: without the write that
+ * explains it, what was right looks wrong. source_restore() puts such writes back before the rest
+ * is judged, so a witness is a violation whatever else happened.
  */
 #include "agent/check/shrink.h"
 
@@ -16,46 +17,19 @@
 #include "agent/base/clock.h"
 #include "agent/check/obvious.h"
 #include "agent/check/search.h"
+#include "agent/check/source.h"
 
-static bool shrink_writes(const struct history_op *op)
-{
-	return op->kind != HISTORY_READ && op->outcome != HISTORY_FAIL &&
-	       (op->kind == HISTORY_WRITE || op->outcome == HISTORY_UNKNOWN || op->met);
-}
+/* From here on every rest is held against all that is left at that point, not step by step. */
+#define SHRINK_BASE_MAX 4096
 
-/* The value that an operation proves to have been there; 0 if it proves none. */
-static uint64_t shrink_proof(const struct history_op *op)
-{
-	if (op->outcome != HISTORY_OK)
-		return 0;
-	if (op->kind == HISTORY_READ)
-		return op->value;
-	return op->kind == HISTORY_CAS && op->met ? op->old : 0;
-}
-
-/* Leave out what proves a value that has no writer any more, and what depends on that in turn. */
-static size_t shrink_close(const struct history_ops *h, uint32_t *index, size_t count)
-{
-	size_t was;
-
-	do {
-		struct pairs written = {0};
-
-		was = count;
-		count = 0;
-		for (size_t i = 0; i < was; i++)
-			if (shrink_writes(&h->op[index[i]]))
-				(void)pairs_put(&written, h->op[index[i]].value, 0, 0);
-		for (size_t i = 0; i < was; i++) {
-			uint64_t proof = shrink_proof(&h->op[index[i]]);
-
-			if (proof == 0 || pairs_get(&written, proof, 0) != PAIRS_NONE)
-				index[count++] = index[i];
-		}
-		pairs_fini(&written);
-	} while (count < was);
-	return count;
-}
+struct shrinking {
+	struct shrink *s;
+	uint32_t *base; /* owned; what a rest is held against */
+	size_t base_count;
+	bool *keep;        /* owned; by place in base: in the present set */
+	bool *candidate;   /* owned; likewise: in the rest that is tried */
+	uint32_t *scratch; /* owned */
+};
 
 static bool shrink_is_violation(const struct shrink *s, const uint32_t *index, size_t count)
 {
@@ -72,32 +46,49 @@ static bool shrink_is_violation(const struct shrink *s, const uint32_t *index, s
 	return verdict == CHECK_VIOLATION;
 }
 
-static bool shrink_try(struct shrink *s, uint32_t *index, size_t count)
+/* Hold what follows against what is left now. */
+static void shrink_rebase(struct shrinking *k)
 {
-	count = shrink_close(s->h, index, count);
-	if (count == 0 || count == s->count || !shrink_is_violation(s, index, count))
+	k->base_count = k->s->count;
+	memcpy(k->base, k->s->index, k->base_count * sizeof *k->base);
+	for (size_t i = 0; i < k->base_count; i++)
+		k->keep[i] = true;
+}
+
+/* Try the rest in k->candidate. Return: whether it is a smaller violation, and taken over. */
+static bool shrink_try(struct shrinking *k)
+{
+	struct shrink *s = k->s;
+	size_t count = 0;
+
+	source_restore(s->h, k->base, k->base_count, k->candidate);
+	for (size_t i = 0; i < k->base_count; i++)
+		if (k->candidate[i])
+			k->scratch[count++] = k->base[i];
+	if (count == 0 || count >= s->count || !shrink_is_violation(s, k->scratch, count))
 		return false;
-	memcpy(s->index, index, count * sizeof *index);
+	memcpy(s->index, k->scratch, count * sizeof *s->index);
 	s->count = count;
+	memcpy(k->keep, k->candidate, k->base_count * sizeof *k->keep);
+	if (k->base_count > SHRINK_BASE_MAX)
+		shrink_rebase(k);
 	return true;
 }
 
 /* What was invoked after the search had ended, and answers that came after, explain nothing. */
-static void shrink_tail(struct shrink *s, uint32_t *scratch)
+static void shrink_tail(struct shrinking *k)
 {
+	const struct shrink *s = k->s;
 	uint64_t end_ns = s->h->op[s->deepest].t_return_ns;
-	size_t count = 0;
 
-	for (size_t i = 0; i < s->count; i++) {
-		const struct history_op *op = &s->h->op[s->index[i]];
+	for (size_t i = 0; i < k->base_count; i++) {
+		const struct history_op *op = &s->h->op[k->base[i]];
 
-		if (op->t_invoke_ns > end_ns)
-			continue;
-		if (op->outcome == HISTORY_OK && op->t_return_ns > end_ns && !shrink_writes(op))
-			continue;
-		scratch[count++] = s->index[i];
+		k->candidate[i] = op->t_invoke_ns <= end_ns &&
+				  (op->outcome != HISTORY_OK || op->t_return_ns <= end_ns ||
+					  source_writes(op));
 	}
-	(void)shrink_try(s, scratch, count);
+	(void)shrink_try(k);
 }
 
 static bool shrink_time_left(const struct shrink *s)
@@ -106,34 +97,49 @@ static bool shrink_time_left(const struct shrink *s)
 }
 
 /* Try to leave out each piece of @size operations. Return: whether any could go. */
-static bool shrink_pieces(struct shrink *s, uint32_t *scratch, size_t size)
+static bool shrink_pieces(struct shrinking *k, size_t size)
 {
 	bool some = false;
-	size_t from = 0;
+	size_t from = 0; /* operations of the present set that are behind us */
 
-	while (from < s->count && shrink_time_left(s)) {
-		size_t to = from + size < s->count ? from + size : s->count;
+	while (from < k->s->count && shrink_time_left(k->s)) {
+		size_t before = k->s->count;
+		size_t at = 0;
 
-		memcpy(scratch, s->index, from * sizeof *scratch);
-		memcpy(scratch + from, s->index + to, (s->count - to) * sizeof *scratch);
-		if (shrink_try(s, scratch, s->count - (to - from)))
+		for (size_t i = 0; i < k->base_count; i++) {
+			k->candidate[i] = k->keep[i];
+			if (k->keep[i] && at++ >= from && at <= from + size)
+				k->candidate[i] = false;
+		}
+		if (shrink_try(k))
 			some = true;
-		else
-			from = to;
+		if (k->s->count == before)
+			from += size;
 	}
 	return some;
 }
 
 void shrink_run(struct shrink *s)
 {
-	uint32_t *scratch = malloc((s->count + 1) * sizeof *scratch);
+	size_t room = s->count + 1;
+	struct shrinking k = {
+		.s = s,
+		.base = malloc(room * sizeof *k.base),
+		.keep = malloc(room * sizeof *k.keep),
+		.candidate = malloc(room * sizeof *k.candidate),
+		.scratch = malloc(room * sizeof *k.scratch),
+	};
 	bool again = true;
 
-	assert(scratch);
-	shrink_tail(s, scratch);
+	assert(k.base && k.keep && k.candidate && k.scratch);
+	shrink_rebase(&k);
+	shrink_tail(&k);
 	for (size_t size = s->count / 2; size > 1; size /= 2)
-		(void)shrink_pieces(s, scratch, size);
+		(void)shrink_pieces(&k, size);
 	while (again && shrink_time_left(s))
-		again = shrink_pieces(s, scratch, 1);
-	free(scratch);
+		again = shrink_pieces(&k, 1);
+	free(k.base);
+	free(k.keep);
+	free(k.candidate);
+	free(k.scratch);
 }

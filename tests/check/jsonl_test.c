@@ -72,8 +72,8 @@ static void jsonl__writes_what_it_reads(void **state)
 		fail_msg("%s", err.text);
 	assert_int_equal(again.count, ops.count);
 	for (size_t i = 0; i < ops.count; i++)
-		assert_memory_equal(&again.op[i], &ops.op[i],
-			offsetof(struct history_op, met) + sizeof(bool));
+		assert_memory_equal(
+			&again.op[i], &ops.op[i], offsetof(struct history_op, met) + sizeof(bool));
 	history_ops_fini(&again);
 	history_ops_fini(&ops);
 }
