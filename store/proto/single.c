@@ -71,6 +71,7 @@ static void single_claim(const struct proto_config *cfg, struct proto_claim *ret
 		.reads_cut = PROTO_SIDES_LEADER,
 		.writes_cut = PROTO_SIDES_LEADER,
 		.cas = true,
+		.one_copy = true,
 	};
 }
 
