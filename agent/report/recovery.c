@@ -86,6 +86,7 @@ void recovery_measure(struct results *r, const struct history_ops *ops)
 {
 	int heal = recovery_heal_phase(r);
 	const struct run_phase *phase;
+	struct proto_claim claim;
 	int majority;
 	uint64_t heal_ns;
 
@@ -102,7 +103,8 @@ void recovery_measure(struct results *r, const struct history_ops *ops)
 	phase = &r->log->phase[heal];
 	heal_ns = availability_from_ns(r->log, (unsigned)heal);
 	r->recovered_s = recovered_s(r, ops, heal_ns);
-	if (phase->converged_ns != UINT64_MAX)
+	r->plan->system->ops->claim(&r->plan->proto, &claim);
+	if (phase->converged_ns != UINT64_MAX && !claim.one_copy)
 		r->converged_s = fmax(
 			0, units_s(phase->converged_ns) - units_s(heal_ns - phase->t_begin_ns));
 }

@@ -276,17 +276,22 @@ static void print_recovery(const struct text *t, unsigned p)
 {
 	const struct results *r = t->r;
 	char right[TEXT_CELL_MAX] = "";
+	struct proto_claim claim;
 
 	if ((int)p != recovery_heal_phase(r))
 		return;
+	r->plan->system->ops->claim(&r->plan->proto, &claim);
 	if (!isnan(r->recovered_s))
-		words_add(right, sizeof right, "writes again %.2f s after the heal, ",
-			r->recovered_s);
-	if (isnan(r->converged_s))
-		words_add(right, sizeof right, "not converged within the phase");
-	else
+		words_add(
+			right, sizeof right, "writes again %.2f s after the heal", r->recovered_s);
+	if (!claim.one_copy)
+		words_add(right, sizeof right, "%s", *right ? ", " : "");
+	if (!claim.one_copy && isnan(r->converged_s))
+		words_add(right, sizeof right, "not converged");
+	else if (!claim.one_copy)
 		words_add(right, sizeof right, "converged after %.2f s", r->converged_s);
-	text_row_wrapped(t, "", "", right);
+	if (*right)
+		text_row_wrapped(t, "", "", right);
 }
 
 static void print_phase(const struct text *t, unsigned p)

@@ -9,7 +9,7 @@
 /* A whole run of the lab cap: fit, baseline, cut, heal. */
 static struct make_run *whole_run(void)
 {
-	struct make_run *m = make_run_open("single");
+	struct make_run *m = make_run_open("raft");
 	uint64_t at = 0;
 
 	for (unsigned i = 0; i < 3; i++)
@@ -41,7 +41,7 @@ static char *print(struct make_run *m, const char *locale)
 	assert_int_equal(setenv("LC_ALL", locale, 1), 0);
 	make_measure(m);
 	verdict(&m->results);
-	text_print(&m->results, "results/cap-single-7", out);
+	text_print(&m->results, "results/cap-raft-7", out);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }
@@ -69,10 +69,10 @@ static void text__prints_a_block_for_each_phase(void **state)
 	char *text = print(m, "C");
 
 	(void)state;
-	assert_has(text, "lab cap - 5 replicas in 3 sites - store single - seed 7 - emulator wire");
+	assert_has(text, "lab cap - 5 replicas in 3 sites - store raft - seed 7 - emulator wire");
 	assert_has(text, "\n  baseline    1.0 s  300 ok");
 	assert_has(text, "read p50  6.00 p99  9.00 ms");
-	assert_has(text, "\n                                          floor     20.0");
+	assert_has(text, "\n                                          floor     40.0");
 	assert_has(text, "\n  partition   1.0 s  east+west | far");
 	assert_has(text, "12 links cut in 1 ms - confirmed: 0 packets crossed");
 	assert_has(text, "majority 198 ok, 100.0 %    writes went on, with gaps of up to 0.02 s");
@@ -91,11 +91,11 @@ static void text__prints_what_follows_from_all_phases(void **state)
 	assert_has(text, "\n  consistency linearizable");
 	assert_has(text, "\n  lost writes 0 of ");
 	assert_has(text, "\n  round trips read 0.00, write 0.00");
-	assert_has(text, "theory 1.00 and 1.00, fitted over RTT 1, 10, 40 ms");
+	assert_has(text, "theory 2.00 and 2.00, fitted over RTT 1, 10, 40 ms");
 	assert_has(text, "\n  verdict     ");
 	assert_has(text, "\n  claim       ");
 	assert_has(text, "\n  result      ");
-	assert_has(text, "\n  report      results/cap-single-7\n");
+	assert_has(text, "\n  report      results/cap-raft-7\n");
 	free(text);
 	make_run_close(m);
 }
@@ -165,7 +165,7 @@ static void text__wraps_the_witness(void **state)
 
 static void text__has_no_number_where_there_is_none(void **state)
 {
-	struct make_run *m = make_run_open("single");
+	struct make_run *m = make_run_open("raft");
 	char *text;
 
 	(void)state;
@@ -177,7 +177,23 @@ static void text__has_no_number_where_there_is_none(void **state)
 	assert_has(text, "read p50     - p99     - ms");
 	assert_has(text, "majority was not asked      no write acknowledged for 1.00 s");
 	assert_has(text, "minority was not asked");
-	assert_has(text, "not converged within the phase");
+	assert_has(text, "not converged");
+	free(text);
+	make_run_close(m);
+}
+
+static void text__does_not_speak_of_convergence_of_one_copy(void **state)
+{
+	struct make_run *m = make_run_open("single");
+	char *text;
+
+	(void)state;
+	make_cut_phase(m, 1000);
+	make_heal_phase(m, 1000);
+	m->log.phase[1].converged_ns = 500 * MAKE_MS;
+	text = print(m, "C");
+	assert_has(text, "links healed");
+	assert_has_not(text, "converged");
 	free(text);
 	make_run_close(m);
 }
@@ -251,6 +267,7 @@ int main(void)
 		cmocka_unit_test(text__is_ascii_unless_the_locale_is_utf8),
 		cmocka_unit_test(text__wraps_the_witness),
 		cmocka_unit_test(text__has_no_number_where_there_is_none),
+		cmocka_unit_test(text__does_not_speak_of_convergence_of_one_copy),
 		cmocka_unit_test(text__says_that_a_run_was_interrupted),
 		cmocka_unit_test(text__names_every_change_that_was_not_confirmed),
 		cmocka_unit_test(text__names_process_faults),
