@@ -227,47 +227,66 @@ static bool wait_for_drain(struct client *c)
 	return state_of(c) == LOAD_FINAL;
 }
 
-/* Read @key until it is answered. Return: false if the run is over or the history is full. */
+/* Where the final reads of one client stand: by replica, the connection and the next key. */
+struct finals {
+	struct driver *driver[PROTO_NODES_MAX];
+	uint64_t key[PROTO_NODES_MAX];
+};
+
+/* Read @key from the replica c->node. Return: whether it was answered. */
 static bool read_final(struct client *c, struct driver *d, uint64_t key)
 {
 	uint64_t patience_ns = c->common->plan->load.deadline_ns * CLIENT_FINAL_DEADLINES;
+	struct gen_op op = {clock_now_ns(), HISTORY_READ, key, 0};
 	struct driver_result result;
 	struct history_record record;
 
-	while (state_of(c) == LOAD_FINAL) {
-		struct gen_op op = {clock_now_ns(), HISTORY_READ, key, 0};
+	invoke(c, &op, 0, &record);
+	record.flags = HISTORY_F_FINAL;
+	if (!add(c, &record))
+		return false;
+	call(d, &record, record.t_ns + patience_ns, &result);
+	return complete(c, &record, &result) && result.outcome == HISTORY_OK;
+}
 
-		invoke(c, &op, 0, &record);
-		record.flags = HISTORY_F_FINAL;
-		if (!add(c, &record))
-			return false;
-		call(d, &record, record.t_ns + patience_ns, &result);
-		if (!complete(c, &record, &result))
-			return false;
-		if (result.outcome == HISTORY_OK)
-			return true;
-		sleep_until(clock_now_ns() + CLIENT_FINAL_PAUSE_NS);
+/*
+ * Go on with each replica until one read of it fails: one that is down must not keep the client
+ * from reading the others. Return: whether all is read.
+ */
+static bool read_finals_once(struct client *c, struct finals *finals)
+{
+	const struct plan *plan = c->common->plan;
+	bool all = true;
+
+	for (unsigned i = 0; i < plan->replicas; i++) {
+		if (!finals->driver[i])
+			continue;
+		c->node = (uint16_t)i;
+		while (finals->key[i] < plan->load.keys && state_of(c) == LOAD_FINAL &&
+			read_final(c, finals->driver[i], finals->key[i]))
+			finals->key[i] += plan->load.clients_per_site;
+		all = all && finals->key[i] >= plan->load.keys;
 	}
-	return false;
+	return all;
 }
 
 /* The clients of a site share the keys; each reads its own from every replica of the site. */
 static void read_finals(struct client *c)
 {
 	const struct plan *plan = c->common->plan;
-	bool more = true;
+	struct finals finals = {0};
 
-	for (unsigned i = 0; i < plan->replicas && more; i++) {
-		struct driver *d;
-
+	for (unsigned i = 0; i < plan->replicas; i++) {
 		if (plan->node[i].site != c->common->site)
 			continue;
-		d = c->common->driver->open(plan->node[i].addr_be, LOAD_PORT);
-		c->node = (uint16_t)i;
-		for (uint64_t key = c->number; key < plan->load.keys && more;
-			key += plan->load.clients_per_site)
-			more = read_final(c, d, key);
-		d->ops->close(d);
+		finals.driver[i] = c->common->driver->open(plan->node[i].addr_be, LOAD_PORT);
+		finals.key[i] = c->number;
+	}
+	while (!read_finals_once(c, &finals) && !c->error && state_of(c) == LOAD_FINAL)
+		sleep_until(clock_now_ns() + CLIENT_FINAL_PAUSE_NS);
+	for (unsigned i = 0; i < plan->replicas; i++) {
+		if (finals.driver[i])
+			finals.driver[i]->ops->close(finals.driver[i]);
 	}
 }
 

@@ -256,14 +256,21 @@ struct lab {
 	char path[64];
 };
 
-static struct lab *start_lab(unsigned clients, double rate)
+/* The lab's network and plan, not running yet. */
+static struct lab *make_lab(unsigned clients, double rate)
 {
 	struct lab *lab = calloc(1, sizeof *lab);
-	struct history *history = NULL;
-	struct err err;
 
 	start_server(&lab->server);
 	make_plan(&lab->plan, clients, rate, lab->server.addr_be);
+	return lab;
+}
+
+static void run_lab(struct lab *lab)
+{
+	struct history *history = NULL;
+	struct err err;
+
 	(void)snprintf(lab->path, sizeof lab->path, "/tmp/pacelab-load-%d.bin", (int)getpid());
 	(void)unlink(lab->path);
 	assert_int_equal(history_create(&history, lab->path, &err), 0);
@@ -271,6 +278,13 @@ static struct lab *start_lab(unsigned clients, double rate)
 		lab->site[i] = (struct site){&lab->plan, i, history, &lab->shared, 0, -1};
 		pthread_create(&lab->site[i].thread, NULL, site_main, &lab->site[i]);
 	}
+}
+
+static struct lab *start_lab(unsigned clients, double rate)
+{
+	struct lab *lab = make_lab(clients, rate);
+
+	run_lab(lab);
 	return lab;
 }
 
@@ -482,6 +496,62 @@ static void load__final_reads_see_the_end_of_every_operation(void **state)
 	end_lab(lab, &ops);
 }
 
+/* A history can be read while it is written. Return: keys that replica @node has answered. */
+static unsigned final_reads_of(struct lab *lab, unsigned node)
+{
+	struct history_ops ops = {0};
+	struct err err = {0};
+	bool seen[10] = {false};
+	unsigned count = 0;
+
+	assert_int_equal(history_read(&ops, lab->path, &err), 0);
+	for (size_t i = 0; i < ops.count; i++) {
+		const struct history_op *op = &ops.op[i];
+
+		if (op->flags & HISTORY_F_FINAL && op->node == node && op->outcome == HISTORY_OK)
+			seen[op->key] = true;
+	}
+	history_ops_fini(&ops);
+	for (unsigned key = 0; key < 10; key++)
+		count += seen[key];
+	return count;
+}
+
+static void load__a_dead_replica_keeps_no_other_from_its_final_reads(void **state)
+{
+	struct lab *lab = make_lab(2, 400);
+	struct history_ops ops = {0};
+	uint64_t until = clock_now_ns() + PATIENCE_NS;
+	unsigned found = 0;
+
+	/* Replicas 0 and 1 are in site 0, and nobody listens at 0; 2 is in site 1. */
+	(void)state;
+	lab->plan.replicas = 3;
+	lab->plan.nodes = 5;
+	lab->plan.node[0].addr_be = lab->server.addr_be ^ htonl(3);
+	for (unsigned i = 1; i < 5; i++) {
+		lab->plan.node[i].addr_be = lab->server.addr_be;
+		lab->plan.node[i].site = i == 2 || i == 4;
+		lab->plan.node[i].role = i < 3 ? PLAN_REPLICA : PLAN_CLIENT;
+	}
+	lab->plan.site[0].client = 3;
+	lab->plan.site[1].client = 4;
+	run_lab(lab);
+	atomic_store(&lab->shared.state, LOAD_RUN);
+	wait_for_total(lab, 'o', 40);
+	atomic_store(&lab->shared.state, LOAD_FINAL);
+	while (lab->shared.finals_done < 1 || found < 10) {
+		assert_true(clock_now_ns() < until);
+		(void)poll(NULL, 0, 1); /* then look again */
+		found = final_reads_of(lab, 1);
+	}
+	assert_int_equal(lab->shared.finals_done, 1);
+	atomic_store(&lab->shared.state, LOAD_STOP);
+	join_lab(lab);
+	read_history(lab, &ops);
+	end_lab(lab, &ops);
+}
+
 static void load__stops_at_once_when_it_never_began(void **state)
 {
 	struct lab *lab = start_lab(2, 400);
@@ -505,6 +575,7 @@ int main(void)
 		cmocka_unit_test(load__a_session_ends_with_an_unknown_outcome),
 		cmocka_unit_test(load__clients_talk_to_the_replicas_of_their_site),
 		cmocka_unit_test(load__final_reads_see_the_end_of_every_operation),
+		cmocka_unit_test(load__a_dead_replica_keeps_no_other_from_its_final_reads),
 		cmocka_unit_test(load__stops_at_once_when_it_never_began),
 	};
 
