@@ -75,7 +75,7 @@ long resp_skip(const char *p, size_t len)
 	return resp_skip_deep(p, len, RESP_DEPTH_MAX);
 }
 
-long resp_array(const char **p, size_t *left)
+long admin_array(const char **p, size_t *left)
 {
 	long used;
 	long n;
@@ -90,7 +90,7 @@ long resp_array(const char **p, size_t *left)
 	return n;
 }
 
-const char *resp_text(const char **p, size_t *left, size_t *ret_len)
+const char *admin_text(const char **p, size_t *left, size_t *ret_len)
 {
 	long used = resp_skip(*p, *left);
 	const char *text = *p;

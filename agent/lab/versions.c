@@ -38,7 +38,7 @@ static void room_for(struct versions *v, size_t n)
 
 int versions_parse(struct versions *ret, const char *answer, size_t len)
 {
-	long n = resp_array(&answer, &len);
+	long n = admin_array(&answer, &len);
 
 	*ret = (struct versions){.n = 0};
 	if (n < 0 || n % 2)
@@ -47,8 +47,8 @@ int versions_parse(struct versions *ret, const char *answer, size_t len)
 	for (long i = 0; i < n; i += 2) {
 		size_t key_len = 0;
 		size_t number_len = 0;
-		const char *key = resp_text(&answer, &len, &key_len);
-		const char *number = resp_text(&answer, &len, &number_len);
+		const char *key = admin_text(&answer, &len, &key_len);
+		const char *number = admin_text(&answer, &len, &number_len);
 
 		/* A number is followed by its line's end, so strtoull stops in time. */
 		if (!key || !number || number_len == 0 || memchr(key, '\0', key_len)) {

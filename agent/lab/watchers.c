@@ -168,7 +168,7 @@ static void answered(struct admin *a, const char *answer, size_t len)
 
 	if (r->question == ASK_INFO) {
 		size_t text_len = 0;
-		const char *text = resp_text(&answer, &len, &text_len);
+		const char *text = admin_text(&answer, &len, &text_len);
 
 		if (text && text[-1] == '\n') /* a bulk string, not an error */
 			info_parse(&r->view, text, text_len);
