@@ -112,57 +112,56 @@ static void revert(struct fabric *f, unsigned deltas, unsigned copy)
 		f->scratch[i].to = was;
 	}
 	(void)set_queues(f, deltas, copy, NULL);
+	write_rules(f, deltas, copy);
 }
 
 /* After the change is in force: everything that need not be part of its time. */
-static int finish(struct fabric *f, unsigned deltas, unsigned stale, struct fabric_change *ret)
+static void finish(struct fabric *f, unsigned stale, struct fabric_change *ret)
 {
-	write_rules(f, deltas, stale);
+	write_rules(f, ret->deltas, stale);
 	if (f->ops->applied)
-		f->ops->applied(f->emulator, f->scratch, deltas, stale);
-	ret->delta = malloc(deltas * sizeof *ret->delta);
-	if (!ret->delta)
-		return -ENOMEM;
-	ret->deltas = deltas;
+		f->ops->applied(f->emulator, f->scratch, ret->deltas, stale);
 	while (clock_now_ns() < ret->t_last_ns + SETTLE_NS)
 		;
 	leafcut_refresh_all(f);
-	for (unsigned i = 0; i < deltas; i++) {
+	for (unsigned i = 0; i < ret->deltas; i++) {
 		struct fabric_delta *delta = &f->scratch[i];
 
 		*link_matrix_at(&f->now, delta->src, delta->dst) = delta->to;
 		fabric_count(f, delta->src, delta->dst, &delta->after);
 	}
-	memcpy(ret->delta, f->scratch, deltas * sizeof *ret->delta);
-	return 0;
+	memcpy(ret->delta, f->scratch, ret->deltas * sizeof *ret->delta);
 }
 
 int fabric_apply(struct fabric *f, const struct link_matrix *want, struct fabric_change *ret,
 	struct err *err)
 {
 	unsigned next = !matrix_active(&f->matrix);
-	int deltas, code;
+	int code;
 
 	assert(want->nodes == f->nodes);
 	*ret = (struct fabric_change){.t_request_ns = clock_now_ns(), .atomic = !leafcut_needed(f)};
 	leafcut_refresh_all(f);
-	deltas = find_deltas(f, want, ret, err);
-	if (deltas < 0) {
-		*ret = (struct fabric_change){0};
-		return deltas;
-	}
-	if (deltas == 0) {
+	code = find_deltas(f, want, ret, err);
+	if (code < 0)
+		goto fail;
+	if (code == 0) {
 		ret->t_first_ns = ret->t_last_ns = clock_now_ns();
 		return 0;
 	}
-	write_rules(f, (unsigned)deltas, next);
+	ret->deltas = (unsigned)code;
+	ret->delta = malloc(ret->deltas * sizeof *ret->delta);
+	if (!ret->delta) {
+		code = err_sys(err, -ENOMEM, "change %u links", ret->deltas);
+		goto fail;
+	}
+	write_rules(f, ret->deltas, next);
 	ret->t_first_ns = clock_now_ns();
-	code = set_queues(f, (unsigned)deltas, next, err);
+	code = set_queues(f, ret->deltas, next, err);
 	if (code) {
-		revert(f, (unsigned)deltas, next);
-		write_rules(f, (unsigned)deltas, next);
-		*ret = (struct fabric_change){0};
-		return err_wrap(err, "change %d links", deltas);
+		revert(f, ret->deltas, next);
+		err_wrap(err, "change %u links", ret->deltas);
+		goto fail;
 	}
 	/* A wire emulator has only written to the copy that is not in force: nothing was seen yet.
 	 */
@@ -170,8 +169,11 @@ int fabric_apply(struct fabric *f, const struct link_matrix *want, struct fabric
 		ret->t_first_ns = clock_now_ns();
 	matrix_flip(&f->matrix);
 	ret->t_last_ns = clock_now_ns();
-	code = finish(f, (unsigned)deltas, !next, ret);
-	return code ? err_sys(err, code, "change %d links", deltas) : 0;
+	finish(f, !next, ret);
+	return 0;
+fail:
+	fabric_change_fini(ret);
+	return code;
 }
 
 void fabric_change_fini(struct fabric_change *change)

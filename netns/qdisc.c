@@ -182,15 +182,13 @@ void qdisc_ingress_program(struct nlbatch *b, int ifindex, int prog_fd, const ch
 /* One u32 key: the 32 bits at @offset of the IP header are @value_be. */
 static void put_u32_match(struct nlmsghdr *nlh, int offset, uint32_t value_be)
 {
-	struct {
-		struct tc_u32_sel sel;
-		struct tc_u32_key key;
-	} match = {
-		.sel = {.flags = TC_U32_TERMINAL, .nkeys = 1},
-		.key = {.mask = UINT32_MAX, .val = value_be, .off = offset},
-	};
+	const struct tc_u32_sel sel = {.flags = TC_U32_TERMINAL, .nkeys = 1};
+	const struct tc_u32_key key = {.mask = UINT32_MAX, .val = value_be, .off = offset};
+	uint8_t match[sizeof sel + sizeof key];
 
-	mnl_attr_put(nlh, TCA_U32_SEL, sizeof match, &match);
+	memcpy(match, &sel, sizeof sel);
+	memcpy(match + sizeof sel, &key, sizeof key);
+	mnl_attr_put(nlh, TCA_U32_SEL, sizeof match, match);
 }
 
 #define IP_SOURCE_AT 12

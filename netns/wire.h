@@ -30,8 +30,7 @@ struct wire_shared {
 	/* by the process */
 	uint32_t ready; /* 0, then 1; the fabric waits for it on the word (futex) */
 	uint32_t realtime;
-	uint64_t frames; /* given back to the bridge */
-	uint64_t lost;   /* no slot, no such link, or refused by the tap */
+	uint64_t lost; /* no slot, no such link, or refused by the tap */
 	struct hist late;
 	/* by the fabric */
 	uint32_t started; /* lateness is counted: the self-check is over */

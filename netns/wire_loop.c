@@ -160,7 +160,6 @@ static void deliver_due(struct wire *w)
 		wire_queue_give_back(&w->queue, slot);
 		/* write(2) returns when the frame has reached the other node. */
 		now = clock_now_ns();
-		__atomic_store_n(&shared->frames, shared->frames + 1, __ATOMIC_RELAXED);
 		if (__atomic_load_n(&shared->started, __ATOMIC_RELAXED))
 			hist_add(&shared->late, now - due);
 	}
@@ -176,7 +175,6 @@ static void run(struct wire *w)
 		struct timespec wait;
 
 		deliver_due(w);
-
 		for (int i = 0; i < READ_MAX && more; i++)
 			more = read_frame(w);
 		if (more)

@@ -106,7 +106,9 @@ static uint64_t jittered(struct wire_queue *q, unsigned link, uint64_t delay_ns,
 		fifo->seeded = true;
 	}
 	unit = prng_unit(&fifo->prng);
-	assert(jitter_ns <= delay_ns);
+	/* The values may be of two changes, if the second comes while they are being read. */
+	if (jitter_ns > delay_ns)
+		jitter_ns = delay_ns;
 	return delay_ns - jitter_ns + (uint64_t)(unit * 2.0 * (double)jitter_ns);
 }
 
