@@ -38,6 +38,9 @@
 #define SEARCH_HEADS_MIN (1u << 10)
 #define SEARCH_TURNS_PER_CLOCK 1024
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+
 /* A configuration: position and state in the first word, then the two sets. */
 struct config {
 	uint64_t word[SEARCH_CONFIG_WORDS_MAX];
@@ -250,15 +253,6 @@ static void cursor_to(struct walk *w, size_t at)
 
 /* Steps */
 
-/* The value after @op takes effect on @state; false if it cannot. */
-static bool step(const struct reg_op *op, uint32_t state, uint32_t *ret_state)
-{
-	if (op->kind == REG_CAS && op->old != state)
-		return false;
-	*ret_state = op->value;
-	return true;
-}
-
 /* Rule 1: pending operations that only look, and see what they must. */
 static void absorb(const struct walk *w, struct config *c)
 {
@@ -297,13 +291,10 @@ static void push_after(struct walk *w, const struct config *c, const struct cand
 {
 	const struct reg_op *op = &w->op[next->op];
 	struct config after;
-	uint32_t state;
 
 	memcpy(after.word, c->word, w->stride * sizeof *c->word);
-	if (!step(op, config_state(c), &state))
-		return;
 	bit_set(after.word + 1 + (op->open ? w->words : 0), next->bit);
-	config_set(&after, w->at, state);
+	config_set(&after, w->at, op->value);
 	absorb(w, &after);
 	pile_push(&w->stack, &after, w->stride);
 }
@@ -312,11 +303,13 @@ static void push_after(struct walk *w, const struct config *c, const struct cand
  * Rule 3: of those that do the same, the one that returns first goes first. Where an order has
  * them the other way round, they can be exchanged in it.
  */
-static void candidate_add(struct walk *w, size_t *count, uint32_t op, unsigned bit)
+static void candidate_add(struct walk *w, size_t *count, uint32_t state, uint32_t op, unsigned bit)
 {
 	const struct reg_op *o = &w->op[op];
 	struct candidate c = {.rank = w->rank[op], .op = op, .bit = bit};
 
+	if (o->kind == REG_CAS && o->old != state)
+		return;
 	for (size_t i = 0; i < *count; i++) {
 		const struct reg_op *other = &w->op[w->candidate[i].op];
 
@@ -352,13 +345,13 @@ static void push_successors(struct walk *w, const struct config *c)
 		for (uint64_t rest = w->mutators[i] & ~c->word[1 + i]; rest; rest &= rest - 1) {
 			unsigned slot = i * 64 + (unsigned)__builtin_ctzll(rest);
 
-			candidate_add(w, &count, w->slot[slot], slot);
+			candidate_add(w, &count, state, w->slot[slot], slot);
 		}
 	}
 	for (unsigned i = 0; i < w->opened; i++) {
 		/* An open operation that changes nothing need not happen. */
 		if (!bit_test(used, i) && w->op[w->open[i]].value != state)
-			candidate_add(w, &count, w->open[i], i);
+			candidate_add(w, &count, state, w->open[i], i);
 	}
 	candidates_sort(w, count);
 	for (size_t i = 0; i < count; i++)
@@ -458,10 +451,10 @@ static const char *walk_init(struct walk *w, struct search *s)
 	walk_rank(w, count);
 	slots = walk_assign_slots(w, s->r->op);
 	if (slots > SEARCH_PENDING_MAX)
-		return "more than 1024 operations were pending on one key at one time";
+		return "more than " TEXT(SEARCH_PENDING_MAX) " operations were pending at one time";
 	walk_find_open(w, count);
 	if (w->opens > SEARCH_OPEN_MAX)
-		return "more than 1024 operations of unknown outcome matter on one key";
+		return "more than " TEXT(SEARCH_OPEN_MAX) " operations of unknown outcome matter";
 	w->words = (slots + 63) / 64;
 	w->owords = (unsigned)(w->opens + 63) / 64;
 	w->stride = 1 + w->words + w->owords;

@@ -8,7 +8,7 @@
 
 /* Operations pending at one time, and observed operations of unknown outcome, on one key. */
 #define SEARCH_PENDING_MAX 1024
-#define SEARCH_OPEN_MAX 1024
+#define SEARCH_OPEN_MAX 8192
 
 /**
  * struct search - one question and its answer
