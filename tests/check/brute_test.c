@@ -92,8 +92,9 @@ static void brute_operate(
 	uint64_t at = 10 + m->count * 4 / clients;
 	uint64_t begin = at - prng_below(prng, 5);
 	uint64_t end = at + prng_below(prng, 5);
-	struct history_op *op = make_op(m, (unsigned)prng_below(prng, 5),
-		(enum history_kind)prng_below(prng, 3), 3, begin, end);
+	unsigned node = (unsigned)prng_below(prng, 5);
+	enum history_kind kind = (enum history_kind)prng_below(prng, 3);
+	struct history_op *op = make_op(m, node, kind, 3, begin, end);
 	unsigned dice = (unsigned)prng_below(prng, 12);
 
 	if (op->kind != HISTORY_READ)

@@ -24,7 +24,7 @@ static inline int files_setup(void **state)
 	struct files *f = calloc(1, sizeof *f);
 
 	assert_non_null(f);
-	strcpy(f->dir, "/tmp/history-XXXXXX");
+	(void)snprintf(f->dir, sizeof f->dir, "/tmp/history-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	(void)snprintf(f->path, sizeof f->path, "%s/history", f->dir);
 	*state = f;
