@@ -561,6 +561,31 @@ static void raft_write__delivered_twice_happens_once(void **state)
 	world_close(w);
 }
 
+/* It may have been done in an earlier life: only silence is true. */
+static void raft_write__for_a_term_before_a_restart_is_neither_done_nor_denied(void **state)
+{
+	struct world *w = open_raft(3);
+	const struct world_sent *s;
+	struct buf attempt = {0};
+
+	(void)state;
+	world_settle(w);
+	world_set(w, 1, "k", "1");
+	world_set(w, 0, "k", "2");
+	s = world_last_sent(w, 1, 0, RAFT_ATTEMPT);
+	assert_non_null(s);
+	buf_add(&attempt, s->bytes.p, s->bytes.len);
+	sim_crash(w->sim, 0);
+	sim_restart(w->sim, 0);
+	world_forget(w);
+	assert_int_equal(sim_message(w->sim, 1, 0, attempt.p, attempt.len), 0);
+	assert_null(world_last_sent(w, 0, 1, RAFT_ANSWER));
+	buf_fini(&attempt);
+	world_run(w, 2 * NS_PER_S);
+	assert_string_equal(world_get(w, 0, "k"), "2");
+	world_close(w);
+}
+
 static void raft_leader__gathers_the_requests_of_a_turn(void **state)
 {
 	struct world *w = open_raft(3);
@@ -642,6 +667,8 @@ int main(void)
 		cmocka_unit_test(raft_first_start__is_led_by_the_replica_that_was_named),
 		cmocka_unit_test(raft_write__sent_to_a_leader_that_is_gone_is_uncertain),
 		cmocka_unit_test(raft_write__delivered_twice_happens_once),
+		cmocka_unit_test(
+			raft_write__for_a_term_before_a_restart_is_neither_done_nor_denied),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
