@@ -32,23 +32,34 @@ struct check_run {
 	bool unknown;
 };
 
+static void print_value(uint64_t value)
+{
+	if (value == 0)
+		printf("nothing");
+	else
+		printf("%llu", (unsigned long long)value);
+}
+
+static const char *outcome_name(const struct history_op *op)
+{
+	if (op->outcome == HISTORY_FAIL)
+		return "failed";
+	return op->kind == HISTORY_CAS && !op->met ? "unmet" : "ok";
+}
+
 static void print_operation(const struct history_op *op, uint64_t t0_ns)
 {
-	printf("    %9.3f s  node %u  ", units_s(op->t_invoke_ns - t0_ns), op->node);
+	printf("    %9.3f s  node %u  %s k%llu ", units_s(op->t_invoke_ns - t0_ns), op->node,
+		history_kind_names[op->kind], (unsigned long long)op->key);
 	if (op->kind == HISTORY_CAS)
-		printf("cas k%llu %llu -> %llu", (unsigned long long)op->key,
-			(unsigned long long)op->old, (unsigned long long)op->value);
-	else
-		printf("%s k%llu %s%llu", history_kind_names[op->kind], (unsigned long long)op->key,
-			op->kind == HISTORY_READ ? "-> " : "", (unsigned long long)op->value);
+		print_value(op->old);
+	if (op->kind != HISTORY_WRITE)
+		printf("%s-> ", op->kind == HISTORY_CAS ? " " : "");
+	print_value(op->value);
 	if (op->outcome == HISTORY_UNKNOWN)
 		printf("  outcome unknown\n");
 	else
-		printf("  %s at %.3f s\n",
-			op->outcome == HISTORY_FAIL           ? "failed"
-			: op->kind == HISTORY_CAS && !op->met ? "unmet"
-							      : "ok",
-			units_s(op->t_return_ns - t0_ns));
+		printf("  %s at %.3f s\n", outcome_name(op), units_s(op->t_return_ns - t0_ns));
 }
 
 static void print_text(const char *path, const struct check_run *run, const struct history_ops *h,
@@ -59,11 +70,12 @@ static void print_text(const char *path, const struct check_run *run, const stru
 
 	(void)units_print_count(r->operations, operations, sizeof operations);
 	(void)units_print_count(r->keys, keys, sizeof keys);
-	printf("%s: %s%s, %s operations on %s keys, checked in %.2f s\n", path,
+	printf("%s: %s%s, %s operation%s on %s key%s, checked in %.2f s\n", path,
 		r->verdict == CHECK_VIOLATION ? "not "
 		: r->verdict == CHECK_UNKNOWN ? "not known whether "
 					      : "",
-		run->model->name, operations, keys, r->seconds);
+		run->model->name, operations, r->operations == 1 ? "" : "s", keys,
+		r->keys == 1 ? "" : "s", r->seconds);
 	if (h->damaged > 0)
 		printf("  %zu records were left unfinished by writers that were killed\n",
 			h->damaged);

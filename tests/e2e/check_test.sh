@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# check_test.sh - pacelab check as a program: verdicts, exit statuses, JSON, what bad input gets
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+good=tests/fuzz/corpus/history/unique.bin
+bad=$tmp/stale.jsonl
+
+# line SESSION NODE KIND VALUE INVOKE RETURN: one operation on k3, times in milliseconds
+line() {
+	printf '{"session":%d,"node":%d,"kind":"%s","key":3,"value":%d,"invoke_ns":%d000000,' \
+		"$1" "$2" "$3" "$4" "$5"
+	printf '"return_ns":%d000000,"outcome":"ok"}\n' "$6"
+}
+{
+	line 1 0 write 7 0 100
+	line 2 0 write 9 1000 1100
+	line 3 4 read 7 2200 2204
+} >"$bad"
+
+# says STATUS TEXT ARGUMENT...: pacelab check ends with the status and prints the text
+says() {
+	local want=$1 text=$2 output status=0
+	shift 2
+	output=$("$B/pacelab" check "$@" 2>&1) || status=$?
+	[ "$status" -eq "$want" ] && [[ $output == *"$text"* ]] && return
+	echo "exit status $status: $output"
+	return 1
+}
+
+# converts: what --jsonl writes is judged like what it was written from
+converts() {
+	says 0 "linearizable, 8 operations on 1 key" --jsonl "$tmp/copy" "$good" &&
+		says 0 "linearizable, 8 operations on 1 key" "$tmp/copy"
+}
+
+# is_json: a program can read the verdicts
+is_json() {
+	"$B/pacelab" check --json "$good" "$bad" | python3 -c '
+import json, sys
+good, bad = json.load(sys.stdin)
+assert good["result"] == "ok" and good["operations"] == 8, good
+assert bad["result"] == "violation" and bad["witness"] == [1, 2, 3], bad'
+}
+
+stale="node 4 answered 7 for k3 at 2.204 s, 1.1 s after node 0 had acknowledged 9"
+
+check check__passes_a_good_history says 0 "linearizable, 8 operations" "$good"
+check check__tells_a_violation says 1 "$stale" "$bad"
+check check__of_several_files_the_worst_counts says 1 "not linearizable" "$good" "$bad" "$good"
+check check__converts_to_json_lines converts
+check check__prints_json is_json
+head -c 700 "$good" >"$tmp/short"
+check check__refuses_a_short_file says 64 "$tmp/short: offset 700: the file ends" "$tmp/short"
+sed 's/"read"/"reed"/' "$bad" >"$tmp/misspelt"
+check check__names_the_line says 64 "$tmp/misspelt: line 3, column " "$tmp/misspelt"
+check check__refuses_an_unknown_model says 64 "unknown model 'causal-ish'" --model causal-ish "$good"
+check check__refuses_a_bare_number_as_time says 64 "'5' is not a duration" --time 5 "$good"
+check check__needs_a_file says 64 "usage: pacelab check"
+check check__says_what_it_cannot_open says 64 "$tmp/none" "$tmp/none"
+tap_done
