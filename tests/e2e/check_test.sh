@@ -14,9 +14,9 @@ line() {
 	printf '"return_ns":%d000000,"outcome":"ok"}\n' "$6"
 }
 {
-	line 1 0 write 7 0 100
-	line 2 0 write 9 1000 1100
-	line 3 4 read 7 2200 2204
+	line 1 0 write 7 10 110
+	line 2 0 write 9 1010 1110
+	line 3 4 read 7 2210 2214
 } >"$bad"
 
 # says STATUS TEXT ARGUMENT...: pacelab check ends with the status and prints the text
@@ -55,7 +55,7 @@ head -c 700 "$good" >"$tmp/short"
 check check__refuses_a_short_file says 64 "$tmp/short: offset 700: the file ends" "$tmp/short"
 sed 's/"read"/"reed"/' "$bad" >"$tmp/misspelt"
 check check__names_the_line says 64 "$tmp/misspelt: line 3, column " "$tmp/misspelt"
-check check__refuses_an_unknown_model says 64 "unknown model 'causal-ish'" --model causal-ish "$good"
+check check__refuses_an_unknown_model says 64 "unknown model 'casual'" --model casual "$good"
 check check__refuses_a_bare_number_as_time says 64 "'5' is not a duration" --time 5 "$good"
 check check__needs_a_file says 64 "usage: pacelab check"
 check check__says_what_it_cannot_open says 64 "$tmp/none" "$tmp/none"
