@@ -35,9 +35,9 @@ const struct cmd cut_cmd = {
 	.name = "cut",
 	.args = "NODES [/ NODES ...]",
 	.summary = "cut the links between nodes or sites",
-	.help = "NODES are names of nodes and sites between commas; a site is all its nodes, its\n"
-		"client node too. One side alone is cut from everybody else. Packets that are under\n"
-		"way when the links are cut still arrive (kind 'edge').\n"
+	.help = "NODES are names of nodes and sites between commas; a site is all its nodes,\n"
+		"its client node too. One side alone is cut from everybody else. Packets that\n"
+		"are under way when the links are cut still arrive (kind 'edge').\n"
 		"Examples: pacelab cut n1,n2 / n3     pacelab cut east / far     pacelab cut n5\n",
 	.args_min = 1,
 	.args_max = CMD_ARGS_ANY,

@@ -2,13 +2,14 @@
 /* doctor.c - pacelab doctor: what this kernel and machine lack, and the cure */
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
+#include <linux/io_uring.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -41,20 +42,20 @@ static void look_ring(struct findings *f)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
-	struct io_uring ring;
-	int rc = io_uring_queue_init_params(RING_ENTRIES, &ring, &params);
+	long fd = syscall(SYS_io_uring_setup, RING_ENTRIES, &params);
+	int code = errno;
 	char what[128];
 
-	if (rc == 0) {
-		io_uring_queue_exit(&ring);
+	if (fd >= 0) {
+		close((int)fd);
 		say(f, true, "io_uring with single issuer and deferred task run", NULL);
 		return;
 	}
 	(void)snprintf(what, sizeof what, "io_uring with single issuer and deferred task run (%s)",
-		strerror(-rc));
+		strerror(code));
 	say(f, false, what,
-		rc == -EPERM ? "sysctl kernel.io_uring_disabled=0, or allow it in this container"
-			     : "a kernel of 6.1 or later");
+		code == EPERM ? "sysctl kernel.io_uring_disabled=0, or allow it in this container"
+			      : "a kernel of 6.1 or later");
 }
 
 static void look_limits(struct findings *f)

@@ -25,8 +25,8 @@ const struct cmd exec_cmd = {
 	.name = "exec",
 	.args = "NODE COMMAND [ARGUMENT...]",
 	.summary = "run a program in a node",
-	.help = "The program sees the node's network, processes, mounts and host name, and is root\n"
-		"there. Its exit status is passed on.\n"
+	.help = "The program sees the node's network, processes, mounts and host name, and is\n"
+		"root there. Its exit status is passed on.\n"
 		"Example: pacelab exec n1 redis-cli -h 10.99.0.1 set k v\n",
 	.args_min = 2,
 	.args_max = CMD_ARGS_ANY,

@@ -22,7 +22,8 @@ const struct cmd kill_cmd = {
 	.name = "kill",
 	.args = "NODE",
 	.summary = "kill -9 the replica of a node",
-	.help = "The node itself stays. 'pacelab restart NODE' starts the replica again, from its log.\n",
+	.help = "The node itself stays. 'pacelab restart NODE' starts the replica again, from\n"
+		"its log.\n",
 	.args_min = 1,
 	.args_max = 1,
 	.option = options,

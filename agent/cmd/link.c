@@ -36,9 +36,9 @@ const struct cmd link_cmd = {
 	.name = "link",
 	.args = "NODES NODES delay TIME [jitter TIME]",
 	.summary = "set delay and jitter of links, or show all links",
-	.help = "The delay is one way, and each direction gets it unless --one-way is given: a delay of\n"
-		"20ms makes a round trip of 40 ms. Jitter is uniform, plus or minus, and keeps the\n"
-		"order of packets; without the word there is none.\n"
+	.help = "The delay is one way, and each direction gets it unless --one-way is given: a\n"
+		"delay of 20ms makes a round trip of 40 ms. Jitter is uniform, plus or minus, and\n"
+		"keeps the order of packets; without the word there is none.\n"
 		"Example: pacelab link n1 n2 delay 20ms jitter 2ms\n",
 	.args_max = CMD_ARGS_ANY,
 	.option = options,

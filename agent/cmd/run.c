@@ -47,16 +47,16 @@ static const struct cmd_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-static int plan_keep(const struct supervisor *s, struct err *err)
+static int plan_keep(const struct plan *plan, const struct outdir *out, struct err *err)
 {
 	char path[OUTDIR_FILE_MAX];
 	FILE *f;
 
-	outdir_file(&s->out, "plan.txt", path);
+	outdir_file(out, "plan.txt", path);
 	f = fopen(path, "we");
 	if (!f)
 		return err_sys(err, -errno, "write %s", path);
-	plan_print(s->plan, f);
+	plan_print(plan, f);
 	if (fclose(f))
 		return err_sys(err, -errno, "write %s", path);
 	return 0;
@@ -111,45 +111,59 @@ static int judge(const struct plan *plan, const struct run_log *log, const struc
 
 static void signals_restore(void)
 {
+	static const int ours[] = {SIGINT, SIGTERM, SIGHUP};
 	sigset_t none;
 
+	/* A second one that still waits is forgotten; one that comes later ends the judging. */
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+		if (signal(ours[i], SIG_IGN) != SIG_IGN)
+			(void)signal(ours[i], SIG_DFL);
+	}
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int run_plan(const struct plan *plan, const struct cmd_line *line, struct err *err)
+/* From the first name to the last: when this returns, nothing of the lab is left but its folder. */
+static int run_lab(struct supervisor *s, const struct plan *plan, const struct cmd_line *line,
+	struct run_log *log, struct err *err)
 {
 	const char *const *v = line->value;
 	struct supervisor_options o = {
 		.name = v[OPT_NAME], .results = v[OPT_RESULTS], .scripted = true, .waiter_fd = -1};
+	int rc = supervisor_start(s, plan, &o, err);
+
+	if (!rc)
+		rc = plan_keep(plan, &s->out, err);
+	if (!rc)
+		rc = runner_run(s, v[OPT_QUIET] ? NULL : stderr, log, err);
+	supervisor_stop(s);
+	if (!v[OPT_KEEP])
+		outdir_remove_data(&s->out);
+	return rc;
+}
+
+static int run_plan(const struct plan *plan, const struct cmd_line *line, struct err *err)
+{
 	struct supervisor *s = calloc(1, sizeof *s);
 	struct run_log *log = calloc(1, sizeof *log);
 	int status = EXIT_INTERNAL;
-	bool measured = false;
-	int rc = s && log ? 0 : err_sys(err, -ENOMEM, "start");
+	bool measured;
 
-	if (!rc)
-		rc = supervisor_start(s, plan, &o, err);
-	if (!rc)
-		rc = plan_keep(s, err);
-	if (!rc)
-		rc = runner_run(s, v[OPT_QUIET] ? NULL : stderr, log, err);
-	if (s) {
-		measured = !rc && log->phases > 0;
-		supervisor_stop(s);
-		if (!v[OPT_KEEP])
-			outdir_remove_data(&s->out);
-		if (s->signal)
-			fprintf(stderr, "pacelab: interrupted by SIG%s%s\n",
-				sigabbrev_np(s->signal),
-				measured ? "; this was measured until then" : "");
+	if (!s || !log) {
+		free(s);
+		free(log);
+		return err_sys(err, -ENOMEM, "run the lab");
 	}
+	measured = run_lab(s, plan, line, log, err) == 0 && log->phases > 0;
+	if (s->signal)
+		fprintf(stderr, "pacelab: interrupted by SIG%s%s\n", sigabbrev_np(s->signal),
+			measured ? "; this was measured until then" : "");
 	signals_restore();
 	if (measured)
-		status = judge(plan, log, &s->out, v[OPT_JSON] != NULL, err);
-	else if (s && !s->ready_ns)
+		status = judge(plan, log, &s->out, line->value[OPT_JSON] != NULL, err);
+	else if (!s->ready_ns)
 		outdir_remove(&s->out); /* nothing happened that it could tell of */
-	if (s && s->signal) {
+	if (s->signal) {
 		status = EXIT_SIGNALLED + s->signal;
 		*err = (struct err){0};
 	}
@@ -187,8 +201,8 @@ const struct cmd run_cmd = {
 	.args = "LAB",
 	.summary = "run a lab's script, check its history, print the verdict",
 	.help = "LAB is a script (*.lua) or the name of one ('pacelab list labs').\n"
-		"Exit status: 0 as expected, 1 an expectation or claim was violated, 2 inconclusive,\n"
-		"64 bad input, 70 internal failure, 77 cannot run here.\n",
+		"Exit status: 0 as expected, 1 an expectation or claim was violated,\n"
+		"2 inconclusive, 64 bad input, 70 internal failure, 77 cannot run here.\n",
 	.args_min = 1,
 	.args_max = 1,
 	.option = options,

@@ -82,7 +82,7 @@ static _Noreturn void supervise(
 	struct err err = {0};
 	int rc;
 
-	spawn_shield("pacelab-sup");
+	spawn_shield("pacelab-up");
 	spawn_quiet(-1);
 	if (!s)
 		_exit(EXIT_INTERNAL);
@@ -163,8 +163,8 @@ const struct cmd up_cmd = {
 	.name = "up",
 	.args = "LAB",
 	.summary = "start a lab in the background, to play with",
-	.help = "LAB is a script (*.lua) or the name of one ('pacelab list labs'). Its network and\n"
-		"replicas are started, its phases and its load are not.\n",
+	.help = "LAB is a script (*.lua) or the name of one ('pacelab list labs'). Its network\n"
+		"and replicas are started, its phases and its load are not.\n",
 	.args_min = 1,
 	.args_max = 1,
 	.option = options,

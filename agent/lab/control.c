@@ -2,6 +2,7 @@
 /* control.c - the socket at which a lab that is up takes commands */
 #include "agent/lab/control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,6 +342,7 @@ int control_call(
 		buf_fini(&answer);
 		return err_sys(err, rc, "ask lab '%s' (is it just starting or ending?)", name);
 	}
+	assert(answer.p); /* exchange() fails without a byte */
 	status = answer.p[0];
 	buf_drop(&answer, 1);
 	buf_u8(&answer, 0);

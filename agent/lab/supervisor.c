@@ -4,7 +4,7 @@
  *
  * Theory of operation. Built in this order, undone in the reverse one, each step from any point:
  *
- *   results folder, names (lock), janitor, network, nodes, links as the plan wants them,
+ *   janitor, names (lock), results folder, network, nodes, links as the plan wants them,
  *   admin sockets, replicas, control socket, replicas ready
  *
  * Invariants:
@@ -40,6 +40,8 @@
 /* Replicas get this long to end by themselves: the last log line is worth it, not more. */
 #define REPLICA_END_NS (400 * NS_PER_MS)
 #define KILLED_END_NS (1500 * NS_PER_MS)
+/* A node's first process ends this long after the others in it, at the most. */
+#define NODE_END_NS (50 * NS_PER_MS)
 
 static void fatal(struct supervisor *s, const struct member *m)
 {
@@ -58,6 +60,21 @@ static void fatal(struct supervisor *s, const struct member *m)
 		*tail ? "; its log ends: " : "", tail);
 }
 
+/*
+ * With the first process of a node the kernel kills all others in it, and these are seen to end
+ * first. Blame the cause.
+ */
+static void blame_node(struct supervisor *s, const struct member *m)
+{
+	unsigned node = (unsigned)(m - s->replica);
+
+	if (m->code != CLD_KILLED || m->status != SIGKILL)
+		return;
+	if (m->kind == MEMBER_LOAD)
+		node = s->plan->site[m - s->load].client;
+	(void)member_wait(&s->node[node], clock_now_ns() + NODE_END_NS);
+}
+
 static void member_ended(struct member *m)
 {
 	struct supervisor *s = m->owner;
@@ -66,8 +83,6 @@ static void member_ended(struct member *m)
 	poller_close(&s->poller, &m->source);
 	if (m->kind == MEMBER_REPLICA && s->watchers)
 		watchers_replica(s->watchers, (unsigned)(m - s->replica), false);
-	if (m->kind == MEMBER_JANITOR)
-		s->janitor.child.pid = -1; /* reaped */
 	if (m->asked)
 		return;
 	member_words(m, words, sizeof words);
@@ -75,6 +90,8 @@ static void member_ended(struct member *m)
 	/* Load ends by itself, with 0, when its final reads are done. */
 	if (m->kind == MEMBER_LOAD && m->code == CLD_EXITED && m->status == 0)
 		return;
+	if (m->kind == MEMBER_REPLICA || m->kind == MEMBER_LOAD)
+		blame_node(s, m);
 	if (m->kind != MEMBER_REPLICA || s->options.scripted || !s->ready_ns)
 		fatal(s, m);
 }
@@ -135,6 +152,7 @@ static int loop_init(struct supervisor *s, struct err *err)
 {
 	rlim_t files = FILES_BASE + FILES_PER_NODE * (rlim_t)s->plan->nodes;
 	struct rlimit limit;
+	struct sigaction hangup;
 	sigset_t ours;
 	int rc;
 
@@ -151,7 +169,8 @@ static int loop_init(struct supervisor *s, struct err *err)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGHUP);
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaddset(&ours, SIGHUP); /* else nohup(1) asked to go on */
 	(void)sigprocmask(SIG_BLOCK, &ours, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	s->signals = (struct source){
@@ -165,17 +184,13 @@ static int loop_init(struct supervisor *s, struct err *err)
 	return rc ? rc : spawner_init(&s->spawner, err);
 }
 
-static int janitor_begin(struct supervisor *s, struct err *err)
+/* The janitor is watched as if it were a child; its end cannot be reaped, only seen. */
+static int janitor_watch(struct supervisor *s, struct err *err)
 {
-	struct child copy;
-	int rc = janitor_start(&s->janitor, &s->spawner, err);
+	struct child janitor = {.pid = s->janitor.pid, .pidfd = dup(s->janitor.pidfd)};
 
-	if (rc)
-		return rc;
-	copy = s->janitor.child;
-	copy.pidfd = dup(copy.pidfd);
 	member_init(s, &s->janitor_member, MEMBER_JANITOR, "");
-	return member_adopt(&s->janitor_member, &s->poller, &copy, err);
+	return member_adopt(&s->janitor_member, &s->poller, &janitor, err);
 }
 
 static int fabric_begin(struct supervisor *s, struct err *err)
@@ -349,7 +364,7 @@ static void members_init(struct supervisor *s)
 	s->log_fd = -1;
 	s->names.lock_fd = -1;
 	s->spawner = (struct spawner){.self_fd = -1, .pidns_fd = -1};
-	s->janitor = (struct janitor){.child = {.pid = -1, .pidfd = -1}, .sock = -1};
+	s->janitor = (struct janitor){.pidfd = -1, .sock = -1};
 	member_init(s, &s->wire, MEMBER_WIRE, "");
 	for (unsigned i = 0; i < plan->nodes; i++)
 		member_init(s, &s->node[i], MEMBER_NODE, plan->node[i].name);
@@ -361,8 +376,21 @@ static void members_init(struct supervisor *s)
 		member_init(s, &s->load[i], MEMBER_LOAD, plan->site[i].name);
 }
 
-static int log_begin(struct supervisor *s, struct err *err)
+static int names_begin(struct supervisor *s, struct err *err)
 {
+	const struct plan *plan = s->plan;
+	const char *lab = s->options.name ? s->options.name : plan->name;
+	int rc = names_check(lab, err);
+
+	if (!rc)
+		rc = names_open(&s->names, lab, err);
+	if (!rc)
+		rc = janitor_give_lock(&s->janitor, s->names.lock_fd, err);
+	if (!rc)
+		rc = outdir_make(
+			&s->out, s->options.results, lab, plan->system->name, plan->seed, err);
+	if (rc)
+		return rc;
 	s->log_fd = outdir_log(&s->out, "supervisor", err);
 	if (s->log_fd < 0)
 		return s->log_fd;
@@ -381,29 +409,19 @@ static int control_begin(struct supervisor *s, struct err *err)
 int supervisor_start(struct supervisor *s, const struct plan *plan,
 	const struct supervisor_options *options, struct err *err)
 {
-	static int (*const step[])(struct supervisor * s, struct err * err) = {janitor_begin,
-		fabric_begin, nodes_begin, replicas_begin, control_begin, wait_ready};
-	const char *lab = options->name ? options->name : plan->name;
+	static int (*const step[])(struct supervisor * s, struct err * err) = {janitor_watch,
+		names_begin, fabric_begin, nodes_begin, replicas_begin, control_begin, wait_ready};
 	int rc;
 
 	s->plan = plan;
 	s->options = *options;
 	s->t_start_ns = clock_now_ns();
 	members_init(s);
-	rc = names_check(lab, err);
+	rc = janitor_split(&s->janitor, err);
 	if (!rc)
 		rc = loop_init(s, err);
-	if (!rc)
-		rc = names_open(&s->names, lab, err);
-	if (!rc)
-		rc = outdir_make(
-			&s->out, options->results, lab, plan->system->name, plan->seed, err);
-	if (!rc)
-		rc = log_begin(s, err);
 	for (size_t i = 0; i < sizeof step / sizeof *step && !rc; i++) {
 		rc = step[i](s, err);
-		if (!rc && step[i] == janitor_begin)
-			rc = janitor_give_lock(&s->janitor, s->names.lock_fd, err);
 		if (!rc && step[i] == nodes_begin)
 			rc = fabric_apply(s->fabric, &plan->base, &s->base, err);
 		if (!rc)
@@ -503,8 +521,8 @@ void supervisor_stop(struct supervisor *s)
 		close(s->log_fd);
 	}
 	names_close(&s->names);
-	janitor_stop(&s->janitor);
 	member_forget(&s->janitor_member, &s->poller);
+	janitor_done(&s->janitor);
 	poller_close(&s->poller, &s->waiter);
 	poller_close(&s->poller, &s->signals);
 	spawner_fini(&s->spawner);

@@ -2,8 +2,8 @@
 /*
  * supervisor.h - a lab while it lives: its network, its processes, its names, and their end
  *
- * One process, one thread. All other processes of the lab are its children. What it cannot clean
- * up itself, because it was killed, its janitor does.
+ * One process, one thread. All other processes of the lab are its children, but for the janitor,
+ * its parent, who cleans up what it cannot because it was killed.
  */
 #ifndef LAB_SUPERVISOR_H
 #define LAB_SUPERVISOR_H
@@ -71,6 +71,8 @@ struct supervisor {
 
 /**
  * supervisor_start() - build all up to replicas that are ready to serve
+ * Forks: the calling process becomes the janitor and waits, its child goes on (janitor.h).
+ *
  * @s:	a zeroed object that does not move; whatever happens, supervisor_stop() is the caller's
  *
  * Return: 0; a negative errno with @err; -EINTR if a signal came.

@@ -70,9 +70,8 @@ void versions_raise(struct versions *v, const struct versions *by)
 
 	room_for(&sum, v->n + by->n);
 	while (i < v->n || j < by->n) {
-		const char *a = i < v->n ? key_of(v, i) : NULL;
-		const char *b = j < by->n ? key_of(by, j) : NULL;
-		int order = !a ? 1 : !b ? -1 : strcmp(a, b);
+		int order = i == v->n ? 1 : j == by->n ? -1 : strcmp(key_of(v, i), key_of(by, j));
+		const char *key = order <= 0 ? key_of(v, i) : key_of(by, j);
 		uint64_t version = 0;
 
 		if (order <= 0)
@@ -80,7 +79,7 @@ void versions_raise(struct versions *v, const struct versions *by)
 		if (order >= 0 && by->v[j].version > version)
 			version = by->v[j].version;
 		j += order >= 0;
-		add(&sum, order <= 0 ? a : b, strlen(order <= 0 ? a : b), version);
+		add(&sum, key, strlen(key), version);
 	}
 	versions_fini(v);
 	*v = sum;
