@@ -61,12 +61,13 @@ struct raft_log {
 
 struct raft_peer {
 	struct sm progress;
-	uint64_t heard_ns; /* last message of any kind, 0: none yet */
-	uint64_t next;     /* index of the next entry to send */
-	uint64_t match;    /* entries up to here are on its disk */
-	uint64_t round;    /* last round of heartbeats that it has answered */
-	bool probing;      /* RAFT_PROBE: a message is on the way */
-	bool granted;      /* its (pre-)vote is ours */
+	uint64_t heard_ns;    /* last message of any kind, 0: none yet */
+	uint64_t answered_ns; /* last answer to an append of this leader */
+	uint64_t next;        /* index of the next entry to send */
+	uint64_t match;       /* entries up to here are on its disk */
+	uint64_t round;       /* last round of heartbeats that it has answered */
+	bool probing;         /* RAFT_PROBE: a message is on the way */
+	bool granted;         /* its (pre-)vote is ours */
 };
 
 /* A write that the leader has appended, by index; who waits for it. */

@@ -57,7 +57,7 @@ void raft_lead(struct raft *r)
 		struct raft_peer *peer = &r->peer[i];
 
 		sm_init(&peer->progress, progress_states, RAFT_PROGRESS_NR, RAFT_PROBE);
-		peer->heard_ns = now;
+		peer->answered_ns = now;
 		peer->next = r->term_start;
 		peer->match = 0;
 		peer->round = 0;
@@ -85,9 +85,21 @@ void raft_answer(struct raft *r, unsigned to, struct forward_answer *a)
 	buf_fini(&b);
 }
 
+/* Replicas that have answered within an election time-out, oneself included. */
+static unsigned answering(const struct raft *r)
+{
+	uint64_t now = raft_now(r);
+	unsigned count = 1;
+
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
+		count += i != r->proto.cfg.self &&
+			 now - r->peer[i].answered_ns <= r->proto.cfg.election_min_ns;
+	return count;
+}
+
 static struct forward_answer refusal(const struct raft *r, enum forward_why why)
 {
-	unsigned have = raft_heard_since(r, r->proto.cfg.election_min_ns);
+	unsigned have = answering(r);
 
 	return (struct forward_answer){
 		.why = why,
@@ -326,9 +338,8 @@ void raft_heartbeat(struct raft *r)
 
 	if (!raft_leads(r))
 		return;
-	/* Dissertation, 6.2: a leader that hears no majority for an election time-out is none. */
-	if (raft_heard_since(r, r->proto.cfg.election_min_ns) < r->majority &&
-		!PROTO_BUG(BUG_RAFT_STALE_LEADER_READ)) {
+	/* Dissertation, 6.2: who gets no answers of a majority for an election time-out is none. */
+	if (answering(r) < r->majority && !PROTO_BUG(BUG_RAFT_STALE_LEADER_READ)) {
 		raft_follow(r, r->term, -1);
 		return;
 	}
@@ -410,6 +421,7 @@ int raft_on_appended(struct raft *r, unsigned from, struct cursor *c)
 	if (round > r->round || (!prev && agreed > raft_log_last(&r->log)) ||
 		prev > raft_log_last(&r->log))
 		return -EBADMSG;
+	peer->answered_ns = raft_now(r);
 	if (round > peer->round) {
 		peer->round = round;
 		confirm_reads(r);

@@ -451,6 +451,21 @@ static void raft_leader__without_a_majority_steps_down_and_answers(void **state)
 	world_close(w);
 }
 
+static void raft_leader__that_is_heard_by_nobody_steps_down(void **state)
+{
+	struct world *w = open_raft(3);
+
+	(void)state;
+	world_settle(w);
+	assert_int_equal(sim_leader(w->sim), 0);
+	for (unsigned i = 1; i < 3; i++)
+		sim_link(w->sim, 0, i)->cut = true; /* it hears them */
+	sim_link(w->sim, 1, 2)->cut = true;
+	world_run(w, 400 * NS_PER_MS);
+	assert_int_equal(status(w, 0).role == PROTO_LEADER, false);
+	world_close(w);
+}
+
 static void raft_leader__deposed_refuses_reads(void **state)
 {
 	struct world *w = open_raft(5);
@@ -660,6 +675,7 @@ int main(void)
 		cmocka_unit_test(raft_leader__counts_its_own_disk_only_when_it_has_written),
 		cmocka_unit_test(raft_leader__steps_down_for_a_newer_term),
 		cmocka_unit_test(raft_leader__without_a_majority_steps_down_and_answers),
+		cmocka_unit_test(raft_leader__that_is_heard_by_nobody_steps_down),
 		cmocka_unit_test(raft_leader__deposed_refuses_reads),
 		cmocka_unit_test(raft_leader__gathers_the_requests_of_a_turn),
 		cmocka_unit_test(raft_replica__long_without_leader_refuses_at_once_and_says_why),
