@@ -10,7 +10,8 @@ finds() {
 	"$B/bug/$1/sim" --proto "$2" --seeds "$3" >"$tmp/out" 2>&1
 	local status=$?
 	sed 's/^/# /' "$tmp/out"
-	{ [ "$status" -eq 1 ] || [ "$status" -eq 134 ]; } && grep -q 'again: sim .*--seed' "$tmp/out"
+	[ "$status" -eq 1 ] || [ "$status" -eq 134 ] || return 1
+	grep -q 'again: sim .*--seed' "$tmp/out"
 }
 
 clean() {

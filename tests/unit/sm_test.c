@@ -3,6 +3,7 @@
 #include "tests/lib/test.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
