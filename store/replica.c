@@ -26,12 +26,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 
 #define LISTEN_BACKLOG 1024
+#define LINGER_NS_MAX NS_PER_S
+#define LINGER_POLL_NS (5 * NS_PER_MS)
 
 static struct replica *replica_of(struct proto_io *io)
 {
@@ -163,16 +166,34 @@ static int restore(void *arg, const void *bytes, size_t len)
 	return r->config.ops->restore(r->proto, bytes, len);
 }
 
+/*
+ * The ring of a killed process outlives it by some milliseconds, with the listening socket and the
+ * log that it worked on: a replica that is started again at once finds its own address and its own
+ * lock in use, and waits. Return: whether it may still be so.
+ */
+static bool predecessor_lingers(uint64_t until_ns)
+{
+	struct timespec poll = clock_timespec(LINGER_POLL_NS);
+
+	if (clock_now_ns() > until_ns)
+		return false;
+	(void)nanosleep(&poll, NULL);
+	return true;
+}
+
 static int log_open(struct replica *r, const char *path, struct err *err)
 {
+	uint64_t until_ns = clock_now_ns() + LINGER_NS_MAX;
 	int ret = 0;
 	int dir;
 
 	r->wal_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (r->wal_fd < 0)
 		return err_sys(err, -errno, "open %s", path);
-	if (flock(r->wal_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(err, -errno, "lock %s (does another replica use it?)", path);
+	while (flock(r->wal_fd, LOCK_EX | LOCK_NB) < 0)
+		if (errno != EWOULDBLOCK || !predecessor_lingers(until_ns))
+			return err_sys(
+				err, -EWOULDBLOCK, "lock %s (does another replica use it?)", path);
 	/* A log that was just made must be found again after a crash. */
 	dir = open(r->config.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || fsync(dir) < 0)
@@ -219,22 +240,35 @@ static int log_recover(struct replica *r, struct err *err)
 	return 0;
 }
 
+static int bind_when_free(int fd, const struct sockaddr_in *addr)
+{
+	uint64_t until_ns = clock_now_ns() + LINGER_NS_MAX;
+
+	while (bind(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 ||
+		listen(fd, LISTEN_BACKLOG) < 0) {
+		if (errno != EADDRINUSE)
+			return -errno;
+		if (!predecessor_lingers(until_ns))
+			return -EADDRINUSE;
+	}
+	return 0;
+}
+
 static int listen_at(const struct sockaddr_in *addr, int *ret_fd, struct err *err)
 {
 	char text[INET_ADDRSTRLEN] = "";
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int one = 1;
-	int ret = 0;
+	int ret;
 
 	if (fd < 0)
 		return err_sys(err, -errno, "socket");
 	(void)inet_ntop(AF_INET, &addr->sin_addr, text, sizeof text);
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 ||
-		listen(fd, LISTEN_BACKLOG) < 0) {
-		ret = err_sys(err, -errno, "listen on %s:%u", text, ntohs(addr->sin_port));
+	ret = bind_when_free(fd, addr);
+	if (ret < 0) {
 		close(fd);
-		return ret;
+		return err_sys(err, ret, "listen on %s:%u", text, ntohs(addr->sin_port));
 	}
 	*ret_fd = fd;
 	return 0;
