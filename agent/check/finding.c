@@ -27,6 +27,27 @@ void finding_add(struct finding *f, const struct history_ops *h, uint32_t index)
 	f->count++;
 }
 
+/* A read of an older value, after one write had replaced it. */
+static bool finding_is_plain(const struct finding *f, const struct history_ops *h)
+{
+	return h->op[f->look].kind == HISTORY_READ && h->op[f->newer].kind != HISTORY_READ &&
+	       f->newer == f->replaced;
+}
+
+bool finding_clearer(const struct finding *a, const struct finding *b, const struct history_ops *h)
+{
+	bool plain = a->kind == FINDING_STALE && finding_is_plain(a, h);
+
+	if (b->kind != FINDING_STALE || a->kind != FINDING_STALE)
+		return b->kind == FINDING_NONE || b->kind == FINDING_STALE;
+	if (a->whole != b->whole)
+		return a->whole;
+	if (plain != finding_is_plain(b, h))
+		return plain;
+	return h->op[a->look].t_invoke_ns - h->op[a->newer].t_return_ns >
+	       h->op[b->look].t_invoke_ns - h->op[b->newer].t_return_ns;
+}
+
 /* A line that grows and is cut where the space ends. */
 struct line {
 	const struct history_ops *h;

@@ -45,6 +45,12 @@ struct finding {
 /* finding_add() - @index joins the witness, once; more than fit leave it not whole. */
 void finding_add(struct finding *f, const struct history_ops *h, uint32_t index);
 
+/*
+ * finding_clearer() - whether @a is easier to understand than @b: a read that missed one write, and
+ * by the longest time. What is worse than a stale read comes before all of them.
+ */
+bool finding_clearer(const struct finding *a, const struct finding *b, const struct history_ops *h);
+
 /* finding_print() - the finding in words, at most @size bytes. */
 void finding_print(const struct finding *f, const struct history_ops *h,
 	const struct check_names *names, char *out, size_t size);

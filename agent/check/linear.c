@@ -127,20 +127,31 @@ static void open_key_fini(struct open_key *open)
 	free(open->rank);
 }
 
+/* A stale read may be told more clearly by another key; what is worse is told at once. */
+static bool linear_is_grave(const struct finding *f)
+{
+	return f->kind != FINDING_NONE && f->kind != FINDING_STALE;
+}
+
 static enum check_verdict linear_keys(struct linear *l, const struct keys *keys)
 {
 	struct open_key *open = malloc((keys->count + 1) * sizeof *open);
-	enum check_verdict verdict = CHECK_OK;
+	struct finding best = {.kind = FINDING_NONE};
+	enum check_verdict verdict;
 	size_t count = 0;
 
 	assert(open);
-	for (size_t i = 0; i < keys->count && verdict != CHECK_VIOLATION; i++) {
+	for (size_t i = 0; i < keys->count && !linear_is_grave(&best); i++) {
 		verdict = linear_look(l, &keys->group[i], &open[count]);
+		if (verdict == CHECK_VIOLATION && finding_clearer(&l->finding, &best, l->h))
+			best = l->finding;
 		if (verdict == CHECK_UNKNOWN)
 			count++;
 		else
 			open_key_fini(&open[count]);
 	}
+	l->finding = best;
+	verdict = best.kind == FINDING_NONE ? CHECK_OK : CHECK_VIOLATION;
 	for (size_t i = 0; i < count && verdict != CHECK_VIOLATION; i++)
 		verdict = linear_search(l, &open[i]);
 	for (size_t i = 0; i < count; i++)

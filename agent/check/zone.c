@@ -332,6 +332,14 @@ static void zone_contradiction(struct zone *z, const struct block *a, const stru
 	zone_tell(z, (uint32_t[]){older->s_op, seen, before, replaced}, 4);
 }
 
+static void zone_weigh(
+	struct zone *z, const struct block *a, const struct block *b, struct finding *best)
+{
+	zone_contradiction(z, a, b);
+	if (finding_clearer(z->ret, best, z->r->h))
+		*best = *z->ret;
+}
+
 static bool block_forward(const struct block *b)
 {
 	return b->f < b->s;
@@ -364,10 +372,11 @@ static const struct block *zone_last_before(
 	return low > 0 ? forward[low - 1] : NULL;
 }
 
+/* Of all contradictions the clearest is told. */
 static bool zone_contradicts(struct zone *z)
 {
 	const struct block **forward = malloc((z->blocks + 1) * sizeof *forward);
-	bool found = false;
+	struct finding best = {.kind = FINDING_NONE};
 	size_t count = 0;
 
 	assert(forward);
@@ -375,21 +384,19 @@ static bool zone_contradicts(struct zone *z)
 		if (block_forward(&z->block[i]))
 			forward[count++] = &z->block[i];
 	qsort(forward, count, sizeof *forward, by_f);
-	for (size_t i = 1; i < count && !found; i++) {
-		found = forward[i]->f < forward[i - 1]->s;
-		if (found)
-			zone_contradiction(z, forward[i - 1], forward[i]);
-	}
-	for (size_t i = 0; i < z->blocks && !found; i++) {
+	for (size_t i = 1; i < count; i++)
+		if (forward[i]->f < forward[i - 1]->s)
+			zone_weigh(z, forward[i - 1], forward[i], &best);
+	for (size_t i = 0; i < z->blocks; i++) {
 		const struct block *b = &z->block[i];
 		const struct block *f = zone_last_before(forward, count, b->s);
 
-		found = !block_forward(b) && f && b->f < f->s;
-		if (found)
-			zone_contradiction(z, f, b);
+		if (!block_forward(b) && f && b->f < f->s)
+			zone_weigh(z, f, b, &best);
 	}
 	free(forward);
-	return found;
+	*z->ret = best;
+	return best.kind != FINDING_NONE;
 }
 
 /* The time in which a value was surely there, and who says so. */

@@ -92,6 +92,26 @@ static void witness__answers_that_go_to_and_fro(void **state)
 		"for k3 at 5.600 s, after n3 had answered 7");
 }
 
+static void witness__of_several_is_the_clearest(void **state)
+{
+	struct make m = {.count = 0};
+
+	(void)state;
+	make_write(&m, 1, 7, 1000, 8000);
+	make_write(&m, 0, 9, 1000, 8000);
+	make_read(&m, 2, 7, 1100, 1110);
+	make_read(&m, 3, 9, 1200, 1210);
+	make_read(&m, 4, 7, 6200, 6204);
+	for (uint64_t i = 0; i < 3; i++) {
+		make_write(&m, 1, 17, 2000, 2100)->key = 4 + i;
+		make_write(&m, 0, 19, 3000, 3100)->key = 4 + i;
+		make_read(&m, 4, 17, 4000 + i % 2 * 500, 4505)->key = 4 + i;
+	}
+	told(&m, 3,
+		"n5 answered 17 for k5 at 4.505 s, 1.4 s after n1 had acknowledged 19, which had "
+		"replaced 17");
+}
+
 static void witness__value_from_nowhere(void **state)
 {
 	struct make m = {.count = 0};
@@ -250,6 +270,7 @@ int main(void)
 		cmocka_unit_test(witness__nothing_after_an_acknowledged_write),
 		cmocka_unit_test(witness__old_value_after_a_newer_one_was_seen),
 		cmocka_unit_test(witness__answers_that_go_to_and_fro),
+		cmocka_unit_test(witness__of_several_is_the_clearest),
 		cmocka_unit_test(witness__value_from_nowhere),
 		cmocka_unit_test(witness__value_of_a_refused_write),
 		cmocka_unit_test(witness__value_from_the_future),
