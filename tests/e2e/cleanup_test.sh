@@ -61,8 +61,7 @@ killed_while_building() {
 		kill -0 "$boss" 2>/dev/null || return 1
 	done
 	kill -9 "$(supervisor || echo "$boss")"
-	wait "$boss"
-	[ $? -ne 0 ]
+	! wait "$boss"
 }
 
 # killed_ends_up COMM: the same for a lab in the background.
@@ -108,8 +107,7 @@ up_interrupted__undoes_all() {
 	boss=$!
 	wait_until 10 test -e "/run/pacelab/$lab/lock" || return 1
 	kill -TERM "$boss"
-	wait "$boss"
-	[ $? -ne 0 ]
+	! wait "$boss"
 }
 
 remember_host

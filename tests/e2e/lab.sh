@@ -46,6 +46,7 @@ remember_lab() {
 	local boss kind
 	boss=$(supervisor) || return
 	for kind in net pid mnt uts; do
+		# shellcheck disable=SC2046 # the paths are words
 		readlink $(printf "/proc/%s/ns/$kind " $(children "$boss")) |
 			grep -vF "$(readlink /proc/self/ns/$kind)"
 	done | sort -u >"$tmp/lab-namespaces"
