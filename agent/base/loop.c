@@ -5,10 +5,11 @@
  * Theory of operation
  *
  * A turn: call turn_end (owners queue their batched sends and writes), submit everything and wait
- * for one completion or the next deadline in a single system call, read the clock once, fire due
- * timers, run each completion there is, give receive buffers back, advance the completion queue
- * once. The clock is read after the wait, so all that a turn does happens at one instant that is
- * never older than the turn.
+ * for one completion or the next deadline in a single system call, read the clock once, run each
+ * completion there is, give receive buffers back, advance the completion queue once, fire due
+ * timers. The clock is read after the wait, so all that a turn does happens at one instant that is
+ * never older than the turn. Completions come before timers: a process that was stopped for a while
+ * must hear what has arrived before it concludes from a timer that nothing did.
  *
  * What is used of io_uring, and since when (the floor is Linux 6.1):
  *  - SINGLE_ISSUER (6.0) and DEFER_TASKRUN (6.1): completions are made only inside our own wait,
@@ -429,8 +430,8 @@ int loop_turn(struct loop *l)
 	if (ret < 0)
 		return ret;
 	l->now_ns = clock_now_ns();
-	fire_due(l);
 	reap(l, true);
+	fire_due(l);
 	return 0;
 }
 
