@@ -11,7 +11,7 @@
  * effect, which of the open ones (unknown outcome, pending for ever) have, and the value that the
  * register has. At a return whose operation has not taken effect yet, something has to: that
  * operation itself, or others before it ("just in time": Lowe, "Testing for linearizability", CCPE
- * 2017, section 4; the memo of configurations that were seen is his, too).
+ * 2017; the memo of configurations that were seen is his, too).
  *
  *  1. Operations that do not change the value take effect as soon as they can ("absorbed"): that
  *     takes nothing away from any continuation.

@@ -3,7 +3,7 @@
  * zone.c - linearizability of a register whose values are unique, in O(n log n)
  *
  * Theory of operation (Gibbons and Korach, "Testing shared memories", SIAM J. Computing 1997,
- * section 4, and the zones of Golab, Li and Shah, "Analyzing consistency properties for fun and
+ * and the zones of Golab, Li and Shah, "Analyzing consistency properties for fun and
  * profit", PODC 2011; the chains of compare-and-set are our own addition):
  *
  * Each value has one writer, so it is known which operations belong together. A *block* is what
