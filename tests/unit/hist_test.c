@@ -73,6 +73,7 @@ static void hist__is_exact_below_64_and_at_the_ends(void **state)
 	assert_int_equal(hist_quantile(h, 1.0), 63);
 	hist_add(h, UINT64_MAX);
 	assert_true(h->max == UINT64_MAX);
+	assert_int_equal(hist_quantile(h, 0.5), 32); /* number 33 of 65 */
 	free(h);
 }
 
