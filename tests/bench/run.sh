@@ -39,7 +39,7 @@ machine() {
 
 # line NAME VALUE UNIT GOAL
 line() {
-	printf '  %-46s %19s %-6s goal %s\n' "$@"
+	printf '  %-62s %19s %-6s goal %s\n' "$@"
 }
 
 programs() {
