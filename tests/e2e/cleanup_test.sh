@@ -17,16 +17,23 @@ run_in_background() {
 	boss=$!
 }
 
+# status_of_run: waits for its end; how it ended is in $status.
+status_of_run() {
+	status=0
+	wait "$boss" || status=$?
+}
+
 # load_runs: the first phase has begun.
 load_runs() {
 	pid_of pacelab-load && grep -q 'phase .* begins' "$out/log/supervisor.log"
 }
 
 ends__normally() {
+	local status=0
 	fresh
-	"${run[@]}" --results "$out" >"$tmp/out" 2>"$tmp/err"
+	"${run[@]}" --results "$out" >"$tmp/out" 2>"$tmp/err" || status=$?
 	# How the run was judged depends on how busy this machine is; that it was, does not.
-	[ $? -le 2 ] && [ -s "$out/results.json" ]
+	[ "$status" -le 2 ] && [ -s "$out/results.json" ]
 }
 
 # signal_ends_run SIGNAL STATUS
@@ -35,8 +42,8 @@ signal_ends_run() {
 	wait_until 30 load_runs || return 1
 	remember_lab
 	kill "-$1" "$boss"
-	wait "$boss"
-	[ $? -eq "$2" ] && grep -q '"interrupted": true' "$out/results.json"
+	status_of_run
+	[ "$status" -eq "$2" ] && grep -q '"interrupted": true' "$out/results.json"
 }
 
 # killed_ends_run COMM WORDS: SIGKILL to one process of a run; the run says so and ends.
@@ -47,8 +54,7 @@ killed_ends_run() {
 	victim=$(pid_of "$1") || return 1
 	remember_lab
 	kill -9 "$victim"
-	wait "$boss"
-	status=$?
+	status_of_run
 	[ "$1" != pacelab-jan ] || status=70 # it is what the shell knows as the run
 	wait_until 2 test -s "$tmp/err"
 	[ "$status" -eq 70 ] && one_line "$tmp/err" && grep -q "$2" "$tmp/err"
@@ -61,7 +67,8 @@ killed_while_building() {
 		kill -0 "$boss" 2>/dev/null || return 1
 	done
 	kill -9 "$(supervisor || echo "$boss")"
-	! wait "$boss"
+	status_of_run
+	[ "$status" -ne 0 ]
 }
 
 # killed_ends_up COMM: the same for a lab in the background.
@@ -90,15 +97,20 @@ no_processes() {
 }
 
 replica_that_fails__is_one_line() {
+	local status=0
 	fresh
-	PACELAB_REPLICA=/bin/false "${run[@]}" --results "$out" >"$tmp/out" 2>"$tmp/err"
-	[ $? -eq 70 ] && one_line "$tmp/err" && grep -q 'replica n. .* exited with 1' "$tmp/err"
+	PACELAB_REPLICA=/bin/false "${run[@]}" --results "$out" >"$tmp/out" 2>"$tmp/err" ||
+		status=$?
+	[ "$status" -eq 70 ] && one_line "$tmp/err" &&
+		grep -q 'replica n. .* exited with 1' "$tmp/err"
 }
 
 replica_that_cannot_start__is_one_line() {
+	local status=0
 	fresh
-	PACELAB_REPLICA=/etc/passwd "${run[@]}" --results "$out" >"$tmp/out" 2>"$tmp/err"
-	[ $? -eq 70 ] && one_line "$tmp/err" && grep -q 'replica n1: execute' "$tmp/err"
+	PACELAB_REPLICA=/etc/passwd "${run[@]}" --results "$out" >"$tmp/out" 2>"$tmp/err" ||
+		status=$?
+	[ "$status" -eq 70 ] && one_line "$tmp/err" && grep -q 'replica n1: execute' "$tmp/err"
 }
 
 up_interrupted__undoes_all() {
@@ -107,7 +119,8 @@ up_interrupted__undoes_all() {
 	boss=$!
 	wait_until 10 test -e "/run/pacelab/$lab/lock" || return 1
 	kill -TERM "$boss"
-	! wait "$boss"
+	status_of_run
+	[ "$status" -ne 0 ]
 }
 
 remember_host

@@ -43,18 +43,15 @@ processes_left() {
 
 # remember_lab: the namespaces of the lab's processes, those of the host aside.
 remember_lab() {
-	local boss kind
+	local boss pid children processes=()
 	boss=$(supervisor) || return
-	for kind in net pid mnt uts; do
-		# shellcheck disable=SC2046 # the paths are words
-		readlink $(printf "/proc/%s/ns/$kind " $(children "$boss")) |
-			grep -vF "$(readlink /proc/self/ns/$kind)"
-	done | sort -u >"$tmp/lab-namespaces"
+	read -ra children <"/proc/$boss/task/$boss/children"
+	for pid in "${children[@]}"; do
+		processes+=("/proc/$pid/ns/"{net,pid,mnt,uts})
+	done
+	readlink "${processes[@]}" | sort -u |
+		grep -vFf <(readlink /proc/self/ns/{net,pid,mnt,uts}) >"$tmp/lab-namespaces"
 	[ "$(wc -l <"$tmp/lab-namespaces")" -ge 8 ] # else it was looked for in the wrong place
-}
-
-children() {
-	cat "/proc/$1/task/$1/children"
 }
 
 # namespaces_left: those of the lab that any process still is in. A dead process that the first
