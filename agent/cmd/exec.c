@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* exec.c - pacelab exec: run a program in a node, as root of that node */
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/cmd/remote.h"
@@ -13,12 +14,20 @@ static const struct cmd_option options[] = {
 
 static int exec_main(const struct cmd_line *line, struct err *err)
 {
+	char *const *command = line->arg + 1;
 	char lab[33];
-	int fd = remote_enter(line, line->value[OPT_LAB], line->arg[0], lab, err);
+	int fd;
+
+	/* "exec n1 -- ls -l", by habit of other tools that enter somewhere. */
+	if (strcmp(command[0], "--") == 0)
+		command++;
+	if (!command[0])
+		return err_usage(err, "exec: no command after '--'"), EXIT_USAGE;
+	fd = remote_enter(line, line->value[OPT_LAB], line->arg[0], lab, err);
 
 	if (fd < 0)
 		return EXIT_INTERNAL;
-	return remote_exec(fd, line->arg[0], line->arg + 1, err);
+	return remote_exec(fd, line->arg[0], command, err);
 }
 
 const struct cmd exec_cmd = {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,11 +95,12 @@ static _Noreturn void child_exec(int node_fd, char *const *argv)
 
 int remote_exec(int node_fd, const char *node, char *const *argv, struct err *err)
 {
+	int own_fd = pidfd_open(getpid(), 0);
 	int status;
 	pid_t pid;
 
-	/* This process stays outside, so that it pins nothing of the node but its pids. */
-	if (setns(node_fd, CLONE_NEWPID))
+	/* This process stays outside, so that it pins nothing of the node. */
+	if (own_fd < 0 || setns(node_fd, CLONE_NEWPID))
 		return err_sys(err, -errno, "enter node %s", node);
 	pid = fork();
 	if (pid < 0)
@@ -106,6 +108,11 @@ int remote_exec(int node_fd, const char *node, char *const *argv, struct err *er
 	if (pid == 0)
 		child_exec(node_fd, argv);
 	close(node_fd);
+	/* Whatever else this process starts, as a leak checker does at its end, is not the node's.
+	 */
+	if (setns(own_fd, CLONE_NEWPID))
+		return err_sys(err, -errno, "leave node %s", node);
+	close(own_fd);
 	/* The terminal's signals are for the program; what it makes of them is passed on. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGQUIT, SIG_IGN);
