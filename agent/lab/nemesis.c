@@ -26,6 +26,7 @@ void nemesis_describe(const struct fabric_change *change, struct run_fault *faul
 {
 	*fault = (struct run_fault){.links = change->deltas,
 		.node = -1,
+		.caught_up_ns = UINT64_MAX,
 		.t_request_ns = change->t_request_ns,
 		.t_first_ns = change->t_first_ns,
 		.t_last_ns = change->t_last_ns,
@@ -196,7 +197,8 @@ int nemesis_strike(struct supervisor *s, enum plan_event_kind kind, unsigned nod
 {
 	int rc;
 
-	*fault = (struct run_fault){.node = (int)node, .t_request_ns = clock_now_ns()};
+	*fault = (struct run_fault){
+		.node = (int)node, .caught_up_ns = UINT64_MAX, .t_request_ns = clock_now_ns()};
 	fault_kind(fault, plan_event_names[kind]);
 	if (node >= s->plan->replicas && (kind == PLAN_KILL || kind == PLAN_RESTART))
 		return err_usage(err, "node %s has no replica to %s", s->node[node].name,

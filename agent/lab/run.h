@@ -23,6 +23,9 @@ struct run_fault {
 	bool atomic;
 	struct evidence evidence; /* judged again at the end of the phase */
 	bool judged;              /* process faults: confirmed by the process's state */
+	uint64_t recovered;       /* records that a restarted replica found in its log */
+	uint64_t caught_up_ns;    /* after t_last_ns, a restarted replica had all that the others
+				   * had when it could answer again; UINT64_MAX: not seen */
 };
 
 /* Who led from when on, as most replicas believed; -1: nobody. */

@@ -44,6 +44,7 @@ struct runner {
 	struct progress progress;
 	struct fabric_change change; /* of the phase that runs */
 	struct run_fault *fault;     /* that describes it; NULL: nothing was changed */
+	struct run_fault *restarted; /* whose replica is watched until it has caught up; or NULL */
 	uint64_t judge_took_ns;
 	unsigned phase;
 	uint64_t cpu_all; /* ticks at the start */
@@ -185,21 +186,39 @@ static int phase_begin(struct runner *r, struct err *err)
 	if (r->change.deltas)
 		r->fault = fault_note(r, &fault);
 	watchers_converge_stop(r->s->watchers);
+	r->restarted = NULL;
 	if (r->change.heals)
 		watchers_converge(r->s->watchers);
 	log_info("phase %s begins: %u links changed", ph->name, r->change.deltas);
 	return 0;
 }
 
+static bool heal_is_watched(const struct runner *r)
+{
+	return r->change.heals && r->log->phase[r->phase].converged_ns == UINT64_MAX;
+}
+
+/* One thing is watched at a time, and how a heal ends comes first. */
+static void restart_watch(struct runner *r, struct run_fault *fault)
+{
+	if (!fault || heal_is_watched(r))
+		return;
+	r->restarted = fault;
+	watchers_converge(r->s->watchers);
+}
+
 static int event_strike(struct runner *r, const struct plan_event *event, struct err *err)
 {
+	struct run_fault *kept;
 	struct run_fault fault;
 	int rc = nemesis_strike(r->s, event->kind, event->node, &fault, err);
 
 	if (rc)
 		return err_wrap(err, "phase %s: %s %s", r->plan->phase[r->phase].name,
 			plan_event_names[event->kind], r->plan->node[event->node].name);
-	(void)fault_note(r, &fault);
+	kept = fault_note(r, &fault);
+	if (event->kind == PLAN_RESTART)
+		restart_watch(r, kept);
 	log_info("%s %s: %s", fault.kind, r->plan->node[event->node].name, fault.evidence.why);
 	return 0;
 }
@@ -208,10 +227,9 @@ static int event_strike(struct runner *r, const struct plan_event *event, struct
 static uint64_t first_look_ns(const struct runner *r)
 {
 	const struct run_phase *seen = &r->log->phase[r->phase];
-	bool watching = r->change.heals && seen->converged_ns == UINT64_MAX;
 
-	return watching ? seen->t_begin_ns + r->plan->phase[r->phase].duration_ns / 2
-			: seen->t_begin_ns;
+	return heal_is_watched(r) ? seen->t_begin_ns + r->plan->phase[r->phase].duration_ns / 2
+				  : seen->t_begin_ns;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -224,8 +242,16 @@ static void convergence_note(struct runner *r)
 	struct run_phase *seen = &r->log->phase[r->phase];
 	uint64_t t_ns = watchers_converged_ns(r->s->watchers);
 
-	if (t_ns && seen->converged_ns == UINT64_MAX)
+	if (!t_ns)
+		return;
+	if (r->restarted) {
+		r->restarted->caught_up_ns = t_ns - r->restarted->t_last_ns;
+		r->restarted->recovered =
+			watchers_view(r->s->watchers, (unsigned)r->restarted->node)->recovered;
+		r->restarted = NULL;
+	} else if (heal_is_watched(r)) {
 		seen->converged_ns = t_ns > seen->t_begin_ns ? t_ns - seen->t_begin_ns : 0;
+	}
 }
 
 static int phase_run(struct runner *r, struct err *err)

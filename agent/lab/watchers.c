@@ -86,6 +86,7 @@ static void info_parse(struct watch_view *v, const char *text, size_t len)
 	v->term = (uint64_t)info_number(text, len, "term", 0);
 	v->applied = (uint64_t)info_number(text, len, "applied", 0);
 	v->keys = (uint64_t)info_number(text, len, "keys", 0);
+	v->recovered = (uint64_t)info_number(text, len, "recovered_records", 0);
 	(void)snprintf(v->role, sizeof v->role, "%.*s", role ? (int)strcspn(role, "\r\n") : 0,
 		role ? role : "");
 }

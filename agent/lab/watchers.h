@@ -26,6 +26,7 @@ struct watch_view {
 	char role[16];
 	uint64_t applied;
 	uint64_t keys;
+	uint64_t recovered; /* records that it found in its log at its start */
 };
 
 struct watchers;

@@ -159,6 +159,9 @@ void availability_measure(struct results *r, const struct history_ops *ops)
 
 		if (p < 0 || op->flags & HISTORY_F_FINAL)
 			continue;
+		if (op->outcome != HISTORY_OK && (unsigned)p + 1 < r->log->phases &&
+			end > measure_phase_end_ns(r->log, (unsigned)p))
+			r->phase[p].caught++;
 		if (op->kind == HISTORY_CAS && !claim.cas)
 			continue; /* refused as such, cut or not */
 		on = availability_side(plan, (unsigned)p, op);

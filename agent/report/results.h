@@ -47,7 +47,8 @@ struct results_phase {
 	uint64_t ok;
 	uint64_t failed;
 	uint64_t unknown;
-	uint64_t cas; /* of all these, and how many were answered */
+	uint64_t caught; /* of failed and unknown: under way when the next phase began */
+	uint64_t cas;    /* of all these, and how many were answered */
 	uint64_t cas_ok;
 	struct results_latency read;
 	struct results_latency write; /* CAS included */

@@ -144,6 +144,7 @@ static void put_phase(struct json *j, const struct results *r, unsigned p)
 	put_uint(j, "ok", phase->ok);
 	put_uint(j, "failed", phase->failed);
 	put_uint(j, "unknown", phase->unknown);
+	put_uint(j, "caught", phase->caught);
 	json_key(j, "latency");
 	json_object(j);
 	put_latency(j, "read", &phase->read);
@@ -183,6 +184,9 @@ static void put_fault(struct json *j, const struct results *r, const struct run_
 		put_string(j, "evidence",
 			evidence_result_names[f->judged ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH]);
 	put_string(j, "why", e->why);
+	put_uint(j, "records_recovered", f->recovered);
+	put_double(
+		j, "caught_up_s", f->caught_up_ns == UINT64_MAX ? NAN : units_s(f->caught_up_ns));
 	put_uint(j, "packets_crossed", e->packets_crossed);
 	put_uint(j, "packets_dropped", e->packets_dropped);
 	put_double(j, "rtt_ms_configured",

@@ -173,6 +173,9 @@ static void cell_counts(const struct results_phase *p, char *out)
 		words_add(out, TEXT_CELL_MAX, ", %s failed", count(p->failed, n));
 	if (p->unknown > 0)
 		words_add(out, TEXT_CELL_MAX, ", %s unknown", count(p->unknown, n));
+	if (p->caught > 0)
+		words_add(out, TEXT_CELL_MAX, " (%s caught by the next phase)",
+			p->caught == p->failed + p->unknown ? "all" : count(p->caught, n));
 }
 
 /* What was done, how long it took, and whether the network agreed. */
@@ -194,6 +197,10 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 				? units_s(f->t_first_ns - phase->t_begin_ns)
 				: 0.0,
 			t->dot, f->judged ? "confirmed" : "not confirmed");
+		if (f->caught_up_ns != UINT64_MAX)
+			words_add(out, TEXT_CELL_MAX,
+				": %s records in its log, caught up after %.2f s",
+				count(f->recovered, n), units_s(f->caught_up_ns));
 		return;
 	}
 	words_add(out, TEXT_CELL_MAX, "%u links %s in %s %s %s", f->links, what,
