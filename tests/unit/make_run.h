@@ -165,6 +165,7 @@ static inline struct run_fault *make_fault(struct make_run *m, unsigned p, const
 		.t_request_ns = t_ns,
 		.t_first_ns = t_ns,
 		.t_last_ns = t_ns + MAKE_MS,
+		.caught_up_ns = MAKE_NEVER,
 		.atomic = true,
 		.evidence = {.result = EVIDENCE_CONFIRMED},
 		.judged = true};

@@ -84,6 +84,27 @@ static void measure__tells_failed_from_unknown(void **state)
 	make_run_close(m);
 }
 
+static void measure__tells_what_the_next_phase_caught(void **state)
+{
+	struct make_run *m = make_run_open("single");
+	struct results *r;
+
+	(void)state;
+	make_phase(m, "one", 1000);
+	make_phase(m, "two", 1000);
+	make_refused(make_write(m, MAKE_EAST, 10, 20));     /* its own fault */
+	make_refused(make_write(m, MAKE_EAST, 900, 1100));  /* caught */
+	make_write(m, MAKE_EAST, 950, MAKE_NEVER);          /* caught, unknown */
+	make_write(m, MAKE_EAST, 990, 1200);                /* answered all the same */
+	make_refused(make_write(m, MAKE_EAST, 1900, 2100)); /* no phase comes after it */
+	r = make_measure(m);
+	assert_int_equal(r->phase[0].failed + r->phase[0].unknown, 3);
+	assert_int_equal(r->phase[0].caught, 2);
+	assert_int_equal(r->phase[1].failed, 1);
+	assert_int_equal(r->phase[1].caught, 0);
+	make_run_close(m);
+}
+
 static void measure__takes_quantiles_by_nearest_rank(void **state)
 {
 	struct make_run *m = make_run_open("single");
@@ -671,6 +692,7 @@ int main(void)
 		cmocka_unit_test(measure__counts_an_operation_where_it_was_meant_to_start),
 		cmocka_unit_test(measure__counts_no_operation_outside_all_phases),
 		cmocka_unit_test(measure__tells_failed_from_unknown),
+		cmocka_unit_test(measure__tells_what_the_next_phase_caught),
 		cmocka_unit_test(measure__takes_quantiles_by_nearest_rank),
 		cmocka_unit_test(measure__takes_the_floor_of_the_median_operation),
 		cmocka_unit_test(measure__has_no_latency_without_answers),

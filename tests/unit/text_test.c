@@ -245,6 +245,27 @@ static void text__names_process_faults(void **state)
 	make_run_close(m);
 }
 
+static void text__tells_how_a_restarted_replica_caught_up(void **state)
+{
+	struct make_run *m = whole_run();
+	struct run_fault *f = make_fault(m, 3, "restart");
+	char *text;
+
+	(void)state;
+	f->node = MAKE_N2;
+	text = print(m, "C");
+	assert_has(text, "restart n2 after 0.00 s - confirmed");
+	assert_has_not(text, "caught up");
+	free(text);
+	f->recovered = 3225;
+	f->caught_up_ns = 280 * MAKE_MS;
+	text = print(m, "C");
+	assert_has(text, "confirmed: 3,225 records in its log, caught up");
+	assert_has(text, "0.28 s");
+	free(text);
+	make_run_close(m);
+}
+
 static void text__gives_long_phase_names_their_room(void **state)
 {
 	struct make_run *m = whole_run();
@@ -271,6 +292,7 @@ int main(void)
 		cmocka_unit_test(text__says_that_a_run_was_interrupted),
 		cmocka_unit_test(text__names_every_change_that_was_not_confirmed),
 		cmocka_unit_test(text__names_process_faults),
+		cmocka_unit_test(text__tells_how_a_restarted_replica_caught_up),
 		cmocka_unit_test(text__gives_long_phase_names_their_room),
 	};
 
