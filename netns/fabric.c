@@ -123,7 +123,6 @@ static int open_switch(struct fabric *f, const struct fabric_config *config, str
 	if (f->switch_fd < 0)
 		return f->switch_fd;
 	(void)node_write_setting("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
-	(void)node_write_setting("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	code = nlsock_open(&f->sw, err);
 	if (!code)
 		code = emulator_choose(config->emulator, &f->sw, &f->ops, &f->kind, f->text, err);

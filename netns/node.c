@@ -31,8 +31,8 @@ struct setting {
 };
 
 static const struct setting settings[] = {
+	/* "all" sets "default" with it, so that this holds for eth0 to come. */
 	{"/proc/sys/net/ipv6/conf/all/disable_ipv6", "1", "no frames that nobody asked for"},
-	{"/proc/sys/net/ipv6/conf/default/disable_ipv6", "1", "the same for eth0 to come"},
 	{"/proc/sys/net/ipv4/tcp_no_metrics_save", "1",
 		"a connection learns nothing from the last"},
 	{"/proc/sys/net/ipv4/tcp_retries2", "255", "a cut is ended by the heal or by the program"},
