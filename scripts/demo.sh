@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # demo.sh - the lab `cap` on a store that keeps consistency and on one that keeps availability
 #
-# Called by make demo, which builds first. Ends with the worse of the two exit statuses.
+# Called by make demo, which builds first. Ends with the worse of the two exit statuses, but that a
+# run which the machine was too busy for is no failure of a demonstration: it says so itself.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 70
 
@@ -38,4 +39,8 @@ for store in "${stores[@]}"; do
 	echo
 done
 printf '%s\n' "${verdicts[@]}"
+if [ "$worst" -eq 2 ]; then
+	echo "A run above is inconclusive and says why; on a quieter machine it would not be."
+	worst=0
+fi
 exit "$worst"
