@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <pwd.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,15 +93,8 @@ static void look_scheduler(struct findings *f)
 {
 	long runtime = sysctl_read("/proc/sys/kernel/sched_rt_runtime_us");
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct sched_param fifo = {.sched_priority = 1};
-	struct sched_param other = {.sched_priority = 0};
-	bool may = sched_setscheduler(0, SCHED_FIFO, &fifo) == 0;
 	char what[96];
 
-	if (may)
-		(void)sched_setscheduler(0, SCHED_OTHER, &other);
-	say(f, may, "real-time priority, for delays that are kept under load",
-		"run as root, with CAP_SYS_NICE and a real-time budget for this cgroup");
 	(void)snprintf(what, sizeof what, "real-time throttling leaves room (%ld us in a second)",
 		runtime);
 	say(f, runtime < 0 || runtime >= 500000, what, "sysctl kernel.sched_rt_runtime_us=950000");
