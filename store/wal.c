@@ -19,7 +19,8 @@
  *  2. A failed write or fdatasync is never retried: after it the kernel may have dropped the dirty
  *     pages and a second fdatasync would lie (Rebello et al., "Can Applications Recover from fsync
  *     Failures?", USENIX ATC 2020). A short write is no failure: the rest is sent.
- *  3. Recovery changes the file only when all of it has been found sound.
+ *  3. Recovery changes the file only when all of it has been found sound, and returns only
+ *     after a fdatasync of its own.
  */
 #include "store/wal.h"
 
@@ -249,9 +250,13 @@ static int restore_all(struct scan *s, const struct wal_report *report, struct e
 	return 0;
 }
 
-static int cut(const struct wal_source *source, uint64_t end, struct err *err)
+/*
+ * From here on what was found counts as durable. A writer that was killed between its write and its
+ * fdatasync has left records that only the kernel has.
+ */
+static int settle(const struct wal_source *source, uint64_t size, uint64_t end, struct err *err)
 {
-	if (ftruncate(source->fd, (off_t)end) < 0)
+	if (end < size && ftruncate(source->fd, (off_t)end) < 0)
 		return err_sys(err, -errno, "cut %s", source->name);
 	if (fdatasync(source->fd) < 0)
 		return err_sys(err, -errno, "fdatasync %s", source->name);
@@ -273,8 +278,8 @@ static int recover(
 	err_code = check_all(s, ret, err);
 	if (err_code == 0)
 		err_code = restore_all(s, ret, err);
-	if (err_code == 0 && ret->end < size)
-		err_code = cut(s->source, ret->end, err);
+	if (err_code == 0)
+		err_code = settle(s->source, size, ret->end, err);
 	return err_code;
 }
 

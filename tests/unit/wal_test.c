@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -16,6 +17,15 @@
 
 #define DEADLINE_NS (10 * NS_PER_S)
 #define KIND 0x1234u
+
+/* Calls of the C library's function are counted on their way to the kernel. */
+static unsigned syncs;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
 
 /* A log under test: what it reported and what recovery gave back. */
 struct world {
@@ -184,6 +194,25 @@ static void wal__goes_on_counting_after_recovery(void **state)
 	assert_int_equal(recover(&w, KIND, &report, &err), 0);
 	assert_int_equal(report.records, 4);
 	assert_restored(&w, FILLED "4|");
+	teardown(&w);
+}
+
+/* A killed writer leaves records that the kernel has, but the disk may not. */
+static void wal__syncs_what_it_recovers(void **state)
+{
+	struct wal_report report = {.end = WAL_HEADER};
+	struct err err = {0};
+	struct world w;
+
+	(void)state;
+	setup(&w);
+	wal_fini(&w.wal);
+	start(&w, &report, false);
+	fill(&w);
+	syncs = 0;
+	assert_int_equal(recover(&w, KIND, &report, &err), 0);
+	assert_int_equal(report.records, 3);
+	assert_int_equal(syncs, 1);
 	teardown(&w);
 }
 
@@ -474,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wal__gives_back_all_records_in_order),
 		cmocka_unit_test(wal__goes_on_counting_after_recovery),
+		cmocka_unit_test(wal__syncs_what_it_recovers),
 		cmocka_unit_test(wal__commits_together_what_came_while_a_batch_was_under_way),
 		cmocka_unit_test(wal__skips_the_sync_when_told_to),
 		cmocka_unit_test(wal__cuts_a_last_record_that_is_torn_at_any_byte),
