@@ -309,16 +309,22 @@ static int decode_append(struct cursor *c, struct append *ret)
 	return 0;
 }
 
-/* Whether @a contradicts what is committed here, or who leads: then it is no leader's message. */
+/*
+ * Whether @a contradicts what is committed here, what its own leader has said in this term, or who
+ * leads: then it is no leader's message.
+ */
 static bool contradicts(const struct raft *r, unsigned from, const struct append *a)
 {
 	struct cursor c = raft_batch_cursor(&a->batch);
+	uint64_t settled = r->commit;
 
 	if (a->term == r->term && (raft_leads(r) || (r->leader >= 0 && r->leader != (int)from)))
 		return true;
-	if (a->prev <= r->commit && raft_log_term(&r->log, a->prev) != a->prev_term)
+	if (a->term == r->term && r->matched > settled)
+		settled = r->matched;
+	if (a->prev <= settled && raft_log_term(&r->log, a->prev) != a->prev_term)
 		return true;
-	for (uint32_t i = 0; i < a->batch.count && a->prev + i < r->commit; i++) {
+	for (uint32_t i = 0; i < a->batch.count && a->prev + i < settled; i++) {
 		uint64_t term;
 
 		raft_batch_next(&c, &term);

@@ -80,7 +80,11 @@ static void ask(struct raft *r, bool pre)
 	buf_fini(&b);
 }
 
-/* Begin a term of one's own (paper, 5.2). */
+/*
+ * Begin a term of one's own (paper, 5.2). Votes are asked for when term, own vote and the log that
+ * stands for election are on disk: a candidate that forgot them in a crash could stand again in the
+ * same term with a shorter log, and count votes that were given to the longer one.
+ */
 static void stand(struct raft *r)
 {
 	sm_move(&r->role, RAFT_CANDIDATE);
@@ -94,7 +98,6 @@ static void stand(struct raft *r)
 	r->answer_owed = false;
 	r->eager = false;
 	raft_log_record_hard(r);
-	ask(r, false);
 }
 
 static void count(struct raft *r)
@@ -105,9 +108,7 @@ static void count(struct raft *r)
 		stand(r);
 		return;
 	}
-	/* Its own vote is among them or not; the term must be on disk in any case. */
-	if (r->own_vote)
-		raft_lead(r);
+	raft_lead(r);
 }
 
 void raft_campaign(struct raft *r)
@@ -161,7 +162,8 @@ void raft_election_persisted(struct raft *r)
 	}
 	if (r->role.now == RAFT_CANDIDATE && !r->own_vote) {
 		r->own_vote = true;
-		r->votes++;
+		r->votes = 1;
+		ask(r, false);
 		count(r);
 	}
 }
@@ -244,6 +246,9 @@ int raft_on_vote(struct raft *r, unsigned from, struct cursor *c)
 		return 0;
 	}
 	if (!granted || r->role.now != role || asked != r->term + pre || r->peer[from].granted)
+		return 0;
+	/* Nobody was asked yet. */
+	if (!pre && !r->own_vote)
 		return 0;
 	r->peer[from].granted = true;
 	r->votes++;

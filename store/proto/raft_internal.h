@@ -113,7 +113,7 @@ struct raft {
 	bool eager;          /* should lead first, and no term has begun yet */
 	/* As a candidate. */
 	unsigned votes;
-	bool own_vote; /* counted */
+	bool own_vote; /* on disk and counted; the others have been asked */
 	/* As a leader. */
 	struct raft_peer peer[PROTO_NODES_MAX];
 	uint64_t term_start; /* index of the first entry of the own term */

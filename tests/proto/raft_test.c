@@ -340,12 +340,13 @@ static void elect(struct world *w, uint64_t term)
 		world_run(w, 10 * NS_PER_MS);
 	grant(w, 1, true, term);
 	assert_int_equal(status(w, 0).term, term);
+	world_run(w, 5 * NS_PER_MS);
 	grant(w, 1, false, term);
 	world_run(w, 5 * NS_PER_MS);
 	assert_int_equal(status(w, 0).role, PROTO_LEADER);
 }
 
-static void raft_candidate__leads_when_its_own_vote_is_on_disk(void **state)
+static void raft_candidate__counts_votes_once_its_own_is_on_disk(void **state)
 {
 	struct world *w = open_alone(3);
 
@@ -357,7 +358,40 @@ static void raft_candidate__leads_when_its_own_vote_is_on_disk(void **state)
 	grant(w, 2, false, 1);
 	assert_int_equal(status(w, 0).role, PROTO_CANDIDATE);
 	world_run(w, 5 * NS_PER_MS);
+	assert_int_equal(status(w, 0).role, PROTO_CANDIDATE);
+	grant(w, 1, false, 1);
 	assert_int_equal(status(w, 0).role, PROTO_LEADER);
+	world_close(w);
+}
+
+/* The last request for a vote that replica 0 sent @to; whether it was a real one. */
+static bool asked_in_earnest(const struct world *w, unsigned to)
+{
+	const struct world_sent *s = world_last_sent(w, 0, to, RAFT_ASK_VOTE);
+
+	return s && !s->bytes.p[1];
+}
+
+/*
+ * Else it could stand again in the same term after a crash, with a log that has lost its end, and
+ * count votes that were given to the longer one.
+ */
+static void raft_candidate__asks_for_votes_when_term_and_log_are_on_disk(void **state)
+{
+	struct world *w = open_alone(3);
+	struct entries e = {.term = 1, .count = 1, .entry_term = 1};
+
+	(void)state;
+	append(w, 2, &e, 0);
+	for (unsigned i = 0; i < 100 && status(w, 0).role != PROTO_CANDIDATE; i++)
+		world_run(w, 10 * NS_PER_MS);
+	grant(w, 1, true, 2);
+	assert_int_equal(status(w, 0).term, 2);
+	assert_false(asked_in_earnest(w, 1));
+	assert_false(asked_in_earnest(w, 2));
+	world_run(w, 5 * NS_PER_MS);
+	assert_true(asked_in_earnest(w, 1));
+	assert_true(asked_in_earnest(w, 2));
 	world_close(w);
 }
 
@@ -373,10 +407,28 @@ static void raft_candidate__counts_a_repeated_vote_once(void **state)
 	assert_int_equal(status(w, 0).term, 0);
 	grant(w, 2, true, 1);
 	assert_int_equal(status(w, 0).term, 1);
+	world_run(w, 5 * NS_PER_MS);
 	for (unsigned i = 0; i < 5; i++)
 		grant(w, 1, false, 1);
 	world_run(w, 5 * NS_PER_MS);
 	assert_int_equal(status(w, 0).role, PROTO_CANDIDATE);
+	world_close(w);
+}
+
+/* Nobody leads so; it must not bring the follower down either. */
+static void raft_follower__refuses_a_leader_that_takes_back_its_own_entries(void **state)
+{
+	struct world *w = open_alone(3);
+	struct entries e = {.term = 2, .count = 3, .entry_term = 1};
+	struct entries back = {.term = 2, .count = 1, .entry_term = 2};
+	struct entries beat = {.term = 2, .commit = 3};
+
+	(void)state;
+	append(w, 1, &e, 0);
+	append(w, 1, &back, -EBADMSG);
+	append(w, 1, &beat, 0);
+	assert_int_equal(status(w, 0).log_last, 3);
+	assert_int_equal(status(w, 0).committed, 3);
 	world_close(w);
 }
 
@@ -669,6 +721,7 @@ int main(void)
 		cmocka_unit_test(
 			raft_follower__replaces_entries_that_conflict_but_no_committed_ones),
 		cmocka_unit_test(raft_follower__does_not_truncate_for_a_late_shorter_append),
+		cmocka_unit_test(raft_follower__refuses_a_leader_that_takes_back_its_own_entries),
 		cmocka_unit_test(raft_follower__behind_by_much_catches_up),
 		cmocka_unit_test(raft_voter__answers_when_its_vote_is_on_disk),
 		cmocka_unit_test(raft_voter__votes_once_per_term_across_a_restart),
@@ -676,7 +729,8 @@ int main(void)
 		cmocka_unit_test(raft_voter__that_hears_a_leader_takes_on_no_newer_term),
 		cmocka_unit_test(raft_pre_candidate__begins_no_term_alone),
 		cmocka_unit_test(raft_replica__that_was_cut_off_disturbs_nobody),
-		cmocka_unit_test(raft_candidate__leads_when_its_own_vote_is_on_disk),
+		cmocka_unit_test(raft_candidate__counts_votes_once_its_own_is_on_disk),
+		cmocka_unit_test(raft_candidate__asks_for_votes_when_term_and_log_are_on_disk),
 		cmocka_unit_test(raft_candidate__counts_a_repeated_vote_once),
 		cmocka_unit_test(raft_leader__does_not_commit_an_older_terms_entry_by_counting),
 		cmocka_unit_test(raft_leader__counts_its_own_disk_only_when_it_has_written),
