@@ -11,6 +11,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
+#include "agent/check/check.h"
 #include "agent/lab/near.h"
 
 #define ADDRESS_NETWORK 0x0a630000u /* 10.99.0.0/16 */

@@ -13,7 +13,6 @@
 #include <stdio.h>
 
 #include "agent/base/err.h"
-#include "agent/check/check.h"
 #include "netns/fabric.h"
 #include "store/systems.h"
 
