@@ -2,6 +2,7 @@
 /* admin.c - one question at a time to a replica, over its admin socket, without blocking */
 #include "agent/lab/admin.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,13 @@
 #include <unistd.h>
 
 #define RESP_DEPTH_MAX 4
+#define RESP_VALUE_MIN 3 /* "+\r\n" */
 #define READ_CHUNK 65536
 
-/* A line "<type><number>\r\n": its length, 0 if it is not all there, -EBADMSG. */
+/*
+ * The line "$<number>\r\n" or "*<number>\r\n", where -1 stands for nothing: its length, 0 if it is
+ * not all there, -EBADMSG. strtol() alone would also take blanks, a plus and what follows a NUL.
+ */
 static long resp_number(const char *p, size_t len, long *ret)
 {
 	const char *end = memchr(p, '\n', len);
@@ -23,14 +28,16 @@ static long resp_number(const char *p, size_t len, long *ret)
 
 	if (!end)
 		return len > sizeof text ? -EBADMSG : 0;
-	digits = (size_t)(end - p) - 1;
-	if (end - p < 3 || end[-1] != '\r' || digits > sizeof text)
+	if (end - p < 3 || end[-1] != '\r')
 		return -EBADMSG;
-	memcpy(text, p + 1, digits - 1);
-	text[digits - 1] = '\0';
+	digits = (size_t)(end - p) - 2;
+	if (digits >= sizeof text || !(p[1] == '-' || isdigit((unsigned char)p[1])))
+		return -EBADMSG;
+	memcpy(text, p + 1, digits);
+	text[digits] = '\0';
 	errno = 0;
 	*ret = strtol(text, &stop, 10);
-	return *stop || errno ? -EBADMSG : end - p + 1;
+	return stop != text + digits || errno || *ret < -1 ? -EBADMSG : end - p + 1;
 }
 
 static long resp_skip_deep(const char *p, size_t len, unsigned depth)
@@ -83,7 +90,7 @@ long admin_array(const char **p, size_t *left)
 	if (*left == 0 || **p != '*')
 		return -EBADMSG;
 	used = resp_number(*p, *left, &n);
-	if (used <= 0 || n < 0)
+	if (used <= 0 || n < 0 || (size_t)n > (*left - (size_t)used) / RESP_VALUE_MIN)
 		return -EBADMSG;
 	*p += used;
 	*left -= (size_t)used;
@@ -96,7 +103,7 @@ const char *admin_text(const char **p, size_t *left, size_t *ret_len)
 	const char *text = *p;
 	long n;
 
-	if (used <= 0 || *text == '*')
+	if (used <= 0 || *text == '*' || *text == '-')
 		return NULL;
 	*p += used;
 	*left -= (size_t)used;

@@ -38,10 +38,12 @@ void admin_drop(struct admin *a);
 /* resp_skip() - length of the whole RESP value at @p; 0 if it is not all there; -EBADMSG. */
 long resp_skip(const char *p, size_t len);
 
-/* admin_text() - next string or number of @p as text; moves on. Return: NULL if it is neither. */
+/* admin_text() - next string or number of @p as text; moves on.
+ * Return: NULL if it is neither: an error, an array, nothing at all, or not all there. */
 const char *admin_text(const char **p, size_t *left, size_t *ret_len);
 
-/* admin_array() - enter an array: moves to its first element. Return: elements, -EBADMSG. */
+/* admin_array() - enter an array: moves to its first element.
+ * Return: elements, no more than the bytes behind it can hold; -EBADMSG. */
 long admin_array(const char **p, size_t *left);
 
 #endif

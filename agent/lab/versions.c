@@ -36,6 +36,48 @@ static void room_for(struct versions *v, size_t n)
 		abort(); /* some kilobytes: there is nothing left to run with */
 }
 
+/* Digits and nothing else. Return: false if it is something else, or too large. */
+static bool number_parse(const char *text, size_t len, uint64_t *ret)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(number, 10, &number) ||
+			__builtin_add_overflow(number, (uint64_t)(text[i] - '0'), &number))
+			return false;
+	}
+	*ret = number;
+	return len > 0;
+}
+
+/* A replica has a key once. */
+static bool sorted(const struct versions *v)
+{
+	for (size_t i = 1; i < v->n; i++) {
+		if (strcmp(key_of(v, i - 1), key_of(v, i)) >= 0)
+			return false;
+	}
+	return true;
+}
+
+/* Keys and numbers in turn, to the end of the answer. */
+static bool pairs_read(struct versions *v, size_t pairs, const char *answer, size_t len)
+{
+	while (v->n < pairs) {
+		size_t key_len = 0;
+		size_t number_len = 0;
+		const char *key = admin_text(&answer, &len, &key_len);
+		const char *number = admin_text(&answer, &len, &number_len);
+		uint64_t version;
+
+		if (!key || !number || memchr(key, '\0', key_len) ||
+			!number_parse(number, number_len, &version))
+			return false;
+		add(v, key, key_len, version);
+	}
+	return len == 0;
+}
+
 int versions_parse(struct versions *ret, const char *answer, size_t len)
 {
 	long n = admin_array(&answer, &len);
@@ -44,22 +86,14 @@ int versions_parse(struct versions *ret, const char *answer, size_t len)
 	if (n < 0 || n % 2)
 		return -EBADMSG;
 	room_for(ret, (size_t)n / 2);
-	for (long i = 0; i < n; i += 2) {
-		size_t key_len = 0;
-		size_t number_len = 0;
-		const char *key = admin_text(&answer, &len, &key_len);
-		const char *number = admin_text(&answer, &len, &number_len);
-
-		/* A number is followed by its line's end, so strtoull stops in time. */
-		if (!key || !number || number_len == 0 || memchr(key, '\0', key_len)) {
-			versions_fini(ret);
-			return -EBADMSG;
-		}
-		add(ret, key, key_len, strtoull(number, NULL, 10));
+	if (pairs_read(ret, (size_t)n / 2, answer, len)) {
+		if (ret->n)
+			qsort_r(ret->v, ret->n, sizeof *ret->v, by_key, ret->text.p);
+		if (sorted(ret))
+			return 0;
 	}
-	if (ret->n)
-		qsort_r(ret->v, ret->n, sizeof *ret->v, by_key, ret->text.p);
-	return 0;
+	versions_fini(ret);
+	return -EBADMSG;
 }
 
 void versions_raise(struct versions *v, const struct versions *by)

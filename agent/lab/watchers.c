@@ -171,7 +171,7 @@ static void answered(struct admin *a, const char *answer, size_t len)
 		size_t text_len = 0;
 		const char *text = admin_text(&answer, &len, &text_len);
 
-		if (text && text[-1] == '\n') /* a bulk string, not an error */
+		if (text && text[-1] == '\n') /* a bulk string, not a simple one */
 			info_parse(&r->view, text, text_len);
 		leader_look(r->w);
 		if (r->w->converging && !r->reached)
