@@ -47,6 +47,19 @@ static const struct cmd_option options[] = {
 	{NULL, NULL, NULL},
 };
 
+/* What could not be written whole is not left behind: it would be taken for whole. */
+static int file_end(FILE *f, const char *path, struct err *err)
+{
+	int rc = fflush(f) ? -errno : ferror(f) ? -EIO : 0;
+
+	if (fclose(f) && !rc)
+		rc = -errno;
+	if (!rc)
+		return 0;
+	(void)unlink(path);
+	return err_sys(err, rc, "write %s", path);
+}
+
 static int plan_keep(const struct plan *plan, const struct outdir *out, struct err *err)
 {
 	char path[OUTDIR_FILE_MAX];
@@ -57,15 +70,11 @@ static int plan_keep(const struct plan *plan, const struct outdir *out, struct e
 	if (!f)
 		return err_sys(err, -errno, "write %s", path);
 	plan_print(plan, f);
-	if (fclose(f))
-		return err_sys(err, -errno, "write %s", path);
-	return 0;
+	return file_end(f, path, err);
 }
 
-static int results_keep(
-	const struct results *results, const struct outdir *out, bool json, struct err *err)
+static int results_keep(const struct results *results, const struct outdir *out, struct err *err)
 {
-	FILE *text = json ? stderr : stdout;
 	char path[OUTDIR_FILE_MAX];
 	FILE *f;
 
@@ -74,13 +83,17 @@ static int results_keep(
 	if (!f)
 		return err_sys(err, -errno, "write %s", path);
 	results_json_print(results, f);
-	if (fclose(f))
-		return err_sys(err, -errno, "write %s", path);
+	return file_end(f, path, err);
+}
+
+static void results_print(const struct results *results, const struct outdir *out, bool json)
+{
+	char path[OUTDIR_FILE_MAX];
+
 	(void)snprintf(path, sizeof path, "%s/results.json", out->shown);
-	text_print(results, path, text);
+	text_print(results, path, json ? stderr : stdout);
 	if (json)
 		results_json_print(results, stdout);
-	return 0;
 }
 
 /* The lab is gone; from its log and history to the verdict. */
@@ -101,7 +114,9 @@ static int judge(const struct plan *plan, const struct run_log *log, const struc
 		rc = measure(results, plan, log, &ops, err);
 	if (!rc) {
 		verdict(results);
-		rc = results_keep(results, out, json, err);
+		/* What was measured is told, even if it cannot be kept. */
+		rc = results_keep(results, out, err);
+		results_print(results, out, json);
 		status = (int)results->status;
 	}
 	history_ops_fini(&ops);
@@ -161,7 +176,7 @@ static int run_plan(const struct plan *plan, const struct cmd_line *line, struct
 	signals_restore();
 	if (measured)
 		status = judge(plan, log, &s->out, line->value[OPT_JSON] != NULL, err);
-	else if (!s->ready_ns)
+	else if (log->phases == 0)
 		outdir_remove(&s->out); /* nothing happened that it could tell of */
 	if (s->signal) {
 		status = EXIT_SIGNALLED + s->signal;

@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define SAME_NAME_MAX 100000
 #define TREE_FDS 16
+/* Left for the names of files in the folder. */
+#define OUTDIR_BELOW_MAX 256
 
 void outdir_file(const struct outdir *o, const char *name, char out[OUTDIR_FILE_MAX])
 {
@@ -34,26 +37,40 @@ static bool dir_empty(const char *path)
 	return entries <= 2; /* . and .. */
 }
 
+static int cannot_make(const char *path, struct err *err)
+{
+	return err_set(err, -errno, EXIT_USAGE, "make %s: %s; --results names another folder", path,
+		strerror(errno));
+}
+
 static int wanted_make(struct outdir *o, const char *want, struct err *err)
 {
 	(void)snprintf(o->shown, sizeof o->shown, "%s", want);
-	if (strlen(want) >= OUTDIR_PATH_MAX - 256)
+	if (strlen(want) >= OUTDIR_PATH_MAX - OUTDIR_BELOW_MAX)
 		return err_usage(err, "the path of the results is too long");
-	if (mkdir(want, 0700) == 0 || (errno == EEXIST && dir_empty(want)))
+	o->made = mkdir(want, 0700) == 0;
+	if (o->made || (errno == EEXIST && dir_empty(want)))
 		return 0;
 	if (errno == EEXIST || errno == ENOTDIR)
 		return err_usage(
 			err, "%s is there already and not empty; name another folder", want);
-	return err_set(err, -errno, EXIT_USAGE, "make %s: %s", want, strerror(errno));
+	return cannot_make(want, err);
+}
+
+static void base_remove(const struct outdir *o)
+{
+	if (o->made_base)
+		(void)rmdir(OUTDIR_BASE); /* only if nothing else is in it */
 }
 
 static int numbered_make(
 	struct outdir *o, const char *lab, const char *store, uint64_t seed, struct err *err)
 {
-	if (mkdir(OUTDIR_BASE, 0755) && errno != EEXIST)
-		return err_set(err, -errno, EXIT_USAGE,
-			"make %s here: %s; --results names another folder", OUTDIR_BASE,
-			strerror(errno));
+	int rc;
+
+	o->made_base = mkdir(OUTDIR_BASE, 0755) == 0;
+	if (!o->made_base && errno != EEXIST)
+		return cannot_make(OUTDIR_BASE, err);
 	for (int i = 1; i < SAME_NAME_MAX; i++) {
 		char number[16] = "";
 
@@ -61,12 +78,35 @@ static int numbered_make(
 			(void)snprintf(number, sizeof number, "-%d", i);
 		(void)snprintf(o->shown, sizeof o->shown, OUTDIR_BASE "/%s-%s-%" PRIu64 "%s", lab,
 			store, seed, number);
-		if (mkdir(o->shown, 0700) == 0)
+		o->made = mkdir(o->shown, 0700) == 0;
+		if (o->made)
 			return 0;
 		if (errno != EEXIST)
 			break;
 	}
-	return err_sys(err, -errno, "make %s", o->shown);
+	rc = cannot_make(o->shown, err);
+	base_remove(o);
+	return rc;
+}
+
+/* Whatever the working directory is later. */
+static int path_find(struct outdir *o, struct err *err)
+{
+	char *absolute = realpath(o->shown, NULL);
+	int rc = 0;
+
+	if (!absolute)
+		rc = err_sys(err, -errno, "find %s", o->shown);
+	else if (strlen(absolute) >= sizeof o->path - OUTDIR_BELOW_MAX)
+		rc = err_usage(err, "the path of the results is too long");
+	else
+		(void)snprintf(o->path, sizeof o->path, "%s", absolute);
+	free(absolute);
+	if (rc && o->made)
+		(void)rmdir(o->shown);
+	if (rc)
+		base_remove(o);
+	return rc;
 }
 
 int outdir_make(struct outdir *o, const char *want, const char *lab, const char *store,
@@ -74,27 +114,21 @@ int outdir_make(struct outdir *o, const char *want, const char *lab, const char 
 {
 	static const char *const parts[] = {"log", "data"};
 	char path[OUTDIR_FILE_MAX];
-	char *absolute;
 	int rc;
 
 	*o = (struct outdir){.path = ""};
 	rc = want ? wanted_make(o, want, err) : numbered_make(o, lab, store, seed, err);
-	if (rc)
-		return rc;
-	absolute = realpath(o->shown, NULL);
-	if (!absolute || strlen(absolute) >= sizeof o->path) {
-		free(absolute);
-		return err_sys(err, -ENAMETOOLONG, "find %s", o->shown);
-	}
-	(void)snprintf(o->path, sizeof o->path, "%s", absolute);
-	free(absolute);
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+	if (!rc)
+		rc = path_find(o, err);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts && !rc; i++) {
 		outdir_file(o, parts[i], path);
 		/* data/ is entered by replicas through their own folder only, opened as root. */
 		if (mkdir(path, 0700) && errno != EEXIST)
-			return err_sys(err, -errno, "make %s", path);
+			rc = cannot_make(path, err);
 	}
-	return 0;
+	if (rc)
+		outdir_remove(o);
+	return rc;
 }
 
 static void log_path(const struct outdir *o, const char *who, char out[OUTDIR_FILE_MAX])
@@ -146,18 +180,25 @@ void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t
 	(void)fclose(f);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+bool outdir_full(const struct outdir *o)
+{
+	struct statvfs fs;
+
+	return *o->path && statvfs(o->path, &fs) == 0 && fs.f_bavail == 0;
+}
+
+static int remove_below(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
 	(void)st;
 	(void)kind;
-	(void)at;
-	(void)remove(path);
+	if (at->level > 0)
+		(void)remove(path);
 	return 0;
 }
 
-static void tree_remove(const char *path)
+static void tree_empty(const char *path)
 {
-	(void)nftw(path, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	(void)nftw(path, remove_below, TREE_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 void outdir_remove_data(const struct outdir *o)
@@ -167,13 +208,17 @@ void outdir_remove_data(const struct outdir *o)
 	if (!*o->path)
 		return;
 	outdir_file(o, "data", path);
-	tree_remove(path);
+	tree_empty(path);
+	(void)rmdir(path);
 }
 
 void outdir_remove(struct outdir *o)
 {
-	if (*o->path)
-		tree_remove(o->path);
-	(void)rmdir(OUTDIR_BASE); /* only if nothing else is in it */
+	if (!*o->path)
+		return;
+	tree_empty(o->path);
+	if (o->made)
+		(void)rmdir(o->path);
+	base_remove(o);
 	o->path[0] = '\0';
 }

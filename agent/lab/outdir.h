@@ -5,6 +5,7 @@
 #ifndef LAB_OUTDIR_H
 #define LAB_OUTDIR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,12 +18,16 @@
 struct outdir {
 	char path[OUTDIR_PATH_MAX];  /* absolute; "" before it is made */
 	char shown[OUTDIR_PATH_MAX]; /* as a person would type it */
+	bool made;                   /* the folder was not there before */
+	bool made_base;              /* nor was OUTDIR_BASE */
 };
 
 /**
  * outdir_make() - make the folder with its log/ and data/
  * @want:	folder to use, empty or not there yet; NULL: results/<lab>-<store>-<seed>, with a
  *		number behind it if that exists
+ *
+ * Return: 0, or a negative errno with the cure in @err, EXIT_USAGE where another folder is one.
  */
 int outdir_make(struct outdir *o, const char *want, const char *lab, const char *store,
 	uint64_t seed, struct err *err);
@@ -40,7 +45,11 @@ int outdir_data(const struct outdir *o, const char *node, unsigned uid, char ret
 /* outdir_last_line() - last line of log/<who>.log that is not empty, "" if there is none. */
 void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t size);
 
-/* outdir_remove_data() - the replicas' data; outdir_remove() - everything. */
+/* outdir_full() - has the file system of the folder no room left? */
+bool outdir_full(const struct outdir *o);
+
+/* outdir_remove_data() - the replicas' data; outdir_remove() - everything but a folder that was
+ * there before. */
 void outdir_remove_data(const struct outdir *o);
 void outdir_remove(struct outdir *o);
 

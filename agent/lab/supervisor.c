@@ -56,6 +56,9 @@ static void fatal(struct supervisor *s, const struct member *m)
 		m->kind == MEMBER_WIRE ? "wire" : m->name);
 	if (m->kind != MEMBER_JANITOR && m->kind != MEMBER_NODE)
 		outdir_last_line(&s->out, who, tail, sizeof tail);
+	/* Then nobody's last words are in a log. */
+	if (!*tail && outdir_full(&s->out))
+		(void)snprintf(tail, sizeof tail, "(nothing: no space is left for it)");
 	err_set(&s->fatal, -ECHILD, EXIT_INTERNAL, "the lab ended because its %s%s%s", words,
 		*tail ? "; its log ends: " : "", tail);
 }
