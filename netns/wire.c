@@ -67,7 +67,10 @@ static void wire_close(void *emulator)
 	if (!w)
 		return;
 	if (w->pid > 0) {
-		(void)pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0);
+		if (w->pidfd >= 0)
+			(void)pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0);
+		else /* it was just started: nobody has reaped it */
+			(void)kill(w->pid, SIGKILL);
 		while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* fabric_test.c - the network as a whole: what it is made of, what it leaves alone and behind */
 #include <dirent.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "tests/net/net_lab.h"
 
@@ -214,6 +220,84 @@ static void fabric__two_labs_stand_side_by_side(void **state)
 	net_lab_destroy(&b);
 }
 
+/* One descriptor more each time: the build fails at each place that needs one. */
+static void fabric_build__undoes_what_fails(void **state)
+{
+	struct rlimit was, limit;
+	struct stat home, now;
+	struct net_lab lab;
+	unsigned failed = 0, fds;
+	int code;
+
+	(void)state;
+	need_root();
+	net_lab_config(&lab, 3, EMULATOR_AUTO);
+	assert_int_equal(stat("/proc/self/ns/net", &home), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	fds = count_fds();
+	do {
+		struct err err = {0};
+
+		/* "." and ".." and the directory itself were counted, too. */
+		limit = (struct rlimit){.rlim_cur = fds - 3 + failed, .rlim_max = was.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		code = fabric_build(&lab.fabric, &lab.config, &err);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		assert_int_equal(stat("/proc/self/ns/net", &now), 0);
+		assert_int_equal(now.st_ino, home.st_ino);
+		if (!code)
+			break;
+		assert_null(lab.fabric);
+		assert_string_not_equal(err.text, "");
+		assert_int_equal(count_fds(), fds);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	} while (++failed < 100);
+	assert_int_equal(code, 0);
+	assert_in_range(failed, 10, 99);
+	fabric_destroy(lab.fabric);
+	assert_int_equal(count_fds(), fds);
+}
+
+/* From now on this process has no pidfd_open(2), as in a container that does not know it. */
+static int forbid_pidfds(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void fabric_build__ends_a_wire_process_that_cannot_be_watched(void **state)
+{
+	struct net_lab lab;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	need_root();
+	net_lab_config(&lab, 2, EMULATOR_WIRE);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct err err = {0};
+
+		(void)alarm(20);
+		if (forbid_pidfds())
+			_exit(2);
+		_exit(fabric_build(&lab.fabric, &lab.config, &err) == -EPERM &&
+					waitpid(-1, NULL, WNOHANG) == -1
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void name_second(struct net_lab *lab, const char *name)
 {
 	(void)snprintf(lab->node[1].name, sizeof lab->node[1].name, "%s", name);
@@ -291,6 +375,8 @@ int main(void)
 		cmocka_unit_test(fabric__dies_with_its_maker),
 		cmocka_unit_test(fabric__nodes_have_settings_of_their_own),
 		cmocka_unit_test(fabric__two_labs_stand_side_by_side),
+		cmocka_unit_test(fabric_build__undoes_what_fails),
+		cmocka_unit_test(fabric_build__ends_a_wire_process_that_cannot_be_watched),
 		cmocka_unit_test(fabric_build__refuses_bad_names),
 		cmocka_unit_test(fabric_apply__refuses_more_jitter_than_delay),
 		cmocka_unit_test(fabric_probe_features__finds_what_labs_need),
