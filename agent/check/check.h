@@ -66,9 +66,9 @@ const struct check_ops *check_list(unsigned i);
 
 /**
  * struct check_lost - acknowledged writes that are gone
- * A write is lost if it was acknowledged, and every final read of its key, of which there is at
- * least one, returned a value that is surely older than it: "nothing", or one whose own write had
- * returned before the lost one was invoked.
+ * A write is lost if it was acknowledged, and every final read of its key, of which at least one
+ * began after that, returned a value that is surely older than it: "nothing", or one whose own
+ * write had returned before the lost one was invoked.
  */
 struct check_lost {
 	uint64_t acknowledged; /* writes and successful CAS */

@@ -2,11 +2,13 @@
 /*
  * lost.c - acknowledged writes that are gone
  *
- * Judged from the final reads only. A final read is evidence against a write if what it returned
- * is surely older: nothing at all, or a value all of whose writers had returned before the write
- * was invoked. Anything else may have replaced the write and clears it. So a write is lost if it
- * was acknowledged after the last return of the writers of each value that was read at the end:
- * one time per key, the latest of those returns over all final reads, decides for all its writes.
+ * Judged from the final reads only. A final read is evidence against a write if it began after the
+ * write was acknowledged and what it returned is surely older: nothing at all, or a value all of
+ * whose writers had returned before the write was invoked. Anything else may have replaced the
+ * write and clears it. So a write is lost if it was acknowledged before the last final read of its
+ * key began, and invoked after the last return of the writers of each value that was read at the
+ * end: one time per key, the latest of those returns over all final reads, decides for all its
+ * writes.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -19,7 +21,8 @@
 
 /* What the final reads of a key say. */
 struct lost_key {
-	uint64_t lost_from_ns; /* writes that were invoked then or later are lost */
+	uint64_t lost_from_ns; /* writes that were invoked then or later are lost, */
+	uint64_t asked_ns;     /* if they were acknowledged before: the last final read began */
 	uint64_t value;        /* of the first final read */
 	uint32_t final; /* history index of the read that decided, PAIRS_NONE: no final read */
 	bool diverged;
@@ -110,6 +113,8 @@ static void lost_hear_finals(struct lost *l)
 			key->lost_from_ns = from;
 		}
 		key->diverged |= op->value != key->value;
+		if (op->t_invoke_ns > key->asked_ns)
+			key->asked_ns = op->t_invoke_ns;
 		if (from > key->lost_from_ns) {
 			key->final = (uint32_t)i;
 			key->lost_from_ns = from;
@@ -161,7 +166,8 @@ void check_lost(
 		if (!lost_is_acknowledged(op))
 			continue;
 		ret->acknowledged++;
-		if (key->final == PAIRS_NONE || op->t_invoke_ns < key->lost_from_ns)
+		if (key->final == PAIRS_NONE || op->t_invoke_ns < key->lost_from_ns ||
+			op->t_return_ns >= key->asked_ns)
 			continue;
 		if (ret->lost++ == 0)
 			lost_words(&l, names, op, key, ret);

@@ -107,6 +107,26 @@ static void lost__a_write_of_unknown_outcome_may_have_replaced_it(void **state)
 	assert_int_equal(judge(&m).lost, 0);
 }
 
+/* What a read returned says nothing of a write that was acknowledged only after it had begun. */
+static void lost__a_final_read_that_came_too_early_says_nothing(void **state)
+{
+	struct make m = {.count = 0};
+	struct check_lost lost;
+
+	(void)state;
+	make_write(&m, 0, 7, 1000, 1100);
+	make_write(&m, 0, 8, 8990, 9005);
+	make_final(&m, 2, 7);
+	lost = judge(&m);
+	assert_int_equal(lost.lost, 0);
+	make_read(&m, 1, 7, 9006, 9010)->flags = HISTORY_F_FINAL;
+	lost = judge(&m);
+	assert_int_equal(lost.lost, 1);
+	make_read(&m, 1, 8, 9006, 9010)->flags = HISTORY_F_FINAL;
+	lost = judge(&m);
+	assert_int_equal(lost.lost, 0);
+}
+
 static void lost__only_acknowledged_writes_count(void **state)
 {
 	struct make m = {.count = 0};
@@ -175,6 +195,7 @@ int main(void)
 		cmocka_unit_test(lost__one_replica_that_has_it_clears),
 		cmocka_unit_test(lost__a_concurrent_write_may_have_replaced_it),
 		cmocka_unit_test(lost__a_write_of_unknown_outcome_may_have_replaced_it),
+		cmocka_unit_test(lost__a_final_read_that_came_too_early_says_nothing),
 		cmocka_unit_test(lost__only_acknowledged_writes_count),
 		cmocka_unit_test(lost__without_a_final_read_nothing_is_judged),
 		cmocka_unit_test(lost__keys_are_judged_apart),
