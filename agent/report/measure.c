@@ -75,17 +75,44 @@ static bool fault_confirmed(const struct run_fault *f)
 	return f->judged && (f->node >= 0 || f->evidence.result == EVIDENCE_CONFIRMED);
 }
 
+/* What phase @p begins with: the network of the phase before it. */
+static const struct link_matrix *matrix_before(const struct plan *plan, unsigned p)
+{
+	return p > 0 ? &plan->phase[p - 1].matrix : &plan->base;
+}
+
+/* Whether phase @p changes a link, and whether one stays cut that was. */
+static void matrix_compare(const struct plan *plan, unsigned p, bool *ret_changes, bool *ret_cut_on)
+{
+	const struct link_matrix *was = matrix_before(plan, p);
+	const struct link_matrix *is = &plan->phase[p].matrix;
+
+	*ret_changes = false;
+	*ret_cut_on = false;
+	for (size_t i = 0; i < (size_t)is->nodes * is->nodes; i++) {
+		const struct link_state *a = &was->link[i];
+		const struct link_state *b = &is->link[i];
+
+		*ret_changes = *ret_changes || a->cut != b->cut || a->delay_ns != b->delay_ns ||
+			       a->jitter_ns != b->jitter_ns;
+		*ret_cut_on = *ret_cut_on || (a->cut && b->cut);
+	}
+}
+
 /*
  * A phase is confirmed by the evidence of its own changes; one that changed nothing goes on with
- * the network of the phase before it, and with its evidence.
+ * the network of the phase before it, and with its evidence, and so does one in which links stay
+ * cut that were. A change that is not in the log, which has a limit, is confirmed by nothing.
  */
 static void measure_evidence(struct results *r)
 {
 	const struct run_log *log = r->log;
 
 	for (unsigned p = 0; p < log->phases; p++) {
+		bool before = p > 0 ? r->phase[p - 1].confirmed : true;
 		bool changed = false;
 		bool confirmed = true;
+		bool changes, cut_on;
 
 		for (unsigned i = 0; i < log->faults; i++) {
 			const struct run_fault *f = &log->fault[i];
@@ -95,9 +122,11 @@ static void measure_evidence(struct results *r)
 			changed = changed || f->node < 0;
 			confirmed = confirmed && fault_confirmed(f);
 		}
+		matrix_compare(r->plan, p, &changes, &cut_on);
 		if (!changed)
-			confirmed = confirmed &&
-				    (p > 0 ? r->phase[p - 1].confirmed : !r->plan->phase[p].cut);
+			confirmed = confirmed && before && !changes;
+		else if (cut_on)
+			confirmed = confirmed && before;
 		r->phase[p].confirmed = confirmed;
 		r->phase[p].seconds =
 			units_s(measure_phase_end_ns(log, p) - log->phase[p].t_begin_ns);

@@ -544,6 +544,41 @@ static void measure_evidence__goes_on_where_nothing_changed(void **state)
 	make_run_close(m);
 }
 
+/* The log has no room for more faults: what was done is not known to have been seen. */
+static void measure_evidence__wants_it_of_a_cut_that_was_not_recorded(void **state)
+{
+	struct make_run *m = make_run_open("raft");
+	struct results *r;
+
+	(void)state;
+	make_phase(m, "baseline", 1000);
+	make_cut_phase(m, 1000);
+	m->log.faults = 0;
+	r = make_measure(m);
+	assert_true(r->phase[0].confirmed);
+	assert_false(r->phase[1].confirmed);
+	make_run_close(m);
+}
+
+/* The second phase cuts n1 off as well; far is still cut by the change that nobody saw. */
+static void measure_evidence__doubts_a_cut_that_goes_on(void **state)
+{
+	struct make_run *m = make_run_open("raft");
+	struct results *r;
+	unsigned p;
+
+	(void)state;
+	make_cut_phase(m, 1000);
+	p = make_cut_phase(m, 1000);
+	link_matrix_at(&m->plan.phase[p].matrix, MAKE_N1, MAKE_N2)->cut = true;
+	r = make_measure(m);
+	assert_true(r->phase[0].confirmed && r->phase[1].confirmed);
+	m->log.fault[0].evidence.result = EVIDENCE_INCONCLUSIVE;
+	r = make_measure(m);
+	assert_false(r->phase[0].confirmed || r->phase[1].confirmed);
+	make_run_close(m);
+}
+
 /* Quantiles of the histogram are exact to 1/64. */
 static void late(struct make_run *m, uint64_t ns)
 {
@@ -718,6 +753,8 @@ int main(void)
 		cmocka_unit_test(measure__survives_a_run_of_no_phase),
 		cmocka_unit_test(measure_evidence__confirms_a_phase_by_its_own_changes),
 		cmocka_unit_test(measure_evidence__goes_on_where_nothing_changed),
+		cmocka_unit_test(measure_evidence__wants_it_of_a_cut_that_was_not_recorded),
+		cmocka_unit_test(measure_evidence__doubts_a_cut_that_goes_on),
 		cmocka_unit_test(measure_taint__allows_a_share_of_the_smallest_delay),
 		cmocka_unit_test(measure_taint__names_what_is_wrong),
 		cmocka_unit_test(measure_taint__wants_process_faults_confirmed),
