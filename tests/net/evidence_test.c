@@ -192,6 +192,28 @@ static void evidence__is_inconclusive_when_nothing_is_offered(void **state)
 	net_lab_destroy(&lab);
 }
 
+/* Of two cut links one was never tried: that the other one dropped its frames says nothing. */
+static void evidence__is_inconclusive_when_one_cut_is_not_tried(void **state)
+{
+	char out[NET_LAB_OUTPUT_MAX];
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 3, EMULATOR_AUTO);
+	/* What n1 sends is gone before the program sees it. */
+	(void)net_lab_run(fabric_netns_fd(lab.fabric, 0),
+		"tc qdisc add dev eth0 root tbf rate 8bit burst 1 limit 1", out, sizeof out);
+	link_matrix_at(&lab.want, 0, 2)->cut = true;
+	link_matrix_at(&lab.want, 1, 2)->cut = true;
+	change = net_lab_apply(&lab);
+	expect(&lab, &change, EVIDENCE_INCONCLUSIVE, &evidence);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
 static void evidence__notices_a_killed_wire_process(void **state)
 {
 	struct fabric_change change;
@@ -268,6 +290,7 @@ int main(void)
 		cmocka_unit_test(evidence__finds_a_delay_that_nobody_asked_for),
 		cmocka_unit_test(evidence__finds_a_wrong_delay),
 		cmocka_unit_test(evidence__is_inconclusive_when_nothing_is_offered),
+		cmocka_unit_test(evidence__is_inconclusive_when_one_cut_is_not_tried),
 		cmocka_unit_test(evidence__notices_a_killed_wire_process),
 		cmocka_unit_test(evidence__probes_a_part_of_a_large_change_and_says_so),
 	};
