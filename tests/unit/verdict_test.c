@@ -416,6 +416,20 @@ static void verdict_claim__wants_replicas_to_agree_in_the_end(void **state)
 	make_run_close(m);
 }
 
+/* The run ends with the cut: nothing could bring the replicas together. */
+static void verdict_claim__does_not_want_it_behind_a_cut(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	m->results.lost.diverged_keys = 2;
+	m->plan.phases = m->log.phases = 2;
+	assert_int_equal(judge(m)->status, EXIT_AS_EXPECTED);
+	(void)snprintf(m->plan.expect.model, sizeof m->plan.expect.model, "eventual");
+	assert_int_equal(judge(m)->status, EXIT_INCONCLUSIVE);
+	make_run_close(m);
+}
+
 static void verdict_claim__wants_cas_to_work(void **state)
 {
 	struct make_run *m = strong_run();
@@ -560,6 +574,7 @@ int main(void)
 		cmocka_unit_test(verdict_claim__gives_a_majority_time_to_elect),
 		cmocka_unit_test(verdict_claim__wants_the_side_of_the_leader),
 		cmocka_unit_test(verdict_claim__wants_replicas_to_agree_in_the_end),
+		cmocka_unit_test(verdict_claim__does_not_want_it_behind_a_cut),
 		cmocka_unit_test(verdict_claim__wants_cas_to_work),
 		cmocka_unit_test(verdict_expectation__is_met_or_not),
 		cmocka_unit_test(verdict_expectation__of_a_model_is_disproved_by_the_history),
