@@ -21,6 +21,10 @@
 #define CLIENT_FINAL_DEADLINES 2
 #define CLIENT_FINAL_PAUSE_NS (20 * NS_PER_MS)
 #define CLIENT_DRAIN_PAUSE_NS (10 * NS_PER_MS)
+/* Before them, a store that replicates after its acknowledgement may do so: as long as a frame
+ * goes there and back on the slowest link, and this; but no longer than that. */
+#define CLIENT_SETTLE_NS (100 * NS_PER_MS)
+#define CLIENT_SETTLE_NS_MAX (3 * NS_PER_S)
 
 void client_init(struct client *c, struct client_site *common, unsigned number)
 {
@@ -227,6 +231,34 @@ static bool wait_for_drain(struct client *c)
 	return state_of(c) == LOAD_FINAL;
 }
 
+/* The slowest link between replicas that is open now. */
+static uint64_t slowest_ns(const struct client_site *common)
+{
+	const struct plan *plan = common->plan;
+	uint32_t phase = atomic_load(&common->shared->phase);
+	uint64_t slowest = 0;
+
+	for (unsigned a = 0; phase < plan->phases && a < plan->replicas; a++) {
+		for (unsigned b = 0; b < plan->replicas; b++) {
+			const struct link_state *link =
+				link_matrix_at(&plan->phase[phase].matrix, a, b);
+
+			if (!link->cut && link->delay_ns + link->jitter_ns > slowest)
+				slowest = link->delay_ns + link->jitter_ns;
+		}
+	}
+	return slowest;
+}
+
+/* Return: whether final reads are still wanted. */
+static bool wait_for_settling(struct client *c)
+{
+	uint64_t settle_ns =
+		earlier(2 * slowest_ns(c->common) + CLIENT_SETTLE_NS, CLIENT_SETTLE_NS_MAX);
+
+	return wait_until(c, clock_now_ns() + settle_ns, LOAD_FINAL);
+}
+
 /* Where the final reads of one client stand: by replica, the connection and the next key. */
 struct finals {
 	struct driver *driver[PROTO_NODES_MAX];
@@ -298,7 +330,7 @@ void *client_run(void *arg)
 		return NULL;
 	if (state_of(c) == LOAD_RUN)
 		run_schedule(c);
-	if (!c->error && wait_for_drain(c))
+	if (!c->error && wait_for_drain(c) && wait_for_settling(c))
 		read_finals(c);
 	return NULL;
 }

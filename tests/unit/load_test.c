@@ -496,6 +496,42 @@ static void load__final_reads_see_the_end_of_every_operation(void **state)
 	end_lab(lab, &ops);
 }
 
+/* What was acknowledged by one replica is still on its way to the other. */
+static void load__final_reads_wait_for_the_longest_link(void **state)
+{
+	const uint64_t delay_ns = 300 * NS_PER_MS;
+	struct lab *lab = start_lab(2, 400);
+	struct history_ops ops = {0};
+	uint64_t first_final_ns = UINT64_MAX;
+	uint64_t last_return_ns = 0;
+
+	(void)state;
+	lab->plan.phase = calloc(1, sizeof *lab->plan.phase);
+	assert_non_null(lab->plan.phase);
+	lab->plan.phases = 1;
+	assert_int_equal(link_matrix_init(&lab->plan.phase[0].matrix, lab->plan.nodes), 0);
+	link_matrix_at(&lab->plan.phase[0].matrix, 1, 0)->delay_ns = delay_ns;
+	atomic_store(&lab->shared.state, LOAD_RUN);
+	wait_for_total(lab, 'o', 40);
+	atomic_store(&lab->shared.state, LOAD_FINAL);
+	join_lab(lab);
+	read_history(lab, &ops);
+	for (size_t i = 0; i < ops.count; i++) {
+		const struct history_op *op = &ops.op[i];
+
+		if (!(op->flags & HISTORY_F_FINAL))
+			last_return_ns =
+				op->t_return_ns > last_return_ns ? op->t_return_ns : last_return_ns;
+		else if (op->t_invoke_ns < first_final_ns)
+			first_final_ns = op->t_invoke_ns;
+	}
+	assert_true(first_final_ns != UINT64_MAX);
+	assert_true(first_final_ns >= last_return_ns + delay_ns);
+	link_matrix_fini(&lab->plan.phase[0].matrix);
+	free(lab->plan.phase);
+	end_lab(lab, &ops);
+}
+
 /* A history can be read while it is written. Return: keys that replica @node has answered. */
 static unsigned final_reads_of(struct lab *lab, unsigned node)
 {
@@ -575,6 +611,7 @@ int main(void)
 		cmocka_unit_test(load__a_session_ends_with_an_unknown_outcome),
 		cmocka_unit_test(load__clients_talk_to_the_replicas_of_their_site),
 		cmocka_unit_test(load__final_reads_see_the_end_of_every_operation),
+		cmocka_unit_test(load__final_reads_wait_for_the_longest_link),
 		cmocka_unit_test(load__a_dead_replica_keeps_no_other_from_its_final_reads),
 		cmocka_unit_test(load__stops_at_once_when_it_never_began),
 	};
