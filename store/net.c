@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -271,7 +272,7 @@ static void client_take(struct net *net, int fd, bool tcp)
 	struct net_client *c;
 	int one = 1;
 
-	if (net->connected == NET_CLIENTS_MAX) {
+	if (net->connected >= (tcp ? net->connected_max : NET_CLIENTS_MAX)) {
 		(void)send(fd, full, sizeof full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		close(fd);
 		return;
@@ -328,9 +329,24 @@ void net_listen(struct net *net, int fd, bool tcp)
 	assert(0 && "room for a listener");
 }
 
+/* A crowd of idle clients must not leave a replica without descriptors for its peers. */
+static unsigned connected_max(unsigned nodes)
+{
+	rlim_t kept = NET_FILES_KEPT + NET_FILES_PER_PEER * nodes;
+	unsigned max = NET_CLIENTS_MAX - NET_ADMINS_KEPT;
+	struct rlimit files;
+	rlim_t left;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return max;
+	left = files.rlim_cur > 2 * kept ? files.rlim_cur - kept : files.rlim_cur / 2;
+	return left < max ? (unsigned)left : max;
+}
+
 void net_init(struct net *net, struct replica *replica)
 {
 	*net = (struct net){.replica = replica, .requests_free = REQUEST_NONE};
+	net->connected_max = connected_max(replica->config.proto.nodes);
 	net->clients = calloc(NET_CLIENTS_MAX, sizeof *net->clients);
 	net->requests = calloc(NET_REQUESTS_MAX, sizeof *net->requests);
 	assert(net->clients && net->requests);

@@ -12,6 +12,11 @@
 #include "store/stream.h"
 
 #define NET_CLIENTS_MAX 4096u
+/* Of these, so many are kept for those who do not come by TCP: the supervisor. */
+#define NET_ADMINS_KEPT 16u
+/* Descriptors that clients may not use up: those of the replica itself, and those of a peer. */
+#define NET_FILES_KEPT 64u
+#define NET_FILES_PER_PEER 8u
 /* Commands of one client without a reply yet; then no more are read from it. */
 #define NET_PLACES_MAX 1024u
 /* Replies of one client that it has not taken yet; then no more commands are read from it. */
@@ -69,6 +74,7 @@ struct net {
 	struct net_client **clients; /* NET_CLIENTS_MAX, NULL where free */
 	unsigned clients_high;       /* one more than the highest index ever used */
 	unsigned connected;
+	unsigned connected_max; /* by TCP, so that supervisor and peers always find a place */
 	uint64_t last_id;
 	uint64_t last_serial;
 	uint64_t clients_bad; /* closed for what they sent */
