@@ -327,6 +327,8 @@ static int replica_init(struct replica *r, struct err *err)
 		return ret;
 	if (r->config.signal_fd >= 0)
 		loop_poll(r->loop, &r->signal, r->config.signal_fd);
+	/* Recovery may have taken seconds: no time-out of the protocol begins before them. */
+	loop_refresh(r->loop);
 	enter(r);
 	r->config.ops->start(r->proto);
 	leave(r);

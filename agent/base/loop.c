@@ -454,6 +454,11 @@ uint64_t loop_now(const struct loop *l)
 	return l->now_ns;
 }
 
+void loop_refresh(struct loop *l)
+{
+	l->now_ns = clock_now_ns();
+}
+
 const char *loop_features(const struct loop *l)
 {
 	return l->features;

@@ -80,6 +80,9 @@ void loop_stop(struct loop *l);
 /* loop_now() - CLOCK_MONOTONIC as read once in this turn. */
 uint64_t loop_now(const struct loop *l);
 
+/* loop_refresh() - read the clock anew, outside of a turn: after a start that took its time. */
+void loop_refresh(struct loop *l);
+
 /* loop_features() - what of io_uring is in use, for the log. */
 const char *loop_features(const struct loop *l);
 

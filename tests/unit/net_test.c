@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* net_test.c - how many clients a replica takes, and whom it keeps a place for */
+/* net_test.c - how many clients a replica takes, and from when on it counts time */
 #include "store/net.h"
 
 #include <arpa/inet.h>
@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -20,6 +23,8 @@
 #define FILES 200u
 #define CLIENTS 150u
 #define BEAT_NS NS_PER_MS
+/* So long another process has the log. */
+#define BUSY_NS (100 * NS_PER_MS)
 
 struct world {
 	struct replica *r;
@@ -134,10 +139,70 @@ static void net__keeps_descriptors_for_peers_and_supervisor(void **state)
 	close_replica(&world);
 }
 
+/* A protocol that notes when it was started. */
+static uint64_t started_ns;
+
+static void nothing(struct proto *p)
+{
+	(void)p;
+}
+
+static void note_start(struct proto *p)
+{
+	started_ns = p->io->now(p->io);
+}
+
+static const struct proto_ops noting_ops = {
+	.name = "noting",
+	.size = sizeof(struct proto),
+	.init = nothing,
+	.start = note_start,
+	.fini = nothing,
+};
+
+static void replica__starts_its_protocol_at_the_time_when_it_is_ready(void **state)
+{
+	struct replica_config config = {
+		.ops = &noting_ops,
+		.proto = {.nodes = 1, .read_level = PROTO_ONE, .write_level = PROTO_ONE},
+		.listen = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}},
+		.admin_fd = -1,
+		.signal_fd = -1,
+		.dir = world.dir,
+	};
+	struct err err = {0};
+	struct timespec busy = clock_timespec(BUSY_NS);
+	uint64_t before_ns;
+	char path[128];
+	pid_t child;
+	int fd;
+
+	(void)state;
+	(void)snprintf(world.dir, sizeof world.dir, "/tmp/pacelab-net-test.XXXXXX");
+	assert_non_null(mkdtemp(world.dir));
+	(void)snprintf(path, sizeof path, "%s/" REPLICA_LOG, world.dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	before_ns = clock_now_ns();
+	/* The last one that has the file open, and with it the lock, is the child. */
+	child = fork();
+	if (child == 0) {
+		(void)nanosleep(&busy, NULL);
+		_exit(0);
+	}
+	close(fd);
+	if (replica_open(&world.r, &config, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(started_ns >= before_ns + BUSY_NS);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close_replica(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(net__keeps_descriptors_for_peers_and_supervisor),
+		cmocka_unit_test(replica__starts_its_protocol_at_the_time_when_it_is_ready),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
