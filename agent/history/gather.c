@@ -16,6 +16,9 @@ static int gather_session(struct gather *g, const struct history_op *op, struct 
 	uint32_t last = pairs_get(&g->sessions, op->session, 0);
 	const struct history_op *was;
 
+	if (op->t_invoke_ns == UINT64_MAX)
+		return gather_bad(err, "operation %u begins at %llu ns, which stands for never",
+			op->op, (unsigned long long)op->t_invoke_ns);
 	if (last == PAIRS_NONE)
 		return 0;
 	was = &g->ops.op[last];
@@ -104,6 +107,9 @@ int gather_complete(struct gather *g, size_t i, const struct gather_end *end, st
 	if (end->t_ns < op->t_invoke_ns)
 		return gather_bad(err, "operation %u ends at %llu ns, before it began at %llu ns",
 			op->op, (unsigned long long)end->t_ns, (unsigned long long)op->t_invoke_ns);
+	if (end->t_ns == UINT64_MAX)
+		return gather_bad(err, "operation %u ends at %llu ns, which stands for never",
+			op->op, (unsigned long long)end->t_ns);
 	op->t_return_ns = end->t_ns;
 	if (end->outcome != HISTORY_OK)
 		return 0;

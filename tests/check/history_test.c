@@ -371,6 +371,18 @@ static void history__refuses_numbers_without_a_meaning(void **state)
 	refused_records(*state, &r, 1, "(record 0): operation number 16777217");
 }
 
+/* The largest number stands for "never". */
+static void history__refuses_a_time_that_means_never(void **state)
+{
+	struct history_record r[2];
+
+	r[0] = invoke(1, 1, HISTORY_WRITE, 7, UINT64_MAX);
+	refused_records(*state, r, 1, "(record 0): operation 1 begins at 18446744073709551615 ns");
+	r[0] = invoke(1, 1, HISTORY_WRITE, 7, 100);
+	r[1] = end(&r[0], HISTORY_OK, UINT64_MAX);
+	refused_records(*state, r, 2, "(record 1): operation 1 ends at 18446744073709551615 ns");
+}
+
 static void history__refuses_an_error_that_contradicts_the_outcome(void **state)
 {
 	struct history_record r[2];
@@ -418,6 +430,7 @@ int main(void)
 		with_file(history__refuses_a_file_of_any_other_length),
 		with_file(history__refuses_records_that_do_not_fit),
 		with_file(history__refuses_numbers_without_a_meaning),
+		with_file(history__refuses_a_time_that_means_never),
 		with_file(history__refuses_an_error_that_contradicts_the_outcome),
 		with_file(history__refuses_what_is_no_history),
 	};
