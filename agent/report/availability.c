@@ -139,6 +139,15 @@ static void side_add(struct results_side *side, const struct history_op *op)
 	}
 }
 
+/*
+ * Began in the phase and was not answered, not even after it: that the phase ended first excuses
+ * nobody. Without these, a phase shorter than a request takes to fail would have successes only.
+ */
+static bool hung(const struct history_op *op, uint64_t from_ns, uint64_t phase_end, uint64_t end)
+{
+	return op->outcome != HISTORY_OK && op->t_intended_ns >= from_ns && end > phase_end;
+}
+
 void availability_measure(struct results *r, const struct history_ops *ops)
 {
 	const struct plan *plan = r->plan;
@@ -154,21 +163,24 @@ void availability_measure(struct results *r, const struct history_ops *ops)
 		const struct history_op *op = &ops->op[i];
 		int p = measure_phase_at(r->log, op->t_intended_ns);
 		struct results_side *side;
-		int on;
 		uint64_t end = op_end_ns(plan, op);
+		uint64_t phase_end;
+		bool hit;
+		int on;
 
 		if (p < 0 || op->flags & HISTORY_F_FINAL)
 			continue;
+		phase_end = measure_phase_end_ns(r->log, (unsigned)p);
 		if (op->outcome != HISTORY_OK && (unsigned)p + 1 < r->log->phases &&
-			end > measure_phase_end_ns(r->log, (unsigned)p))
+			end > phase_end)
 			r->phase[p].caught++;
 		if (op->kind == HISTORY_CAS && !claim.cas)
 			continue; /* refused as such, cut or not */
 		on = availability_side(plan, (unsigned)p, op);
 		side = &r->phase[p].side[on >= 0 ? on : plan->phase[p].side_of[op->client]];
-		if (on < 0 || op->t_intended_ns < from_ns[p] ||
-			end > measure_phase_end_ns(r->log, (unsigned)p) ||
-			hit_by_outage(&outages, op, end))
+		hit = on < 0 || hit_by_outage(&outages, op, end);
+		side->hung += !hit && hung(op, from_ns[p], phase_end, end);
+		if (hit || op->t_intended_ns < from_ns[p] || end > phase_end)
 			side->stranded++;
 		else
 			side_add(side, op);

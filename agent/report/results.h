@@ -39,6 +39,7 @@ struct results_side {
 	uint64_t writes; /* CAS included */
 	uint64_t writes_ok;
 	uint64_t stranded;
+	uint64_t hung; /* of stranded: under way when the phase ended, and never answered well */
 };
 
 struct results_phase {

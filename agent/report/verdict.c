@@ -8,7 +8,8 @@
  * CAP theorem", 2015). Both are asked of the same run:
  *
  *     PC   no answer in the whole history contradicts linearizability
- *     PA   every side answered at least 99 % of its requests
+ *     PA   every side answered at least 99 % of its requests; one that hung until the phase was
+ *          over and then failed was not answered
  *     P-   neither: some side was refused, and answers were wrong all the same (Kleppmann 2015:
  *          "neither CP nor AP")
  *
@@ -59,7 +60,7 @@ static void view_side(struct cut_view *v, const struct results *r, unsigned phas
 		(void)snprintf(v->thin, sizeof v->thin, "side %s had %llu attempts in phase %s",
 			plan->name, (unsigned long long)s->attempts, r->plan->phase[phase].name);
 	}
-	if (!availability_answered(s->ok, s->attempts))
+	if (!availability_answered(s->ok, s->attempts + s->hung))
 		v->all_answered = false;
 }
 
@@ -125,14 +126,14 @@ static void cap_sides(const struct results *r, unsigned phase, char *out, size_t
 
 	for (unsigned s = 0; s < plan->sides; s++) {
 		const struct results_side *side = &r->phase[phase].side[s];
+		uint64_t asked = side->attempts + side->hung;
 
 		words_add(out, size, s > 0 ? ", " : "");
 		if (plan->side[s].replicas == 0)
 			words_add(out, size, "%s has no replica", plan->side[s].name);
 		else
 			words_add(out, size, "%s answered %.1f %%", plan->side[s].name,
-				side->attempts ? 100.0 * (double)side->ok / (double)side->attempts
-					       : 0.0);
+				asked ? 100.0 * (double)side->ok / (double)asked : 0.0);
 	}
 }
 

@@ -208,6 +208,27 @@ static void measure_sides__strand_what_was_under_way_at_the_cut_and_at_the_heal(
 	make_run_close(m);
 }
 
+/* The phase is shorter than the deadline: whoever hung has no answer when it ends. */
+static void measure_sides__tell_who_hung_until_the_heal(void **state)
+{
+	struct make_run *m = make_run_open("raft");
+	struct results *r;
+
+	(void)state;
+	make_cut_phase(m, 500);
+	make_heal_phase(m, 2000);
+	make_write(m, MAKE_FAR, 100, MAKE_NEVER);
+	make_refused(make_write(m, MAKE_FAR, 200, 900));
+	make_write(m, MAKE_FAR, 300, 501);      /* the heal helped it */
+	make_write(m, MAKE_FAR, 0, MAKE_NEVER); /* began before the cut was whole */
+	make_write(m, MAKE_FAR, 600, MAKE_NEVER);
+	r = make_measure(m);
+	assert_int_equal(r->phase[0].side[1].hung, 2);
+	assert_int_equal(r->phase[0].side[1].stranded, 4);
+	assert_int_equal(r->phase[0].side[1].attempts, 0);
+	make_run_close(m);
+}
+
 static void measure_sides__strand_requests_to_the_other_side(void **state)
 {
 	struct make_run *m = make_run_open("raft");
@@ -735,6 +756,7 @@ int main(void)
 		cmocka_unit_test(measure_sides__count_by_the_side_of_the_client),
 		cmocka_unit_test(
 			measure_sides__strand_what_was_under_way_at_the_cut_and_at_the_heal),
+		cmocka_unit_test(measure_sides__tell_who_hung_until_the_heal),
 		cmocka_unit_test(measure_sides__strand_requests_to_the_other_side),
 		cmocka_unit_test(measure_sides__follow_the_replica_where_the_client_reaches_both),
 		cmocka_unit_test(measure_sides__strand_requests_to_a_killed_replica),

@@ -143,6 +143,19 @@ static void verdict_p__takes_99_percent_for_available(void **state)
 	make_run_close(m);
 }
 
+/* Requests that hung until the phase was over were not answered, though they are no attempts. */
+static void verdict_p__takes_hanging_requests_for_unanswered(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	m->results.phase[1].side[1].hung = 5;
+	assert_int_equal(judge(m)->verdict.cap, CAP_PA);
+	m->results.phase[1].side[1].hung = 6;
+	assert_int_equal(judge(m)->verdict.cap, CAP_NEITHER);
+	make_run_close(m);
+}
+
 static void verdict_p__needs_30_attempts_on_each_side(void **state)
 {
 	struct make_run *m = strong_run();
@@ -555,6 +568,7 @@ int main(void)
 		cmocka_unit_test(verdict_p__is_pa_when_all_sides_answer),
 		cmocka_unit_test(verdict_p__is_neither_when_refused_and_stale),
 		cmocka_unit_test(verdict_p__takes_99_percent_for_available),
+		cmocka_unit_test(verdict_p__takes_hanging_requests_for_unanswered),
 		cmocka_unit_test(verdict_p__needs_30_attempts_on_each_side),
 		cmocka_unit_test(verdict_p__needs_a_confirmed_cut),
 		cmocka_unit_test(verdict_p__needs_replicas_on_two_sides),
