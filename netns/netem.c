@@ -124,7 +124,9 @@ static void add_drops(const struct qdisc_leaf *leaf, void *ctx)
 {
 	struct drops *drops = ctx;
 
-	drops->sum += leaf->dropped;
+	/* What a cut drops where there is no BPF was asked for. */
+	if (strcmp(leaf->kind, "blackhole") != 0)
+		drops->sum += leaf->dropped;
 }
 
 static void netem_quality(void *emulator, struct fabric_quality *ret)
