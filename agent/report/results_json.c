@@ -125,6 +125,7 @@ static void put_side(struct json *j, const struct results *r, unsigned p, unsign
 	put_uint(j, "writes", side->writes);
 	put_uint(j, "writes_ok", side->writes_ok);
 	put_uint(j, "stranded", side->stranded);
+	put_uint(j, "hung", side->hung);
 	json_object_end(j);
 }
 
