@@ -179,6 +179,10 @@ static void measure_taint(struct results *r)
 				r->plan->phase[f->phase].name,
 				f->evidence.why[0] ? f->evidence.why : "it was not judged");
 	}
+	for (unsigned p = 0; p < log->phases; p++)
+		if (!r->phase[p].confirmed)
+			taint(r, "the network of phase %s is not confirmed",
+				r->plan->phase[p].name);
 	if (q->late.count > 0 && late > limit)
 		taint(r, "1 frame in 100 was more than %.2f ms late, %.2f ms are allowed",
 			late / 1e6, limit / 1e6);

@@ -578,6 +578,7 @@ static void measure_evidence__wants_it_of_a_cut_that_was_not_recorded(void **sta
 	r = make_measure(m);
 	assert_true(r->phase[0].confirmed);
 	assert_false(r->phase[1].confirmed);
+	assert_string_equal(r->taint, "the network of phase partition is not confirmed");
 	make_run_close(m);
 }
 
@@ -621,7 +622,8 @@ static void measure_taint__allows_a_share_of_the_smallest_delay(void **state)
 	m->log.quality.bias_ns = 100000;
 	assert_false(make_measure(m)->tainted);
 	m->log.quality.bias_ns = 0;
-	make_fit_phase(m, 1); /* 0.5 ms: now 0.2 ms, the least that is asked for */
+	make_fault(m, make_fit_phase(m, 1),
+		"delay"); /* 0.5 ms: now 0.2 ms, the least that is asked for */
 	late(m, 190000);
 	assert_false(make_measure(m)->tainted);
 	late(m, 210000);
