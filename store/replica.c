@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/crc32c.h"
 #include "agent/base/log.h"
 
 #define LISTEN_BACKLOG 1024
@@ -203,12 +204,21 @@ static int log_open(struct replica *r, const char *path, struct err *err)
 	return ret;
 }
 
+/* A log is one replica's: with another's votes and entries it would break its promises. */
+static uint32_t log_kind(const struct replica *r)
+{
+	const uint8_t id = (uint8_t)r->config.proto.self;
+
+	_Static_assert(PROTO_NODES_MAX <= UINT8_MAX, "an id is a byte");
+	return crc32c(frame_proto_hash(r->config.ops->name), &id, sizeof id);
+}
+
 static int log_recover(struct replica *r, struct err *err)
 {
 	char path[PATH_MAX];
 	struct wal_source source = {
 		.name = path,
-		.kind = frame_proto_hash(r->config.ops->name),
+		.kind = log_kind(r),
 		.restore = restore,
 		.arg = r,
 	};

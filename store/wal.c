@@ -36,6 +36,7 @@
 
 /* The record's header up to its own checksum; the file's header likewise. */
 #define CHECKED 16u
+#define KIND_AT 12u /* in the file's header */
 #define READ_CHUNK (1u << 20)
 /* Buffers that one large batch has blown up are given back above this. */
 #define KEEP_MAX (4u << 20)
@@ -171,6 +172,21 @@ static void header_encode(const struct wal_source *source, struct buf *out)
 	assert(out->len == WAL_HEADER);
 }
 
+static uint32_t word_at(const uint8_t *p, size_t at)
+{
+	struct cursor c = cursor_over(p + at, sizeof(uint32_t));
+
+	return cursor_u32(&c);
+}
+
+/* A sound header that differs in its kind only. */
+static bool header_foreign(const uint8_t *p, const uint8_t *expected)
+{
+	return memcmp(p, expected, KIND_AT) == 0 &&
+	       word_at(p, KIND_AT) != word_at(expected, KIND_AT) &&
+	       word_at(p, CHECKED) == crc32c(0, p, CHECKED);
+}
+
 /* Return: 1: a whole and right header; 0: none or a torn one; negative errno. */
 static int header_check(struct scan *s, const struct buf *expected, struct err *err)
 {
@@ -179,6 +195,11 @@ static int header_check(struct scan *s, const struct buf *expected, struct err *
 
 	if (n < 0)
 		return err_sys(err, (int)n, "read %s", s->source->name);
+	if (n == WAL_HEADER && header_foreign(p, expected->p))
+		return err_set(err, -EBADMSG, EXIT_INTERNAL,
+			"%s: the log of another protocol or replica (kind 0x%08x at offset %u, "
+			"0x%08x expected): give each replica a folder of its own",
+			s->source->name, word_at(p, KIND_AT), KIND_AT, s->source->kind);
 	for (int64_t i = 0; i < n; i++)
 		if (p[i] != expected->p[i] && !(n < WAL_HEADER && all_zero(p, (size_t)n)))
 			return err_set(err, -EBADMSG, EXIT_INTERNAL,

@@ -124,6 +124,15 @@ refuses_flipped_byte() {
 verify replica__refuses_a_flipped_byte_with_65 refuses_flipped_byte
 cp "$tmp/sound" "$dir/replica.log"
 
+refuses_log_of_another() {
+	"$replica" --proto single --id 1 --peers "$address,127.0.0.9" --listen "$address:6380" \
+		--dir "$dir" >"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+	ends 65 && grep -q 'the log of another protocol or replica' "$tmp/log" &&
+		[ "$(wc -l <"$tmp/log")" -eq 1 ]
+}
+verify replica__refuses_the_log_of_another_with_65 refuses_log_of_another
+
 stops_at_full_disk() {
 	# A limit on file sizes fails the write as a full disk does.
 	(

@@ -377,6 +377,7 @@ static void wal__refuses_a_log_of_another_kind(void **state)
 	(void)state;
 	setup(&w);
 	assert_int_equal(recover(&w, KIND + 1, &report, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "of another protocol or replica"));
 	assert_non_null(strstr(err.text, "offset 12"));
 	teardown(&w);
 }
