@@ -9,6 +9,7 @@
 #include "agent/lab/watchers.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,12 +69,14 @@ static const char *info_field(const char *text, size_t len, const char *name)
 	return NULL;
 }
 
-/* Numbers end at the line's end, so strtoll cannot leave the text. */
+/* A number ends with its line at the latest; before it strtoll would skip the line's end, too. */
 static long long info_number(const char *text, size_t len, const char *name, long long otherwise)
 {
 	const char *value = info_field(text, len, name);
 
-	return value ? strtoll(value, NULL, 10) : otherwise;
+	if (!value || !(*value == '-' || isdigit((unsigned char)*value)))
+		return otherwise;
+	return strtoll(value, NULL, 10);
 }
 
 static void info_parse(struct watch_view *v, const char *text, size_t len)
