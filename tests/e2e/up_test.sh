@@ -156,6 +156,33 @@ changes_a_link() {
 		p heal --links | grep -q confirmed && rtt_is n1 10.99.0.2 1 10000
 }
 
+# refused WORDS VERB ARGUMENT...
+refused() {
+	local words=$1 status=0
+	shift
+	p "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+	cat "$tmp/out" "$tmp/err"
+	[ "$status" -eq 64 ] && one_line "$tmp/err" && grep -q "$words" "$tmp/err"
+}
+
+link_one_way() {
+	p link --one-way n1 n2 delay 15ms | grep -q confirmed && rtt_is n1 10.99.0.2 14800 29000 &&
+		refused 'jitter cannot be more' link n1 n2 delay 1ms jitter 2ms
+}
+
+heal_keeps_delays() {
+	p cut n1 / n2 >/dev/null && ping_fails n1 10.99.0.2 && p heal n1 n2 >/dev/null &&
+		rtt_is n1 10.99.0.2 14800 29000 && p heal --links >/dev/null &&
+		rtt_is n1 10.99.0.2 1 10000
+}
+
+strikes_what_it_can() {
+	refused 'has no replica to kill' kill c-east && refused 'not paused' resume n3 &&
+		p pause n3 >/dev/null && refused 'paused already' pause n3 &&
+		refused 'resume it first' restart n3 && p resume n3 >/dev/null &&
+		p kill n3 >/dev/null && refused 'does not run' kill n3 && p restart n3 >/dev/null
+}
+
 socket_refuses_garbage() {
 	python3 - "/run/pacelab/$lab/control.sock" <<'PY' && p status >/dev/null
 import socket, sys
@@ -190,10 +217,17 @@ second_lab() {
 	"$pacelab" cut n1 >"$tmp/out" 2>"$tmp/err" || status=$?
 	[ "$status" -eq 64 ] && one_line "$tmp/err" || return 1
 	"$pacelab" cut --lab "$lab-2" n1 >/dev/null && rtt_is n1 10.99.0.3 19800 40000 &&
-		"$pacelab" down "$lab-2" >/dev/null && [ ! -e "/run/pacelab/$lab-2" ] &&
-		p status >/dev/null
+		names_of_third_stay && [ ! -e "/run/pacelab/$lab-2" ] && p status >/dev/null
+}
+# The names of the third begin as those of the second, which ends.
+names_of_third_stay() {
+	"$pacelab" up cap --name "$lab-2-3" --store single --results "$tmp/third" >/dev/null &&
+		"$pacelab" down "$lab-2" >/dev/null && [ -e "/run/netns/$lab-2-3-n1" ] &&
+		[ -L "/run/netns/$lab-n1" ] && [ ! -L "/run/netns/$lab-2-n1" ] &&
+		"$pacelab" down "$lab-2-3" >/dev/null
 }
 at_exit '"$pacelab" down --lab "$lab-2" >/dev/null 2>&1'
+at_exit '"$pacelab" down --lab "$lab-2-3" >/dev/null 2>&1'
 
 goes_down() {
 	"$pacelab" down "$lab" | grep -q 'is down' || return 1
@@ -222,6 +256,9 @@ check redis_cli__works_on_the_nodes redis_works
 check kill__and_restart_from_the_log kills_and_restarts
 check pause__stops_the_node_and_resume_continues pauses
 check link__changes_delay_and_heal_puts_it_back changes_a_link
+check link__one_way_delays_one_way link_one_way
+check heal__of_a_cut_keeps_delays heal_keeps_delays
+check strikes__say_what_cannot_be_done strikes_what_it_can
 check control_socket__refuses_garbage socket_refuses_garbage
 check name_in_use__is_one_line_and_harmless name_in_use
 check second_lab__runs_beside_the_first second_lab
