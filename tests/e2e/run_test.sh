@@ -63,6 +63,18 @@ only_root_reads() {
 	[ "$(stat -c %a:%u "$tmp/raft")" = 700:0 ]
 }
 
+cat >"$tmp/crash.lua" <<'LAB'
+lab "crash"
+site("east", {"n1", "n2", "n3"})
+store("raft", {leader = "n1"})
+load { clients_per_site = 2, rate = 100, keys = 4 }
+phase("crash", "1500ms", kill("n3", "100ms"), restart("n3", "300ms"))
+LAB
+
+finals_were_read() {
+	! grep 'final reads of' "$tmp/raft/log/supervisor.log"
+}
+
 quiet_is_quiet() {
 	"$pacelab" run "$tmp/small.lua" --name "$lab" --results "$tmp/quiet" --quiet \
 		--time-scale 0.2 --json 2>"$tmp/quiet.err" >/dev/null
@@ -91,6 +103,7 @@ check run__measures_the_configured_round_trip \
 check raft__stays_linearizable json raft 'r["check"]["result"] == "ok"'
 check raft__loses_no_acknowledged_write \
 	json raft 'r["lost_writes"]["acknowledged"] > 50 and r["lost_writes"]["lost"] == 0'
+check run__reads_every_key_once_more finals_were_read
 check raft__minority_answers_nobody \
 	json raft '[s["ok"] for s in phase["partition"]["sides"] if s["name"] == "far"] == [0]'
 check raft__converges_after_the_heal json raft '0 <= r["recovery"]["converged_s"] < 2'
@@ -106,6 +119,10 @@ check cassandra_one__converges_after_the_heal json one '0 <= r["recovery"]["conv
 check run__leader_in_the_minority runs leader "$tmp/small.lua" --leader far --time-scale 1.5
 check raft__is_without_a_writable_majority_until_it_elects \
 	json leader '0.1 < r["recovery"]["unavailable_s"] < 3'
+
+check run__kills_and_restarts runs crash "$tmp/crash.lua"
+check restart__is_watched_until_it_caught_up \
+	json crash 'fault["restart"]["caught_up_s"] > 0'
 
 check run__quiet_shows_no_progress quiet_is_quiet
 check run__plan_prints_and_does_nothing plan_only
