@@ -151,9 +151,7 @@ static int run_lab(struct supervisor *s, const struct plan *plan, const struct c
 		rc = plan_keep(plan, &s->out, err);
 	if (!rc)
 		rc = runner_run(s, v[OPT_QUIET] ? NULL : stderr, log, err);
-	supervisor_stop(s);
-	if (!v[OPT_KEEP])
-		outdir_remove_data(&s->out);
+	supervisor_stop(s, v[OPT_KEEP] ? LEAVE_ALL : LEAVE_NO_DATA);
 	return rc;
 }
 

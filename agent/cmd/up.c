@@ -79,6 +79,7 @@ static _Noreturn void supervise(
 	const struct plan *plan, const struct supervisor_options *o, bool keep, int report_fd)
 {
 	struct supervisor *s = calloc(1, sizeof *s);
+	enum supervisor_leave leave = LEAVE_ALL;
 	struct err err = {0};
 	int rc;
 
@@ -93,15 +94,13 @@ static _Noreturn void supervise(
 		rc = supervisor_turn(s, UINT64_MAX, &err);
 	if (err.code)
 		log_error("%s", err.text);
-	supervisor_stop(s);
+	/* What went wrong can be read there later; a lab that ended well leaves nothing. */
+	if (!keep)
+		leave = err.code && s->ready_ns ? LEAVE_NO_DATA : LEAVE_NOTHING;
+	supervisor_stop(s, leave);
 	if (!s->ready_ns)
 		report(report_fd, err.code ? (int)err.status : EXIT_INTERNAL,
 			err.code ? err.text : "interrupted");
-	/* What went wrong can be read there later; a lab that ended well leaves nothing. */
-	if (!keep && (!err.code || !s->ready_ns))
-		outdir_remove(&s->out);
-	else if (!keep)
-		outdir_remove_data(&s->out);
 	_exit(err.code ? EXIT_INTERNAL : 0);
 }
 

@@ -494,7 +494,7 @@ void supervisor_kill_load(struct supervisor *s)
 	members_end(s->load, s->plan->sites, SIGKILL, KILLED_END_NS);
 }
 
-void supervisor_stop(struct supervisor *s)
+void supervisor_stop(struct supervisor *s, enum supervisor_leave leave)
 {
 	const struct plan *plan = s->plan;
 
@@ -523,6 +523,10 @@ void supervisor_stop(struct supervisor *s)
 		log_init(STDERR_FILENO, "pacelab", LOG_WARN);
 		close(s->log_fd);
 	}
+	if (leave == LEAVE_NO_DATA)
+		outdir_remove_data(&s->out);
+	else if (leave == LEAVE_NOTHING)
+		outdir_remove(&s->out);
 	names_close(&s->names);
 	member_forget(&s->janitor_member, &s->poller);
 	janitor_done(&s->janitor);

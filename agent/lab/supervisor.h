@@ -80,8 +80,12 @@ struct supervisor {
 int supervisor_start(struct supervisor *s, const struct plan *plan,
 	const struct supervisor_options *options, struct err *err);
 
-/* supervisor_stop() - end all processes, undo the network, give back the names. */
-void supervisor_stop(struct supervisor *s);
+/* What stays of the results folder. */
+enum supervisor_leave { LEAVE_ALL, LEAVE_NO_DATA, LEAVE_NOTHING };
+
+/* supervisor_stop() - end all processes, undo the network, clear the folder, give back the names:
+ * when the lab is no longer up, its folder is what it will be. */
+void supervisor_stop(struct supervisor *s, enum supervisor_leave leave);
 
 /**
  * supervisor_turn() - let one event happen, at the latest until @deadline_ns
