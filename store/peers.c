@@ -16,14 +16,14 @@
  * noticed by pings (PING_TICKS), and while a peer is down a fresh connection is begun every
  * DIAL_EVERY_NS. Each lives ATTEMPT_LIFE_NS, which leaves room for the two round trips of a
  * connection at a RTT of 1 s, so several are under way at a time; the first that is welcomed
- * replaces the old one and ends the others. After a heal messages flow again within
- * DIAL_EVERY_NS + 2 RTT.
+ * replaces the old one and ends the others. Who hears from a peer that it cannot reach dials at
+ * once: the way is open again. After a heal messages flow again within DIAL_EVERY_NS + 2 RTT.
  *
  * A peer that is down gets nothing queued: a message of some seconds ago is worth less than the
  * delay which it would cause, and protocols tolerate loss.
  *
  * Limits: PEERS_QUEUE_MAX unsent bytes per peer, PEERS_INBOUND_MAX connections dialed by others,
- * ATTEMPT_LIFE_NS / DIAL_EVERY_NS attempts per peer. A connection on which the dialing side has
+ * ATTEMPT_LIFE_NS / DIAL_EVERY_NS + 1 attempts per peer. A connection on which the dialing side has
  * said nothing for INBOUND_SILENT_NS is closed.
  */
 #include "store/peers.h"
@@ -188,6 +188,7 @@ static void peer_set_up(struct peers_peer *peer, bool up)
 	if (peer->up == up)
 		return;
 	peer->up = up;
+	peer->dialed_back = false;
 	log_info("replica %u is %s", peer->id, up ? "reachable" : "silent");
 	/* What waits is stale by the time that the peer is back. */
 	if (!up && peer->live)
@@ -398,6 +399,15 @@ static const char *take_hello(struct peers_link *link, const struct frame *frame
 	return NULL;
 }
 
+/* Once in a silence: with a way that is open in one direction only, nothing is gained by more. */
+static void heard_from(struct peers_peer *peer)
+{
+	if (peer->up || peer->dialed_back)
+		return;
+	peer->dialed_back = true;
+	dial(peer);
+}
+
 static const char *take_inbound(struct peers_link *link, const struct frame *frame)
 {
 	struct peers *peers = link->peers;
@@ -408,6 +418,7 @@ static const char *take_inbound(struct peers_link *link, const struct frame *fra
 		return take_hello(link, frame);
 	if (frame->from != link->from)
 		return "frame with a wrong replica id";
+	heard_from(&peers->peer[link->from]);
 	if (frame->type == FRAME_PING) {
 		answer(link, &pong);
 		return NULL;

@@ -27,7 +27,8 @@ struct peers_peer {
 	struct list attempts;    /* connections being made */
 	uint64_t heard_ns;       /* on the live connection */
 	uint64_t dialed_ns;
-	uint64_t rtt_ns; /* smoothed; 0: not measured yet */
+	bool dialed_back; /* at once, because it was heard in this silence */
+	uint64_t rtt_ns;  /* smoothed; 0: not measured yet */
 	bool up;
 };
 
