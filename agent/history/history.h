@@ -105,6 +105,9 @@ int history_create(struct history **ret, const char *path, struct err *err);
  */
 void history_close(struct history *h);
 
+/* history_fd() - its descriptor, borrowed: a process that closes all others must keep this one. */
+int history_fd(const struct history *h);
+
 /* history_op_number() - the next unused operation number, for all processes. */
 uint32_t history_op_number(struct history *h);
 

@@ -145,6 +145,11 @@ int history_create(struct history **ret, const char *path, struct err *err)
 	return 0;
 }
 
+int history_fd(const struct history *h)
+{
+	return h->fd;
+}
+
 static uint8_t record_type(const struct history *h, uint64_t slot)
 {
 	return __atomic_load_n(&record_slot(h, slot)->type, __ATOMIC_ACQUIRE);

@@ -75,7 +75,7 @@ static int load_begin(struct runner *r, struct err *err)
 	for (unsigned i = 0; i < r->plan->sites && !rc; i++) {
 		struct load_task task = {r->plan, i, r->history, r->shared};
 
-		rc = supervisor_start_load(r->s, i, load_run, &task, err);
+		rc = supervisor_start_load(r->s, i, history_fd(r->history), load_run, &task, err);
 	}
 	return rc;
 }

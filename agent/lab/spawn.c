@@ -314,7 +314,7 @@ static void task_body(struct plan_of_child *plan)
 		close(plan->report_fd);
 	} else {
 		spawn_quiet(what->log_fd);
-		spawn_close_others(NULL, 0);
+		spawn_close_others(&what->keep_fd, 1);
 	}
 	_exit(what->run(what->ctx));
 }

@@ -63,12 +63,14 @@ int spawn_replica(
  * @run:	Return: exit status
  * @root:	keep root and run in the supervisor's other namespaces, only the pid and mount
  *		namespaces of the node entered; else all are entered and root is given up
+ * @keep_fd:	descriptor that @run needs, all others are closed; 0: none
  */
 struct spawn_task {
 	const char *comm;
 	int node_fd;
 	int log_fd;
 	bool root;
+	int keep_fd;
 	int (*run)(void *ctx);
 	void *ctx;
 };

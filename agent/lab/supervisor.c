@@ -449,11 +449,12 @@ int supervisor_turn(struct supervisor *s, uint64_t deadline_ns, struct err *err)
 	return s->signal || s->down ? -EINTR : 0;
 }
 
-int supervisor_start_load(
-	struct supervisor *s, unsigned site, int (*run)(void *ctx), void *ctx, struct err *err)
+int supervisor_start_load(struct supervisor *s, unsigned site, int keep_fd, int (*run)(void *ctx),
+	void *ctx, struct err *err)
 {
 	const struct plan *plan = s->plan;
-	struct spawn_task task = {.comm = "pacelab-load", .run = run, .ctx = ctx};
+	struct spawn_task task = {
+		.comm = "pacelab-load", .keep_fd = keep_fd, .run = run, .ctx = ctx};
 	struct member *m = &s->load[site];
 	char who[64];
 	struct child child;

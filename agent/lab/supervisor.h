@@ -96,9 +96,9 @@ int supervisor_turn(struct supervisor *s, uint64_t deadline_ns, struct err *err)
 /* supervisor_start_replica() - in its node, which must live; for the start and for restarts. */
 int supervisor_start_replica(struct supervisor *s, unsigned replica, struct err *err);
 
-/* supervisor_start_load() - a process of @run on the client node of @site. */
-int supervisor_start_load(
-	struct supervisor *s, unsigned site, int (*run)(void *ctx), void *ctx, struct err *err);
+/* supervisor_start_load() - a process of @run, with @keep_fd, on the client node of @site. */
+int supervisor_start_load(struct supervisor *s, unsigned site, int keep_fd, int (*run)(void *ctx),
+	void *ctx, struct err *err);
 
 /* supervisor_kill_load() - end all load processes now. */
 void supervisor_kill_load(struct supervisor *s);

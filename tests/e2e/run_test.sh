@@ -124,6 +124,21 @@ check run__kills_and_restarts runs crash "$tmp/crash.lua"
 check restart__is_watched_until_it_caught_up \
 	json crash 'fault["restart"]["caught_up_s"] > 0'
 
+# The history is allocated in pieces of 65,536 records, by whichever process needs the next one.
+cat >"$tmp/large.lua" <<'LAB'
+lab "large"
+site("east", {"n1"})
+store("single", {fsync = false})
+load {
+	clients_per_site = 16, rate = 15000, keys = 1000,
+	read = 90, write = 10, cas = 0, deadline = "500ms",
+}
+phase("busy", "4s")
+LAB
+check run__records_more_than_one_piece_of_history runs large "$tmp/large.lua"
+check large__has_all_operations \
+	json large 'sum(phase["busy"][n] for n in ("ok", "failed", "unknown")) > 50000'
+
 check run__quiet_shows_no_progress quiet_is_quiet
 check run__plan_prints_and_does_nothing plan_only
 tap_done
