@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* quorum_sim_test.c - quorum under loss, reordering, cuts and crashes */
-#include "tests/lib/test.h"
-
-#include <inttypes.h>
-
-#include "tests/sim/sim_load.h"
+#include "tests/sim/hold.h"
 
 static void run(enum proto_level read, enum proto_level write, uint64_t skew_ns, uint64_t count)
 {
@@ -15,14 +11,8 @@ static void run(enum proto_level read, enum proto_level write, uint64_t skew_ns,
 		.count = count,
 		.skew_ns = skew_ns,
 	};
-	struct sim_outcome out;
-	uint64_t seed;
 
-	if (sim_seeds_run(&seeds, &out, &seed))
-		fail_msg("seed %" PRIu64 " step %" PRIu64 ": %s", seed, out.steps, out.violation);
-	/* A world in which nothing succeeds would satisfy every invariant. */
-	assert_true(out.ok > out.failed / 3);
-	assert_true(out.ok > count * 100);
+	hold_seeds(&seeds, 1.0 / 3);
 }
 
 static void quorum__200_seeds_at_quorum_are_linearizable_and_lose_nothing(void **state)

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* single_sim_test.c - single under loss, reordering, cuts and crashes */
-#include "tests/lib/test.h"
-
-#include <inttypes.h>
-
-#include "tests/sim/sim_load.h"
+#include "tests/sim/hold.h"
 
 static void run(uint64_t first, uint64_t count, unsigned nodes)
 {
@@ -15,14 +11,8 @@ static void run(uint64_t first, uint64_t count, unsigned nodes)
 		.first = first,
 		.count = count,
 	};
-	struct sim_outcome out;
-	uint64_t seed;
 
-	if (sim_seeds_run(&seeds, &out, &seed))
-		fail_msg("seed %" PRIu64 " step %" PRIu64 ": %s", seed, out.steps, out.violation);
-	/* A world in which nothing succeeds would satisfy every invariant. */
-	assert_true(out.ok > out.failed);
-	assert_true(out.ok > count * 100);
+	hold_seeds(&seeds, 1);
 }
 
 static void single__300_seeds_are_linearizable_and_lose_nothing(void **state)
