@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - the models that can be checked, by name */
+/* check.c - what verdicts and types are called, and of which type a history is */
 #include "agent/check/check.h"
-
-#include <string.h>
 
 const char *const check_verdict_names[CHECK_VERDICT_NR] = {
 	[CHECK_OK] = "ok",
@@ -10,20 +8,67 @@ const char *const check_verdict_names[CHECK_VERDICT_NR] = {
 	[CHECK_UNKNOWN] = "unknown",
 };
 
-static const struct check_ops *const check_models[] = {
-	&linearizable_ops,
-	NULL,
+const char *const check_type_names[] = {
+	[CHECK_REGISTER] = "register",
+	[CHECK_LIST] = "list",
+	[CHECK_SET] = "set",
+	[CHECK_COUNTER] = "counter",
+	[CHECK_BANK] = "bank",
+	[CHECK_TRANSACTIONS] = "transactions",
 };
+_Static_assert(sizeof check_type_names / sizeof *check_type_names == CHECK_TYPE_NR,
+	"every type has a name");
 
-const struct check_ops *check_list(unsigned i)
+/* What an operation says about its object. A read alone says nothing. */
+static enum check_type check_type_by(const struct history_op *op)
 {
-	return i < sizeof check_models / sizeof *check_models ? check_models[i] : NULL;
+	switch ((enum history_kind)op->kind) {
+	case HISTORY_WRITE:
+	case HISTORY_CAS:
+		return CHECK_REGISTER;
+	case HISTORY_APPEND:
+		return CHECK_LIST;
+	case HISTORY_ADD:
+		return CHECK_SET;
+	case HISTORY_INCREASE:
+		return CHECK_COUNTER;
+	case HISTORY_TRANSFER:
+		return CHECK_BANK;
+	case HISTORY_TRANSACTION:
+		return CHECK_TRANSACTIONS;
+	case HISTORY_READ:
+	case HISTORY_KIND_NR:
+		break;
+	}
+	return CHECK_TYPE_NR;
 }
 
-const struct check_ops *check_find(const char *name)
+int check_type_of(const struct history_ops *h, enum check_type *ret, struct err *err)
 {
-	for (unsigned i = 0; check_list(i); i++)
-		if (strcmp(check_list(i)->name, name) == 0)
-			return check_list(i);
-	return NULL;
+	const struct history_op *first = NULL;
+	enum check_type type = CHECK_TYPE_NR;
+	bool many = false;
+
+	for (size_t i = 0; i < h->count; i++) {
+		const struct history_op *op = &h->op[i];
+		enum check_type by = check_type_by(op);
+
+		many |= op->many;
+		if (by == CHECK_TYPE_NR)
+			continue;
+		if (type == CHECK_TYPE_NR) {
+			type = by;
+			first = op;
+		}
+		if (by != type)
+			return err_usage(err,
+				"operation %u is a %s and operation %u a %s: one history has "
+				"objects of one type",
+				first->op, history_kind_names[first->kind], op->op,
+				history_kind_names[op->kind]);
+	}
+	if (type == CHECK_TYPE_NR)
+		type = many ? CHECK_LIST : CHECK_REGISTER;
+	*ret = type;
+	return 0;
 }

@@ -51,17 +51,43 @@ struct check_result {
 	char words[CHECK_WORDS_MAX];
 };
 
-/* One model. */
+/* Types of objects, by the kinds of operations that a history has (see history_kind). */
+enum check_type {
+	CHECK_REGISTER,
+	CHECK_LIST,
+	CHECK_SET,
+	CHECK_COUNTER,
+	CHECK_BANK,
+	CHECK_TRANSACTIONS,
+	CHECK_TYPE_NR
+};
+extern const char *const check_type_names[CHECK_TYPE_NR];
+
+/**
+ * struct check_ops - one model for one type of object; a file each
+ * @name:	"linearizable", "causal-cc", "read-your-writes"; may be the same for several types
+ * @summary:	one line for people
+ * @type:	of the histories that it judges
+ * @implies:	names of the next weaker models that every history which fits this one fits, too;
+ *		NULL-terminated. They make the lattice through which `--model auto` goes.
+ * @check:	Return: 0 with @ret filled; a negative errno only if the history is not of @type
+ *		(EXIT_USAGE) or memory is out
+ */
 struct check_ops {
-	const char *name; /* "linearizable" */
+	const char *name;
+	const char *summary;
+	enum check_type type;
+	const char *const *implies;
 	int (*check)(const struct history_ops *h, const struct check_budget *budget,
 		const struct check_names *names, struct check_result *ret, struct err *err);
 };
 
-extern const struct check_ops linearizable_ops;
+/* check_type_of() - of @h; -EINVAL and EXIT_USAGE if its kinds of operations do not go together. */
+int check_type_of(const struct history_ops *h, enum check_type *ret, struct err *err);
 
-/* check_find() - a model by name, NULL if there is none. check_list() - number @i. */
-const struct check_ops *check_find(const char *name);
+/* check_find() - a model by name for objects of a type, NULL if there is none. check_list() -
+ * number @i of the table in models.c, NULL after the last. */
+const struct check_ops *check_find(const char *name, enum check_type type);
 const struct check_ops *check_list(unsigned i);
 
 /**

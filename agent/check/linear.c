@@ -15,6 +15,7 @@
 #include "agent/check/check.h"
 #include "agent/check/finding.h"
 #include "agent/check/keys.h"
+#include "agent/check/models.h"
 #include "agent/check/obvious.h"
 #include "agent/check/search.h"
 #include "agent/check/shrink.h"
@@ -209,4 +210,12 @@ static int linear_check(const struct history_ops *h, const struct check_budget *
 	return 0;
 }
 
-const struct check_ops linearizable_ops = {.name = "linearizable", .check = linear_check};
+static const char *const linear_implies[] = {NULL};
+
+const struct check_ops linearizable_ops = {
+	.name = "linearizable",
+	.summary = "one order that all agree on and that keeps to real time",
+	.type = CHECK_REGISTER,
+	.implies = linear_implies,
+	.check = linear_check,
+};

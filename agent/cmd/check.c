@@ -158,7 +158,7 @@ static int check_prepare(struct check_run *run, const struct cmd_line *line, str
 	const char *time = line->value[OPT_TIME] ? line->value[OPT_TIME] : CHECK_TIME_DEFAULT;
 
 	*run = (struct check_run){
-		.model = check_find(model),
+		.model = check_find(model, CHECK_REGISTER),
 		.budget.memory_bytes = CHECK_MEMORY_BYTES,
 		.as_json = line->value[OPT_JSON] != NULL,
 		.jsonl = line->value[OPT_JSONL],

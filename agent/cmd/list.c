@@ -85,7 +85,7 @@ static int list_models(struct err *err)
 	(void)err;
 	printf("models\n");
 	for (unsigned i = 0; check_list(i); i++)
-		printf("  %s\n", check_list(i)->name);
+		printf("  %-20s %s\n", check_list(i)->name, check_list(i)->summary);
 	return 0;
 }
 

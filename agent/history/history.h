@@ -36,8 +36,28 @@ enum history_type {
 	HISTORY_TYPE_NR
 };
 
-enum history_kind { HISTORY_READ, HISTORY_WRITE, HISTORY_CAS, HISTORY_KIND_NR };
-extern const char *const history_kind_names[HISTORY_KIND_NR]; /* "read" "write" "cas" */
+/*
+ * What was asked for. The object behind a key is of one type, told by what is done to it:
+ *
+ *	register	READ (value), WRITE, CAS
+ *	list		READ (all elements, in order), APPEND of one element
+ *	set		READ (all elements, in any order), ADD of one element
+ *	counter		READ (value), INCREASE by a signed value
+ *	bank		READ (balances of accounts 0 .. n-1 in this order), TRANSFER
+ *	lists		TRANSACTION of reads and appends of several lists, all or nothing
+ */
+enum history_kind {
+	HISTORY_READ,
+	HISTORY_WRITE,
+	HISTORY_CAS,
+	HISTORY_APPEND,
+	HISTORY_ADD,
+	HISTORY_INCREASE,
+	HISTORY_TRANSFER, /* value from account old to account to; key is the bank */
+	HISTORY_TRANSACTION,
+	HISTORY_KIND_NR
+};
+extern const char *const history_kind_names[HISTORY_KIND_NR]; /* "read" "write" "cas" ... */
 
 /* Why an operation was not OK. */
 enum history_error {
@@ -93,7 +113,20 @@ struct history_op {
 	uint8_t outcome; /* HISTORY_OK, HISTORY_FAIL or HISTORY_UNKNOWN */
 	uint8_t error;
 	uint8_t flags;
-	bool met; /* CAS with outcome OK: the old value was there and was replaced */
+	bool met;       /* CAS with outcome OK: the old value was there and was replaced */
+	bool many;      /* READ with outcome OK: the elements are history_ops.list[first ...] */
+	uint16_t to;    /* TRANSFER: the account that receives; TRANSACTION: unused */
+	uint32_t first; /* READ of many: of history_ops.list; TRANSACTION: of history_ops.micro */
+	uint32_t count; /* how many there are from there */
+};
+
+/* One step of a transaction. */
+struct history_micro {
+	uint64_t key;
+	uint64_t value; /* APPEND: the element */
+	uint32_t first; /* READ: of history_ops.list; not looked at unless the outcome is OK */
+	uint32_t count;
+	uint8_t kind; /* HISTORY_READ or HISTORY_APPEND */
 };
 
 struct history; /* a file open for writing */
@@ -121,7 +154,11 @@ int history_add(struct history *h, const struct history_record *record);
 struct history_ops {
 	struct history_op *op; /* owned */
 	size_t count;
-	size_t damaged; /* records in uncommitted slots, of writers that were killed */
+	size_t damaged;              /* records in uncommitted slots, of writers that were killed */
+	struct history_micro *micro; /* owned; steps of all transactions */
+	size_t micros;
+	uint64_t *list; /* owned; elements of all that was read as many */
+	size_t lists;
 };
 
 /**

@@ -64,7 +64,7 @@ static const struct field fields[] = {
 	[FIELD_KIND] = {.name = "kind",
 		.type = FIELD_WORD,
 		.words = history_kind_names,
-		.word_count = HISTORY_KIND_NR},
+		.word_count = HISTORY_CAS + 1},
 	[FIELD_KEY] = {.name = "key", .max = UINT64_MAX},
 	[FIELD_VALUE] = {.name = "value", .max = UINT64_MAX, .null = true},
 	[FIELD_OLD] = {.name = "old", .max = UINT64_MAX, .null = true},

@@ -6,6 +6,11 @@ const char *const history_kind_names[] = {
 	[HISTORY_READ] = "read",
 	[HISTORY_WRITE] = "write",
 	[HISTORY_CAS] = "cas",
+	[HISTORY_APPEND] = "append",
+	[HISTORY_ADD] = "add",
+	[HISTORY_INCREASE] = "increase",
+	[HISTORY_TRANSFER] = "transfer",
+	[HISTORY_TRANSACTION] = "transaction",
 };
 _Static_assert(sizeof history_kind_names / sizeof *history_kind_names == HISTORY_KIND_NR,
 	"every kind of operation has a name");

@@ -227,9 +227,9 @@ static int reader_fields(struct reader *rd, const struct history_record *r)
 	if (r->type >= HISTORY_TYPE_NR)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
 			"unknown type %u, 1 to %u were expected", r->type, HISTORY_TYPE_NR - 1);
-	if (r->kind >= HISTORY_KIND_NR)
+	if (r->kind > HISTORY_CAS)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
-			"unknown kind %u, 0 to %u were expected", r->kind, HISTORY_KIND_NR - 1);
+			"unknown kind %u, 0 to %u were expected", r->kind, HISTORY_CAS);
 	if (r->error >= HISTORY_ERROR_NR)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
 			"unknown error %u, 0 to %u were expected", r->error, HISTORY_ERROR_NR - 1);
@@ -345,5 +345,7 @@ int history_read(struct history_ops *ret, const char *path, struct err *err)
 void history_ops_fini(struct history_ops *ops)
 {
 	free(ops->op);
+	free(ops->micro);
+	free(ops->list);
 	*ops = (struct history_ops){0};
 }

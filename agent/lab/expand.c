@@ -521,7 +521,7 @@ static int expand_expect(struct plan *plan, const struct script *s, struct err *
 			"expect: '%s' is no verdict: write PC, PA or P-, a slash, and EC, EL or "
 			"E-, like \"PC/EC\"",
 			verdict);
-	if (model[0] && !check_find(model)) {
+	if (model[0] && !check_find(model, CHECK_REGISTER)) {
 		for (unsigned i = 0; check_list(i); i++) {
 			size_t len = strlen(all);
 

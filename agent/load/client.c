@@ -172,6 +172,11 @@ static void call(struct driver *d, const struct history_record *r, uint64_t dead
 	case HISTORY_CAS:
 		d->ops->cas(d, r->key, r->old, r->value, deadline_ns, ret);
 		break;
+	case HISTORY_APPEND:
+	case HISTORY_ADD:
+	case HISTORY_INCREASE:
+	case HISTORY_TRANSFER:
+	case HISTORY_TRANSACTION:
 	case HISTORY_KIND_NR:
 		break;
 	}

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "agent/check/models.h"
 #include "agent/report/parts.h"
 
 /* Points are judged one after the other; the worst of them is the judgement, with its words. */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "agent/base/units.h"
+#include "agent/check/models.h"
 #include "agent/report/parts.h"
 
 /* A search that takes longer or more than this is given up, and its answer is "unknown". */

@@ -16,6 +16,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/check/check.h"
+#include "agent/check/models.h"
 #include "tests/check/draw.h"
 
 #define BENCH_OPS 1000000

@@ -356,7 +356,7 @@ static void history__refuses_numbers_without_a_meaning(void **state)
 {
 	struct history_record r = invoke(1, 1, HISTORY_READ, 0, 100);
 
-	r.kind = HISTORY_KIND_NR;
+	r.kind = HISTORY_APPEND;
 	refused_records(*state, &r, 1, "(record 0): unknown kind 3");
 	r.kind = HISTORY_READ;
 	r.error = HISTORY_ERROR_NR;

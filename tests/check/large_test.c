@@ -2,6 +2,7 @@
 /* large_test.c - a million operations of ten clients on one key; what it took is printed */
 #include "agent/base/clock.h"
 #include "agent/check/check.h"
+#include "agent/check/models.h"
 #include "tests/check/draw.h"
 #include "tests/lib/test.h"
 

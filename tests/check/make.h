@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/check/check.h"
+#include "agent/check/models.h"
 #include "agent/history/history.h"
 #include "tests/lib/test.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* witness_test.c - a violation is told in words, by the few operations that prove it */
+#include "agent/check/models.h"
 #include "tests/check/make.h"
 
 /* Operations that have nothing to do with it, before, after and on another key. */

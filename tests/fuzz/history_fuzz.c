@@ -14,6 +14,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/check/check.h"
+#include "agent/check/models.h"
 #include "agent/history/format.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/check/check.h"
+#include "agent/check/models.h"
 
 #define REPLY_SLACK_NS (20 * NS_PER_MS) /* "shortly after" the request's time-out */
 #define SETTLE_NS (30 * NS_PER_S)       /* all must have converged so long after the heal */

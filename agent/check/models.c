@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* models.c - the models that can be checked, by name; the strongest of each type comes first */
+#include "agent/check/models.h"
+
+#include <string.h>
+
+static const struct check_ops *const models[] = {
+	&linearizable_ops,
+	NULL,
+};
+
+const struct check_ops *check_list(unsigned i)
+{
+	return i < sizeof models / sizeof *models ? models[i] : NULL;
+}
+
+const struct check_ops *check_find(const char *name, enum check_type type)
+{
+	for (unsigned i = 0; check_list(i); i++) {
+		if (check_list(i)->type == type && strcmp(check_list(i)->name, name) == 0)
+			return check_list(i);
+	}
+	return NULL;
+}
