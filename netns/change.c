@@ -28,14 +28,17 @@ uint32_t fabric_rule(const struct fabric *f, const struct link_state *state)
 {
 	uint32_t rule = state->cut ? MATRIX_CUT : 0;
 
-	if (state->delay_ns || state->jitter_ns)
+	if (link_state_shaped(state))
 		rule |= f->ops->matrix_bit;
 	return rule;
 }
 
 static bool same_shape(const struct link_state *a, const struct link_state *b)
 {
-	return a->delay_ns == b->delay_ns && a->jitter_ns == b->jitter_ns;
+	struct link_state uncut = *a;
+
+	uncut.cut = b->cut;
+	return link_state_same(&uncut, b);
 }
 
 static int check_state(const struct fabric *f, unsigned src, unsigned dst,
@@ -43,10 +46,17 @@ static int check_state(const struct fabric *f, unsigned src, unsigned dst,
 {
 	const char *from = f->name[src].name, *to = f->name[dst].name;
 
-	if (s->jitter_ns > s->delay_ns)
-		return err_usage(err, "link %s > %s: jitter is larger than the delay", from, to);
-	if (s->delay_ns > UNITS_DURATION_NS_MAX)
-		return err_usage(err, "link %s > %s: delay is longer than a day", from, to);
+	const char *why;
+
+	if (link_state_check(s, err))
+		return err_wrap(err, "link %s > %s", from, to);
+	why = f->ops->refuses(f->emulator, s);
+	if (!why && s->cut > CUT_EDGE)
+		why = "only cuts of kind edge";
+	if (!why && link_state_marked(s))
+		why = "no loss, duplication, exact drops or flapping";
+	if (why)
+		return err_usage(err, "link %s > %s: %s", from, to, why);
 	return 0;
 }
 
@@ -60,7 +70,7 @@ static int find_deltas(struct fabric *f, const struct link_matrix *want, struct 
 		const struct link_state *from = &f->now.link[i], *to = &want->link[i];
 		struct fabric_delta *delta = &f->scratch[n];
 
-		if (from->cut == to->cut && same_shape(from, to))
+		if (link_state_same(from, to))
 			continue;
 		delta->src = (uint16_t)(i / f->nodes);
 		delta->dst = (uint16_t)(i % f->nodes);

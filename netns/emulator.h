@@ -39,9 +39,12 @@ struct emulator_host {
  * @open:	before the ports exist; the thread is in the switch namespace and stays there
  * @start:	all links exist; the thread is at home
  * @begin:	the self-check is over: quality counts from here; may be NULL
+ * @refuses: why this emulator on this kernel cannot do @state, in words for people with the cure,
+ *		NULL if it can; the state has passed link_state_check()
  * @apply:	have the new values ready; the caller then flips the matrix. @next is the copy of
  *the matrix that is about to be in force. Return: 0 or a negative errno.
  * @applied:	the flip is done: bring the other copy up to date; may be NULL
+ * @flush:	drop what is under way on these links: they were just cut, kind wire
  * @read_back:	what is in force on a link as the mechanism itself has it
  * @refresh:	fetch what read_back tells from, for all links into @dst; may be NULL
  * @quality:	add what is known; bias_ns is the caller's
@@ -55,10 +58,13 @@ struct emulator_ops {
 	int (*open)(void **ret, const struct emulator_host *host, struct err *err);
 	int (*start)(void *emulator, struct err *err);
 	void (*begin)(void *emulator);
+	const char *(*refuses)(void *emulator, const struct link_state *state);
 	int (*apply)(void *emulator, const struct fabric_delta *delta, unsigned deltas,
 		unsigned next, struct err *err);
 	void (*applied)(
 		void *emulator, const struct fabric_delta *delta, unsigned deltas, unsigned stale);
+	int (*flush)(
+		void *emulator, const struct fabric_delta *delta, unsigned deltas, struct err *err);
 	int (*refresh)(void *emulator, unsigned dst, struct err *err);
 	void (*read_back)(void *emulator, unsigned src, unsigned dst, struct link_state *ret);
 	void (*quality)(void *emulator, struct fabric_quality *ret);

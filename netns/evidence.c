@@ -81,15 +81,10 @@ find(struct evidence *ret, enum evidence_result result, const char *fmt, ...)
 	va_end(args);
 }
 
-static bool same_state(const struct link_state *a, const struct link_state *b)
-{
-	return a->cut == b->cut && a->delay_ns == b->delay_ns && a->jitter_ns == b->jitter_ns;
-}
-
 /* A later change may have had other plans for this link. */
 static bool still_in_force(const struct fabric *f, const struct fabric_delta *delta)
 {
-	return same_state(link_matrix_at(&f->now, delta->src, delta->dst), &delta->to);
+	return link_state_same(link_matrix_at(&f->now, delta->src, delta->dst), &delta->to);
 }
 
 static void read_rules(struct inquiry *q)

@@ -20,24 +20,19 @@
 
 #include "agent/base/err.h"
 #include "agent/base/hist.h"
+#include "netns/link_state.h"
 
 #define FABRIC_NODES_MAX 256 /* index in one byte of the MAC address; at least 250 asked for */
 #define FABRIC_NAME_MAX 16   /* node names are interface names in the switch: 15 bytes and NUL */
 
 /*
- * What a directed link does to packets. All zero is a healthy link. Later faults (loss,
- * duplication, corruption, reordering, rate) get fields of their own here and nowhere else.
+ * The N x N truth: link[src * nodes + dst]; all zero is healthy. The diagonal is unused and zero. A
+ * node that is down has no carrier on its eth0 (it sees that; a cut it does not see).
  */
-struct link_state {
-	uint64_t delay_ns;  /* one way */
-	uint64_t jitter_ns; /* uniform in +- jitter_ns, in order; at most delay_ns */
-	bool cut;
-};
-
-/* The N x N truth: link[src * nodes + dst]. The diagonal is unused and zero. */
 struct link_matrix {
 	unsigned nodes;
 	struct link_state *link; /* owned */
+	bool *down;              /* owned; by node */
 };
 
 int link_matrix_init(struct link_matrix *m, unsigned nodes);
@@ -104,7 +99,9 @@ const struct link_matrix *fabric_matrix(const struct fabric *f);
 struct fabric_counters {
 	uint64_t offered; /* frames that came to the matrix program for this link */
 	uint64_t passed;  /* let through, to the bridge or to the emulator */
-	uint64_t dropped; /* by a cut */
+	uint64_t dropped; /* by a cut, or while a flapping link was closed */
+	uint64_t lost;    /* by loss or by drop */
+	uint64_t doubled; /* were let through twice; counted once in passed */
 };
 
 void fabric_counters(
@@ -127,7 +124,8 @@ struct fabric_change {
 	uint64_t t_last_ns;         /* all links have it */
 	unsigned cuts;              /* links newly cut, */
 	unsigned heals;             /* no longer cut, */
-	unsigned reshaped;          /* with another delay or jitter */
+	unsigned reshaped;          /* with other values of anything but the cut */
+	unsigned downs;             /* nodes that lost their carrier or got it back */
 	struct fabric_delta *delta; /* owned: deltas in all; freed by fabric_change_fini() */
 	unsigned deltas;
 	bool atomic; /* cuts were one store; else leaves were replaced one by one */

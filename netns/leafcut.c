@@ -25,11 +25,6 @@ void leafcut_port(const struct fabric *f, struct nlbatch *b, unsigned dst)
 	}
 }
 
-static bool is_slow(const struct link_state *s)
-{
-	return s->delay_ns || s->jitter_ns;
-}
-
 static void put_leaf(const struct fabric *f, struct nlbatch *b, const struct fabric_delta *delta)
 {
 	const struct link_state *to = &delta->to;
@@ -37,7 +32,7 @@ static void put_leaf(const struct fabric *f, struct nlbatch *b, const struct fab
 
 	if (to->cut)
 		qdisc_leaf_blackhole(b, port, delta->src);
-	else if (!f->ops->matrix_bit && is_slow(to))
+	else if (!f->ops->matrix_bit && link_state_shaped(to))
 		qdisc_leaf_netem(b, port, delta->src, to->delay_ns, to->jitter_ns);
 	else
 		qdisc_leaf_bfifo(b, port, delta->src);
@@ -51,7 +46,7 @@ int leafcut_send(
 
 	for (unsigned i = 0; i < deltas; i++, delta++) {
 		const struct link_state *from = &delta->from, *to = &delta->to;
-		bool was_slow = is_slow(from), slow = is_slow(to);
+		bool was_slow = link_state_shaped(from), slow = link_state_shaped(to);
 
 		if (from->cut != to->cut || !f->ops->matrix_bit)
 			put_leaf(f, &b, delta);

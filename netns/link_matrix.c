@@ -12,12 +12,17 @@ int link_matrix_init(struct link_matrix *m, unsigned nodes)
 	assert(nodes > 0 && nodes <= FABRIC_NODES_MAX);
 	*m = (struct link_matrix){.nodes = nodes};
 	m->link = calloc((size_t)nodes * nodes, sizeof *m->link);
-	return m->link ? 0 : -ENOMEM;
+	m->down = calloc(nodes, sizeof *m->down);
+	if (m->link && m->down)
+		return 0;
+	link_matrix_fini(m);
+	return -ENOMEM;
 }
 
 void link_matrix_fini(struct link_matrix *m)
 {
 	free(m->link);
+	free(m->down);
 	*m = (struct link_matrix){0};
 }
 
@@ -25,6 +30,7 @@ void link_matrix_copy(struct link_matrix *to, const struct link_matrix *from)
 {
 	assert(to->nodes == from->nodes);
 	memcpy(to->link, from->link, sizeof *to->link * to->nodes * to->nodes);
+	memcpy(to->down, from->down, sizeof *to->down * to->nodes);
 }
 
 struct link_state *link_matrix_at(const struct link_matrix *m, unsigned src, unsigned dst)

@@ -140,11 +140,20 @@ static void netem_quality(void *emulator, struct fabric_quality *ret)
 	ret->lost += drops.sum;
 }
 
+static const char *netem_refuses(void *emulator, const struct link_state *state)
+{
+	(void)emulator;
+	if (state->rate_bps || state->corrupt_ppm || state->reorder_ppm || state->dist)
+		return "emulator netem does delay and uniform jitter";
+	return NULL;
+}
+
 const struct emulator_ops netem_ops = {
 	.name = "netem",
 	.probe = netem_probe,
 	.open = netem_open,
 	.start = netem_start,
+	.refuses = netem_refuses,
 	.apply = netem_apply,
 	.refresh = netem_refresh,
 	.read_back = netem_read_back,

@@ -247,6 +247,14 @@ static pid_t wire_pid(void *emulator)
 	return w->pid;
 }
 
+static const char *wire_refuses(void *emulator, const struct link_state *state)
+{
+	(void)emulator;
+	if (state->rate_bps || state->corrupt_ppm || state->reorder_ppm || state->dist)
+		return "emulator wire does delay and uniform jitter";
+	return NULL;
+}
+
 const struct emulator_ops wire_ops = {
 	.name = "wire",
 	.matrix_bit = MATRIX_WIRE,
@@ -254,6 +262,7 @@ const struct emulator_ops wire_ops = {
 	.open = wire_open,
 	.start = wire_start,
 	.begin = wire_begin,
+	.refuses = wire_refuses,
 	.apply = wire_apply,
 	.applied = wire_applied,
 	.read_back = wire_read_back,

@@ -80,7 +80,7 @@ static int find_groups(const struct plan *plan, const struct script *s,
 
 static void cut_link(struct plan_phase *phase, unsigned from, unsigned to)
 {
-	link_matrix_at(&phase->matrix, from, to)->cut = true;
+	link_matrix_at(&phase->matrix, from, to)->cut = CUT_EDGE;
 	phase->cut = true;
 }
 

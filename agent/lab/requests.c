@@ -173,7 +173,7 @@ static int serve_cut(const struct request *r, struct err *err)
 			if (group_of[a] == SELECT_NONE || group_of[b] == SELECT_NONE ||
 				group_of[a] == group_of[b] || (one_way && group_of[a] != 0))
 				continue;
-			link_matrix_at(&want, a, b)->cut = true;
+			link_matrix_at(&want, a, b)->cut = CUT_EDGE;
 		}
 	}
 	(void)snprintf(what, sizeof what, "%s%s", r->arg[0], one_way ? " (one way)" : "");
@@ -212,7 +212,7 @@ static int serve_heal(const struct request *r, struct err *err)
 				continue;
 			if (links)
 				*to = *base;
-			to->cut = false;
+			to->cut = CUT_NONE;
 		}
 	}
 	if (r->args == 3)

@@ -67,7 +67,7 @@ static void evidence__confirms_a_cut_of_one_direction(void **state)
 	(void)state;
 	need_root();
 	net_lab_build(&lab, 3, EMULATOR_AUTO);
-	link_matrix_at(&lab.want, 2, 0)->cut = true;
+	link_matrix_at(&lab.want, 2, 0)->cut = CUT_EDGE;
 	change = net_lab_apply(&lab);
 	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
 	fabric_change_fini(&change);
@@ -185,7 +185,7 @@ static void evidence__is_inconclusive_when_nothing_is_offered(void **state)
 	need_root();
 	net_lab_build(&lab, 2, EMULATOR_AUTO);
 	(void)net_lab_run(fabric_netns_fd(lab.fabric, 0), "ip link set eth0 down", out, sizeof out);
-	link_matrix_at(&lab.want, 0, 1)->cut = true;
+	link_matrix_at(&lab.want, 0, 1)->cut = CUT_EDGE;
 	change = net_lab_apply(&lab);
 	expect(&lab, &change, EVIDENCE_INCONCLUSIVE, &evidence);
 	fabric_change_fini(&change);
@@ -206,8 +206,8 @@ static void evidence__is_inconclusive_when_one_cut_is_not_tried(void **state)
 	/* What n1 sends is gone before the program sees it. */
 	(void)net_lab_run(fabric_netns_fd(lab.fabric, 0),
 		"tc qdisc add dev eth0 root tbf rate 8bit burst 1 limit 1", out, sizeof out);
-	link_matrix_at(&lab.want, 0, 2)->cut = true;
-	link_matrix_at(&lab.want, 1, 2)->cut = true;
+	link_matrix_at(&lab.want, 0, 2)->cut = CUT_EDGE;
+	link_matrix_at(&lab.want, 1, 2)->cut = CUT_EDGE;
 	change = net_lab_apply(&lab);
 	expect(&lab, &change, EVIDENCE_INCONCLUSIVE, &evidence);
 	fabric_change_fini(&change);

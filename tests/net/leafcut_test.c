@@ -97,7 +97,7 @@ static void leafcut__counts_what_it_drops(void **state)
 	fabric_counters(lab.fabric, 0, 1, &after);
 	assert_int_equal(after.passed - before.passed, 100);
 	assert_int_equal(after.dropped, before.dropped);
-	link_matrix_at(&lab.want, 0, 1)->cut = true;
+	link_matrix_at(&lab.want, 0, 1)->cut = CUT_EDGE;
 	change = net_lab_apply(&lab);
 	fabric_change_fini(&change);
 	for (uint32_t i = 0; i < 100; i++)

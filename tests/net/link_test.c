@@ -96,7 +96,7 @@ static void cut__of_one_direction_leaves_the_other(void **state)
 	(void)state;
 	need_root();
 	net_lab_build(&lab, 2, EMULATOR_AUTO);
-	link_matrix_at(&lab.want, 0, 1)->cut = true;
+	link_matrix_at(&lab.want, 0, 1)->cut = CUT_EDGE;
 	change = net_lab_apply(&lab);
 	assert_int_equal(change.deltas, 1);
 	fabric_change_fini(&change);
@@ -149,7 +149,7 @@ static void counters__are_exact(void **state)
 	assert_int_equal(after.passed - before.passed, 1000);
 	assert_int_equal(after.dropped, 0);
 
-	link_matrix_at(&lab.want, 0, 2)->cut = true;
+	link_matrix_at(&lab.want, 0, 2)->cut = CUT_EDGE;
 	change = net_lab_apply(&lab);
 	assert_int_equal(change.delta[0].before.passed, 1000);
 	assert_int_equal(change.delta[0].after.passed, 1000);

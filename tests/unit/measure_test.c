@@ -253,8 +253,8 @@ static void measure_sides__follow_the_replica_where_the_client_reaches_both(void
 	struct results *r;
 
 	(void)state;
-	link_matrix_at(&m->plan.phase[p].matrix, client, MAKE_N1)->cut = false;
-	link_matrix_at(&m->plan.phase[p].matrix, MAKE_N1, client)->cut = false;
+	link_matrix_at(&m->plan.phase[p].matrix, client, MAKE_N1)->cut = CUT_NONE;
+	link_matrix_at(&m->plan.phase[p].matrix, MAKE_N1, client)->cut = CUT_NONE;
 	make_write(m, MAKE_FAR, 10, 20)->node = MAKE_N1;
 	r = make_measure(m);
 	assert_int_equal(r->phase[0].side[0].attempts, 1);
@@ -592,7 +592,7 @@ static void measure_evidence__doubts_a_cut_that_goes_on(void **state)
 	(void)state;
 	make_cut_phase(m, 1000);
 	p = make_cut_phase(m, 1000);
-	link_matrix_at(&m->plan.phase[p].matrix, MAKE_N1, MAKE_N2)->cut = true;
+	link_matrix_at(&m->plan.phase[p].matrix, MAKE_N1, MAKE_N2)->cut = CUT_EDGE;
 	r = make_measure(m);
 	assert_true(r->phase[0].confirmed && r->phase[1].confirmed);
 	m->log.fault[0].evidence.result = EVIDENCE_INCONCLUSIVE;
