@@ -36,23 +36,89 @@ static int gather_session(struct gather *g, const struct history_op *op, struct 
 	return 0;
 }
 
-static int gather_written(struct gather *g, const struct history_op *op, struct err *err)
+static int gather_value(struct gather *g, const struct history_op *op, uint64_t key, uint64_t value,
+	struct err *err)
 {
+	size_t before = g->values.count;
 	uint32_t other;
 
-	if (op->kind == HISTORY_READ)
-		return 0;
-	if (op->value == 0)
+	if (value == 0)
 		return gather_bad(err, "operation %u writes 0, which stands for no value", op->op);
 	if (!g->unique)
 		return 0;
-	other = pairs_put(&g->values, op->key, op->value, (uint32_t)g->ops.count);
-	if (other != g->ops.count)
-		return gather_bad(err,
-			"operation %u writes %llu to key %llu, as operation %u did (values that "
-			"differ were expected)",
-			op->op, (unsigned long long)op->value, (unsigned long long)op->key,
-			g->ops.op[other].op);
+	other = pairs_put(&g->values, key, value, (uint32_t)g->ops.count);
+	if (g->values.count > before)
+		return 0;
+	return gather_bad(err,
+		"operation %u writes %llu to key %llu, as operation %u did (values that differ "
+		"were expected)",
+		op->op, (unsigned long long)value, (unsigned long long)key,
+		other == g->ops.count ? op->op : g->ops.op[other].op);
+}
+
+static int gather_steps(struct gather *g, const struct history_op *op, struct err *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < op->count && !r; i++) {
+		const struct history_micro *step = &g->ops.micro[op->first + i];
+
+		if (step->kind == HISTORY_APPEND)
+			r = gather_value(g, op, step->key, step->value, err);
+	}
+	return r;
+}
+
+static int gather_written(struct gather *g, const struct history_op *op, struct err *err)
+{
+	switch ((enum history_kind)op->kind) {
+	case HISTORY_WRITE:
+	case HISTORY_CAS:
+	case HISTORY_APPEND:
+	case HISTORY_ADD:
+		return gather_value(g, op, op->key, op->value, err);
+	case HISTORY_TRANSACTION:
+		return gather_steps(g, op, err);
+	case HISTORY_READ:
+	case HISTORY_INCREASE: /* by an amount, which may be 0 and may repeat */
+	case HISTORY_TRANSFER:
+	case HISTORY_KIND_NR:
+		break;
+	}
+	return 0;
+}
+
+/* Room for @count more of @size bytes after the first @used of @array. */
+static void *gather_room(void *array, size_t used, size_t count, size_t *cap, size_t size)
+{
+	if (used + count <= *cap)
+		return array;
+	while (*cap < used + count)
+		*cap = *cap ? *cap * 2 : GATHER_OPS_MIN;
+	array = realloc(array, *cap * size);
+	assert(array); /* a history has a limit; without memory for it nothing goes on */
+	return array;
+}
+
+int gather_list(struct gather *g, size_t count, uint64_t **ret, struct err *err)
+{
+	if (count > UINT32_MAX - g->ops.lists)
+		return gather_bad(err, "more than %u elements were read in all", UINT32_MAX);
+	g->ops.list =
+		gather_room(g->ops.list, g->ops.lists, count, &g->list_cap, sizeof *g->ops.list);
+	*ret = g->ops.list + g->ops.lists;
+	g->ops.lists += count;
+	return 0;
+}
+
+int gather_micro(struct gather *g, size_t count, struct history_micro **ret, struct err *err)
+{
+	if (count > UINT32_MAX - g->ops.micros)
+		return gather_bad(err, "more than %u steps in all", UINT32_MAX);
+	g->ops.micro = gather_room(
+		g->ops.micro, g->ops.micros, count, &g->micro_cap, sizeof *g->ops.micro);
+	*ret = g->ops.micro + g->ops.micros;
+	g->ops.micros += count;
 	return 0;
 }
 
@@ -67,11 +133,7 @@ int gather_invoke(struct gather *g, const struct history_op *op, struct err *err
 		return r;
 	if (g->ops.count == HISTORY_RECORDS_MAX)
 		return gather_bad(err, "more than %u operations", HISTORY_RECORDS_MAX);
-	if (g->ops.count == g->cap) {
-		g->cap = g->cap ? g->cap * 2 : GATHER_OPS_MIN;
-		g->ops.op = realloc(g->ops.op, g->cap * sizeof *g->ops.op);
-		assert(g->ops.op);
-	}
+	g->ops.op = gather_room(g->ops.op, g->ops.count, 1, &g->cap, sizeof *g->ops.op);
 	pairs_set(&g->sessions, op->session, 0, (uint32_t)g->ops.count);
 	to = &g->ops.op[g->ops.count++];
 	*to = *op;
@@ -81,8 +143,15 @@ int gather_invoke(struct gather *g, const struct history_op *op, struct err *err
 	to->met = false;
 	if (to->kind == HISTORY_READ)
 		to->value = 0;
-	if (to->kind != HISTORY_CAS)
+	if (to->kind != HISTORY_CAS && to->kind != HISTORY_TRANSFER)
 		to->old = 0;
+	if (to->kind != HISTORY_TRANSFER)
+		to->to = 0;
+	to->many = false;
+	if (to->kind != HISTORY_TRANSACTION) {
+		to->first = 0;
+		to->count = 0;
+	}
 	return 0;
 }
 
@@ -113,8 +182,13 @@ int gather_complete(struct gather *g, size_t i, const struct gather_end *end, st
 	op->t_return_ns = end->t_ns;
 	if (end->outcome != HISTORY_OK)
 		return 0;
-	if (op->kind == HISTORY_READ)
+	if (op->kind == HISTORY_READ && end->many) {
+		op->many = true;
+		op->first = end->first;
+		op->count = end->count;
+	} else if (op->kind == HISTORY_READ) {
 		op->value = end->value;
+	}
 	op->met = op->kind == HISTORY_CAS && !unmet;
 	return 0;
 }

@@ -13,14 +13,26 @@
 struct gather {
 	struct history_ops ops;
 	size_t cap;
+	size_t micro_cap;
+	size_t list_cap;
 	bool unique;
 	struct pairs sessions; /* session -> its latest operation */
 	struct pairs values;   /* key, value -> its write */
 };
 
 /**
+ * gather_list() - make room for @count elements at the end of ops.list
+ * Return: 0, or -EBADMSG if there would be more than 32 bits can number.
+ */
+int gather_list(struct gather *g, size_t count, uint64_t **ret, struct err *err);
+
+/* gather_micro() - likewise for steps, at the end of ops.micro. */
+int gather_micro(struct gather *g, size_t count, struct history_micro **ret, struct err *err);
+
+/**
  * gather_invoke() - an operation begins; outcome and return time are not looked at
- * In the order of the file, which within a session is the order of time.
+ * In the order of the file, which within a session is the order of time. The steps of a
+ * transaction are in ops.micro already.
  *
  * Return: 0, or -EBADMSG with what is wrong, but not where, in @err.
  */
@@ -32,6 +44,9 @@ struct gather_end {
 	enum history_error error;
 	uint64_t t_ns;  /* not looked at for HISTORY_UNKNOWN */
 	uint64_t value; /* of a read */
+	bool many;      /* a read of elements that are in ops.list already, ... */
+	uint32_t first; /* ... from here ... */
+	uint32_t count; /* ... so many; a transaction's are told by its steps */
 };
 
 /* gather_complete() - operation number @i, in the order of invocations, ends. Return: likewise. */

@@ -7,12 +7,15 @@
  * commits it by storing its type last, so kill -9 of any writer loses at most the records that it
  * had not committed, and every committed record is in the page cache. An operation is an INVOKE
  * record, written before its first byte is sent, and a completion (OK, FAIL or UNKNOWN) with the
- * same op number; an INVOKE without completion is an operation whose outcome is unknown.
+ * same op number; an INVOKE without completion is an operation whose outcome is unknown. What does
+ * not fit into a record (elements that were read, steps of a transaction) stands in MORE records,
+ * committed before the record that refers to them.
  *
  * Recording rules (they are what the checkers rely on): times are CLOCK_MONOTONIC, read before the
  * first byte is sent and after the last byte is parsed; equal times mean concurrent; a session has
  * one operation in flight; after UNKNOWN the client goes on under a new session number; values
- * written are unique in a run and never 0, which stands for "no value".
+ * written are unique in a run and never 0, which stands for "no value". Amounts (INCREASE, reads of
+ * a counter, TRANSFER, balances of a bank) are no values: they are numbers in two's complement.
  */
 #ifndef HISTORY_HISTORY_H
 #define HISTORY_HISTORY_H
@@ -24,6 +27,8 @@
 #include "agent/base/err.h"
 
 #define HISTORY_RECORDS_MAX (16u << 20) /* sparse file of 1 GiB at the most */
+#define HISTORY_STEPS_MAX 4096          /* of one transaction */
+#define HISTORY_MANY_MAX (1u << 20)     /* elements of one read, or of all of a transaction */
 
 enum history_type {
 	HISTORY_NONE, /* slot claimed, not committed */
@@ -33,6 +38,7 @@ enum history_type {
 	HISTORY_UNKNOWN, /* may or may not have taken effect */
 	HISTORY_PHASE,   /* a phase begins: phase is its number */
 	HISTORY_FAULT,   /* the matrix changed or a process was hit: key is the fault's number */
+	HISTORY_MORE,    /* words of the next record of the same operation, see format.h */
 	HISTORY_TYPE_NR
 };
 
@@ -89,12 +95,23 @@ struct history_record {
 	uint64_t t_ns;          /* INVOKE: invocation; completion: return */
 	uint64_t t_intended_ns; /* INVOKE: when the open loop wanted it to start */
 	uint64_t key;
-	uint64_t value; /* WRITE: written; READ completion: read; CAS: new value */
-	uint64_t old;   /* CAS: expected value */
+	/*
+	 * WRITE: written; READ completion: read; CAS: new value; APPEND, ADD: the element;
+	 * INCREASE, TRANSFER: the amount; with MORE records: how many elements, steps or words
+	 */
+	uint64_t value;
+	uint64_t old; /* CAS: expected value; TRANSFER: history_accounts() */
 };
 _Static_assert(sizeof(struct history_record) == 64, "a record is a cache line");
 
 #define HISTORY_F_FINAL 1 /* a read of the final round, after the last phase */
+#define HISTORY_F_MANY 2  /* READ completion: the elements stand in MORE records */
+
+/* history_accounts() - what stands in history_record.old of a TRANSFER. */
+static inline uint64_t history_accounts(uint16_t from, uint16_t to)
+{
+	return (uint64_t)to << 32 | from;
+}
 
 /* An operation put together from its records. */
 struct history_op {
@@ -102,8 +119,8 @@ struct history_op {
 	uint64_t t_return_ns; /* UINT64_MAX while the outcome is unknown */
 	uint64_t t_intended_ns;
 	uint64_t key;
-	uint64_t value; /* written, read (0: nothing there) or, for CAS, new */
-	uint64_t old;
+	uint64_t value; /* written, read (0: nothing there), for CAS new; or the amount */
+	uint64_t old;   /* CAS: expected; TRANSFER: the account that gives */
 	uint32_t op;
 	uint32_t session;
 	uint32_t phase;
@@ -149,6 +166,31 @@ uint32_t history_session_number(struct history *h);
 
 /* history_add() - append; sets the checksum. Return: 0, or -ENOSPC at HISTORY_RECORDS_MAX. */
 int history_add(struct history *h, const struct history_record *record);
+
+/**
+ * history_add_many() - the completion of a READ that gave many elements
+ * @record:	of type HISTORY_OK; value and HISTORY_F_MANY are set here
+ * Return: 0, -ENOSPC, or -E2BIG for more than HISTORY_MANY_MAX elements; then nothing refers to
+ * what was written, and the operation is one of unknown outcome.
+ */
+int history_add_many(struct history *h, const struct history_record *record,
+	const uint64_t *element, size_t count);
+
+/**
+ * history_add_steps() - the INVOKE record of a TRANSACTION
+ * @record:	of type HISTORY_INVOKE; value is set here
+ * Return: 0, -ENOSPC, or -E2BIG for more than HISTORY_STEPS_MAX steps.
+ */
+int history_add_steps(struct history *h, const struct history_record *record,
+	const struct history_micro *step, size_t count);
+
+/**
+ * history_add_results() - the completion of a TRANSACTION that is HISTORY_OK
+ * @step:	as invoked; first and count of the reads are elements of @list
+ * Return: 0, -ENOSPC, or -E2BIG for more than HISTORY_MANY_MAX elements and reads.
+ */
+int history_add_results(struct history *h, const struct history_record *record,
+	const struct history_micro *step, size_t count, const uint64_t *list);
 
 /* Operations sorted by invocation, in memory. names may be empty for imported histories. */
 struct history_ops {

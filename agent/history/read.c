@@ -24,6 +24,7 @@
 #include "agent/history/format.h"
 #include "agent/history/gather.h"
 #include "agent/history/jsonl.h"
+#include "agent/history/more.h"
 
 struct reader {
 	const char *path;
@@ -36,6 +37,7 @@ struct reader {
 	uint32_t op_max;                   /* largest operation number that may be one */
 	uint32_t *begun;                   /* owned; by operation number: index in gather + 1 */
 	struct gather gather;
+	struct more more;
 	struct err *err;
 };
 
@@ -68,10 +70,17 @@ static int reader_header(struct reader *rd)
 		return reader_bad(rd, offsetof(struct format_header, crc),
 			"the header's checksum is %08x, but its contents have %08x", h->crc,
 			format_header_crc(h));
-	if (h->version != FORMAT_VERSION || h->record_size != sizeof(struct history_record))
+	if (h->version < FORMAT_VERSION_MIN || h->version > FORMAT_VERSION ||
+		h->record_size != sizeof(struct history_record))
 		return reader_bad(rd, offsetof(struct format_header, version),
-			"version %u with records of %u bytes; version %u with %zu was expected",
-			h->version, h->record_size, FORMAT_VERSION, sizeof(struct history_record));
+			"version %u with records of %u bytes; version %u to %u with %zu was "
+			"expected",
+			h->version, h->record_size, FORMAT_VERSION_MIN, FORMAT_VERSION,
+			sizeof(struct history_record));
+	if (h->flags & ~FORMAT_F_REPEATS)
+		return reader_bad(rd, offsetof(struct format_header, flags),
+			"unknown flags %02x, %02x were expected", h->flags, FORMAT_F_REPEATS);
+	rd->gather.unique = !(h->flags & FORMAT_F_REPEATS);
 	return 0;
 }
 
@@ -181,15 +190,43 @@ static int reader_invoke(struct reader *rd, const struct history_record *r)
 		.kind = r->kind,
 		.flags = r->flags,
 	};
+	int ret = 0;
 
 	if (rd->begun[r->op] != 0)
 		return err_set(
 			rd->err, -EBADMSG, EXIT_USAGE, "operation %u is invoked twice", r->op);
+	if (r->kind == HISTORY_TRANSACTION) {
+		op.value = 0;
+		op.first = (uint32_t)rd->gather.ops.micros;
+		op.count = (uint32_t)r->value;
+		ret = more_steps(&rd->more, r, &rd->gather);
+	} else {
+		ret = more_none(&rd->more, r);
+	}
+	if (r->kind == HISTORY_TRANSFER) {
+		op.old = r->old & UINT16_MAX;
+		op.to = (uint16_t)(r->old >> 32);
+	}
+	if (ret)
+		return ret;
 	rd->begun[r->op] = (uint32_t)rd->gather.ops.count + 1;
 	return gather_invoke(&rd->gather, &op, rd->err);
 }
 
 #define READER_ENDED UINT32_MAX
+
+/* Whether completion @r of @op is one of it. */
+static int reader_fits(
+	struct reader *rd, const struct history_record *r, const struct history_op *op)
+{
+	if (op->session == r->session && op->kind == r->kind && op->key == r->key)
+		return 0;
+	return err_set(rd->err, -EBADMSG, EXIT_USAGE,
+		"operation %u ends as a %s of key %llu in session %u, but began as a %s of key "
+		"%llu in session %u",
+		r->op, history_kind_names[r->kind], (unsigned long long)r->key, r->session,
+		history_kind_names[op->kind], (unsigned long long)op->key, op->session);
+}
 
 static int reader_complete(struct reader *rd, const struct history_record *r)
 {
@@ -198,9 +235,13 @@ static int reader_complete(struct reader *rd, const struct history_record *r)
 		.error = r->error,
 		.t_ns = r->t_ns,
 		.value = r->value,
+		.many = r->flags & HISTORY_F_MANY,
+		.first = (uint32_t)rd->gather.ops.lists,
+		.count = (uint32_t)r->value,
 	};
 	uint32_t begun = rd->begun[r->op];
 	const struct history_op *op;
+	int ret;
 
 	if (begun == READER_ENDED)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE, "operation %u ends twice", r->op);
@@ -208,14 +249,25 @@ static int reader_complete(struct reader *rd, const struct history_record *r)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
 			"operation %u ends without having been invoked", r->op);
 	op = &rd->gather.ops.op[begun - 1];
-	if (op->session != r->session || op->kind != r->kind || op->key != r->key)
-		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
-			"operation %u ends as a %s of key %llu in session %u, but began as a %s of "
-			"key %llu in session %u",
-			r->op, history_kind_names[r->kind], (unsigned long long)r->key, r->session,
-			history_kind_names[op->kind], (unsigned long long)op->key, op->session);
+	ret = reader_fits(rd, r, op);
+	if (ret)
+		return ret;
 	rd->begun[r->op] = READER_ENDED;
-	return gather_complete(&rd->gather, begun - 1, &end, rd->err);
+	if (end.many)
+		ret = more_list(&rd->more, r, &rd->gather);
+	else if (r->kind == HISTORY_TRANSACTION && r->type == HISTORY_OK)
+		ret = more_results(&rd->more, r, &rd->gather, op);
+	else
+		ret = more_none(&rd->more, r);
+	return ret ? ret : gather_complete(&rd->gather, begun - 1, &end, rd->err);
+}
+
+/* Flags that a record of this type and kind may have. */
+static uint8_t reader_flags(const struct history_record *r)
+{
+	bool many = r->type == HISTORY_OK && r->kind == HISTORY_READ;
+
+	return many ? HISTORY_F_FINAL | HISTORY_F_MANY : HISTORY_F_FINAL;
 }
 
 static int reader_fields(struct reader *rd, const struct history_record *r)
@@ -227,15 +279,21 @@ static int reader_fields(struct reader *rd, const struct history_record *r)
 	if (r->type >= HISTORY_TYPE_NR)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
 			"unknown type %u, 1 to %u were expected", r->type, HISTORY_TYPE_NR - 1);
-	if (r->kind > HISTORY_CAS)
+	if (r->type == HISTORY_MORE)
+		return 0;
+	if (r->kind >= HISTORY_KIND_NR)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
-			"unknown kind %u, 0 to %u were expected", r->kind, HISTORY_CAS);
+			"unknown kind %u, 0 to %u were expected", r->kind, HISTORY_KIND_NR - 1);
 	if (r->error >= HISTORY_ERROR_NR)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
 			"unknown error %u, 0 to %u were expected", r->error, HISTORY_ERROR_NR - 1);
-	if (r->flags & ~HISTORY_F_FINAL)
+	if (r->flags & ~reader_flags(r))
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
-			"unknown flags %02x, %02x were expected", r->flags, HISTORY_F_FINAL);
+			"unknown flags %02x, %02x were expected", r->flags, reader_flags(r));
+	if (r->kind == HISTORY_TRANSFER && r->old & ~history_accounts(UINT16_MAX, UINT16_MAX))
+		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
+			"a transfer between accounts %016llx, two of 16 bits were expected",
+			(unsigned long long)r->old);
 	return 0;
 }
 
@@ -250,6 +308,8 @@ static int reader_record(struct reader *rd, const struct history_record *r)
 	if (r->op == 0 || r->op > HISTORY_RECORDS_MAX)
 		return err_set(rd->err, -EBADMSG, EXIT_USAGE,
 			"operation number %u, 1 to %u were expected", r->op, HISTORY_RECORDS_MAX);
+	if (r->type == HISTORY_MORE)
+		return more_add(&rd->more, (uint64_t)(r - rd->slot));
 	return r->type == HISTORY_INVOKE ? reader_invoke(rd, r) : reader_complete(rd, r);
 }
 
@@ -259,6 +319,8 @@ static int reader_records(struct reader *rd)
 
 	rd->begun = calloc((size_t)rd->op_max + 1, sizeof *rd->begun);
 	assert(rd->begun);
+	rd->more = (struct more){
+		.slot = rd->slot, .slots = rd->slots, .ops = rd->op_max, .err = rd->err};
 	for (uint64_t i = 0; i < rd->slots && !r; i++) {
 		if (!(rd->committed[i / 8] >> (i % 8) & 1))
 			continue;
@@ -293,7 +355,7 @@ static int reader_run(struct reader *rd)
 
 static int read_binary(struct history_ops *ret, int fd, const char *path, struct err *err)
 {
-	struct reader rd = {.path = path, .fd = fd, .err = err, .gather.unique = true};
+	struct reader rd = {.path = path, .fd = fd, .err = err};
 	struct stat st;
 	int r;
 
@@ -305,6 +367,7 @@ static int read_binary(struct history_ops *ret, int fd, const char *path, struct
 	r = reader_run(&rd);
 	free(rd.committed);
 	free(rd.begun);
+	more_fini(&rd.more);
 	if (r)
 		gather_fini(&rd.gather);
 	else

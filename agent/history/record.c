@@ -210,3 +210,101 @@ int history_add(struct history *h, const struct history_record *record)
 	__atomic_store_n(&to->type, record->type, __ATOMIC_RELEASE);
 	return 0;
 }
+
+/* MORE records being filled. */
+struct more {
+	struct history *h;
+	struct format_more record;
+	int error;
+};
+
+static void more_flush(struct more *m)
+{
+	struct history_record r;
+
+	if (m->error || m->record.count == 0)
+		return;
+	memcpy(&r, &m->record, sizeof r);
+	m->error = history_add(m->h, &r);
+	m->record.part++;
+	m->record.count = 0;
+	memset(m->record.word, 0, sizeof m->record.word);
+}
+
+static void more_word(struct more *m, uint64_t word)
+{
+	m->record.word[m->record.count++] = word;
+	if (m->record.count == FORMAT_MORE_WORDS)
+		more_flush(m);
+}
+
+static struct more more_begin(struct history *h, const struct history_record *of)
+{
+	return (struct more){
+		.h = h, .record = {.type = HISTORY_MORE, .of = of->type, .op = of->op}};
+}
+
+/* The record that all of it belongs to, and that says how much of it there is. */
+static int more_end(struct more *m, const struct history_record *of, size_t value, uint8_t flags)
+{
+	struct history_record r = *of;
+
+	more_flush(m);
+	if (m->error)
+		return m->error;
+	r.value = value;
+	r.flags |= flags;
+	return history_add(m->h, &r);
+}
+
+int history_add_many(struct history *h, const struct history_record *record,
+	const uint64_t *element, size_t count)
+{
+	struct more m = more_begin(h, record);
+
+	assert(record->type == HISTORY_OK && record->kind == HISTORY_READ);
+	if (count > HISTORY_MANY_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++)
+		more_word(&m, element[i]);
+	return more_end(&m, record, count, HISTORY_F_MANY);
+}
+
+int history_add_steps(struct history *h, const struct history_record *record,
+	const struct history_micro *step, size_t count)
+{
+	struct more m = more_begin(h, record);
+
+	assert(record->type == HISTORY_INVOKE && record->kind == HISTORY_TRANSACTION);
+	if (count > HISTORY_STEPS_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++) {
+		assert(step[i].kind == HISTORY_READ || step[i].kind == HISTORY_APPEND);
+		more_word(&m, step[i].kind);
+		more_word(&m, step[i].key);
+		more_word(&m, step[i].kind == HISTORY_READ ? 0 : step[i].value);
+	}
+	return more_end(&m, record, count, 0);
+}
+
+int history_add_results(struct history *h, const struct history_record *record,
+	const struct history_micro *step, size_t count, const uint64_t *list)
+{
+	struct more m = more_begin(h, record);
+	size_t words = 0;
+
+	assert(record->type == HISTORY_OK && record->kind == HISTORY_TRANSACTION);
+	for (size_t i = 0; i < count; i++)
+		if (step[i].kind == HISTORY_READ)
+			words += 1 + (size_t)step[i].count;
+	if (words > HISTORY_MANY_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++) {
+		if (step[i].kind != HISTORY_READ)
+			continue;
+		more_word(&m, step[i].count);
+		for (uint32_t k = 0; k < step[i].count; k++)
+			more_word(&m, list[step[i].first + k]);
+	}
+	return more_end(&m, record, words, 0);
+}

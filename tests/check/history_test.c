@@ -184,6 +184,163 @@ static void history__takes_records_of_several_processes(void **state)
 	history_ops_fini(&ops);
 }
 
+/* Two appends and a read of key 3, and a transaction, all acknowledged; 11 elements were read. */
+static void add_lists(struct history *h, uint32_t session)
+{
+	static const uint64_t list[] = {1, 2, 3, 4, 5, 6, 7};
+	const struct history_micro step[] = {
+		{.kind = HISTORY_READ, .key = 8, .first = 3, .count = 4},
+		{.kind = HISTORY_APPEND, .key = 9, .value = 1000 + session},
+		{.kind = HISTORY_READ, .key = 9},
+	};
+	uint32_t op = history_op_number(h);
+	struct history_record read = invoke(op, session, HISTORY_READ, 0, 100);
+	struct history_record txn =
+		invoke(history_op_number(h), session, HISTORY_TRANSACTION, 0, 300);
+
+	txn.key = 0;
+	assert_int_equal(history_add(h, &read), 0);
+	read = end(&read, HISTORY_OK, 200);
+	assert_int_equal(history_add_many(h, &read, list, 7), 0);
+	assert_int_equal(history_add_steps(h, &txn, step, 3), 0);
+	txn = end(&txn, HISTORY_OK, 400);
+	assert_int_equal(history_add_results(h, &txn, step, 3, list), 0);
+}
+
+/* That they are what add_lists() wrote. */
+static void are_lists(const struct history_ops *ops, const struct history_op *op)
+{
+	const struct history_micro *step = ops->micro + op->first;
+
+	if (op->kind == HISTORY_READ) {
+		assert_true(op->many);
+		assert_int_equal(op->count, 7);
+		for (uint32_t i = 0; i < 7; i++)
+			assert_int_equal(ops->list[op->first + i], i + 1);
+		return;
+	}
+	assert_int_equal(op->kind, HISTORY_TRANSACTION);
+	assert_int_equal(op->count, 3);
+	assert_int_equal(step[0].kind, HISTORY_READ);
+	assert_int_equal(step[0].key, 8);
+	assert_int_equal(step[0].count, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(ops->list[step[0].first + i], i + 4);
+	assert_int_equal(step[1].kind, HISTORY_APPEND);
+	assert_int_equal(step[1].value, 1000 + op->session);
+	assert_int_equal(step[2].count, 0);
+}
+
+static void history__reads_back_elements_and_steps(void **state)
+{
+	struct history *h = begin(*state);
+	struct history_ops ops;
+
+	add_lists(h, 1);
+	add_lists(h, 2);
+	history_close(h);
+	read_all(*state, &ops);
+	assert_int_equal(ops.count, 4);
+	for (size_t i = 0; i < ops.count; i++)
+		are_lists(&ops, &ops.op[i]);
+	history_ops_fini(&ops);
+}
+
+static void history__reads_back_every_kind(void **state)
+{
+	struct history *h = begin(*state);
+	struct history_record r;
+	struct history_ops ops;
+
+	for (uint32_t kind = HISTORY_APPEND; kind <= HISTORY_TRANSFER; kind++) {
+		r = invoke(kind, kind, kind, (uint64_t)-5, 100 * kind);
+		r.key = kind;
+		r.old = kind == HISTORY_TRANSFER ? history_accounts(2, 65535) : 0;
+		assert_int_equal(history_add(h, &r), 0);
+		r = end(&r, HISTORY_OK, 100 * kind + 50);
+		assert_int_equal(history_add(h, &r), 0);
+	}
+	history_close(h);
+	read_all(*state, &ops);
+	assert_int_equal(ops.count, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(ops.op[i].kind, HISTORY_APPEND + i);
+		assert_int_equal(ops.op[i].outcome, HISTORY_OK);
+		assert_true((int64_t)ops.op[i].value == -5);
+	}
+	assert_int_equal(ops.op[3].old, 2);
+	assert_int_equal(ops.op[3].to, 65535);
+	history_ops_fini(&ops);
+}
+
+static void history__an_unfinished_transaction_is_unknown(void **state)
+{
+	const struct history_micro step = {.kind = HISTORY_APPEND, .key = 9, .value = 4};
+	struct history *h = begin(*state);
+	struct history_record txn = invoke(1, 1, HISTORY_TRANSACTION, 0, 300);
+	struct format_more more = {.type = HISTORY_MORE, .of = HISTORY_OK, .op = 1, .count = 1};
+	struct history_record r;
+	struct history_ops ops;
+
+	assert_int_equal(history_add_steps(h, &txn, &step, 1), 0);
+	memcpy(&r, &more, sizeof r);
+	assert_int_equal(history_add(h, &r), 0); /* and then its writer was killed */
+	history_close(h);
+	read_all(*state, &ops);
+	assert_int_equal(ops.count, 1);
+	assert_int_equal(ops.op[0].outcome, HISTORY_UNKNOWN);
+	assert_int_equal(ops.micro[ops.op[0].first].value, 4);
+	history_ops_fini(&ops);
+}
+
+static void history__says_what_is_too_long(void **state)
+{
+	struct history *h = begin(*state);
+	struct history_record read = invoke(1, 1, HISTORY_READ, 0, 100);
+	struct history_record txn = invoke(2, 2, HISTORY_TRANSACTION, 0, 100);
+	struct history_micro step = {.kind = HISTORY_READ, .count = HISTORY_MANY_MAX};
+
+	read.type = HISTORY_OK;
+	assert_int_equal(history_add_many(h, &read, NULL, HISTORY_MANY_MAX + 1), -E2BIG);
+	assert_int_equal(history_add_steps(h, &txn, NULL, HISTORY_STEPS_MAX + 1), -E2BIG);
+	txn.type = HISTORY_OK;
+	assert_int_equal(history_add_results(h, &txn, &step, 1, NULL), -E2BIG);
+	history_close(h);
+}
+
+/* @ops reads and transactions, or until killed. */
+static void write_lists(struct history *h, uint64_t ops)
+{
+	for (uint64_t i = 0; ops == 0 || i < ops; i++)
+		add_lists(h, history_session_number(h));
+	_exit(0);
+}
+
+static void history__takes_lists_of_several_processes(void **state)
+{
+	struct history *h = begin(*state);
+	pid_t pid[WRITERS];
+	struct history_ops ops;
+	int status;
+
+	for (size_t i = 0; i < WRITERS; i++) {
+		pid[i] = fork();
+		assert_true(pid[i] >= 0);
+		if (pid[i] == 0)
+			write_lists(h, WRITER_OPS);
+	}
+	for (size_t i = 0; i < WRITERS; i++) {
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		assert_int_equal(status, 0);
+	}
+	history_close(h);
+	read_all(*state, &ops);
+	assert_int_equal(ops.count, 2 * WRITERS * WRITER_OPS);
+	for (size_t i = 0; i < ops.count; i++)
+		are_lists(&ops, &ops.op[i]);
+	history_ops_fini(&ops);
+}
+
 /* Read it again and again while it is written, until it holds @count operations. */
 static void read_until(const struct files *f, size_t count)
 {
@@ -223,6 +380,35 @@ static void history__outlives_writers_that_are_killed(void **state)
 	read_all(*state, &ops);
 	for (size_t i = 0; i < ops.count; i++)
 		open += ops.op[i].outcome == HISTORY_UNKNOWN;
+	assert_in_range(open + ops.damaged, 0, 4);
+	history_ops_fini(&ops);
+}
+
+static void history__outlives_writers_of_lists_that_are_killed(void **state)
+{
+	struct history *h = begin(*state);
+	struct history_ops ops;
+	pid_t pid[2];
+	size_t open = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		pid[i] = fork();
+		assert_true(pid[i] >= 0);
+		if (pid[i] == 0)
+			write_lists(h, 0);
+	}
+	read_until(*state, WRITER_OPS);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(kill(pid[i], SIGKILL), 0);
+		assert_int_equal(waitpid(pid[i], NULL, 0), pid[i]);
+	}
+	history_close(h);
+	read_all(*state, &ops);
+	for (size_t i = 0; i < ops.count; i++) {
+		open += ops.op[i].outcome == HISTORY_UNKNOWN;
+		if (ops.op[i].outcome == HISTORY_OK)
+			are_lists(&ops, &ops.op[i]);
+	}
 	assert_in_range(open + ops.damaged, 0, 4);
 	history_ops_fini(&ops);
 }
@@ -312,7 +498,7 @@ static void history__refuses_a_file_of_any_other_length(void **state)
 	free(bytes);
 }
 
-/* What the records say is refused with @what. */
+/* What the records say is refused with @what, or read if that is NULL. */
 static void refused_records(
 	const struct files *f, const struct history_record *r, size_t count, const char *what)
 {
@@ -321,7 +507,14 @@ static void refused_records(
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(history_add(h, &r[i]), 0);
 	history_close(h);
-	files_refused(f, what);
+	if (what) {
+		files_refused(f, what);
+	} else {
+		struct history_ops ops;
+
+		read_all(f, &ops);
+		history_ops_fini(&ops);
+	}
 	assert_int_equal(unlink(f->path), 0);
 }
 
@@ -352,19 +545,87 @@ static void history__refuses_records_that_do_not_fit(void **state)
 	refused_records(*state, r, 1, "(record 0): operation 1 writes 0");
 }
 
+static void history__refuses_continuations_that_do_not_fit(void **state)
+{
+	struct history_record r[4];
+	struct format_more more = {.type = HISTORY_MORE, .of = HISTORY_OK, .op = 1, .count = 2};
+
+	r[0] = invoke(1, 1, HISTORY_READ, 0, 100);
+	memcpy(&r[1], &more, sizeof r[1]);
+	r[2] = end(&r[0], HISTORY_OK, 200);
+	r[2].value = 3;
+	refused_records(*state, r, 3, "(record 2): operation 1 has a continuation, which a read");
+	r[2].flags = HISTORY_F_MANY;
+	refused_records(*state, r, 3, "(record 2): operation 1 has a continuation of 2 words, 3");
+	r[2].value = HISTORY_MANY_MAX + 1;
+	refused_records(*state, r, 3, "(record 2): operation 1 read 1048577 elements, at most");
+	r[3] = r[1];
+	refused_records(*state, r + 1, 1, NULL);
+	more.part = 1;
+	memcpy(&r[1], &more, sizeof r[1]);
+	refused_records(*state, r, 3, "(record 1): part 1 of operation 1, part 0 was expected");
+	more.part = 0;
+	more.count = 7;
+	memcpy(&r[1], &more, sizeof r[1]);
+	refused_records(*state, r, 3, "(record 1): a continuation of 7 words, 1 to 6");
+	more.count = 6;
+	more.of = HISTORY_FAIL;
+	memcpy(&r[1], &more, sizeof r[1]);
+	refused_records(*state, r, 3, "(record 1): a continuation of a record of type 3, 1 or 2");
+	r[1] = r[3];
+	refused_records(*state, (struct history_record[]){r[1], r[1]}, 2,
+		"(record 1): operation 1 has a continuation after its last");
+}
+
+static void history__refuses_transactions_that_do_not_fit(void **state)
+{
+	struct history_record r[4];
+	struct format_more more = {.type = HISTORY_MORE, .of = HISTORY_INVOKE, .op = 1, .count = 3};
+
+	r[1] = invoke(1, 1, HISTORY_TRANSACTION, 1, 100);
+	more.word[0] = HISTORY_CAS;
+	memcpy(&r[0], &more, sizeof r[0]);
+	refused_records(*state, r, 2, "(record 1): operation 1 has a step of kind 2, read (0)");
+	more.word[0] = HISTORY_APPEND;
+	memcpy(&r[0], &more, sizeof r[0]);
+	refused_records(*state, r, 2, "(record 1): operation 1 writes 0");
+	more.word[0] = HISTORY_READ;
+	more.word[2] = 5;
+	memcpy(&r[0], &more, sizeof r[0]);
+	refused_records(*state, r, 2, "(record 1): operation 1 reads, but its step has");
+	more.word[2] = 0;
+	memcpy(&r[0], &more, sizeof r[0]);
+	r[3] = end(&r[1], HISTORY_OK, 200);
+	r[3].value = 2;
+	more.of = HISTORY_OK;
+	more.count = 2;
+	more.word[0] = 2;
+	memcpy(&r[2], &more, sizeof r[2]);
+	refused_records(*state, r, 4, "(record 3): operation 1 ends inside what step 0 read");
+	more.word[0] = 0;
+	memcpy(&r[2], &more, sizeof r[2]);
+	refused_records(*state, r, 4, "(record 3): operation 1 has 1 words after what its last");
+	r[1].value = HISTORY_STEPS_MAX + 1;
+	refused_records(*state, r, 2, "(record 1): operation 1 has 4097 steps, at most 4096");
+}
+
 static void history__refuses_numbers_without_a_meaning(void **state)
 {
 	struct history_record r = invoke(1, 1, HISTORY_READ, 0, 100);
 
-	r.kind = HISTORY_APPEND;
-	refused_records(*state, &r, 1, "(record 0): unknown kind 3");
+	r.kind = HISTORY_KIND_NR;
+	refused_records(*state, &r, 1, "(record 0): unknown kind 8");
 	r.kind = HISTORY_READ;
 	r.error = HISTORY_ERROR_NR;
 	refused_records(*state, &r, 1, "(record 0): unknown error 9");
 	r.error = 0;
-	r.flags = 2;
+	r.flags = HISTORY_F_MANY;
 	refused_records(*state, &r, 1, "(record 0): unknown flags 02");
 	r.flags = 0;
+	r.kind = HISTORY_TRANSFER;
+	r.old = 1ull << 16;
+	refused_records(*state, &r, 1, "(record 0): a transfer between accounts 000000000001");
+	r.kind = HISTORY_READ;
 	r.op = 0;
 	refused_records(*state, &r, 1, "(record 0): operation number 0");
 	r.op = HISTORY_RECORDS_MAX + 1;
@@ -420,15 +681,23 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_file(history__reads_back_what_was_written),
+		with_file(history__reads_back_elements_and_steps),
+		with_file(history__reads_back_every_kind),
+		with_file(history__an_unfinished_transaction_is_unknown),
+		with_file(history__says_what_is_too_long),
+		with_file(history__takes_lists_of_several_processes),
 		with_file(history__an_operation_without_end_is_unknown),
 		with_file(history__does_not_replace_a_file),
 		with_file(history__takes_records_of_several_processes),
 		with_file(history__outlives_writers_that_are_killed),
+		with_file(history__outlives_writers_of_lists_that_are_killed),
 		with_file(history__counts_slots_that_were_not_committed),
 		with_file(history__refuses_a_flipped_bit_anywhere),
 		with_file(history__names_the_record_that_is_damaged),
 		with_file(history__refuses_a_file_of_any_other_length),
 		with_file(history__refuses_records_that_do_not_fit),
+		with_file(history__refuses_continuations_that_do_not_fit),
+		with_file(history__refuses_transactions_that_do_not_fit),
 		with_file(history__refuses_numbers_without_a_meaning),
 		with_file(history__refuses_a_time_that_means_never),
 		with_file(history__refuses_an_error_that_contradicts_the_outcome),

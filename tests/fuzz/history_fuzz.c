@@ -39,7 +39,9 @@ static void look(const struct history_ops *ops)
 		const struct history_op *op = &ops->op[i];
 
 		assert(op->kind < HISTORY_KIND_NR && op->error < HISTORY_ERROR_NR);
-		assert(op->kind == HISTORY_READ || op->value != 0);
+		assert((op->kind != HISTORY_WRITE && op->kind != HISTORY_CAS) || op->value != 0);
+		assert(op->kind == HISTORY_TRANSACTION ? op->count <= ops->micros - op->first
+						       : op->count <= ops->lists - op->first);
 		assert(op->t_return_ns >= op->t_invoke_ns);
 		assert((op->outcome == HISTORY_UNKNOWN) == (op->t_return_ns == UINT64_MAX));
 		assert(i == 0 || ops->op[i - 1].t_invoke_ns <= op->t_invoke_ns);
@@ -83,6 +85,7 @@ static void write_again(const struct history_ops *ops)
 static void take(const void *bytes, size_t size)
 {
 	struct history_ops ops;
+	enum check_type type;
 	struct err err = {0};
 	char path[32];
 	int fd = file_of(bytes, size, path);
@@ -92,8 +95,10 @@ static void take(const void *bytes, size_t size)
 		assert(strncmp(err.text, path, strlen(path)) == 0);
 	} else {
 		look(&ops);
-		judge(&ops);
-		write_again(&ops);
+		if (check_type_of(&ops, &type, &err) == 0 && type == CHECK_REGISTER) {
+			judge(&ops);
+			write_again(&ops);
+		}
 		history_ops_fini(&ops);
 	}
 	(void)close(fd);
