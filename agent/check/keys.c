@@ -27,7 +27,7 @@ static bool keys_sorted(const struct history_ops *h)
 }
 
 /* The histories that history_read() gives are sorted; those of other callers may not be. */
-static uint32_t *keys_order(const struct history_ops *h)
+uint32_t *keys_order(const struct history_ops *h)
 {
 	uint32_t *order = malloc((h->count + 1) * sizeof *order);
 

@@ -20,6 +20,9 @@ struct keys {
 	uint32_t *index; /* owned */
 };
 
+/* keys_order() - the indexes of all operations, sorted by invocation; to be freed. */
+uint32_t *keys_order(const struct history_ops *h);
+
 void keys_build(struct keys *k, const struct history_ops *h);
 void keys_destroy(struct keys *k);
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* words.c - a line of text for people that grows and is cut where the space ends */
+#include "agent/check/words.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/base/units.h"
+
+void words_init(struct words *w, const struct history_ops *h, const struct check_names *names,
+	char *out, size_t size)
+{
+	*w = (struct words){.h = h, .names = names, .out = out, .size = size};
+	out[0] = '\0';
+}
+
+void words_say(struct words *w, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(w->out + w->len, w->size - w->len, fmt, args);
+	va_end(args);
+	if (n > 0)
+		w->len += (size_t)n < w->size - w->len ? (size_t)n : w->size - w->len - 1;
+}
+
+void words_node(struct words *w, const struct history_op *op)
+{
+	const struct check_names *n = w->names;
+
+	if (n && n->node && op->node < n->nodes && n->node[op->node])
+		words_say(w, "%s", n->node[op->node]);
+	else
+		words_say(w, "node %u", op->node);
+}
+
+void words_span(struct words *w, uint64_t ns)
+{
+	char text[32];
+
+	words_say(w, "%s", units_print_duration(ns, text, sizeof text));
+}
+
+void words_when(struct words *w, const struct history_op *op)
+{
+	words_say(w, "%.3f", words_seconds(w, op->t_invoke_ns));
+	if (op->outcome == HISTORY_UNKNOWN)
+		words_say(w, " s or later");
+	else
+		words_say(w, " to %.3f s", words_seconds(w, op->t_return_ns));
+}
+
+double words_seconds(const struct words *w, uint64_t t_ns)
+{
+	uint64_t t0 = w->names ? w->names->t0_ns : 0;
+
+	return t_ns >= t0 ? units_s(t_ns - t0) : -units_s(t0 - t_ns);
+}
