@@ -18,7 +18,7 @@ enum check_verdict { CHECK_OK, CHECK_VIOLATION, CHECK_UNKNOWN, CHECK_VERDICT_NR 
 extern const char *const check_verdict_names[CHECK_VERDICT_NR]; /* "ok" "violation" "unknown" */
 
 #define CHECK_WITNESS_MAX 8
-#define CHECK_WORDS_MAX 512
+#define CHECK_WORDS_MAX 1024
 
 struct check_budget {
 	uint64_t time_ns;      /* 0: no limit */
@@ -89,6 +89,10 @@ int check_type_of(const struct history_ops *h, enum check_type *ret, struct err 
  * number @i of the table in models.c, NULL after the last. */
 const struct check_ops *check_find(const char *name, enum check_type type);
 const struct check_ops *check_list(unsigned i);
+
+/* check_strongest() - the first in the table for a type. check_known() - for any type. */
+const struct check_ops *check_strongest(enum check_type type);
+bool check_known(const char *name);
 
 /**
  * struct check_lost - acknowledged writes that are gone

@@ -22,3 +22,20 @@ const struct check_ops *check_find(const char *name, enum check_type type)
 	}
 	return NULL;
 }
+
+const struct check_ops *check_strongest(enum check_type type)
+{
+	unsigned i = 0;
+
+	while (check_list(i) && check_list(i)->type != type)
+		i++;
+	return check_list(i);
+}
+
+bool check_known(const char *name)
+{
+	for (unsigned i = 0; check_list(i); i++)
+		if (strcmp(check_list(i)->name, name) == 0)
+			return true;
+	return false;
+}

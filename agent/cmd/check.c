@@ -14,7 +14,8 @@
 enum { OPT_MODEL, OPT_TIME, OPT_JSON, OPT_JSONL };
 
 static const struct cmd_option check_options[] = {
-	[OPT_MODEL] = {"--model", "NAME", "what to check for (linearizable)"},
+	[OPT_MODEL] = {"--model", "NAME",
+		"what to check for (the strongest model for the kind of objects)"},
 	[OPT_TIME] = {"--time", "DURATION",
 		"give up on a file after this long (" CHECK_TIME_DEFAULT "; 0: never)"},
 	[OPT_JSON] = {"--json", NULL, "print an array of verdicts as JSON"},
@@ -23,7 +24,8 @@ static const struct cmd_option check_options[] = {
 };
 
 struct check_run {
-	const struct check_ops *model;
+	const char *name;              /* of the model; NULL: the strongest for the type */
+	const struct check_ops *model; /* of the present file */
 	struct check_budget budget;
 	struct json json;
 	bool as_json;
@@ -115,6 +117,36 @@ static void print_json(const char *path, struct check_run *run, const struct his
 	json_object_end(j);
 }
 
+/* "linearizable, sequential", the models for a type of objects. */
+static const char *models_of(enum check_type type, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; check_list(i) && len < size; i++)
+		if (check_list(i)->type == type)
+			len += (size_t)snprintf(out + len, size - len, "%s%s", len ? ", " : "",
+				check_list(i)->name);
+	return out;
+}
+
+/* The model of the name that was asked for, for the type of objects that @h is about. */
+static int check_choose(struct check_run *run, const struct history_ops *h, struct err *err)
+{
+	char known[256];
+	enum check_type type;
+	int r = check_type_of(h, &type, err);
+
+	if (r)
+		return r;
+	run->model = run->name ? check_find(run->name, type) : check_strongest(type);
+	if (run->model)
+		return 0;
+	return err_usage(err, "no model '%s' for objects of type %s; known: %s",
+		run->name ? run->name : "auto", check_type_names[type],
+		models_of(type, known, sizeof known));
+}
+
 static int check_history(
 	const char *path, struct check_run *run, const struct history_ops *h, struct err *err)
 {
@@ -128,9 +160,12 @@ static int check_history(
 		if (r)
 			return r;
 	}
+	r = check_choose(run, h, err);
+	if (r)
+		return err_wrap(err, "%s", path);
 	r = run->model->check(h, &run->budget, &names, &result, err);
 	if (r)
-		return r;
+		return err_wrap(err, "%s", path);
 	run->violated |= result.verdict == CHECK_VIOLATION;
 	run->unknown |= result.verdict == CHECK_UNKNOWN;
 	if (run->as_json)
@@ -154,18 +189,17 @@ static int check_file(const char *path, struct check_run *run, struct err *err)
 
 static int check_prepare(struct check_run *run, const struct cmd_line *line, struct err *err)
 {
-	const char *model = line->value[OPT_MODEL] ? line->value[OPT_MODEL] : "linearizable";
 	const char *time = line->value[OPT_TIME] ? line->value[OPT_TIME] : CHECK_TIME_DEFAULT;
 
 	*run = (struct check_run){
-		.model = check_find(model, CHECK_REGISTER),
+		.name = line->value[OPT_MODEL],
 		.budget.memory_bytes = CHECK_MEMORY_BYTES,
 		.as_json = line->value[OPT_JSON] != NULL,
 		.jsonl = line->value[OPT_JSONL],
 	};
-	if (!run->model)
+	if (run->name && !check_known(run->name))
 		return err_usage(
-			err, "--model: unknown model '%s'; 'linearizable' is known", model);
+			err, "--model: unknown model '%s'; 'linearizable' is known", run->name);
 	if (run->jsonl && line->args > 1)
 		return err_usage(err, "--jsonl: one history can be written, not %u", line->args);
 	if (units_parse_duration(time, &run->budget.time_ns, err))
