@@ -5,19 +5,22 @@
 #include "agent/base/json.h"
 #include "agent/base/units.h"
 #include "agent/check/check.h"
+#include "agent/cmd/check_print.h"
 #include "agent/cmd/cmd.h"
 #include "agent/history/history.h"
 
 #define CHECK_MEMORY_BYTES (4ull << 30)
 #define CHECK_TIME_DEFAULT "60s"
 
-enum { OPT_MODEL, OPT_TIME, OPT_JSON, OPT_JSONL };
+enum { OPT_MODEL, OPT_TIME, OPT_MEASURES, OPT_JSON, OPT_JSONL };
 
 static const struct cmd_option check_options[] = {
 	[OPT_MODEL] = {"--model", "NAME",
 		"what to check for (the strongest model for the kind of objects)"},
 	[OPT_TIME] = {"--time", "DURATION",
 		"give up on a file after this long (" CHECK_TIME_DEFAULT "; 0: never)"},
+	[OPT_MEASURES] = {"--measures", NULL,
+		"also tell how stale reads were, how soon writes were visible, what was lost"},
 	[OPT_JSON] = {"--json", NULL, "print an array of verdicts as JSON"},
 	[OPT_JSONL] = {"--jsonl", "OUT", "also write the history to OUT as JSON lines"},
 	{NULL, NULL, NULL},
@@ -28,6 +31,7 @@ struct check_run {
 	const struct check_ops *model; /* of the present file */
 	struct check_budget budget;
 	struct json json;
+	bool measures;
 	bool as_json;
 	const char *jsonl;
 	bool violated;
@@ -87,6 +91,25 @@ static void print_text(const char *path, const struct check_run *run, const stru
 		print_operation(&h->op[r->witness[i]], t0_ns);
 }
 
+/* In text, or as the last member of the file's object. */
+static void print_measures(
+	struct check_run *run, const struct history_ops *h, const struct check_names *names)
+{
+	struct check_lost lost;
+	struct measures m;
+
+	if (!run->measures)
+		return;
+	measures_take(h, names, &m);
+	check_lost(h, names, &lost);
+	if (!run->as_json) {
+		check_measures_print(&m, &lost);
+		return;
+	}
+	json_key(&run->json, "measures");
+	check_measures_json(&run->json, &m, &lost);
+}
+
 static void print_json(const char *path, struct check_run *run, const struct history_ops *h,
 	const struct check_result *r)
 {
@@ -114,7 +137,6 @@ static void print_json(const char *path, struct check_run *run, const struct his
 	for (size_t i = 0; i < r->witnesses; i++)
 		json_uint(j, h->op[r->witness[i]].op);
 	json_array_end(j);
-	json_object_end(j);
 }
 
 /* "linearizable, sequential", the models for a type of objects. */
@@ -172,6 +194,9 @@ static int check_history(
 		print_json(path, run, h, &result);
 	else
 		print_text(path, run, h, &result, names.t0_ns);
+	print_measures(run, h, &names);
+	if (run->as_json)
+		json_object_end(&run->json);
 	return 0;
 }
 
@@ -194,6 +219,7 @@ static int check_prepare(struct check_run *run, const struct cmd_line *line, str
 	*run = (struct check_run){
 		.name = line->value[OPT_MODEL],
 		.budget.memory_bytes = CHECK_MEMORY_BYTES,
+		.measures = line->value[OPT_MEASURES] != NULL,
 		.as_json = line->value[OPT_JSON] != NULL,
 		.jsonl = line->value[OPT_JSONL],
 	};

@@ -44,6 +44,17 @@ assert good["result"] == "ok" and good["operations"] == 8, good
 assert bad["result"] == "violation" and bad["witness"] == [1, 2, 3], bad'
 }
 
+# measures: what --measures tells people and programs of one stale read
+measures() {
+	says 1 "delta         2 of 2 values: median 1.1 s" --measures "$bad" &&
+		says 1 "1 of 1 reads were behind: 1 by 1" --measures "$bad" || return
+	"$B/pacelab" check --json --measures "$bad" | python3 -c '
+import json, sys
+m = json.load(sys.stdin)[0]["measures"]
+assert m["behind"][1] == 1 and m["delta"]["max_ms"] == 1100, m
+assert m["fresh"][0]["share"] == 0 and m["lost"] == 0, m'
+}
+
 stale="node 4 answered 7 for k3 at 2.204 s, 1.1 s after node 0 had acknowledged 9"
 
 check check__passes_a_good_history says 0 "linearizable, 8 operations" "$good"
@@ -51,6 +62,7 @@ check check__tells_a_violation says 1 "$stale" "$bad"
 check check__of_several_files_the_worst_counts says 1 "not linearizable" "$good" "$bad" "$good"
 check check__converts_to_json_lines converts
 check check__prints_json is_json
+check check__measures_staleness measures
 head -c 700 "$good" >"$tmp/short"
 check check__refuses_a_short_file says 64 "$tmp/short: offset 700: the file ends" "$tmp/short"
 sed 's/"read"/"reed"/' "$bad" >"$tmp/misspelt"
