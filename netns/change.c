@@ -28,6 +28,8 @@ uint32_t fabric_rule(const struct fabric *f, const struct link_state *state)
 {
 	uint32_t rule = state->cut ? MATRIX_CUT : 0;
 
+	if (state->cut == CUT_REJECT)
+		rule |= MATRIX_REJECT;
 	if (link_state_shaped(state))
 		rule |= f->ops->matrix_bit;
 	return rule;

@@ -12,8 +12,9 @@
 
 #include "netns/fabric.h"
 
-#define MATRIX_CUT (1u << 0)  /* drop */
-#define MATRIX_WIRE (1u << 1) /* not straight to the bridge but through the wire emulator */
+#define MATRIX_CUT (1u << 0)    /* drop */
+#define MATRIX_WIRE (1u << 1)   /* not straight to the bridge but through the wire emulator */
+#define MATRIX_REJECT (1u << 2) /* with CUT: to the wire emulator, which tells the sender */
 
 /*
  * A frame for the wire emulator carries the time at which it came in, so that its delay counts
@@ -22,6 +23,15 @@
  */
 #define MATRIX_STAMP_AT 6
 #define MATRIX_STAMP_LEN 4
+
+/*
+ * What the emulator shall do with the frame stands in the first byte of the destination MAC, which
+ * is 2 in every node's address: carry it as the link says, or answer the sender in the
+ * destination's place and carry nothing. Both are put back to 2 before a frame is given on.
+ */
+#define MATRIX_MARK_AT 0
+#define MATRIX_MARK_CARRY 0x02
+#define MATRIX_MARK_REJECT 0x06
 
 /* One directed link. The layout is known to matrix_prog.c; 256 x 256 of them must stay below the
  * 4 MB that old kernels allow for the value of an array. */

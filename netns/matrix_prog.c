@@ -10,7 +10,7 @@
  *	src = ifindex - LINK_PORT(0)			the port names the source, no frame can lie
  *	dst = last two bytes of the destination MAC	anything but a node's address is dropped
  *	link = &map.link[src][dst]
- *	if link.rule[active] & CUT: count dropped, drop
+ *	if link.rule[active] & CUT: count dropped, drop; if REJECT, too: mark the frame, to the tap
  *	count passed; skb->priority = class of src	which HTB obeys without a filter
  *	if link.rule[active] & WIRE: write the time over the constant part of the source MAC,
  *		redirect to the tap
@@ -31,9 +31,9 @@
 #include "netns/qdisc.h"
 
 #define LOG_MAX 16384u
-#define PROG_MAX 72
+#define PROG_MAX 84
 
-enum label { NO_LABEL, DROP, CUT_DROP, PASS, LABEL_NR };
+enum label { NO_LABEL, DROP, REJECT, CUT_LINK, STAMP, PASS, LABEL_NR };
 
 /* An instruction, the label that it carries and the label to which it jumps. */
 struct line {
@@ -163,13 +163,13 @@ int matrix_prog_port(int map_fd, unsigned nodes, int *ret_fd, struct err *err)
 		LOAD(BPF_W, R8, R8, LINK(rule)),
 
 		MOV_IMM(R1, 1),
-		JUMP_IF_IMM(BPF_JSET, R8, MATRIX_CUT, CUT_DROP),
+		JUMP_IF_IMM(BPF_JSET, R8, MATRIX_CUT, CUT_LINK),
 		ATOMIC_ADD(R7, LINK(passed), R1),
 		ALU_IMM(BPF_ADD, R5, QDISC_CLASS(0)),
 		STORE(BPF_W, R6, SKB(priority), R5),
 		ALU_IMM(BPF_AND, R8, MATRIX_WIRE),
 		JUMP_IF_IMM(BPF_JEQ, R8, 0, PASS),
-		CALL(BPF_FUNC_ktime_get_ns),
+		AT(STAMP, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_ns),
 		STORE(BPF_W, R10, -4, R0),
 		MOV_REG(R1, R6),
 		MOV_IMM(R2, MATRIX_STAMP_AT),
@@ -185,8 +185,20 @@ int matrix_prog_port(int map_fd, unsigned nodes, int *ret_fd, struct err *err)
 		EXIT,
 		AT(PASS, BPF_ALU64 | BPF_MOV | BPF_K, R0, 0, 0, TC_ACT_UNSPEC),
 		EXIT,
-		AT(CUT_DROP, BPF_STX | BPF_ATOMIC | BPF_DW, R7, R1, LINK(dropped), BPF_ADD),
+		AT(CUT_LINK, BPF_STX | BPF_ATOMIC | BPF_DW, R7, R1, LINK(dropped), BPF_ADD),
+		JUMP_IF_IMM(BPF_JSET, R8, MATRIX_REJECT, REJECT),
 		AT(DROP, BPF_ALU64 | BPF_MOV | BPF_K, R0, 0, 0, TC_ACT_SHOT),
+		EXIT,
+		AT(REJECT, BPF_ST | BPF_MEM | BPF_B, R10, 0, -1, MATRIX_MARK_REJECT),
+		MOV_REG(R1, R6),
+		MOV_IMM(R2, MATRIX_MARK_AT),
+		MOV_REG(R3, R10),
+		ALU_IMM(BPF_ADD, R3, -1),
+		MOV_IMM(R4, 1),
+		MOV_IMM(R5, 0),
+		CALL(BPF_FUNC_skb_store_bytes),
+		JUMP_IF_IMM(BPF_JEQ, R0, 0, STAMP),
+		MOV_IMM(R0, TC_ACT_SHOT),
 		EXIT,
 	};
 
