@@ -44,6 +44,8 @@ struct emulator_host {
  * @apply:	have the new values ready; the caller then flips the matrix. @next is the copy of
  *the matrix that is about to be in force. Return: 0 or a negative errno.
  * @applied:	the flip is done: bring the other copy up to date; may be NULL
+ * @leaf:	the messages that make the leaf of one link what @delta->to says; @fresh: a new one.
+ *For whoever has replaced a leaf; NULL where the emulator has none
  * @flush:	drop what is under way on these links: they were just cut, kind wire
  * @read_back:	what is in force on a link as the mechanism itself has it
  * @refresh:	fetch what read_back tells from, for all links into @dst; may be NULL
@@ -63,6 +65,8 @@ struct emulator_ops {
 		unsigned next, struct err *err);
 	void (*applied)(
 		void *emulator, const struct fabric_delta *delta, unsigned deltas, unsigned stale);
+	void (*leaf)(
+		void *emulator, struct nlbatch *b, const struct fabric_delta *delta, bool fresh);
 	int (*flush)(
 		void *emulator, const struct fabric_delta *delta, unsigned deltas, struct err *err);
 	int (*refresh)(void *emulator, unsigned dst, struct err *err);

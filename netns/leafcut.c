@@ -32,8 +32,8 @@ static void put_leaf(const struct fabric *f, struct nlbatch *b, const struct fab
 
 	if (to->cut)
 		qdisc_leaf_blackhole(b, port, delta->src);
-	else if (!f->ops->matrix_bit && link_state_shaped(to))
-		qdisc_leaf_netem(b, port, delta->src, to->delay_ns, to->jitter_ns);
+	else if (f->ops->leaf && link_state_shaped(to))
+		f->ops->leaf(f->emulator, b, delta, delta->from.cut);
 	else
 		qdisc_leaf_bfifo(b, port, delta->src);
 }

@@ -10,14 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/prng.h"
 #include "netns/emulator.h"
 #include "netns/link.h"
+#include "netns/netem_leaf.h"
 #include "netns/qdisc.h"
+
+/* The kernel keeps it in nanoseconds in 32 bits with a sign. */
+#define JITTER_NS_MAX 2100000000ull
 
 struct netem {
 	struct emulator_host host;
 	struct nlbatch batch;
-	struct qdisc_leaf *leaf; /* by source, of the port last refreshed */
+	struct link_state *leaf; /* by source, of the port last refreshed */
+	struct netem_link *link; /* src * nodes + dst */
+};
+
+/* What the kernel does not say. */
+struct netem_link {
+	uint8_t round; /* of its leaf, see netem_leaf.h */
+	uint8_t dist;
+	bool queue_default; /* the queue is what the rate makes it */
 };
 
 static int netem_probe(struct nlsock *sw, struct err *err)
@@ -25,7 +38,7 @@ static int netem_probe(struct nlsock *sw, struct err *err)
 	struct nlbatch b = {0};
 	int code;
 
-	qdisc_root_netem(&b, LINK_LO);
+	netem_leaf_root(&b, LINK_LO);
 	code = nlsock_send(sw, &b, err);
 	nlbatch_clear(&b);
 	if (!code) {
@@ -44,6 +57,7 @@ static void netem_close(void *emulator)
 		return;
 	nlbatch_fini(&n->batch);
 	free(n->leaf);
+	free(n->link);
 	free(n);
 }
 
@@ -51,9 +65,11 @@ static int netem_open(void **ret, const struct emulator_host *host, struct err *
 {
 	struct netem *n = calloc(1, sizeof *n);
 
-	if (n)
+	if (n) {
 		n->leaf = calloc(host->nodes, sizeof *n->leaf);
-	if (!n || !n->leaf) {
+		n->link = calloc((size_t)host->nodes * host->nodes, sizeof *n->link);
+	}
+	if (!n || !n->leaf || !n->link) {
 		netem_close(n);
 		return err_sys(err, -ENOMEM, "netem");
 	}
@@ -69,6 +85,50 @@ static int netem_start(void *emulator, struct err *err)
 	return 0;
 }
 
+static struct netem_link *link_of(const struct netem *n, unsigned src, unsigned dst)
+{
+	return &n->link[(size_t)src * n->host.nodes + dst];
+}
+
+/* Whatever netem and tbf do is the same: the leaf can stay. */
+static bool same_leaf(const struct link_state *a, const struct link_state *b)
+{
+	return a->delay_ns == b->delay_ns && a->jitter_ns == b->jitter_ns && a->dist == b->dist &&
+	       a->correlation_ppm == b->correlation_ppm && a->reorder_ppm == b->reorder_ppm &&
+	       a->corrupt_ppm == b->corrupt_ppm && a->rate_bps == b->rate_bps &&
+	       link_state_queue(a) == link_state_queue(b);
+}
+
+/* The kernel's random numbers of a leaf, where it lets us say: another for every link. */
+static uint64_t leaf_seed(const struct netem *n, const struct fabric_delta *delta)
+{
+	struct prng prng;
+
+	prng_init(&prng, n->host.seed, (uint64_t)delta->src << 16 | delta->dst);
+	return prng_next(&prng);
+}
+
+static void netem_leaf(
+	void *emulator, struct nlbatch *b, const struct fabric_delta *delta, bool fresh)
+{
+	struct netem *n = emulator;
+	struct netem_link *link = link_of(n, delta->src, delta->dst);
+	const bool was = link_state_shaped(&delta->from);
+	struct netem_leaf leaf = {.ifindex = LINK_PORT(delta->dst), .src = delta->src};
+
+	link->dist = delta->to.dist;
+	link->queue_default = delta->to.queue_bytes == 0;
+	if (!link_state_shaped(&delta->to)) {
+		qdisc_leaf_bfifo(b, leaf.ifindex, delta->src);
+		return;
+	}
+	link->round = fresh ? !link->round : link->round;
+	leaf.round = link->round;
+	leaf.had_rate = was && !fresh && delta->from.rate_bps;
+	leaf.seed = was && !fresh ? 0 : leaf_seed(n, delta);
+	netem_leaf_put(b, &leaf, &delta->to);
+}
+
 static int netem_apply(void *emulator, const struct fabric_delta *delta, unsigned deltas,
 	unsigned next, struct err *err)
 {
@@ -77,16 +137,21 @@ static int netem_apply(void *emulator, const struct fabric_delta *delta, unsigne
 	(void)next;
 	nlbatch_clear(&n->batch);
 	for (unsigned i = 0; i < deltas; i++) {
-		const struct link_state *from = &delta[i].from, *to = &delta[i].to;
-		int port = LINK_PORT(delta[i].dst);
+		if (!same_leaf(&delta[i].from, &delta[i].to))
+			netem_leaf(n, &n->batch, &delta[i], false);
+	}
+	return nlsock_send(n->host.sw, &n->batch, err);
+}
 
-		if (from->delay_ns == to->delay_ns && from->jitter_ns == to->jitter_ns)
-			continue;
-		if (to->delay_ns || to->jitter_ns)
-			qdisc_leaf_netem(
-				&n->batch, port, delta[i].src, to->delay_ns, to->jitter_ns);
-		else
-			qdisc_leaf_bfifo(&n->batch, port, delta[i].src);
+static int netem_flush(
+	void *emulator, const struct fabric_delta *delta, unsigned deltas, struct err *err)
+{
+	struct netem *n = emulator;
+
+	nlbatch_clear(&n->batch);
+	for (unsigned i = 0; i < deltas; i++) {
+		if (link_state_shaped(&delta[i].to))
+			netem_leaf(n, &n->batch, &delta[i], true);
 	}
 	return nlsock_send(n->host.sw, &n->batch, err);
 }
@@ -94,9 +159,22 @@ static int netem_apply(void *emulator, const struct fabric_delta *delta, unsigne
 static void take_leaf(const struct qdisc_leaf *leaf, void *ctx)
 {
 	struct netem *n = ctx;
+	struct link_state *to;
 
-	if (leaf->src < n->host.nodes)
-		n->leaf[leaf->src] = *leaf;
+	if (leaf->src >= n->host.nodes)
+		return;
+	to = &n->leaf[leaf->src];
+	if (strcmp(leaf->kind, "netem") == 0) {
+		const uint64_t rate_bps = to->rate_bps;
+		const uint32_t queue_bytes = to->queue_bytes;
+
+		*to = leaf->state;
+		to->rate_bps = rate_bps;
+		to->queue_bytes = queue_bytes;
+	} else if (strcmp(leaf->kind, "tbf") == 0) {
+		to->rate_bps = leaf->state.rate_bps;
+		to->queue_bytes = leaf->state.queue_bytes;
+	}
 }
 
 static int netem_refresh(void *emulator, unsigned dst, struct err *err)
@@ -111,21 +189,30 @@ static void netem_read_back(void *emulator, unsigned src, unsigned dst, struct l
 {
 	const struct netem *n = emulator;
 
-	(void)dst;
-	ret->delay_ns = n->leaf[src].delay_ns;
-	ret->jitter_ns = n->leaf[src].jitter_ns;
+	const struct netem_link *link = link_of(n, src, dst);
+	struct link_state plain;
+
+	*ret = n->leaf[src];
+	ret->dist = link->dist;
+	plain = *ret;
+	plain.queue_bytes = 0;
+	if (link->queue_default && ret->queue_bytes == link_state_queue(&plain))
+		ret->queue_bytes = 0;
 }
 
 struct drops {
 	uint64_t sum;
+	uint64_t asked; /* netem counts these as its own, too */
 };
 
 static void add_drops(const struct qdisc_leaf *leaf, void *ctx)
 {
 	struct drops *drops = ctx;
 
-	/* What a cut drops where there is no BPF was asked for. */
-	if (strcmp(leaf->kind, "blackhole") != 0)
+	/* What a cut drops where there is no BPF was asked for, and what a full queue drops. */
+	if (strcmp(leaf->kind, "tbf") == 0)
+		drops->asked += leaf->dropped;
+	else if (strcmp(leaf->kind, "blackhole") != 0)
 		drops->sum += leaf->dropped;
 }
 
@@ -137,14 +224,24 @@ static void netem_quality(void *emulator, struct fabric_quality *ret)
 	for (unsigned dst = 0; dst < n->host.nodes; dst++)
 		(void)qdisc_leaves(n->host.sw, LINK_PORT(dst), add_drops, &drops, NULL);
 	ret->realtime = true;
-	ret->lost += drops.sum;
+	ret->lost += drops.sum > drops.asked ? drops.sum - drops.asked : 0;
 }
 
 static const char *netem_refuses(void *emulator, const struct link_state *state)
 {
 	(void)emulator;
-	if (state->rate_bps || state->corrupt_ppm || state->reorder_ppm || state->dist)
-		return "emulator netem does delay and uniform jitter";
+	if (state->jitter_ns > JITTER_NS_MAX)
+		return "netem's jitter is 2.1 s at the most; --emulator wire has no such limit";
+	if (state->corrupt_silent)
+		return "netem's corruption is seen by the checksum; silent corruption needs "
+		       "--emulator wire";
+	if (state->rate_bps % 8)
+		return "netem's rates are whole bytes a second: multiples of 8 bit/s";
+	if (!netem_leaf_fits(state))
+		return "netem cannot hold what this rate sends within this delay: 4,000,000 frames "
+		       "at the most; a lower rate, delay or queue is needed";
+	if (state->dist)
+		return "emulator netem does uniform jitter";
 	return NULL;
 }
 
@@ -155,6 +252,8 @@ const struct emulator_ops netem_ops = {
 	.start = netem_start,
 	.refuses = netem_refuses,
 	.apply = netem_apply,
+	.leaf = netem_leaf,
+	.flush = netem_flush,
 	.refresh = netem_refresh,
 	.read_back = netem_read_back,
 	.quality = netem_quality,

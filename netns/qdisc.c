@@ -14,18 +14,13 @@
 #include <linux/tc_act/tc_mirred.h>
 #include <string.h>
 
-/* A link without a rate: 100 Gbit/s, more than one core can send. */
-#define QDISC_UNLIMITED_BYTES_PER_S 12500000000ull
+#include "netns/netem_leaf.h"
+
 #define QDISC_BURST_TICKS 15625u /* 1 ms of 64 ns */
 #define QDISC_QUANTUM 200000u    /* bytes; without it the kernel computes one and warns */
 #define QDISC_LEAF_BYTES (16u << 20)
 
-/* Frames per second that a delayed link must be able to hold; see qdisc_netem_limit(). */
-#define NETEM_FRAMES_PER_S 1000000ull
-#define NETEM_LIMIT_MIN 10000ull
-#define NETEM_LIMIT_MAX 4000000ull
-
-static struct nlmsghdr *begin_tc(struct nlbatch *b, uint16_t type, uint16_t flags,
+struct nlmsghdr *qdisc_begin(struct nlbatch *b, uint16_t type, uint16_t flags,
 	const struct tcmsg *header, const char *kind)
 {
 	struct nlmsghdr *nlh = nlbatch_begin(b, type, flags);
@@ -44,7 +39,7 @@ void qdisc_htb_root(struct nlbatch *b, int ifindex)
 		.tcm_ifindex = ifindex, .tcm_parent = TC_H_ROOT, .tcm_handle = QDISC_ROOT};
 	const struct tc_htb_glob glob = {.version = 3, .rate2quantum = 10};
 	struct nlmsghdr *nlh =
-		begin_tc(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &header, "htb");
+		qdisc_begin(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &header, "htb");
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
 
 	mnl_attr_put(nlh, TCA_HTB_INIT, sizeof glob, &glob);
@@ -60,7 +55,7 @@ void qdisc_htb_class(struct nlbatch *b, int ifindex, unsigned src)
 		.cbuffer = QDISC_BURST_TICKS,
 		.quantum = QDISC_QUANTUM};
 	struct nlmsghdr *nlh =
-		begin_tc(b, RTM_NEWTCLASS, NLM_F_CREATE | NLM_F_EXCL, &header, "htb");
+		qdisc_begin(b, RTM_NEWTCLASS, NLM_F_CREATE | NLM_F_EXCL, &header, "htb");
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
 
 	/* The 32-bit field says "see the 64-bit attribute" by being full. */
@@ -78,7 +73,7 @@ static struct nlmsghdr *begin_leaf(struct nlbatch *b, int ifindex, unsigned src,
 {
 	const struct tcmsg header = {.tcm_ifindex = ifindex, .tcm_parent = QDISC_CLASS(src)};
 
-	return begin_tc(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &header, kind);
+	return qdisc_begin(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &header, kind);
 }
 
 void qdisc_leaf_bfifo(struct nlbatch *b, int ifindex, unsigned src)
@@ -95,62 +90,11 @@ void qdisc_leaf_blackhole(struct nlbatch *b, int ifindex, unsigned src)
 	nlbatch_end(b, begin_leaf(b, ifindex, src, "blackhole"));
 }
 
-uint32_t qdisc_netem_limit(uint64_t delay_ns)
-{
-	uint64_t frames = delay_ns / 1000 * NETEM_FRAMES_PER_S / 1000000;
-
-	if (frames < NETEM_LIMIT_MIN)
-		frames = NETEM_LIMIT_MIN;
-	return (uint32_t)(frames < NETEM_LIMIT_MAX ? frames : NETEM_LIMIT_MAX);
-}
-
-/* The attributes of netem follow its struct inside the same TCA_OPTIONS. */
-static void put_netem(struct nlmsghdr *nlh, uint64_t delay_ns, uint64_t jitter_ns)
-{
-	const struct tc_netem_qopt opt = {.limit = qdisc_netem_limit(delay_ns + jitter_ns)};
-	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
-
-	memcpy(mnl_nlmsg_get_payload_tail(nlh), &opt, sizeof opt);
-	nlh->nlmsg_len += MNL_ALIGN(sizeof opt);
-	mnl_attr_put_u64(nlh, TCA_NETEM_LATENCY64, delay_ns);
-	mnl_attr_put_u64(nlh, TCA_NETEM_JITTER64, jitter_ns);
-	if (jitter_ns) {
-		/*
-		 * Jitter alone reorders: netem sorts by due time. With a rate a frame is due no
-		 * earlier than the one before it, so an unreachable rate keeps the order.
-		 */
-		const struct tc_netem_rate rate = {.rate = UINT32_MAX};
-
-		mnl_attr_put(nlh, TCA_NETEM_RATE, sizeof rate, &rate);
-		mnl_attr_put_u64(nlh, TCA_NETEM_RATE64, QDISC_UNLIMITED_BYTES_PER_S);
-	}
-	mnl_attr_nest_end(nlh, options);
-}
-
-void qdisc_leaf_netem(
-	struct nlbatch *b, int ifindex, unsigned src, uint64_t delay_ns, uint64_t jitter_ns)
-{
-	struct nlmsghdr *nlh = begin_leaf(b, ifindex, src, "netem");
-
-	put_netem(nlh, delay_ns, jitter_ns);
-	nlbatch_end(b, nlh);
-}
-
-void qdisc_root_netem(struct nlbatch *b, int ifindex)
-{
-	const struct tcmsg header = {.tcm_ifindex = ifindex, .tcm_parent = TC_H_ROOT};
-	struct nlmsghdr *nlh =
-		begin_tc(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &header, "netem");
-
-	put_netem(nlh, 0, 0);
-	nlbatch_end(b, nlh);
-}
-
 void qdisc_root_delete(struct nlbatch *b, int ifindex)
 {
 	const struct tcmsg header = {.tcm_ifindex = ifindex, .tcm_parent = TC_H_ROOT};
 
-	nlbatch_end(b, begin_tc(b, RTM_DELQDISC, 0, &header, NULL));
+	nlbatch_end(b, qdisc_begin(b, RTM_DELQDISC, 0, &header, NULL));
 }
 
 void qdisc_clsact(struct nlbatch *b, int ifindex)
@@ -159,7 +103,7 @@ void qdisc_clsact(struct nlbatch *b, int ifindex)
 		.tcm_parent = TC_H_CLSACT,
 		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0)};
 
-	nlbatch_end(b, begin_tc(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, "clsact"));
+	nlbatch_end(b, qdisc_begin(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, "clsact"));
 }
 
 void qdisc_ingress_program(struct nlbatch *b, int ifindex, int prog_fd, const char *name)
@@ -169,7 +113,7 @@ void qdisc_ingress_program(struct nlbatch *b, int ifindex, int prog_fd, const ch
 		.tcm_handle = 1,
 		.tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL))};
 	struct nlmsghdr *nlh =
-		begin_tc(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "bpf");
+		qdisc_begin(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "bpf");
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
 
 	mnl_attr_put_u32(nlh, TCA_BPF_FD, (uint32_t)prog_fd);
@@ -200,7 +144,7 @@ void qdisc_source_filter(struct nlbatch *b, int ifindex, unsigned src, uint32_t 
 		.tcm_parent = QDISC_ROOT,
 		.tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_IP))};
 	struct nlmsghdr *nlh =
-		begin_tc(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "u32");
+		qdisc_begin(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "u32");
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
 
 	mnl_attr_put_u32(nlh, TCA_U32_CLASSID, QDISC_CLASS(src));
@@ -223,7 +167,7 @@ void qdisc_redirect(struct nlbatch *b, int ifindex, unsigned dst, uint32_t addr_
 	const struct tc_mirred parms = {
 		.action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t)to};
 	struct nlmsghdr *nlh =
-		begin_tc(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "u32");
+		qdisc_begin(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, "u32");
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS), *actions, *first, *inner;
 
 	put_u32_match(nlh, IP_DESTINATION_AT, addr_be);
@@ -243,7 +187,7 @@ void qdisc_redirect_delete(struct nlbatch *b, int ifindex, unsigned dst)
 {
 	const struct tcmsg header = redirect_header(ifindex, dst);
 
-	nlbatch_end(b, begin_tc(b, RTM_DELTFILTER, 0, &header, NULL));
+	nlbatch_end(b, qdisc_begin(b, RTM_DELTFILTER, 0, &header, NULL));
 }
 
 struct classes {
@@ -286,7 +230,7 @@ int qdisc_classes(struct nlsock *s, int ifindex,
 	struct nlbatch b = {0};
 	int code;
 
-	nlbatch_end(&b, begin_tc(&b, RTM_GETTCLASS, NLM_F_DUMP, &header, NULL));
+	nlbatch_end(&b, qdisc_begin(&b, RTM_GETTCLASS, NLM_F_DUMP, &header, NULL));
 	code = nlsock_dump(s, &b, take_class, &want, err);
 	nlbatch_fini(&b);
 	return code;
@@ -298,27 +242,6 @@ struct leaves {
 	void *ctx;
 };
 
-static void read_netem(const struct nlattr *options, struct qdisc_leaf *leaf)
-{
-	const uint8_t *p = mnl_attr_get_payload(options);
-	size_t len = mnl_attr_get_payload_len(options);
-	const size_t header = MNL_ALIGN(sizeof(struct tc_netem_qopt));
-	const struct nlattr *attr;
-
-	if (len <= header)
-		return;
-	for (attr = (const void *)(p + header);
-		mnl_attr_ok(attr, (int)(p + len - (const uint8_t *)attr));
-		attr = mnl_attr_next(attr)) {
-		if (mnl_attr_get_payload_len(attr) != sizeof(uint64_t))
-			continue;
-		if (mnl_attr_get_type(attr) == TCA_NETEM_LATENCY64)
-			leaf->delay_ns = mnl_attr_get_u64(attr);
-		if (mnl_attr_get_type(attr) == TCA_NETEM_JITTER64)
-			leaf->jitter_ns = mnl_attr_get_u64(attr);
-	}
-}
-
 static void take_leaf(const struct nlmsghdr *nlh, void *ctx)
 {
 	const struct leaves *want = ctx;
@@ -327,10 +250,14 @@ static void take_leaf(const struct nlmsghdr *nlh, void *ctx)
 	struct qdisc_leaf leaf = {0};
 
 	/* A kernel without strict checks dumps every interface. */
-	if (nlh->nlmsg_type != RTM_NEWQDISC || tc->tcm_ifindex != want->ifindex ||
-		TC_H_MAJ(tc->tcm_parent) != QDISC_ROOT || TC_H_MIN(tc->tcm_parent) == 0)
+	if (nlh->nlmsg_type != RTM_NEWQDISC || tc->tcm_ifindex != want->ifindex)
 		return;
-	leaf.src = TC_H_MIN(tc->tcm_parent) - 1;
+	if (TC_H_MAJ(tc->tcm_parent) == QDISC_ROOT && TC_H_MIN(tc->tcm_parent) > 0)
+		leaf.src = TC_H_MIN(tc->tcm_parent) - 1;
+	else if (netem_leaf_source(tc->tcm_parent) >= 0)
+		leaf.src = (unsigned)netem_leaf_source(tc->tcm_parent);
+	else
+		return;
 	nlsock_for_each(attr, nlh, sizeof *tc)
 	{
 		switch (mnl_attr_get_type(attr)) {
@@ -355,7 +282,9 @@ static void take_leaf(const struct nlmsghdr *nlh, void *ctx)
 		}
 	}
 	if (options && !strcmp(leaf.kind, "netem"))
-		read_netem(options, &leaf);
+		netem_leaf_read(options, &leaf.state);
+	if (options && !strcmp(leaf.kind, "tbf"))
+		netem_leaf_read_tbf(options, &leaf.state);
 	want->each(&leaf, want->ctx);
 }
 
@@ -367,7 +296,7 @@ int qdisc_leaves(struct nlsock *s, int ifindex,
 	struct nlbatch b = {0};
 	int code;
 
-	nlbatch_end(&b, begin_tc(&b, RTM_GETQDISC, NLM_F_DUMP, &header, NULL));
+	nlbatch_end(&b, qdisc_begin(&b, RTM_GETQDISC, NLM_F_DUMP, &header, NULL));
 	code = nlsock_dump(s, &b, take_leaf, &want, err);
 	nlbatch_fini(&b);
 	return code;

@@ -7,27 +7,28 @@
 #include <linux/pkt_sched.h>
 #include <stdint.h>
 
+#include "netns/link_state.h"
 #include "netns/nlsock.h"
 
 /* Class of source i on every port; the matrix program writes the same into skb->priority. */
 #define QDISC_ROOT 0x10000u
 #define QDISC_CLASS(src) (QDISC_ROOT | ((uint32_t)(src) + 1))
 
+/* A link without a rate: 100 Gbit/s, more than one core can send. */
+#define QDISC_UNLIMITED_BYTES_PER_S 12500000000ull
+
+/* qdisc_begin() - nlbatch_begin() with a tcmsg and, unless NULL, the kind. */
+struct nlmsghdr *qdisc_begin(struct nlbatch *b, uint16_t type, uint16_t flags,
+	const struct tcmsg *header, const char *kind);
+
 void qdisc_htb_root(struct nlbatch *b, int ifindex);
 void qdisc_htb_class(struct nlbatch *b, int ifindex, unsigned src);
 
-/* Leaves of class @src. Another kind replaces the leaf and drops what was queued; the same kind is
- * changed in place. */
+/* Leaves of class @src; netem_leaf.h has another. Another kind replaces the leaf and drops what was
+ * queued; the same kind is changed in place. */
 void qdisc_leaf_bfifo(struct nlbatch *b, int ifindex, unsigned src);
-void qdisc_leaf_netem(
-	struct nlbatch *b, int ifindex, unsigned src, uint64_t delay_ns, uint64_t jitter_ns);
 void qdisc_leaf_blackhole(struct nlbatch *b, int ifindex, unsigned src);
 
-/* qdisc_netem_limit() - frames that may be under way: never fewer than a fast link can send. */
-uint32_t qdisc_netem_limit(uint64_t delay_ns);
-
-/* qdisc_root_netem() - the scratch rule with which a kernel is asked whether it has netem. */
-void qdisc_root_netem(struct nlbatch *b, int ifindex);
 void qdisc_root_delete(struct nlbatch *b, int ifindex);
 
 void qdisc_clsact(struct nlbatch *b, int ifindex);
@@ -53,16 +54,15 @@ struct qdisc_class {
 int qdisc_classes(struct nlsock *s, int ifindex,
 	void (*each)(const struct qdisc_class *class, void *ctx), void *ctx, struct err *err);
 
-/* What a leaf says about itself. */
+/* What a leaf, or the tbf behind a netem, says about itself: its own part of the state. */
 struct qdisc_leaf {
 	char kind[16];
 	unsigned src;
-	uint64_t delay_ns;
-	uint64_t jitter_ns;
+	struct link_state state;
 	uint64_t dropped;
 };
 
-/* qdisc_leaves() - dump the leaves of a port. */
+/* qdisc_leaves() - dump the leaves of a port and what is behind them. */
 int qdisc_leaves(struct nlsock *s, int ifindex,
 	void (*each)(const struct qdisc_leaf *leaf, void *ctx), void *ctx, struct err *err);
 

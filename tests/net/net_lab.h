@@ -187,6 +187,20 @@ static inline void net_lab_send(
 		sendto(fd, &number, sizeof number, 0, (struct sockaddr *)&to, sizeof to), 4);
 }
 
+/* The same with @bytes of payload, the number first. */
+static inline void net_lab_send_long(const struct net_lab *lab, int fd, unsigned dst, uint16_t port,
+	uint32_t number, size_t bytes)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = lab->node[dst].addr_be};
+	uint8_t payload[1472] = {0};
+
+	assert_true(bytes >= sizeof number && bytes <= sizeof payload);
+	memcpy(payload, &number, sizeof number);
+	assert_int_equal(sendto(fd, payload, bytes, 0, (struct sockaddr *)&to, sizeof to), bytes);
+}
+
 /* Return: the next number that comes within @wait_ms, -1 if none does. */
 static inline int64_t net_lab_receive(int fd, unsigned wait_ms)
 {
