@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "netns/dist.h"
 #include "netns/emulator.h"
 #include "netns/link.h"
 #include "netns/qdisc.h"
@@ -107,6 +108,11 @@ static int wire_open(void **ret, const struct emulator_host *host, struct err *e
 
 	if (!w)
 		return err_sys(err, -ENOMEM, "wire emulator");
+	code = dist_share(err);
+	if (code) {
+		free(w);
+		return code;
+	}
 	w->host = *host;
 	w->pid = -1;
 	w->pidfd = -1;
