@@ -47,6 +47,7 @@ struct emulator_host {
  * @leaf:	the messages that make the leaf of one link what @delta->to says; @fresh: a new one.
  *For whoever has replaced a leaf; NULL where the emulator has none
  * @flush:	drop what is under way on these links: they were just cut, kind wire
+ * @count:	fill the emulator's part of the counters of a link; may be NULL
  * @read_back:	what is in force on a link as the mechanism itself has it
  * @refresh:	fetch what read_back tells from, for all links into @dst; may be NULL
  * @quality:	add what is known; bias_ns is the caller's
@@ -69,6 +70,7 @@ struct emulator_ops {
 		void *emulator, struct nlbatch *b, const struct fabric_delta *delta, bool fresh);
 	int (*flush)(
 		void *emulator, const struct fabric_delta *delta, unsigned deltas, struct err *err);
+	void (*count)(void *emulator, unsigned src, unsigned dst, struct fabric_counters *ret);
 	int (*refresh)(void *emulator, unsigned dst, struct err *err);
 	void (*read_back)(void *emulator, unsigned src, unsigned dst, struct link_state *ret);
 	void (*quality)(void *emulator, struct fabric_quality *ret);

@@ -285,9 +285,12 @@ void fabric_count(const struct fabric *f, unsigned src, unsigned dst, struct fab
 {
 	const struct matrix_link *link = matrix_at(&f->matrix, src, dst);
 
+	*ret = (struct fabric_counters){0};
 	ret->passed = __atomic_load_n(&link->passed, __ATOMIC_RELAXED);
 	ret->dropped = __atomic_load_n(&link->dropped, __ATOMIC_RELAXED);
 	ret->offered = ret->passed + ret->dropped;
+	if (f->ops->count)
+		f->ops->count(f->emulator, src, dst, ret);
 }
 
 void fabric_quality(const struct fabric *f, struct fabric_quality *ret)

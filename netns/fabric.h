@@ -102,6 +102,12 @@ struct fabric_counters {
 	uint64_t dropped; /* by a cut, or while a flapping link was closed */
 	uint64_t lost;    /* by loss or by drop */
 	uint64_t doubled; /* were let through twice; counted once in passed */
+	/* By the wire emulator, of those that passed; netem counts them where it can, else 0. */
+	uint64_t queue_dropped; /* did not fit into the queue before the rate */
+	uint64_t corrupted;
+	uint64_t reordered;
+	uint64_t rejected; /* not passed but answered, see CUT_REJECT */
+	uint64_t flushed;  /* were under way when the link was cut, see CUT_WIRE */
 };
 
 void fabric_counters(
