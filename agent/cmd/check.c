@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* check.c - pacelab check: judge histories from files, convert them to JSON lines */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/base/json.h"
 #include "agent/base/units.h"
 #include "agent/check/check.h"
 #include "agent/cmd/check_print.h"
+#include "agent/cmd/check_svg.h"
 #include "agent/cmd/cmd.h"
 #include "agent/history/history.h"
 
 #define CHECK_MEMORY_BYTES (4ull << 30)
 #define CHECK_TIME_DEFAULT "60s"
 
-enum { OPT_MODEL, OPT_TIME, OPT_MEASURES, OPT_JSON, OPT_JSONL };
+enum { OPT_MODEL, OPT_TIME, OPT_MEASURES, OPT_SVG, OPT_JSON, OPT_JSONL };
 
 static const struct cmd_option check_options[] = {
 	[OPT_MODEL] = {"--model", "NAME",
@@ -21,6 +23,7 @@ static const struct cmd_option check_options[] = {
 		"give up on a file after this long (" CHECK_TIME_DEFAULT "; 0: never)"},
 	[OPT_MEASURES] = {"--measures", NULL,
 		"also tell how stale reads were, how soon writes were visible, what was lost"},
+	[OPT_SVG] = {"--svg", "OUT", "also draw the witness of a violation into OUT"},
 	[OPT_JSON] = {"--json", NULL, "print an array of verdicts as JSON"},
 	[OPT_JSONL] = {"--jsonl", "OUT", "also write the history to OUT as JSON lines"},
 	{NULL, NULL, NULL},
@@ -34,6 +37,7 @@ struct check_run {
 	bool measures;
 	bool as_json;
 	const char *jsonl;
+	const char *svg;
 	bool violated;
 	bool unknown;
 };
@@ -169,6 +173,21 @@ static int check_choose(struct check_run *run, const struct history_ops *h, stru
 		models_of(type, known, sizeof known));
 }
 
+/* The witness as a picture, if there is one and it is wanted. */
+static int check_draw(
+	const char *path, const struct check_run *run, struct svg *svg, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char title[SVG_TITLE_MAX];
+
+	if (!run->svg || svg->result->verdict != CHECK_VIOLATION)
+		return 0;
+	(void)snprintf(
+		title, sizeof title, "%s: not %s", slash ? slash + 1 : path, run->model->name);
+	svg->title = title;
+	return check_svg_write(svg, path, run->svg, err);
+}
+
 static int check_history(
 	const char *path, struct check_run *run, const struct history_ops *h, struct err *err)
 {
@@ -197,7 +216,8 @@ static int check_history(
 	print_measures(run, h, &names);
 	if (run->as_json)
 		json_object_end(&run->json);
-	return 0;
+	return check_draw(
+		path, run, &(struct svg){.h = h, .names = &names, .result = &result}, err);
 }
 
 static int check_file(const char *path, struct check_run *run, struct err *err)
@@ -222,12 +242,15 @@ static int check_prepare(struct check_run *run, const struct cmd_line *line, str
 		.measures = line->value[OPT_MEASURES] != NULL,
 		.as_json = line->value[OPT_JSON] != NULL,
 		.jsonl = line->value[OPT_JSONL],
+		.svg = line->value[OPT_SVG],
 	};
 	if (run->name && !check_known(run->name))
 		return err_usage(
 			err, "--model: unknown model '%s'; 'linearizable' is known", run->name);
 	if (run->jsonl && line->args > 1)
 		return err_usage(err, "--jsonl: one history can be written, not %u", line->args);
+	if (run->svg && line->args > 1)
+		return err_usage(err, "--svg: one witness can be drawn, not %u", line->args);
 	if (units_parse_duration(time, &run->budget.time_ns, err))
 		return err_wrap(err, "--time");
 	return 0;

@@ -42,15 +42,18 @@ static void print_spread(const char *name, const struct measures_spread *s, bool
 
 static void print_behind(const struct measures *m)
 {
+	const char *before = ":";
 	struct texts t;
 
 	printf("  versions      %s of %s reads were behind",
 		count_text(m->reads - m->behind[0], t.a), count_text(m->reads, t.b));
-	for (unsigned k = 1; k <= MEASURES_BEHIND_MAX; k++)
-		if (m->behind[k] > 0)
-			printf("%s %s by %u%s", k == 1 || m->behind[k - 1] == 0 ? ":" : ",",
-				count_text(m->behind[k], t.a), k,
-				k == MEASURES_BEHIND_MAX ? " or more" : "");
+	for (unsigned k = 1; k <= MEASURES_BEHIND_MAX; k++) {
+		if (m->behind[k] == 0)
+			continue;
+		printf("%s %s by %u%s", before, count_text(m->behind[k], t.a), k,
+			k == MEASURES_BEHIND_MAX ? " or more" : "");
+		before = ",";
+	}
 	if (m->behind_max >= MEASURES_BEHIND_MAX)
 		printf(", at most %s", count_text(m->behind_max, t.a));
 	printf("\n");

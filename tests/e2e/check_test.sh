@@ -55,6 +55,18 @@ assert m["behind"][1] == 1 and m["delta"]["max_ms"] == 1100, m
 assert m["fresh"][0]["share"] == 0 and m["lost"] == 0, m'
 }
 
+# draws: the witness as a picture, well-formed, with its three operations and its words
+draws() {
+	says 1 "not linearizable" --svg "$tmp/witness.svg" "$bad" || return
+	python3 - "$tmp/witness.svg" <<'PYTHON'
+import sys, xml.etree.ElementTree as tree
+root = tree.parse(sys.argv[1]).getroot()
+text = " ".join("".join(t.itertext()) for t in root.iter("{http://www.w3.org/2000/svg}text"))
+for part in ("write k3 = 7", "write k3 = 9", "read k3 → 7", "node 4 answered 7 for k3"):
+    assert part in text, (part, text)
+PYTHON
+}
+
 stale="node 4 answered 7 for k3 at 2.204 s, 1.1 s after node 0 had acknowledged 9"
 
 check check__passes_a_good_history says 0 "linearizable, 8 operations" "$good"
@@ -63,6 +75,7 @@ check check__of_several_files_the_worst_counts says 1 "not linearizable" "$good"
 check check__converts_to_json_lines converts
 check check__prints_json is_json
 check check__measures_staleness measures
+check check__draws_the_witness draws
 head -c 700 "$good" >"$tmp/short"
 check check__refuses_a_short_file says 64 "$tmp/short: offset 700: the file ends" "$tmp/short"
 sed 's/"read"/"reed"/' "$bad" >"$tmp/misspelt"

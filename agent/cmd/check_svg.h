@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* check_svg.h - the picture of a witness, from a history's file */
+#ifndef CMD_CHECK_SVG_H
+#define CMD_CHECK_SVG_H
+
+#include "agent/report/svg.h"
+
+/**
+ * check_svg_write() - draw @svg, whose title, history, result and names are set, into @out
+ * @path:	the history's file: phases and faults that it notes are drawn as well
+ *
+ * Return: 0, or a negative errno with what could not be written in @err.
+ */
+int check_svg_write(struct svg *svg, const char *path, const char *out, struct err *err);
+
+#endif

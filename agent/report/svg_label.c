@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* svg_label.c - an operation in a few words, for its bar in the picture */
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "agent/report/svg_layout.h"
+
+/* A list shows so many elements, the last of them always. */
+#define LIST_SHOWN 5
+/* A transaction shows so many steps. */
+#define STEPS_SHOWN 3
+
+struct label {
+	char *out;
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void label_say(struct label *l, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(l->out + l->len, SVG_LABEL_MAX - l->len, fmt, args);
+	va_end(args);
+	if (n > 0)
+		l->len +=
+			(size_t)n < SVG_LABEL_MAX - l->len ? (size_t)n : SVG_LABEL_MAX - l->len - 1;
+}
+
+static void label_value(struct label *l, uint64_t value)
+{
+	if (value == 0)
+		label_say(l, "nothing");
+	else
+		label_say(l, "%" PRIu64, value);
+}
+
+static void label_list(struct label *l, const struct history_ops *h, uint32_t first, uint32_t count)
+{
+	label_say(l, "[");
+	for (uint32_t i = 0; i < count; i++) {
+		if (count > LIST_SHOWN && i == 1) {
+			label_say(l, " …");
+			i = count - (LIST_SHOWN - 1);
+		}
+		label_say(l, "%s%" PRIu64, i ? " " : "", h->list[first + i]);
+	}
+	label_say(l, "]");
+}
+
+static void label_transaction(
+	struct label *l, const struct history_ops *h, const struct history_op *op)
+{
+	for (uint32_t i = 0; i < op->count; i++) {
+		const struct history_micro *m = &h->micro[op->first + i];
+
+		if (i == STEPS_SHOWN) {
+			label_say(l, "; … %u more", op->count - i);
+			return;
+		}
+		label_say(l, "%s%s k%" PRIu64, i ? "; " : "",
+			m->kind == HISTORY_READ ? "read" : "append", m->key);
+		if (m->kind != HISTORY_READ)
+			label_say(l, " %" PRIu64, m->value);
+		else if (op->outcome == HISTORY_OK)
+			label_list(l, h, m->first, m->count);
+	}
+}
+
+static void label_read(struct label *l, const struct history_ops *h, const struct history_op *op)
+{
+	label_say(l, "read k%" PRIu64, op->key);
+	if (op->outcome != HISTORY_OK)
+		return;
+	label_say(l, " → ");
+	if (op->many)
+		label_list(l, h, op->first, op->count);
+	else
+		label_value(l, op->value);
+}
+
+static void label_kind(struct label *l, const struct history_ops *h, const struct history_op *op)
+{
+	switch ((enum history_kind)op->kind) {
+	case HISTORY_READ:
+		label_read(l, h, op);
+		break;
+	case HISTORY_WRITE:
+		label_say(l, "write k%" PRIu64 " = %" PRIu64, op->key, op->value);
+		break;
+	case HISTORY_CAS:
+		label_say(l, "compare-and-set k%" PRIu64 " ", op->key);
+		label_value(l, op->old);
+		label_say(l, " → %" PRIu64, op->value);
+		break;
+	case HISTORY_APPEND:
+		label_say(l, "append %" PRIu64 " to k%" PRIu64, op->value, op->key);
+		break;
+	case HISTORY_ADD:
+		label_say(l, "add %" PRIu64 " to k%" PRIu64, op->value, op->key);
+		break;
+	case HISTORY_INCREASE:
+		label_say(l, "increase k%" PRIu64 " by %" PRId64, op->key, (int64_t)op->value);
+		break;
+	case HISTORY_TRANSFER:
+		label_say(l, "transfer %" PRIu64 " from %" PRIu64 " to %u", op->value, op->old,
+			op->to);
+		break;
+	case HISTORY_TRANSACTION:
+		label_transaction(l, h, op);
+		break;
+	case HISTORY_KIND_NR:
+		break;
+	}
+}
+
+void svg_label(const struct history_ops *h, const struct history_op *op, char *out)
+{
+	struct label l = {.out = out};
+
+	out[0] = '\0';
+	label_kind(&l, h, op);
+	if (op->outcome == HISTORY_FAIL)
+		label_say(&l, " (failed: %s)", history_error_names[op->error]);
+	else if (op->outcome == HISTORY_UNKNOWN)
+		label_say(&l, " (outcome unknown)");
+	else if (op->kind == HISTORY_CAS && !op->met)
+		label_say(&l, " (not found)");
+}
