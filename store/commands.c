@@ -94,7 +94,7 @@ static void accepted(struct buf *out, enum proto_op op, const struct proto_reply
 	else if (op == PROTO_SET)
 		resp_status(out, "OK");
 	else
-		resp_integer(out, 1);
+		resp_integer(out, op == PROTO_DEL ? 1 : reply->number);
 }
 
 void commands_reply(struct buf *out, const struct replica *replica, enum proto_op op,
@@ -123,6 +123,11 @@ void commands_reply(struct buf *out, const struct replica *replica, enum proto_o
 		return;
 	case PROTO_UNSUPPORTED:
 		refusal(out, "UNSUPPORTED", reply, nodes);
+		return;
+	case PROTO_UNFIT:
+		resp_error(out, op == PROTO_APPEND
+					? "ERR string exceeds maximum allowed size (1 MiB)"
+					: "ERR value is not an integer or out of range");
 		return;
 	case PROTO_STATUS_NR:
 		break;
@@ -153,6 +158,52 @@ static enum commands_result run_del(struct call *call)
 	struct proto_request req = {.op = PROTO_DEL};
 
 	return submit(call, &req);
+}
+
+static enum commands_result run_append(struct call *call)
+{
+	struct proto_request req = {.op = PROTO_APPEND, .value = call->args[2]};
+
+	return submit(call, &req);
+}
+
+static enum commands_result increase(struct call *call, struct proto_bytes by)
+{
+	struct proto_request req = {.op = PROTO_INCREASE, .value = by};
+
+	return submit(call, &req);
+}
+
+static enum commands_result run_incr(struct call *call)
+{
+	return increase(call, (struct proto_bytes){.p = (const uint8_t *)"1", .len = 1});
+}
+
+static enum commands_result run_decr(struct call *call)
+{
+	return increase(call, (struct proto_bytes){.p = (const uint8_t *)"-1", .len = 2});
+}
+
+static enum commands_result run_incrby(struct call *call)
+{
+	return increase(call, call->args[2]);
+}
+
+static enum commands_result run_decrby(struct call *call)
+{
+	struct proto_bytes arg = call->args[2];
+	char text[32];
+
+	/* The other sign in front; what is no number is found where it is applied. */
+	if (arg.len == 0 || arg.len >= sizeof text - 1)
+		return increase(call, arg);
+	if (arg.p[0] == '-')
+		return increase(call, (struct proto_bytes){.p = arg.p + 1, .len = arg.len - 1});
+	text[0] = '-';
+	memcpy(text + 1, arg.p, arg.len);
+	if (arg.len == 1 && arg.p[0] == '0')
+		return increase(call, arg);
+	return increase(call, (struct proto_bytes){.p = (const uint8_t *)text, .len = arg.len + 1});
 }
 
 static enum commands_result run_set(struct call *call)
@@ -453,6 +504,11 @@ static const struct row rows[] = {
 	{"get", 2, 2, "readonly", true, run_get, "the value of a key"},
 	{"set", 3, 6, "write", true, run_set, "set a key: NX, XX, or IFEQ old for conditions"},
 	{"del", 2, 2, "write", true, run_del, "delete a key"},
+	{"append", 3, 3, "write", true, run_append, "make the value of a key longer"},
+	{"incr", 2, 2, "write", true, run_incr, "the number at a key, by one more"},
+	{"decr", 2, 2, "write", true, run_decr, "the number at a key, by one less"},
+	{"incrby", 3, 3, "write", true, run_incrby, "the number at a key, by so much more"},
+	{"decrby", 3, 3, "write", true, run_decrby, "the number at a key, by so much less"},
 	{"with", 3, RESP_ARGS_MAX, "fast", false, run_with,
 		"run one command at a level: one, quorum, all, default"},
 	{"consistency", 1, 2, "fast", false, run_consistency,

@@ -13,6 +13,8 @@ const char *const proto_op_names[] = {
 	[PROTO_GET] = "get",
 	[PROTO_SET] = "set",
 	[PROTO_DEL] = "del",
+	[PROTO_APPEND] = "append",
+	[PROTO_INCREASE] = "increase",
 };
 NAMES_COMPLETE(proto_op_names, PROTO_OP_NR);
 
@@ -31,6 +33,7 @@ const char *const proto_status_names[] = {
 	[PROTO_UNAVAILABLE] = "unavailable",
 	[PROTO_UNCERTAIN] = "uncertain",
 	[PROTO_UNSUPPORTED] = "unsupported",
+	[PROTO_UNFIT] = "unfit",
 };
 NAMES_COMPLETE(proto_status_names, PROTO_STATUS_NR);
 

@@ -35,7 +35,14 @@
 /* Longest message or log record: a value, a key and room for the protocol's own header. */
 #define PROTO_MESSAGE_MAX (PROTO_VALUE_MAX + PROTO_KEY_MAX + 4096)
 
-enum proto_op { PROTO_GET, PROTO_SET, PROTO_DEL, PROTO_OP_NR };
+enum proto_op {
+	PROTO_GET,
+	PROTO_SET,
+	PROTO_DEL,
+	PROTO_APPEND,   /* the value grows by the request's; a missing key is empty */
+	PROTO_INCREASE, /* the value, a decimal number, by the request's; a missing key is 0 */
+	PROTO_OP_NR
+};
 
 /* Condition of a SET, as Redis has NX and XX and Valkey has IFEQ. */
 enum proto_cond { PROTO_ALWAYS, PROTO_NX, PROTO_XX, PROTO_IFEQ, PROTO_COND_NR };
@@ -50,6 +57,7 @@ enum proto_status {
 	PROTO_UNCERTAIN,   /* may or may not take effect, now or later: outcome unknown */
 	PROTO_UNSUPPORTED, /* this protocol has no such operation (CAS in a last-write-wins store)
 			    */
+	PROTO_UNFIT, /* INCREASE: no number there, or too large; APPEND: too long. No effect */
 	PROTO_STATUS_NR
 };
 
@@ -71,13 +79,14 @@ struct proto_request {
 	enum proto_cond cond; /* of a SET */
 	enum proto_level level;
 	struct proto_bytes key;
-	struct proto_bytes value;    /* SET */
+	struct proto_bytes value;    /* SET, APPEND, INCREASE */
 	struct proto_bytes expected; /* PROTO_IFEQ */
 };
 
 /**
  * struct proto_reply - what a client is told
  * @value:	of a GET that found something
+ * @number:	APPEND: the length now; INCREASE: the value now
  * @version:	orders the versions of a key where the protocol has an order, else 0
  * @have:	replicas that answered or can be reached, for refusals
  * @need:	replicas that would have been needed, for refusals; 0: not a matter of counts
@@ -87,6 +96,7 @@ struct proto_request {
 struct proto_reply {
 	enum proto_status status;
 	struct proto_bytes value;
+	int64_t number;
 	uint64_t version;
 	uint16_t have;
 	uint16_t need;

@@ -164,9 +164,10 @@ bool resp_is(struct proto_bytes arg, const char *word)
 }
 
 /* "<type><decimal>\r\n" */
-static void put_number(struct buf *out, char type, uint64_t n)
+static void put_number(struct buf *out, char type, int64_t number)
 {
-	char text[NUMBER_CHARS_MAX + 4];
+	uint64_t n = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char text[NUMBER_CHARS_MAX + 5];
 	char *p = text + sizeof text;
 
 	*--p = '\n';
@@ -174,6 +175,8 @@ static void put_number(struct buf *out, char type, uint64_t n)
 	do
 		*--p = (char)('0' + n % 10);
 	while (n /= 10);
+	if (number < 0)
+		*--p = '-';
 	*--p = type;
 	buf_add(out, p, (size_t)(text + sizeof text - p));
 }
@@ -202,7 +205,7 @@ void resp_error(struct buf *out, const char *fmt, ...)
 	put_line(out, '-', text);
 }
 
-void resp_integer(struct buf *out, uint64_t n)
+void resp_integer(struct buf *out, int64_t n)
 {
 	put_number(out, ':', n);
 }

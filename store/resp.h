@@ -46,7 +46,7 @@ bool resp_is(struct proto_bytes arg, const char *word);
 /* Replies. Text of a status or an error has no line break: what would break it becomes a space. */
 void resp_status(struct buf *out, const char *text);
 void resp_error(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void resp_integer(struct buf *out, uint64_t n);
+void resp_integer(struct buf *out, int64_t n);
 void resp_bulk(struct buf *out, struct proto_bytes bytes);
 void resp_text(struct buf *out, const char *text);
 void resp_nil(struct buf *out);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 
 bool command_fits(const struct command *c)
 {
@@ -54,25 +55,107 @@ static bool met(const struct command *c, const struct table_entry *old)
 	return true;
 }
 
-enum proto_status command_apply(struct table *t, const struct command *c, uint64_t version)
+/* A whole number as Redis has it: 64 bits with a sign, no space, no plus, no leading zero. */
+static bool parse_number(struct proto_bytes text, int64_t *ret)
+{
+	bool minus = text.len > 0 && text.p[0] == '-';
+	uint32_t at = minus;
+	int64_t n = 0;
+
+	if (text.len == at || (text.p[at] == '0' && text.len > 1))
+		return false;
+	/* Downwards: the smallest number has no positive counterpart. */
+	for (; at < text.len; at++) {
+		if (text.p[at] < '0' || text.p[at] > '9' || __builtin_mul_overflow(n, 10, &n) ||
+			__builtin_sub_overflow(n, text.p[at] - '0', &n))
+			return false;
+	}
+	if (!minus && n == INT64_MIN)
+		return false;
+	*ret = minus ? n : -n;
+	return true;
+}
+
+static enum proto_status apply_increase(struct table *t, const struct command *c,
+	const struct table_entry *old, struct table_entry entry, int64_t *ret)
+{
+	char text[24];
+	int64_t by;
+
+	*ret = 0;
+	if (!parse_number(c->value, &by) || (old && !parse_number(old->value, ret)) ||
+		__builtin_add_overflow(*ret, by, ret))
+		return PROTO_UNFIT;
+	entry.value.len = (uint32_t)snprintf(text, sizeof text, "%lld", (long long)*ret);
+	entry.value.p = (const uint8_t *)text;
+	table_put(t, &entry);
+	return PROTO_OK;
+}
+
+static enum proto_status apply_append(struct table *t, const struct command *c,
+	const struct table_entry *old, struct table_entry entry, int64_t *ret)
+{
+	struct buf whole = {0};
+
+	if (old && old->value.len > PROTO_VALUE_MAX - c->value.len)
+		return PROTO_UNFIT;
+	if (old)
+		buf_add(&whole, old->value.p, old->value.len);
+	buf_add(&whole, c->value.p, c->value.len);
+	entry.value = (struct proto_bytes){.p = whole.p, .len = (uint32_t)whole.len};
+	*ret = (int64_t)whole.len;
+	table_put(t, &entry);
+	buf_fini(&whole);
+	return PROTO_OK;
+}
+
+static enum proto_status apply_set(struct table *t, const struct command *c,
+	const struct table_entry *old, struct table_entry *entry)
+{
+	if (!met(c, old))
+		return PROTO_UNMET;
+	entry->value = c->value;
+	table_put(t, entry);
+	return PROTO_OK;
+}
+
+static enum proto_status apply_del(
+	struct table *t, const struct table_entry *old, struct table_entry *entry)
+{
+	if (!old)
+		return PROTO_NIL;
+	entry->deleted = true;
+	table_put(t, entry);
+	return PROTO_OK;
+}
+
+void command_apply(
+	struct table *t, const struct command *c, uint64_t version, struct proto_reply *ret)
 {
 	const struct table_entry *old = table_get(t, c->key);
 	struct table_entry entry = {.key = c->key, .version = version};
 
+	*ret = (struct proto_reply){.version = version};
 	if (old && old->deleted)
 		old = NULL;
-	assert(c->op != PROTO_GET);
-	if (c->op == PROTO_DEL) {
-		if (!old)
-			return PROTO_NIL;
-		entry.deleted = true;
-	} else {
-		if (!met(c, old))
-			return PROTO_UNMET;
-		entry.value = c->value;
+	switch (c->op) {
+	case PROTO_SET:
+		ret->status = apply_set(t, c, old, &entry);
+		return;
+	case PROTO_DEL:
+		ret->status = apply_del(t, old, &entry);
+		return;
+	case PROTO_APPEND:
+		ret->status = apply_append(t, c, old, entry, &ret->number);
+		return;
+	case PROTO_INCREASE:
+		ret->status = apply_increase(t, c, old, entry, &ret->number);
+		return;
+	case PROTO_GET:
+	case PROTO_OP_NR:
+		break;
 	}
-	table_put(t, &entry);
-	return PROTO_OK;
+	assert(0 && "a write");
 }
 
 void command_read(const struct table *t, struct proto_bytes key, struct proto_reply *ret)

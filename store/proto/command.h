@@ -43,10 +43,12 @@ void command_encode(struct buf *b, const struct command *c);
 int command_decode(struct cursor *c, struct command *ret);
 
 /**
- * command_apply() - do a write at @version, unless its condition says no
- * Return: PROTO_OK, PROTO_NIL (DEL of nothing) or PROTO_UNMET; after the last two nothing changed.
+ * command_apply() - do a write at @version, unless its condition or the value there says no
+ * @ret:	status PROTO_OK, PROTO_NIL (DEL of nothing), PROTO_UNMET or PROTO_UNFIT, after the
+ *last three of which nothing has changed; number and version
  */
-enum proto_status command_apply(struct table *t, const struct command *c, uint64_t version);
+void command_apply(
+	struct table *t, const struct command *c, uint64_t version, struct proto_reply *ret);
 
 /* command_read() - what a GET of @key answers now; points into the table. */
 void command_read(const struct table *t, struct proto_bytes key, struct proto_reply *ret);

@@ -203,6 +203,7 @@ void forward_encode_answer(struct buf *b, const struct forward_answer *a)
 	buf_u16(b, a->reply.have);
 	buf_u16(b, a->reply.need);
 	buf_u64(b, a->reply.version);
+	buf_u64(b, (uint64_t)a->reply.number);
 	buf_bytes(b, a->reply.value.p, a->reply.value.len);
 }
 
@@ -218,6 +219,7 @@ int forward_decode_answer(struct cursor *c, struct forward_answer *ret)
 	ret->reply.have = cursor_u16(c);
 	ret->reply.need = cursor_u16(c);
 	ret->reply.version = cursor_u64(c);
+	ret->reply.number = (int64_t)cursor_u64(c);
 	ret->reply.value.p = cursor_bytes(c, &ret->reply.value.len);
 	if (!cursor_done(c) || why >= FORWARD_WHY_NR || status >= PROTO_STATUS_NR)
 		return -EBADMSG;

@@ -373,9 +373,9 @@ static bool refuse(struct quorum *q, const struct proto_request *req, unsigned n
 
 	for (unsigned i = 0; i < quorum_nodes(q); i++)
 		reply.have = (uint16_t)(reply.have + quorum_alive(q, i));
-	if (req->cond != PROTO_ALWAYS) {
+	if (req->cond != PROTO_ALWAYS || req->op == PROTO_APPEND || req->op == PROTO_INCREASE) {
 		reply = (struct proto_reply){.status = PROTO_UNSUPPORTED,
-			.why = "the last write wins here: there are no conditions"};
+			.why = "the last write wins here: no write depends on what was there"};
 	} else if (reply.have < need) {
 		reply.why = "too few replicas can be reached";
 	} else if (ring_count(&q->ops) >= QUORUM_OPERATIONS_MAX ||

@@ -124,14 +124,14 @@ void raft_apply(struct raft *r, uint64_t commit)
 		struct raft_waiter *front = ring_front(&r->waiters);
 		struct raft_waiter w = {0};
 
-		a.reply.version = ++r->applied;
+		r->applied++;
 		if (e->len) {
 			struct cursor c = cursor_over(e->bytes, e->len);
 			struct command command;
 			int bad = command_decode(&c, &command);
 
 			assert(!bad); /* checked when it came */
-			a.reply.status = command_apply(r->proto.table, &command, r->applied);
+			command_apply(r->proto.table, &command, r->applied, &a.reply);
 		}
 		if (front && r->waiters.first == r->applied) {
 			w = *front;

@@ -113,11 +113,12 @@ static int decode_write(const void *bytes, size_t len, struct command *ret)
 static int single_restore(struct proto *p, const void *bytes, size_t len)
 {
 	struct single *s = of(p);
+	struct proto_reply ignored;
 	struct command c;
 
 	if (decode_write(bytes, len, &c))
 		return -EBADMSG;
-	command_apply(p->table, &c, ++s->count);
+	command_apply(p->table, &c, ++s->count, &ignored);
 	s->done = s->count;
 	return 0;
 }
@@ -321,8 +322,7 @@ static void single_persisted(struct proto *p, uint64_t seq)
 
 		assert(!bad); /* it was decoded or encoded here before */
 		ring_pop(&s->writes);
-		a.reply.version = ++s->done;
-		a.reply.status = command_apply(p->table, &c, s->done);
+		command_apply(p->table, &c, ++s->done, &a.reply);
 		answer(s, origin, &a);
 		free(bytes);
 	}

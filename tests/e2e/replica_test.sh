@@ -92,8 +92,16 @@ serves_redis_cli() {
 }
 verify replica__serves_redis_cli serves_redis_cli
 
+counts_and_appends() {
+	[ "$(cli incr n)" = 1 ] && [ "$(cli decrby n 5)" = -4 ] && [ "$(cli incrby n 6)" = 2 ] &&
+		[ "$(cli decr n)" = 1 ] && [ "$(cli append s ab)" = 2 ] &&
+		[ "$(cli append s c)" = 3 ] && [ "$(cli get s)" = abc ] &&
+		cli incr s | grep -q '^ERR value is not an integer'
+}
+verify replica__counts_and_appends counts_and_appends
+
 verify replica__serves_redis_benchmark \
-	redis-benchmark -h "$address" -t set,get -n 2000 -c 10 -P 4 -q
+	redis-benchmark -h "$address" -t set,get,incr -n 2000 -c 10 -P 4 -q
 
 ends_cleanly() {
 	kill -TERM "$pid" && ends 0

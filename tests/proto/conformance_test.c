@@ -102,6 +102,103 @@ static void proto__conditions_hold_or_are_unsupported_as_claimed(void **state)
 	}
 }
 
+static struct world_asked *change(
+	struct world *w, unsigned node, enum proto_op op, const char *key, const char *value)
+{
+	struct world_ask ask = {.op = op, .key = key, .value = value};
+
+	return world_wait(w, world_ask(w, node, &ask));
+}
+
+/* Where one replica orders the writes, a write may build on what is there. */
+static void changes_what_is_there(struct world *w, unsigned node)
+{
+	static const char *const unfit[] = {"", "-", "x", "1x", " 1", "+1", "01", "-0", "1.5",
+		"9223372036854775808", "-9223372036854775809"};
+	unsigned other = (node + 1) % 3;
+	struct world_asked *a;
+
+	world_del(w, node, "k");
+	a = change(w, node, PROTO_APPEND, "k", "ab");
+	assert_int_equal(a->reply.status, PROTO_OK);
+	assert_int_equal(a->reply.number, 2);
+	a = change(w, other, PROTO_APPEND, "k", "cde");
+	assert_int_equal(a->reply.number, 5);
+	assert_string_equal(world_get(w, node, "k"), "abcde");
+	assert_int_equal(change(w, node, PROTO_INCREASE, "k", "1")->reply.status, PROTO_UNFIT);
+	assert_string_equal(world_get(w, other, "k"), "abcde");
+
+	world_del(w, node, "n");
+	a = change(w, other, PROTO_INCREASE, "n", "-7");
+	assert_int_equal(a->reply.status, PROTO_OK);
+	assert_int_equal(a->reply.number, -7);
+	assert_int_equal(change(w, node, PROTO_INCREASE, "n", "10")->reply.number, 3);
+	for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
+		assert_int_equal(
+			change(w, node, PROTO_INCREASE, "n", unfit[i])->reply.status, PROTO_UNFIT);
+	assert_int_equal(change(w, node, PROTO_INCREASE, "n", "9223372036854775807")->reply.status,
+		PROTO_UNFIT);
+	assert_int_equal(change(w, node, PROTO_INCREASE, "n", "9223372036854775804")->reply.number,
+		INT64_MAX);
+	assert_int_equal(world_set(w, node, "n", "-9223372036854775808"), PROTO_OK);
+	assert_int_equal(change(w, node, PROTO_INCREASE, "n", "-1")->reply.status, PROTO_UNFIT);
+	assert_int_equal(change(w, node, PROTO_INCREASE, "n", "1")->reply.number, -INT64_MAX);
+	assert_string_equal(world_get(w, other, "n"), "-9223372036854775807");
+}
+
+static void proto__appends_and_increases_where_it_compares(void **state)
+{
+	const struct proto_ops *ops;
+
+	(void)state;
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 3);
+		struct world *w = world_open(&config);
+		struct proto_claim claim;
+
+		ops->claim(&config.proto, &claim);
+		world_settle(w);
+		for (unsigned i = 0; i < 3 && claim.cas; i++)
+			changes_what_is_there(w, i);
+		if (!claim.cas) {
+			assert_int_equal(change(w, 0, PROTO_APPEND, "k", "a")->reply.status,
+				PROTO_UNSUPPORTED);
+			assert_int_equal(change(w, 0, PROTO_INCREASE, "k", "1")->reply.status,
+				PROTO_UNSUPPORTED);
+			assert_string_equal(world_get(w, 1, "k"), "");
+		}
+		world_close(w);
+	}
+}
+
+static void proto__append_stops_at_the_largest_value(void **state)
+{
+	const struct proto_ops *ops;
+	char *value = calloc(1, PROTO_VALUE_MAX + 1);
+
+	(void)state;
+	memset(value, 'v', PROTO_VALUE_MAX);
+	EACH_PROTOCOL(ops)
+	{
+		struct sim_config config = world_config(ops, 3);
+		struct world *w = world_open(&config);
+		struct proto_claim claim;
+
+		ops->claim(&config.proto, &claim);
+		world_settle(w);
+		if (claim.cas) {
+			assert_int_equal(
+				change(w, 1, PROTO_APPEND, "k", value)->reply.status, PROTO_OK);
+			assert_int_equal(
+				change(w, 2, PROTO_APPEND, "k", "x")->reply.status, PROTO_UNFIT);
+			assert_string_equal(world_get(w, 0, "k"), value);
+		}
+		world_close(w);
+	}
+	free(value);
+}
+
 static void proto__carries_the_largest_key_and_value(void **state)
 {
 	const struct proto_ops *ops;
@@ -426,6 +523,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(proto__set_get_and_del_from_every_replica),
 		cmocka_unit_test(proto__conditions_hold_or_are_unsupported_as_claimed),
+		cmocka_unit_test(proto__appends_and_increases_where_it_compares),
+		cmocka_unit_test(proto__append_stops_at_the_largest_value),
 		cmocka_unit_test(proto__carries_the_largest_key_and_value),
 		cmocka_unit_test(proto__answers_each_request_once_and_in_time),
 		cmocka_unit_test(proto__refuses_messages_cut_short_or_too_long),

@@ -198,7 +198,7 @@ static void resp__refuses_a_command_longer_than_all_its_arguments_may_be(void **
 
 static void resp__builds_the_replies_of_redis(void **state)
 {
-	static const char expected[] = "+OK\r\n-ERR no 'x' y\r\n:18446744073709551615\r\n:0\r\n"
+	static const char expected[] = "+OK\r\n-ERR no 'x' y\r\n:-9223372036854775808\r\n:0\r\n"
 				       "$3\r\na\r\n\r\n$0\r\n\r\n$-1\r\n*2\r\n$2\r\nhi\r\n";
 	struct proto_bytes bytes = {.p = (const uint8_t *)"a\r\n", .len = 3};
 	struct buf b = {0};
@@ -206,7 +206,7 @@ static void resp__builds_the_replies_of_redis(void **state)
 	(void)state;
 	resp_status(&b, "OK");
 	resp_error(&b, "ERR no '%s'\n%s", "x", "y");
-	resp_integer(&b, UINT64_MAX);
+	resp_integer(&b, INT64_MIN);
 	resp_integer(&b, 0);
 	resp_bulk(&b, bytes);
 	resp_text(&b, "");
