@@ -6,6 +6,13 @@
 
 static const struct check_ops *const models[] = {
 	&linearizable_ops,
+
+	&strict_serializable_ops,
+	&strong_session_serializable_ops,
+	&serializable_ops,
+	&snapshot_isolation_ops,
+	&read_committed_ops,
+	&read_uncommitted_ops,
 	NULL,
 };
 

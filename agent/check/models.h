@@ -8,4 +8,12 @@
 /* Registers. */
 extern const struct check_ops linearizable_ops;
 
+/* Transactions on lists. */
+extern const struct check_ops strict_serializable_ops;
+extern const struct check_ops strong_session_serializable_ops;
+extern const struct check_ops serializable_ops;
+extern const struct check_ops snapshot_isolation_ops;
+extern const struct check_ops read_committed_ops;
+extern const struct check_ops read_uncommitted_ops;
+
 #endif
