@@ -20,9 +20,18 @@ extern const char *const check_verdict_names[CHECK_VERDICT_NR]; /* "ok" "violati
 #define CHECK_WITNESS_MAX 8
 #define CHECK_WORDS_MAX 1024
 
+/* How far a check has come; may be shared with the process that shows it. */
+struct check_progress {
+	_Atomic uint64_t judged; /* operations */
+	_Atomic uint64_t of;     /* 0: not known yet */
+};
+
+/* What a check may take beside the history; what it answers does not depend on @jobs. */
 struct check_budget {
-	uint64_t time_ns;      /* 0: no limit */
-	uint64_t memory_bytes; /* 0: no limit */
+	uint64_t time_ns;                /* 0: no limit */
+	uint64_t memory_bytes;           /* 0: no limit */
+	unsigned jobs;                   /* threads; 0: one */
+	struct check_progress *progress; /* NULL: nobody looks */
 };
 
 /* How a witness calls nodes and keys; fields may be NULL: then numbers are printed. */

@@ -27,6 +27,7 @@
 #include "agent/check/search.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -473,6 +474,19 @@ static void walk_fini(struct walk *w)
 	free(w->head);
 }
 
+const char search_no_memory[] = "the memory allowed was used up";
+
+/* Tell how many returns were passed that had never been. */
+static void walk_tell(struct walk *w, size_t deepest)
+{
+	struct check_progress *progress = w->s->progress;
+
+	if (!progress || deepest / 2 <= w->s->told)
+		return;
+	atomic_fetch_add(&progress->judged, deepest / 2 - w->s->told);
+	w->s->told = deepest / 2;
+}
+
 /* Return: NULL, or which part of the budget is spent. */
 static const char *walk_spent(const struct walk *w)
 {
@@ -481,11 +495,14 @@ static const char *walk_spent(const struct walk *w)
 	uint64_t bytes = words * sizeof(uint64_t) + (w->memo.cap + w->heads) * sizeof(uint32_t);
 
 	if (s->memory_bytes && bytes > s->memory_bytes)
-		return "the memory allowed was used up";
+		return search_no_memory;
 	if (w->memo.count >= UINT32_MAX - 1)
 		return "the memo is full";
-	if (s->ret_visited % SEARCH_TURNS_PER_CLOCK == 0 && s->until_ns &&
-		clock_now_ns() > s->until_ns)
+	if (s->ret_visited % SEARCH_TURNS_PER_CLOCK != 0)
+		return NULL;
+	if (s->stop && atomic_load(s->stop) < s->number)
+		return "another key has settled it";
+	if (s->until_ns && clock_now_ns() > s->until_ns)
 		return "the time allowed was used up";
 	return NULL;
 }
@@ -513,6 +530,8 @@ static enum check_verdict walk_run(struct walk *w)
 		if (!advance(w, &c))
 			return CHECK_OK;
 		if (w->at >= deepest) {
+			if (w->at % 8192 < 2)
+				walk_tell(w, w->at);
 			deepest = w->at;
 			w->s->ret_deepest = w->event[w->at] >> 1;
 		}

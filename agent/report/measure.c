@@ -243,7 +243,8 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 {
 	const struct plan *plan = r->plan;
 	const struct check_ops *model = &linearizable_ops; /* what the letters are about */
-	struct check_budget budget = {CHECK_TIME_NS_MAX, CHECK_MEMORY_BYTES_MAX};
+	struct check_budget budget = {
+		.time_ns = CHECK_TIME_NS_MAX, .memory_bytes = CHECK_MEMORY_BYTES_MAX};
 	const char *node[FABRIC_NODES_MAX];
 	struct check_names names = {node, plan->nodes, r->log->t_start_ns};
 	struct history_ops before;
