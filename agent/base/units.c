@@ -19,7 +19,9 @@ static const struct unit duration_units[] = {
 	{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {NULL, 0}};
 static const struct unit rate_units[] = {
 	{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {NULL, 0}};
-static const struct unit share_units[] = {{"%", 1e4}, {NULL, 0}};
+static const struct unit share_units[] = {{"%", 1e4}, {"ppm", 1}, {NULL, 0}};
+/* As tc(8) has them: a kilobyte is 1024 bytes. */
+static const struct unit size_units[] = {{"b", 1}, {"kb", 1024}, {"mb", 1 << 20}, {NULL, 0}};
 
 /*
  * Numbers are plain decimals: no sign, exponent, hexadecimal, infinity or white space, all of
@@ -88,6 +90,76 @@ int units_parse_share(const char *text, uint32_t *ret_ppm, struct err *err)
 		return err_usage(err, "'%s' is not a share: write 0%% to 100%%, like 1.5%%", text);
 	*ret_ppm = (uint32_t)(ppm + 0.5);
 	return 0;
+}
+
+int units_parse_size(const char *text, uint32_t *ret_bytes, struct err *err)
+{
+	double bytes;
+
+	if (parse_scaled(text, size_units, &bytes) < 0 || bytes > (double)UINT32_MAX)
+		return err_usage(
+			err, "'%s' is not a size: write a number and b, kb or mb, like 64kb", text);
+	*ret_bytes = (uint32_t)(bytes + 0.5);
+	return 0;
+}
+
+/*
+ * In the largest unit of which there is at least one, all digits that it takes: reading it gives
+ * the same number again. Units are sorted and each divides the next by a whole number.
+ */
+static const char *print_word(uint64_t n, const struct unit *units, char *out, size_t size)
+{
+	const struct unit *unit = units;
+	char digits[24];
+	char part[24] = "";
+	uint64_t rest;
+	size_t len = 0;
+
+	for (const struct unit *u = units; u->name; u++) {
+		if (n >= (uint64_t)u->factor)
+			unit = u;
+	}
+	(void)snprintf(
+		digits, sizeof digits, "%llu", (unsigned long long)(n / (uint64_t)unit->factor));
+	rest = n % (uint64_t)unit->factor;
+	while (rest && len + 2 < sizeof part) {
+		rest *= 10;
+		part[len++] = (char)('0' + rest / (uint64_t)unit->factor);
+		rest %= (uint64_t)unit->factor;
+	}
+	part[len] = '\0';
+	(void)snprintf(out, size, "%s%s%s%s", digits, len ? "." : "", part, unit->name);
+	return out;
+}
+
+const char *units_word_duration(uint64_t ns, char *out, size_t size)
+{
+	/* A second is the largest here: minutes would need endless fractions. */
+	static const struct unit units[] = {
+		{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {NULL, 0}};
+
+	return print_word(ns, units, out, size);
+}
+
+const char *units_word_rate(uint64_t bps, char *out, size_t size)
+{
+	return print_word(bps, rate_units, out, size);
+}
+
+const char *units_word_share(uint32_t ppm, char *out, size_t size)
+{
+	static const struct unit units[] = {{"%", 1e4}, {NULL, 0}};
+
+	return print_word(ppm, units, out, size);
+}
+
+const char *units_word_size(uint32_t bytes, char *out, size_t size)
+{
+	unsigned unit = bytes && bytes % (1 << 20) == 0 ? 2 : bytes && bytes % 1024 == 0 ? 1 : 0;
+
+	(void)snprintf(out, size, "%u%s", bytes / (uint32_t)size_units[unit].factor,
+		size_units[unit].name);
+	return out;
 }
 
 int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct err *err)

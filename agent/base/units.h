@@ -23,14 +23,26 @@ int units_parse_duration(const char *text, uint64_t *ret_ns, struct err *err);
 /* units_parse_rate() - read "10mbit", "1gbit", "500kbit", "9600bit" as bit/s; > 0. */
 int units_parse_rate(const char *text, uint64_t *ret_bps, struct err *err);
 
-/* units_parse_share() - read "1%", "0.5%" as parts per million, 0 to 1,000,000. */
+/* units_parse_share() - read "1%", "0.5%", "100ppm" as parts per million, 0 to 1,000,000. */
 int units_parse_share(const char *text, uint32_t *ret_ppm, struct err *err);
+
+/* units_parse_size() - read "1500b", "64kb" (65,536), "1mb" as bytes. */
+int units_parse_size(const char *text, uint32_t *ret_bytes, struct err *err);
 
 /* units_parse_count() - read a whole decimal number of @min to @max. */
 int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct err *err);
 
 /* units_print_duration() - "20 ms", "1.5 s", "350 us", three significant digits or more. */
 const char *units_print_duration(uint64_t ns, char *out, size_t size);
+
+/*
+ * One word with all digits, which units_parse_*() reads back to the same number: "20ms",
+ * "1.234567s", "10mbit", "0.01%", "64kb". For numbers below 2^53.
+ */
+const char *units_word_duration(uint64_t ns, char *out, size_t size);
+const char *units_word_rate(uint64_t bps, char *out, size_t size);
+const char *units_word_share(uint32_t ppm, char *out, size_t size);
+const char *units_word_size(uint32_t bytes, char *out, size_t size);
 
 /* units_print_count() - "12,345". */
 const char *units_print_count(uint64_t n, char *out, size_t size);

@@ -226,6 +226,47 @@ static void units_print__never_writes_past_its_end(void **state)
 	}
 }
 
+static void units_parse_size__reads_every_unit(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t bytes;
+	} cases[] = {{"0", 0}, {"1500b", 1500}, {"64kb", 65536}, {"1.5kb", 1536}, {"2mb", 2 << 20}};
+	static const char *const bad[] = {"", "64", "64k", "kb", "-1kb", "4096mb", "1gb", "64 kb"};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint32_t bytes = UNTOUCHED;
+
+		assert_int_equal(units_parse_size(cases[i].text, &bytes, NULL), 0);
+		assert_int_equal(bytes, cases[i].bytes);
+	}
+	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct err err = {0};
+		uint32_t bytes = UNTOUCHED;
+
+		assert_refused(units_parse_size(bad[i], &bytes, &err), &err, bad[i]);
+		assert_int_equal(bytes, UNTOUCHED);
+	}
+}
+
+static void units_word__takes_the_digits_that_it_needs(void **state)
+{
+	char out[32];
+
+	(void)state;
+	assert_string_equal(units_word_duration(0, out, sizeof out), "0ns");
+	assert_string_equal(units_word_duration(20000000, out, sizeof out), "20ms");
+	assert_string_equal(units_word_duration(999, out, sizeof out), "999ns");
+	assert_string_equal(units_word_duration(1234567891, out, sizeof out), "1.234567891s");
+	assert_string_equal(units_word_duration(UNITS_DURATION_NS_MAX, out, sizeof out), "86400s");
+	assert_string_equal(units_word_rate(1600000, out, sizeof out), "1.6mbit");
+	assert_string_equal(units_word_share(1, out, sizeof out), "0.0001%");
+	assert_string_equal(units_word_share(1000000, out, sizeof out), "100%");
+	assert_string_equal(units_word_size(65536, out, sizeof out), "64kb");
+	assert_string_equal(units_word_size(65537, out, sizeof out), "65537b");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +278,8 @@ int main(void)
 		cmocka_unit_test(units_parse_share__reads_percent_as_ppm),
 		cmocka_unit_test(units_parse_share__refuses_everything_else),
 		cmocka_unit_test(units_parse_count__keeps_its_bounds),
+		cmocka_unit_test(units_parse_size__reads_every_unit),
+		cmocka_unit_test(units_word__takes_the_digits_that_it_needs),
 		cmocka_unit_test(units_print_duration__chooses_the_unit),
 		cmocka_unit_test(units_print_count__groups_by_three),
 		cmocka_unit_test(units_print__never_writes_past_its_end),
