@@ -663,3 +663,20 @@ const char *link_words_print(const struct link_state *state, char out[LINK_WORDS
 		put(out, "clean");
 	return out;
 }
+
+const char *link_field_print(
+	enum link_field field, const struct link_state *state, char out[LINK_WORDS_TEXT_MAX])
+{
+	struct link_state only = {0};
+	size_t name = strlen(faults[field].word.name) + 1;
+
+	copy_field(field, state, &only);
+	if (field == LINK_RATE)
+		copy_field(LINK_QUEUE, state, &only);
+	link_words_print(&only, out);
+	if (link_state_same(&only, &(struct link_state){0}))
+		out[0] = '\0';
+	else
+		memmove(out, out + name, strlen(out + name) + 1);
+	return out;
+}

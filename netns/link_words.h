@@ -76,6 +76,11 @@ int link_words_parse(const char *text, struct link_state *state, struct err *err
  * Return: @out. */
 const char *link_words_print(const struct link_state *state, char out[LINK_WORDS_TEXT_MAX]);
 
+/* link_field_print() - the value of one field, "1% correlation 25%", "" if it is nothing; a rate
+ * with its queue. Return: @out. */
+const char *link_field_print(
+	enum link_field field, const struct link_state *state, char out[LINK_WORDS_TEXT_MAX]);
+
 /* A word and its arguments, for help; a profile and its words. */
 struct link_word {
 	const char *name;

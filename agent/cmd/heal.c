@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heal.c - pacelab heal: let packets pass again in a lab that is up */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/cmd/remote.h"
@@ -7,7 +8,7 @@
 enum { OPT_LINKS, OPT_LAB, OPT_JSON };
 
 static const struct cmd_option options[] = {
-	[OPT_LINKS] = {"--links", NULL, "also put delays back to what the lab's script says"},
+	[OPT_LINKS] = {"--links", NULL, "also put all else back to what the lab's script says"},
 	[OPT_LAB] = {"--lab", "NAME", REMOTE_LAB_HELP},
 	[OPT_JSON] = {"--json", NULL, "print JSON"},
 	{NULL, NULL, NULL},
@@ -15,20 +16,28 @@ static const struct cmd_option options[] = {
 
 static int heal_main(const struct cmd_line *line, struct err *err)
 {
-	const char *arg[4] = {line->value[OPT_LINKS] ? "links" : "cuts"};
+	char text[REMOTE_TEXT_MAX];
+	char two[REMOTE_TEXT_MAX * 2 + 8];
+	const char *arg[] = {line->value[OPT_LINKS] ? "links" : "cuts", NULL, NULL};
 
-	if (line->args == 1)
-		return err_usage(err, "heal all links, or those between two: pacelab heal n1 n2");
-	for (unsigned i = 0; i < line->args; i++)
-		arg[i + 1] = line->arg[i];
+	if (remote_join(line->arg, line->args, text, err))
+		return EXIT_USAGE;
+	if (line->args)
+		arg[1] = text;
+	/* Two names are two sides: heal n1 n2. */
+	if (line->args == 2 && !strpbrk(text, "/|")) {
+		(void)snprintf(two, sizeof two, "%s / %s", line->arg[0], line->arg[1]);
+		arg[1] = two;
+	}
 	return remote_do(line, line->value[OPT_LAB], line->value[OPT_JSON], "heal", arg, err);
 }
 
 const struct cmd heal_cmd = {
 	.name = "heal",
-	.args = "[NODES NODES]",
+	.args = "[NODES [/ NODES ...]]",
 	.summary = "end cuts, all or those between nodes or sites",
-	.args_max = 2,
+	.help = "One side alone is healed with everybody else; n1 n2 is n1 / n2.\n",
+	.args_max = CMD_ARGS_ANY,
 	.option = options,
 	.main = heal_main,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* list.c - pacelab list: labs, stores, models and emulators that have a name */
+/* list.c - pacelab list: what has a name: labs, stores, models, emulators, faults, profiles */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "agent/lab/near.h"
 #include "agent/lab/plan.h"
 #include "netns/fabric.h"
+#include "netns/link_words.h"
 #include "store/systems.h"
 
 #define LIST_LINE_MAX 200
@@ -98,6 +99,32 @@ static int list_emulators(struct err *err)
 	return 0;
 }
 
+static int list_faults(struct err *err)
+{
+	(void)err;
+	printf("faults of a link, as `pacelab link` and link() take them; one way\n");
+	for (unsigned i = 0; link_words_list(i); i++) {
+		const struct link_word *w = link_words_list(i);
+
+		printf("  %-12s %-24s %s\n", w->name, strlen(w->args) > 24 ? "" : w->args, w->what);
+		if (strlen(w->args) > 24)
+			printf("  %-12s %s\n", "", w->args);
+	}
+	return 0;
+}
+
+static int list_profiles(struct err *err)
+{
+	(void)err;
+	printf("profiles of links\n");
+	for (unsigned i = 0; link_profiles_list(i); i++) {
+		const struct link_word *p = link_profiles_list(i);
+
+		printf("  %-12s %-52s %s\n", p->name, p->args, p->what);
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*list)(struct err *err);
@@ -106,6 +133,8 @@ static const struct {
 	{"stores", list_stores},
 	{"models", list_models},
 	{"emulators", list_emulators},
+	{"faults", list_faults},
+	{"profiles", list_profiles},
 };
 
 #define LISTS (sizeof lists / sizeof *lists)
@@ -131,8 +160,8 @@ static int list_main(const struct cmd_line *line, struct err *err)
 		near_offer(&near, lists[i].name);
 	near_text(&near, hint, sizeof hint);
 	(void)err_usage(err,
-		"nothing to list is called '%s'%s labs, stores, models and "
-		"emulators are",
+		"nothing to list is called '%s'%s labs, stores, models, emulators, faults and "
+		"profiles are",
 		line->arg[0], near.best ? hint : ":");
 	return EXIT_USAGE;
 }
@@ -141,8 +170,8 @@ static const struct cmd_option list_options[] = {{NULL, NULL, NULL}};
 
 const struct cmd list_cmd = {
 	.name = "list",
-	.args = "[labs|stores|models|emulators]",
-	.summary = "show what has a name: labs, stores, models, emulators",
+	.args = "[labs|stores|models|emulators|faults|profiles]",
+	.summary = "show what has a name: labs, stores, models, emulators, faults",
 	.help = "A store is a protocol with the settings of a real system; the class beside it is the "
 		"one of the\nliterature, to compare with what is measured.\n",
 	.args_max = 1,

@@ -39,6 +39,21 @@ static int request(const struct cmd_line *line, const char *lab, const char *con
 	return status;
 }
 
+int remote_join(char *const *arg, unsigned args, char ret[REMOTE_TEXT_MAX], struct err *err)
+{
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (unsigned i = 0; i < args; i++) {
+		len += (size_t)snprintf(
+			ret + len, REMOTE_TEXT_MAX - len, "%s%s", i ? " " : "", arg[i]);
+		if (len >= REMOTE_TEXT_MAX)
+			return err_usage(
+				err, "too many words: %d bytes are the most", REMOTE_TEXT_MAX - 1);
+	}
+	return 0;
+}
+
 int remote_do(const struct cmd_line *line, const char *lab, const char *json, const char *verb,
 	const char *const *arg, struct err *err)
 {

@@ -7,6 +7,11 @@
 
 #define REMOTE_LAB_HELP "the lab; only needed if several are up"
 
+#define REMOTE_TEXT_MAX 1024
+
+/* remote_join() - arguments with blanks between them. Return: 0, or -EINVAL: too long. */
+int remote_join(char *const *arg, unsigned args, char ret[REMOTE_TEXT_MAX], struct err *err);
+
 /**
  * remote_do() - send one request and print its answer
  * @lab:	NULL: the only one that is up

@@ -22,9 +22,46 @@ static void fault_kind(struct run_fault *fault, const char *kind)
 	(void)snprintf(fault->kind, sizeof fault->kind, "%s", kind);
 }
 
+const char *run_cut_name(const struct run_fault *fault)
+{
+	for (int i = CUT_EDGE; i < CUT_NR; i++) {
+		if (fault->cuts == 1u << i)
+			return link_cut_names[i];
+	}
+	return fault->cuts ? "mixed" : link_cut_names[CUT_NONE];
+}
+
+/* Kinds of the cuts that began; if none did, of those that ended. */
+static unsigned cuts_of(const struct fabric_change *change)
+{
+	unsigned begun = 0;
+	unsigned ended = 0;
+
+	for (unsigned i = 0; i < change->deltas; i++) {
+		const struct fabric_delta *d = &change->delta[i];
+
+		if (d->to.cut && d->to.cut != d->from.cut)
+			begun |= 1u << d->to.cut;
+		if (d->from.cut && !d->to.cut)
+			ended |= 1u << d->from.cut;
+	}
+	return begun ? begun : ended;
+}
+
+static const char *kind_of(const struct fabric_change *change)
+{
+	if (change->cuts)
+		return "cut";
+	if (change->heals)
+		return "heal";
+	return change->deltas || !change->downs ? "link" : "down";
+}
+
 void nemesis_describe(const struct fabric_change *change, struct run_fault *fault)
 {
 	*fault = (struct run_fault){.links = change->deltas,
+		.downs = change->downs,
+		.cuts = cuts_of(change),
 		.node = -1,
 		.caught_up_ns = UINT64_MAX,
 		.t_request_ns = change->t_request_ns,
@@ -32,7 +69,7 @@ void nemesis_describe(const struct fabric_change *change, struct run_fault *faul
 		.t_last_ns = change->t_last_ns,
 		.atomic = change->atomic,
 		.evidence = {.result = EVIDENCE_INCONCLUSIVE, .why = "not looked at yet"}};
-	fault_kind(fault, change->cuts ? "cut" : change->heals ? "heal" : "delay");
+	fault_kind(fault, kind_of(change));
 }
 
 int nemesis_shape(struct supervisor *s, const struct link_matrix *want, struct run_fault *fault,

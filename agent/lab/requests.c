@@ -16,7 +16,11 @@
 #include "agent/base/units.h"
 #include "agent/lab/nemesis.h"
 #include "agent/lab/select.h"
+#include "agent/lab/show.h"
 #include "agent/lab/status.h"
+#include "netns/link_words.h"
+
+#define WHAT_MAX 768
 
 struct request {
 	struct supervisor *s;
@@ -48,7 +52,7 @@ static void evidence_json(struct json *j, const struct evidence *e)
 /* The change asked for is in force already. */
 static bool nothing_done(const struct run_fault *f)
 {
-	return f->node < 0 && f->links == 0;
+	return f->node < 0 && f->links == 0 && f->downs == 0;
 }
 
 static void fault_json(FILE *out, const struct run_fault *f, const char *what)
@@ -63,9 +67,14 @@ static void fault_json(FILE *out, const struct run_fault *f, const char *what)
 	json_string(&j, what);
 	if (f->node < 0) {
 		json_key(&j, "cut");
-		json_string(&j, "edge");
+		if (f->cuts)
+			json_string(&j, run_cut_name(f));
+		else
+			json_null(&j);
 		json_key(&j, "links");
 		json_uint(&j, f->links);
+		json_key(&j, "nodes_down_or_up");
+		json_uint(&j, f->downs);
 		json_key(&j, "atomic");
 		json_bool(&j, f->atomic);
 	}
@@ -92,13 +101,15 @@ static void fault_text(FILE *out, const struct run_fault *f, const char *what)
 		fprintf(out, "nothing to change\n");
 		return;
 	}
-	if (f->node < 0)
-		fprintf(out, "%u link%s, kind edge, %s, ", f->links, f->links == 1 ? "" : "s",
+	if (f->node < 0 && f->links)
+		fprintf(out, "%u link%s, ", f->links, f->links == 1 ? "" : "s");
+	if (f->cuts)
+		fprintf(out, "kind %s, %s, ", run_cut_name(f),
 			f->atomic ? "one store" : "one by one");
 	fprintf(out,
 		"%.3f ms from request to done\n  %s: ", units_ms(f->t_last_ns - f->t_request_ns),
 		evidence_result_names[e->result]);
-	if (f->node < 0 && strcmp(f->kind, "cut") == 0)
+	if (strcmp(f->kind, "cut") == 0)
 		fprintf(out, "%llu packets crossed, %llu dropped\n",
 			(unsigned long long)e->packets_crossed,
 			(unsigned long long)e->packets_dropped);
@@ -123,7 +134,7 @@ static int fault_answer(const struct request *r, const struct run_fault *f, cons
 }
 
 /* Apply, look, answer. */
-static int shape(const struct request *r, const struct link_matrix *want, const char *kind,
+static int change_links(const struct request *r, const struct link_matrix *want, const char *kind,
 	const char *what, struct err *err)
 {
 	struct fabric_change change = {0};
@@ -148,55 +159,112 @@ static int matrix_begin(const struct request *r, struct link_matrix *ret, struct
 	return 0;
 }
 
-/* cut GROUPS [one-way] */
+static int fail_no_node(const char *name, struct err *err)
+{
+	return err_usage(err, "there is no node '%.64s'; 'pacelab status' lists them", name);
+}
+
+/* The shape of a cut, and what to call it. */
+static int cut_shape(
+	const struct request *r, struct shape *ret, char what[WHAT_MAX], struct err *err)
+{
+	const struct plan *plan = r->s->plan;
+	const char *how = r->arg[2];
+	uint64_t term;
+	int node = -1;
+	int rc = 0;
+
+	if (strcmp(how, "ring") == 0) {
+		(void)snprintf(what, WHAT_MAX, "ring of majorities");
+		return shape_ring(plan, ret, err);
+	}
+	if (strcmp(how, "groups") == 0) {
+		rc = select_shape(plan, r->arg[3], ret, err);
+		(void)snprintf(what, WHAT_MAX, "%s", r->arg[3]);
+		return rc;
+	}
+	if (strcmp(how, "leader") == 0) {
+		node = watchers_leader(r->s->watchers, &term);
+		if (node < 0)
+			return err_usage(
+				err, "nobody leads now: the store has no leader, or elects one");
+		(void)snprintf(what, WHAT_MAX, "%s, the leader", plan->node[node].name);
+		*ret = (struct shape){0};
+		ret->group_of[node] = 1;
+		(void)shape_rest(plan, ret);
+		return 0;
+	}
+	if (strcmp(how, "bridge") != 0)
+		return err_usage(err, "unknown shape of a cut '%.32s'", how);
+	node = plan_node_find(plan, r->arg[3]);
+	if (node < 0)
+		return fail_no_node(r->arg[3], err);
+	(void)snprintf(what, WHAT_MAX, "bridge over %s", plan->node[node].name);
+	return shape_bridge(plan, (unsigned)node, ret, err);
+}
+
+static int cut_kind(const char *name, enum link_cut *ret, struct err *err)
+{
+	for (int i = CUT_EDGE; i < CUT_NR; i++) {
+		if (strcmp(link_cut_names[i], name) == 0) {
+			*ret = (enum link_cut)i;
+			return 0;
+		}
+	}
+	return err_usage(err, "--kind: '%.32s' is none: edge, wire and reject are", name);
+}
+
+/* cut both|one-way KIND groups|bridge|ring|leader TEXT */
 static int serve_cut(const struct request *r, struct err *err)
 {
 	const struct plan *plan = r->s->plan;
-	bool one_way = r->args == 2 && strcmp(r->arg[1], "one-way") == 0;
-	uint8_t group_of[FABRIC_NODES_MAX];
+	struct shape shape;
 	struct link_matrix want;
-	unsigned groups;
-	char what[512];
+	enum link_cut kind = CUT_EDGE;
+	char what[WHAT_MAX];
 	int rc;
 
-	if (r->args < 1)
+	if (r->args != 4)
 		return err_usage(err, "cut whom? write it like: n1,n2 / n3");
-	rc = select_groups(plan, r->arg[0], group_of, &groups, err);
-	if (!rc && one_way && groups != 2)
-		rc = err_usage(err, "--one-way is from one side to one other");
+	rc = cut_kind(r->arg[1], &kind, err);
+	if (!rc)
+		rc = cut_shape(r, &shape, what, err);
+	if (!rc && strcmp(r->arg[0], "one-way") == 0) {
+		shape.one_way = true;
+		if (shape.ring || strcmp(r->arg[2], "bridge") == 0 ||
+			select_sides(plan, &shape) != 2)
+			rc = err_usage(err, "--one-way is from one side to one other");
+	}
 	if (!rc)
 		rc = matrix_begin(r, &want, err);
 	if (rc)
 		return rc;
 	for (unsigned a = 0; a < plan->nodes; a++) {
 		for (unsigned b = 0; b < plan->nodes; b++) {
-			if (group_of[a] == SELECT_NONE || group_of[b] == SELECT_NONE ||
-				group_of[a] == group_of[b] || (one_way && group_of[a] != 0))
-				continue;
-			link_matrix_at(&want, a, b)->cut = CUT_EDGE;
+			if (shape_cuts(&shape, a, b))
+				link_matrix_at(&want, a, b)->cut = (uint8_t)kind;
 		}
 	}
-	(void)snprintf(what, sizeof what, "%s%s", r->arg[0], one_way ? " (one way)" : "");
-	rc = shape(r, &want, "cut", what, err);
+	(void)snprintf(what + strlen(what), sizeof what - strlen(what), "%s",
+		shape.one_way ? " (one way)" : "");
+	rc = change_links(r, &want, "cut", what, err);
 	link_matrix_fini(&want);
 	return rc;
 }
 
-/* heal links|cuts [A B] */
+/* heal links|cuts [GROUPS] */
 static int serve_heal(const struct request *r, struct err *err)
 {
 	const struct plan *plan = r->s->plan;
 	bool links = r->args > 0 && strcmp(r->arg[0], "links") == 0;
-	uint8_t group_of[FABRIC_NODES_MAX];
+	struct shape between;
 	struct link_matrix want;
-	char what[512] = "all links";
 	int rc = 0;
 
-	if (r->args != 1 && r->args != 3)
+	if (r->args < 1 || r->args > 2)
 		return err_usage(err, "heal all, or between two: heal n1 n2");
-	memset(group_of, SELECT_NONE, sizeof group_of);
-	for (unsigned i = 1; i < r->args && !rc; i++)
-		rc = select_group(plan, r->arg[i], i - 1, group_of, err);
+	if (r->args == 2)
+		rc = select_shape(plan, r->arg[1], &between, err);
 	if (!rc)
 		rc = matrix_begin(r, &want, err);
 	if (rc)
@@ -206,82 +274,90 @@ static int serve_heal(const struct request *r, struct err *err)
 			struct link_state *to = link_matrix_at(&want, a, b);
 			const struct link_state *base = link_matrix_at(&plan->base, a, b);
 
-			if (a == b || (r->args == 3 && (group_of[a] == SELECT_NONE ||
-							       group_of[b] == SELECT_NONE ||
-							       group_of[a] == group_of[b])))
+			if (a == b || (r->args == 2 && !shape_cuts(&between, a, b)))
 				continue;
 			if (links)
 				*to = *base;
 			to->cut = CUT_NONE;
 		}
+		if (links && r->args == 1)
+			want.down[a] = plan->base.down[a];
 	}
-	if (r->args == 3)
-		(void)snprintf(what, sizeof what, "%s / %s", r->arg[1], r->arg[2]);
-	rc = shape(r, &want, "heal", what, err);
+	rc = change_links(r, &want, "heal", r->args == 2 ? r->arg[1] : "all links", err);
 	link_matrix_fini(&want);
 	return rc;
 }
 
-/* The words behind "link A B": delay TIME, jitter TIME, in any order. */
-static int link_words(const struct request *r, uint64_t *ret_delay, uint64_t *ret_jitter,
-	bool *ret_has_delay, struct err *err)
+/* Every link of @shape by one change; none is changed if one cannot be. */
+static int change_all(const struct plan *plan, const struct shape *shape,
+	const struct link_change *change, struct link_matrix *want, struct err *err)
 {
-	*ret_has_delay = false;
-	*ret_jitter = 0;
-	for (unsigned i = 3; i + 1 < r->args; i += 2) {
-		bool delay = strcmp(r->arg[i], "delay") == 0;
+	for (unsigned a = 0; a < plan->nodes; a++) {
+		for (unsigned b = 0; b < plan->nodes; b++) {
+			struct link_state *to = link_matrix_at(want, a, b);
 
-		if (!delay && strcmp(r->arg[i], "jitter") != 0)
-			return err_usage(
-				err, "a link has 'delay' and 'jitter', not '%.32s'", r->arg[i]);
-		if (units_parse_duration(r->arg[i + 1], delay ? ret_delay : ret_jitter, err))
-			return err_wrap(err, "%s", r->arg[i]);
-		*ret_has_delay = *ret_has_delay || delay;
+			if (!shape_cuts(shape, a, b))
+				continue;
+			link_change_apply(change, 0, to);
+			if (link_words_check(to, err))
+				return err_wrap(err, "link %s > %s", plan->node[a].name,
+					plan->node[b].name);
+		}
 	}
-	if (r->args < 5 || r->args % 2 == 0)
-		return err_usage(err, "write it like: link n1 n2 delay 20ms jitter 2ms");
 	return 0;
 }
 
-/* link one-way|both A B delay TIME [jitter TIME] */
+/* link one-way|both A B WORDS */
 static int serve_link(const struct request *r, struct err *err)
 {
 	const struct plan *plan = r->s->plan;
-	uint8_t group_of[FABRIC_NODES_MAX];
-	uint64_t delay = 0;
-	uint64_t jitter = 0;
-	bool has_delay;
 	bool one_way = r->args > 0 && strcmp(r->arg[0], "one-way") == 0;
+	struct shape shape = {.one_way = one_way};
+	struct link_change change;
 	struct link_matrix want;
-	char what[512];
-	int rc = link_words(r, &delay, &jitter, &has_delay, err);
+	char what[WHAT_MAX];
+	int rc;
 
-	memset(group_of, SELECT_NONE, sizeof group_of);
+	if (r->args != 4)
+		return err_usage(err, "write it like: link n1 n2 delay 20ms jitter 2ms loss 1%%");
+	rc = link_change_read(r->arg[3], &change, err);
 	for (unsigned i = 1; i <= 2 && !rc; i++)
-		rc = select_group(plan, r->arg[i], i - 1, group_of, err);
+		rc = select_group(plan, r->arg[i], i, shape.group_of, err);
 	if (!rc)
 		rc = matrix_begin(r, &want, err);
 	if (rc)
 		return rc;
-	for (unsigned a = 0; a < plan->nodes && !rc; a++) {
-		for (unsigned b = 0; b < plan->nodes && !rc; b++) {
-			struct link_state *to = link_matrix_at(&want, a, b);
-
-			if (group_of[a] == SELECT_NONE || group_of[b] == SELECT_NONE ||
-				group_of[a] == group_of[b] || (one_way && group_of[a] != 0))
-				continue;
-			if (has_delay)
-				to->delay_ns = delay;
-			to->jitter_ns = jitter;
-			if (jitter > to->delay_ns)
-				rc = err_usage(err, "jitter cannot be more than the delay, or a "
-						    "packet would arrive before it was sent");
-		}
-	}
-	(void)snprintf(what, sizeof what, "%s %s %s (one way%s)", r->arg[1], one_way ? "->" : "<->",
-		r->arg[2], one_way ? "" : ", each direction");
+	rc = change_all(plan, &shape, &change, &want, err);
+	(void)snprintf(what, sizeof what, "%s %s %s (one way%s): %s", r->arg[1],
+		one_way ? "->" : "<->", r->arg[2], one_way ? "" : ", each direction", r->arg[3]);
 	if (!rc)
-		rc = shape(r, &want, "delay", what, err);
+		rc = change_links(r, &want, "link", what, err);
+	link_matrix_fini(&want);
+	return rc;
+}
+
+/* carrier NODES down|up */
+static int serve_carrier(const struct request *r, struct err *err)
+{
+	const struct plan *plan = r->s->plan;
+	struct shape nodes = {0};
+	struct link_matrix want;
+	bool down;
+	int rc;
+
+	if (r->args != 2 || (strcmp(r->arg[1], "down") != 0 && strcmp(r->arg[1], "up") != 0))
+		return err_usage(err, "write it like: link n1 down");
+	down = strcmp(r->arg[1], "down") == 0;
+	rc = select_group(plan, r->arg[0], 1, nodes.group_of, err);
+	if (!rc)
+		rc = matrix_begin(r, &want, err);
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < plan->nodes; i++) {
+		if (nodes.group_of[i])
+			want.down[i] = down;
+	}
+	rc = change_links(r, &want, r->arg[1], r->arg[0], err);
 	link_matrix_fini(&want);
 	return rc;
 }
@@ -293,10 +369,7 @@ static int node_arg(const struct request *r, struct err *err)
 	if (r->args != 1)
 		return err_usage(err, "name one node");
 	node = plan_node_find(r->s->plan, r->arg[0]);
-	if (node < 0)
-		return err_usage(
-			err, "there is no node '%.64s'; 'pacelab status' lists them", r->arg[0]);
-	return node;
+	return node >= 0 ? node : fail_no_node(r->arg[0], err);
 }
 
 static int strike(const struct request *r, enum plan_event_kind kind, struct err *err)
@@ -341,13 +414,13 @@ static int serve_status(const struct request *r, struct err *err)
 	return 0;
 }
 
+/* matrix [FIELD] */
 static int serve_matrix(const struct request *r, struct err *err)
 {
-	(void)err;
 	if (r->json)
-		status_matrix_json(r->s, r->out);
+		show_json(r->s, r->out);
 	else
-		status_matrix_text(r->s, r->out);
+		return show_text(r->s, r->args ? r->arg[0] : NULL, r->out, err);
 	return 0;
 }
 
@@ -382,6 +455,7 @@ static const struct verb {
 	{"down", serve_down, false},
 	{"cut", serve_cut, true},
 	{"link", serve_link, true},
+	{"carrier", serve_carrier, true},
 	{"heal", serve_heal, true},
 	{"kill", serve_kill, true},
 	{"restart", serve_restart, true},

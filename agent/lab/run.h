@@ -13,9 +13,12 @@
 
 /* One change: of the matrix, or of a process (then the fields of the matrix are zero). */
 struct run_fault {
-	char kind[RUN_KIND_MAX]; /* "cut", "heal", "delay", "kill", "restart", "pause", "resume" */
+	char kind[RUN_KIND_MAX]; /* "cut", "heal", "link" (all else that links do), "down", "up";
+				  * "kill", "restart", "pause", "resume" */
 	unsigned phase;
 	unsigned links; /* directed links that changed */
+	unsigned downs; /* nodes that lost their carrier or got it back */
+	unsigned cuts;  /* kinds of cut that began or ended, bits 1 << enum link_cut */
 	int node;       /* for process faults, else -1 */
 	uint64_t t_request_ns;
 	uint64_t t_first_ns;
@@ -27,6 +30,9 @@ struct run_fault {
 	uint64_t caught_up_ns;    /* after t_last_ns, a restarted replica had all that the others
 				   * had when it could answer again; UINT64_MAX: not seen */
 };
+
+/* run_cut_name() - "edge", "wire", "reject"; "mixed" if there were several kinds. */
+const char *run_cut_name(const struct run_fault *fault);
 
 /* Who led from when on, as most replicas believed; -1: nobody. */
 struct run_leader {

@@ -22,15 +22,15 @@ static void names_list(const struct plan *plan, char *out, size_t size)
 }
 
 static int node_put(
-	const struct plan *plan, unsigned node, unsigned group, uint8_t *group_of, struct err *err)
+	const struct plan *plan, unsigned node, unsigned group, uint16_t *group_of, struct err *err)
 {
-	if (group_of[node] != SELECT_NONE && group_of[node] != group)
+	if (group_of[node] && group_of[node] != group)
 		return err_usage(err, "node %s stands on both sides", plan->node[node].name);
-	group_of[node] = (uint8_t)group;
+	group_of[node] = (uint16_t)group;
 	return 0;
 }
 
-static int name_put(const struct plan *plan, const char *name, unsigned group, uint8_t *group_of,
+static int name_put(const struct plan *plan, const char *name, unsigned group, uint16_t *group_of,
 	struct err *err)
 {
 	int node = plan_node_find(plan, name);
@@ -52,7 +52,7 @@ static int name_put(const struct plan *plan, const char *name, unsigned group, u
 	return rc;
 }
 
-int select_group(const struct plan *plan, const char *list, unsigned group, uint8_t *group_of,
+int select_group(const struct plan *plan, const char *list, unsigned group, uint16_t *group_of,
 	struct err *err)
 {
 	char copy[1024];
@@ -72,8 +72,16 @@ int select_group(const struct plan *plan, const char *list, unsigned group, uint
 	return rc;
 }
 
-int select_groups(const struct plan *plan, const char *text, uint8_t *group_of,
-	unsigned *ret_groups, struct err *err)
+unsigned select_sides(const struct plan *plan, const struct shape *shape)
+{
+	unsigned sides = 0;
+
+	for (unsigned i = 0; i < plan->nodes; i++)
+		sides = shape->group_of[i] > sides ? shape->group_of[i] : sides;
+	return sides;
+}
+
+int select_shape(const struct plan *plan, const char *text, struct shape *ret, struct err *err)
 {
 	char copy[1024];
 	char *rest = copy;
@@ -81,23 +89,15 @@ int select_groups(const struct plan *plan, const char *text, uint8_t *group_of,
 	unsigned groups = 0;
 	int rc = 0;
 
-	memset(group_of, SELECT_NONE, plan->nodes);
+	*ret = (struct shape){0};
 	if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy)
 		return err_usage(err, "too many names");
 	while (!rc && (group = strsep(&rest, "/|"))) {
 		if (groups == SELECT_GROUPS_MAX)
 			return err_usage(err, "at most %d sides", SELECT_GROUPS_MAX);
-		rc = select_group(plan, group, groups++, group_of, err);
+		rc = select_group(plan, group, ++groups, ret->group_of, err);
 	}
-	if (rc)
-		return rc;
-	if (groups == 1) {
-		for (unsigned i = 0; i < plan->nodes; i++)
-			group_of[i] = group_of[i] == SELECT_NONE ? 1 : 0;
-		groups = 2;
-		if (!memchr(group_of, 1, plan->nodes))
-			return err_usage(err, "all nodes are on one side; nothing is cut");
-	}
-	*ret_groups = groups;
-	return 0;
+	if (!rc && groups == 1 && shape_rest(plan, ret) == 0)
+		return err_usage(err, "all nodes are on one side; nothing is cut");
+	return rc;
 }

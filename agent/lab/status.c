@@ -29,7 +29,7 @@ static struct links links_count(const struct link_matrix *m)
 			if (a == b)
 				continue;
 			l.all++;
-			l.cut += link->cut;
+			l.cut += link->cut != CUT_NONE;
 			if (link->delay_ns < l.delay_min_ns)
 				l.delay_min_ns = link->delay_ns;
 			if (link->delay_ns > l.delay_max_ns)
@@ -177,75 +177,5 @@ void status_json(const struct supervisor *s, FILE *out)
 		node_json(s, i, &j);
 	json_array_end(&j);
 	json_object_end(&j);
-	fprintf(out, "\n");
-}
-
-void status_matrix_text(const struct supervisor *s, FILE *out)
-{
-	const struct link_matrix *m = fabric_matrix(s->fabric);
-	const struct plan *plan = s->plan;
-
-	fprintf(out, "one-way delay in ms from the row's node to the column's\n%-10s", "");
-	for (unsigned b = 0; b < m->nodes; b++)
-		fprintf(out, " %9s", plan->node[b].name);
-	fprintf(out, "\n");
-	for (unsigned a = 0; a < m->nodes; a++) {
-		fprintf(out, "%-10s", plan->node[a].name);
-		for (unsigned b = 0; b < m->nodes; b++) {
-			const struct link_state *link = link_matrix_at(m, a, b);
-			char cell[48];
-
-			if (a == b)
-				(void)snprintf(cell, sizeof cell, "-");
-			else if (link->cut)
-				(void)snprintf(cell, sizeof cell, "cut");
-			else if (link->jitter_ns)
-				(void)snprintf(cell, sizeof cell, "%g+-%g",
-					units_ms(link->delay_ns), units_ms(link->jitter_ns));
-			else
-				(void)snprintf(cell, sizeof cell, "%g", units_ms(link->delay_ns));
-			fprintf(out, " %9s", cell);
-		}
-		fprintf(out, "\n");
-	}
-}
-
-void status_matrix_json(const struct supervisor *s, FILE *out)
-{
-	const struct link_matrix *m = fabric_matrix(s->fabric);
-	const struct plan *plan = s->plan;
-	struct json j;
-
-	json_init(&j, out);
-	json_array(&j);
-	for (unsigned a = 0; a < m->nodes; a++) {
-		for (unsigned b = 0; b < m->nodes; b++) {
-			const struct link_state *link = link_matrix_at(m, a, b);
-			struct fabric_counters c;
-
-			if (a == b)
-				continue;
-			fabric_counters(s->fabric, a, b, &c);
-			json_object(&j);
-			json_key(&j, "from");
-			json_string(&j, plan->node[a].name);
-			json_key(&j, "to");
-			json_string(&j, plan->node[b].name);
-			json_key(&j, "cut");
-			json_bool(&j, link->cut);
-			json_key(&j, "delay_ms");
-			json_double(&j, units_ms(link->delay_ns));
-			json_key(&j, "jitter_ms");
-			json_double(&j, units_ms(link->jitter_ns));
-			json_key(&j, "offered");
-			json_uint(&j, c.offered);
-			json_key(&j, "passed");
-			json_uint(&j, c.passed);
-			json_key(&j, "dropped");
-			json_uint(&j, c.dropped);
-			json_object_end(&j);
-		}
-	}
-	json_array_end(&j);
 	fprintf(out, "\n");
 }

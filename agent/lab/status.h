@@ -10,8 +10,4 @@
 void status_text(const struct supervisor *s, FILE *out);
 void status_json(const struct supervisor *s, FILE *out);
 
-/* The link matrix in force: rows send, columns receive. */
-void status_matrix_text(const struct supervisor *s, FILE *out);
-void status_matrix_json(const struct supervisor *s, FILE *out);
-
 #endif

@@ -167,7 +167,7 @@ refused() {
 
 link_one_way() {
 	p link --one-way n1 n2 delay 15ms | grep -q confirmed && rtt_is n1 10.99.0.2 14800 29000 &&
-		refused 'jitter cannot be more' link n1 n2 delay 1ms jitter 2ms
+		refused 'jitter is larger than the delay' link n1 n2 delay 1ms jitter 2ms
 }
 
 heal_keeps_delays() {

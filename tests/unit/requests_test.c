@@ -97,40 +97,58 @@ static void requests_serve__wants_nodes_to_cut(void **state)
 {
 	(void)state;
 	refuse("cut text", "cut whom?");
-	refuse("cut text n9", "there is no node or site 'n9'");
-	refuse("cut text n1/", "a side has no nodes");
-	refuse("cut text n1/n1", "stands on both sides");
-	refuse("cut text east,c1,n1", "nothing is cut");
-	refuse("cut json n1/n2/n3 one-way", "--one-way is from one side to one other");
+	refuse("cut text both edge groups", "cut whom?");
+	refuse("cut text both edge groups n9", "there is no node or site 'n9'");
+	refuse("cut text both edge groups n1/", "a side has no nodes");
+	refuse("cut text both edge groups n1/n1", "stands on both sides");
+	refuse("cut text both edge groups east,c1,n1", "nothing is cut");
+	refuse("cut json one-way edge groups n1/n2/n3", "--one-way is from one side to one other");
+	refuse("cut text both saw groups n1", "--kind: 'saw' is none: edge, wire and reject are");
+	refuse("cut text both open groups n1", "--kind: 'open' is none");
+	refuse("cut text both edge star n1", "unknown shape of a cut 'star'");
+	refuse("cut text both edge bridge n9", "there is no node 'n9'");
+	refuse("cut text both edge bridge c1", "'c1' is a client node: a bridge is a replica");
+	refuse("cut text one-way edge bridge n1", "--one-way is from one side");
+	refuse("cut text both edge ring -", "a ring of majorities needs 4 replicas or more");
 }
 
 static void requests_serve__wants_all_or_two_to_heal(void **state)
 {
 	(void)state;
 	refuse("heal text", "heal all, or between two");
-	refuse("heal text links n1", "heal all, or between two");
-	refuse("heal text links n1 n2 n3", "heal all, or between two");
-	refuse("heal text links n1 n9", "there is no node or site 'n9'");
-	refuse("heal text cuts n1 n1", "stands on both sides");
-	refuse("heal text cuts n1 ,", "a side has no nodes");
+	refuse("heal text links n1 n2", "heal all, or between two");
+	refuse("heal text links n9", "there is no node or site 'n9'");
+	refuse("heal text cuts n1/n1", "stands on both sides");
+	refuse("heal text cuts n1/,", "a side has no nodes");
 }
 
-static void requests_serve__wants_a_delay_of_a_link(void **state)
+static void requests_serve__wants_words_of_a_link(void **state)
 {
 	static const char *const halves[] = {"link text", "link text both", "link text both n1",
-		"link text both n1 n2", "link text both n1 n2 delay",
-		"link text both n1 n2 delay 1ms jitter"};
+		"link text both n1 n2", "link text both n1 n2 delay 20ms"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
 		refuse(halves[i], "write it like: link n1 n2 delay 20ms");
-	refuse("link text both n1 n2 loss 1%", "not 'loss'");
-	refuse("link text both n1 n2 delay 20", "delay: ");
-	refuse("link text both n1 n2 delay -1ms", "delay: ");
-	refuse("link text both n1 n2 delay 99999999h", "delay: ");
-	refuse("link text both n1 n2 delay 1ms jitter x", "jitter: ");
-	refuse("link text one-way n1 n9 delay 1ms", "there is no node or site 'n9'");
-	refuse("link text both n1 east delay 1ms", "n1 stands on both sides");
+	refuse("link text both n1 n2 lag", "a link has no 'lag'");
+	refuse("link text both n1 n2 delay", "delay: write delay TIME");
+	refuse("link text both n1 n2 delay\t20", "delay: '20' is not a duration");
+	refuse("link text both n1 n2 loss\t101%", "write 0% to 100%");
+	refuse("link text both n1 n2 delay\t99999999h", "delay: ");
+	refuse("link text one-way n1 n9 clean", "there is no node or site 'n9'");
+	refuse("link text both n1 east clean", "n1 stands on both sides");
+	refuse("link text both n1 , clean", "a side has no nodes");
+}
+
+static void requests_serve__wants_nodes_to_take_down(void **state)
+{
+	(void)state;
+	refuse("carrier text", "write it like: link n1 down");
+	refuse("carrier text n1", "write it like: link n1 down");
+	refuse("carrier text n1 away", "write it like: link n1 down");
+	refuse("carrier text n9 down", "there is no node or site 'n9'");
+	refuse("carrier text , up", "a side has no nodes");
+	refuse("matrix text weight", "--show: there is no 'weight': all, counters, delay");
 }
 
 static void requests_serve__wants_one_node_to_strike_or_enter(void **state)
@@ -191,7 +209,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			requests_serve__wants_all_or_two_to_heal, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			requests_serve__wants_a_delay_of_a_link, setup, teardown),
+			requests_serve__wants_words_of_a_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			requests_serve__wants_nodes_to_take_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			requests_serve__wants_one_node_to_strike_or_enter, setup, teardown),
 		cmocka_unit_test_setup_teardown(

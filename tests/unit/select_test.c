@@ -20,74 +20,70 @@ static struct plan plan = {
 	.replicas = 3,
 };
 
-/* The groups by node: "01.0." says n1 in 0, n2 in 1, n3 in none ... */
-static void assert_groups(const uint8_t *group_of, const char *want)
+/* The groups by node: "12.1." says n1 in 1, n2 in 2, n3 in none ... */
+static void assert_groups(const struct shape *shape, const char *want)
 {
 	char got[FABRIC_NODES_MAX + 1] = "";
 
 	for (unsigned i = 0; i < plan.nodes; i++)
-		got[i] = group_of[i] == SELECT_NONE ? '.' : (char)('0' + group_of[i]);
+		got[i] = shape->group_of[i] ? (char)('0' + shape->group_of[i]) : '.';
 	assert_string_equal(got, want);
 }
 
-static void select_groups__reads_nodes_and_sites(void **state)
+static void select_shape__reads_nodes_and_sites(void **state)
 {
 	static const struct {
 		const char *text;
 		unsigned groups;
 		const char *want;
 	} cases[] = {
-		{"n1 / n2", 2, "01..."},
-		{"n1|n2", 2, "01..."},
-		{"n1,n3/n2", 2, "010.."},
-		{" n1 , n3 / n2 ", 2, "010.."},
-		{"n1 n3 / n2", 2, "010.."},
-		{"n1,n1 / n2", 2, "01..."},
-		{"east / far", 2, "00101"},
-		{"n1 / far / c1", 3, "0.121"},
-		{"n1,east / n3", 2, "0010."},
+		{"n1 / n2", 2, "12..."},
+		{"n1|n2", 2, "12..."},
+		{"n1,n3/n2", 2, "121.."},
+		{" n1 , n3 / n2 ", 2, "121.."},
+		{"n1 n3 / n2", 2, "121.."},
+		{"n1,n1 / n2", 2, "12..."},
+		{"east / far", 2, "11212"},
+		{"n1 / far / c1", 3, "1.232"},
+		{"n1,east / n3", 2, "1121."},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		uint8_t group_of[FABRIC_NODES_MAX];
+		struct shape shape;
 		struct err err = {0};
-		unsigned groups = 0;
 
-		assert_int_equal(select_groups(&plan, cases[i].text, group_of, &groups, &err), 0);
-		assert_int_equal(groups, cases[i].groups);
-		assert_groups(group_of, cases[i].want);
+		assert_int_equal(select_shape(&plan, cases[i].text, &shape, &err), 0);
+		assert_int_equal(select_sides(&plan, &shape), cases[i].groups);
+		assert_groups(&shape, cases[i].want);
 	}
 }
 
-static void select_groups__sets_one_side_against_all_others(void **state)
+static void select_shape__sets_one_side_against_all_others(void **state)
 {
-	uint8_t group_of[FABRIC_NODES_MAX];
+	struct shape shape;
 	struct err err = {0};
-	unsigned groups = 0;
 
 	(void)state;
-	assert_int_equal(select_groups(&plan, "n2", group_of, &groups, &err), 0);
-	assert_int_equal(groups, 2);
-	assert_groups(group_of, "10111");
-	assert_int_equal(select_groups(&plan, "far", group_of, &groups, &err), 0);
-	assert_groups(group_of, "11010");
+	assert_int_equal(select_shape(&plan, "n2", &shape, &err), 0);
+	assert_int_equal(select_sides(&plan, &shape), 2);
+	assert_groups(&shape, "21222");
+	assert_int_equal(select_shape(&plan, "far", &shape, &err), 0);
+	assert_groups(&shape, "22121");
 }
 
 static void refuse(const char *text, const char *words)
 {
-	uint8_t group_of[FABRIC_NODES_MAX];
+	struct shape shape;
 	struct err err = {0};
-	unsigned groups = 77;
 
-	assert_int_equal(select_groups(&plan, text, group_of, &groups, &err), -EINVAL);
+	assert_int_equal(select_shape(&plan, text, &shape, &err), -EINVAL);
 	assert_int_equal(err.status, EXIT_USAGE);
-	assert_int_equal(groups, 77);
 	if (!strstr(err.text, words))
 		fail_msg("'%.80s' said: %s\nwanted: %s", text, err.text, words);
 }
 
-static void select_groups__refuses_empty_sides(void **state)
+static void select_shape__refuses_empty_sides(void **state)
 {
 	static const char *const bad[] = {
 		"", " ", ",", "/", "n1/", "/n1", "n1//n2", "n1 / , / n2", "|", "n1 /  "};
@@ -97,7 +93,7 @@ static void select_groups__refuses_empty_sides(void **state)
 		refuse(bad[i], "a side has no nodes");
 }
 
-static void select_groups__says_what_there_is_instead(void **state)
+static void select_shape__says_what_there_is_instead(void **state)
 {
 	static const char *const bad[] = {
 		"n9", "n1 / n", "n1;n2", "N1", "n1\n", "n1/../n2", "\xff", "%s%n"};
@@ -108,7 +104,7 @@ static void select_groups__says_what_there_is_instead(void **state)
 	refuse("n1,nosuch/n2", "no node or site 'nosuch'");
 }
 
-static void select_groups__lets_nobody_stand_on_both_sides(void **state)
+static void select_shape__lets_nobody_stand_on_both_sides(void **state)
 {
 	(void)state;
 	refuse("n1 / n1", "n1 stands on both sides");
@@ -117,20 +113,19 @@ static void select_groups__lets_nobody_stand_on_both_sides(void **state)
 	refuse("far / n1 / c2", "c2 stands on both sides");
 }
 
-static void select_groups__refuses_a_cut_of_nothing(void **state)
+static void select_shape__refuses_a_cut_of_nothing(void **state)
 {
 	(void)state;
 	refuse("east,far", "nothing is cut");
 	refuse("n1,n2,n3,c1,c2", "nothing is cut");
 }
 
-static void select_groups__counts_its_sides(void **state)
+static void select_shape__counts_its_sides(void **state)
 {
 	struct plan *wide = calloc(1, sizeof *wide);
-	uint8_t group_of[FABRIC_NODES_MAX];
+	struct shape shape;
 	struct err err = {0};
 	char text[256] = "";
-	unsigned groups;
 
 	(void)state;
 	assert_non_null(wide);
@@ -141,16 +136,16 @@ static void select_groups__counts_its_sides(void **state)
 		(void)snprintf(wide->node[i].name, sizeof wide->node[i].name, "n%u", i);
 		(void)snprintf(text + len, sizeof text - len, "%sn%u", i ? "/" : "", i);
 		if (i == SELECT_GROUPS_MAX - 1) {
-			assert_int_equal(select_groups(wide, text, group_of, &groups, &err), 0);
-			assert_int_equal(groups, SELECT_GROUPS_MAX);
+			assert_int_equal(select_shape(wide, text, &shape, &err), 0);
+			assert_int_equal(select_sides(wide, &shape), SELECT_GROUPS_MAX);
 		}
 	}
-	assert_int_equal(select_groups(wide, text, group_of, &groups, &err), -EINVAL);
+	assert_int_equal(select_shape(wide, text, &shape, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "at most 8 sides"));
 	free(wide);
 }
 
-static void select_groups__refuses_more_than_it_can_hold(void **state)
+static void select_shape__refuses_more_than_it_can_hold(void **state)
 {
 	static char text[1 << 16];
 
@@ -165,37 +160,106 @@ static void select_groups__refuses_more_than_it_can_hold(void **state)
 	refuse(text, "no node or site 'xxxx");
 }
 
-static void select_groups__survives_every_beginning(void **state)
+static void select_shape__survives_every_beginning(void **state)
 {
 	const char text[] = "n1, east | far / c1,,c2//n9";
-	uint8_t group_of[FABRIC_NODES_MAX];
+	struct shape shape;
 
 	(void)state;
 	for (size_t len = 0; len < sizeof text; len++) {
 		char part[sizeof text] = "";
 		struct err err = {0};
-		unsigned groups = 0;
 
 		memcpy(part, text, len);
-		if (select_groups(&plan, part, group_of, &groups, &err) == 0)
-			assert_true(groups >= 2 && !err.code);
+		if (select_shape(&plan, part, &shape, &err) == 0)
+			assert_true(select_sides(&plan, &shape) >= 2 && !err.code);
 		else
 			assert_int_equal(err.code, -EINVAL);
 	}
 }
 
+/* What replica @i can talk to in both directions, as bits, itself among them. */
+static uint64_t sees(const struct plan *p, const struct shape *shape, unsigned i)
+{
+	uint64_t set = 1ull << i;
+
+	for (unsigned k = 0; k < p->replicas; k++) {
+		if (k != i && !shape_cuts(shape, i, k) && !shape_cuts(shape, k, i))
+			set |= 1ull << k;
+	}
+	return set;
+}
+
+static void shape_ring__shows_each_a_majority_and_no_two_the_same(void **state)
+{
+	struct plan *p = calloc(1, sizeof *p);
+	struct err err = {0};
+	struct shape ring;
+
+	(void)state;
+	assert_non_null(p);
+	for (p->replicas = 1; p->replicas < SHAPE_RING_MIN; p->replicas++)
+		assert_int_equal(shape_ring(p, &ring, &err), -EINVAL);
+	for (; p->replicas <= 63; p->replicas++) {
+		p->nodes = p->replicas + 2;
+		assert_int_equal(shape_ring(p, &ring, &err), 0);
+		for (unsigned a = 0; a < p->replicas; a++) {
+			uint64_t set = sees(p, &ring, a);
+
+			assert_true(2 * (unsigned)__builtin_popcountll(set) > p->replicas);
+			for (unsigned b = 0; b < a; b++)
+				assert_true(set != sees(p, &ring, b));
+			assert_false(shape_cuts(&ring, a, p->replicas));
+			assert_false(shape_cuts(&ring, p->replicas + 1, a));
+		}
+	}
+	free(p);
+}
+
+static void shape_bridge__connects_two_halves(void **state)
+{
+	struct plan *p = calloc(1, sizeof *p);
+	struct err err = {0};
+	struct shape bridge;
+
+	(void)state;
+	assert_non_null(p);
+	p->replicas = 2;
+	p->nodes = 4;
+	assert_int_equal(shape_bridge(p, 0, &bridge, &err), -EINVAL);
+	assert_int_equal(shape_bridge(p, 3, &bridge, &err), -EINVAL);
+	for (p->replicas = 3; p->replicas <= 9; p->replicas++) {
+		p->nodes = p->replicas + 1;
+		for (unsigned node = 0; node < p->replicas; node++) {
+			unsigned size[3] = {0};
+
+			assert_int_equal(shape_bridge(p, node, &bridge, &err), 0);
+			for (unsigned a = 0; a < p->nodes; a++) {
+				size[bridge.group_of[a]] += a < p->replicas;
+				assert_false(shape_cuts(&bridge, a, node));
+				assert_false(shape_cuts(&bridge, p->replicas, a));
+			}
+			assert_int_equal(size[0], 1);
+			assert_true(size[1] - size[2] <= 1 && size[2] > 0);
+		}
+	}
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(select_groups__reads_nodes_and_sites),
-		cmocka_unit_test(select_groups__sets_one_side_against_all_others),
-		cmocka_unit_test(select_groups__refuses_empty_sides),
-		cmocka_unit_test(select_groups__says_what_there_is_instead),
-		cmocka_unit_test(select_groups__lets_nobody_stand_on_both_sides),
-		cmocka_unit_test(select_groups__refuses_a_cut_of_nothing),
-		cmocka_unit_test(select_groups__counts_its_sides),
-		cmocka_unit_test(select_groups__refuses_more_than_it_can_hold),
-		cmocka_unit_test(select_groups__survives_every_beginning),
+		cmocka_unit_test(select_shape__reads_nodes_and_sites),
+		cmocka_unit_test(select_shape__sets_one_side_against_all_others),
+		cmocka_unit_test(select_shape__refuses_empty_sides),
+		cmocka_unit_test(select_shape__says_what_there_is_instead),
+		cmocka_unit_test(select_shape__lets_nobody_stand_on_both_sides),
+		cmocka_unit_test(select_shape__refuses_a_cut_of_nothing),
+		cmocka_unit_test(select_shape__counts_its_sides),
+		cmocka_unit_test(select_shape__refuses_more_than_it_can_hold),
+		cmocka_unit_test(select_shape__survives_every_beginning),
+		cmocka_unit_test(shape_ring__shows_each_a_majority_and_no_two_the_same),
+		cmocka_unit_test(shape_bridge__connects_two_halves),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
