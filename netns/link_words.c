@@ -179,7 +179,7 @@ static int read_distribution(struct reader *r, struct link_state *to, struct err
 			"paretonormal are, and those that a lab makes with distribution()",
 			name);
 	to->dist = (uint8_t)dist;
-	if (dist < DIST_TABLE)
+	if (dist_scaled((unsigned)dist))
 		return 0;
 	if (r->said & (BIT(LINK_DELAY) | BIT(LINK_JITTER)))
 		return err_usage(err,
@@ -199,7 +199,7 @@ static int read_correlation(struct reader *r, struct link_state *to, struct err 
 			return err_usage(err, "is said twice of the loss");
 		return take_share(r, &to->loss_ppm[1], err);
 	}
-	if (r->last == LINK_LOSS || r->last > LINK_DISTRIBUTION)
+	if (r->last > LINK_CORRELATION)
 		return err_usage(
 			err, "belongs behind a delay's jitter, or behind a loss that is one share");
 	if (r->said & BIT(LINK_CORRELATION))
@@ -496,7 +496,7 @@ void link_change_apply(const struct link_change *change, uint32_t keep, struct l
 			copy_field((enum link_field)i, &nothing, state);
 	}
 	/* Without jitter its shape says nothing. */
-	if ((change->named & BIT(LINK_JITTER)) && !state->jitter_ns && state->dist < DIST_TABLE) {
+	if ((change->named & BIT(LINK_JITTER)) && !state->jitter_ns && dist_scaled(state->dist)) {
 		if (!(change->named & BIT(LINK_DISTRIBUTION)))
 			state->dist = DIST_UNIFORM;
 		if (!(change->named & BIT(LINK_CORRELATION)))
@@ -518,9 +518,9 @@ bool link_change_contradicts(
 
 int link_words_check(const struct link_state *state, struct err *err)
 {
-	if (state->dist != DIST_UNIFORM && state->dist < DIST_TABLE && !state->jitter_ns)
+	if (state->dist != DIST_UNIFORM && dist_scaled(state->dist) && !state->jitter_ns)
 		return err_usage(err, "distribution %s needs jitter", dist_name(state->dist));
-	if (state->dist >= DIST_TABLE && state->jitter_ns)
+	if (!dist_scaled(state->dist) && state->jitter_ns)
 		return err_usage(err, "the delay comes from a table, '%s': it has no jitter",
 			dist_name(state->dist));
 	return link_state_check(state, err);
@@ -623,13 +623,13 @@ static void put_delay(char out[LINK_WORDS_TEXT_MAX], const struct link_state *s)
 {
 	char text[48];
 
-	if (s->dist >= DIST_TABLE)
+	if (!dist_scaled(s->dist))
 		put(out, "distribution %s", dist_name(s->dist));
 	else if (s->delay_ns)
 		put(out, "delay %s", units_word_duration(s->delay_ns, text, sizeof text));
 	if (s->jitter_ns)
 		put(out, "jitter %s", units_word_duration(s->jitter_ns, text, sizeof text));
-	if (s->dist && s->dist < DIST_TABLE)
+	if (s->dist && dist_scaled(s->dist))
 		put(out, "distribution %s", dist_name(s->dist));
 	if (s->correlation_ppm)
 		put_share(out, "correlation", s->correlation_ppm);

@@ -109,26 +109,21 @@ int units_parse_size(const char *text, uint32_t *ret_bytes, struct err *err)
  */
 static const char *print_word(uint64_t n, const struct unit *units, char *out, size_t size)
 {
-	const struct unit *unit = units;
-	char digits[24];
+	const char *name = units->name;
+	uint64_t factor = (uint64_t)units->factor;
 	char part[24] = "";
-	uint64_t rest;
 	size_t len = 0;
 
 	for (const struct unit *u = units; u->name; u++) {
-		if (n >= (uint64_t)u->factor)
-			unit = u;
+		if (n < (uint64_t)u->factor)
+			continue;
+		factor = (uint64_t)u->factor;
+		name = u->name;
 	}
-	(void)snprintf(
-		digits, sizeof digits, "%llu", (unsigned long long)(n / (uint64_t)unit->factor));
-	rest = n % (uint64_t)unit->factor;
-	while (rest && len + 2 < sizeof part) {
-		rest *= 10;
-		part[len++] = (char)('0' + rest / (uint64_t)unit->factor);
-		rest %= (uint64_t)unit->factor;
-	}
-	part[len] = '\0';
-	(void)snprintf(out, size, "%s%s%s%s", digits, len ? "." : "", part, unit->name);
+	for (uint64_t rest = n % factor; rest && len + 1 < sizeof part; rest = rest * 10 % factor)
+		part[len++] = (char)('0' + rest * 10 / factor);
+	(void)snprintf(out, size, "%llu%s%s%s", (unsigned long long)(n / factor), len ? "." : "",
+		part, name);
 	return out;
 }
 

@@ -3,6 +3,7 @@
 #include "agent/lab/show.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "agent/base/json.h"
@@ -195,6 +196,24 @@ static void print_list(const struct view *v, bool changed, FILE *out)
 	print_downs(v, out);
 }
 
+/* Counters that are seldom more than 0. */
+static const struct {
+	const char *name;
+	size_t offset;
+} rare[] = {
+	{"queue_dropped", offsetof(struct fabric_counters, queue_dropped)},
+	{"corrupted", offsetof(struct fabric_counters, corrupted)},
+	{"reordered", offsetof(struct fabric_counters, reordered)},
+	{"rejected", offsetof(struct fabric_counters, rejected)},
+	{"flushed", offsetof(struct fabric_counters, flushed)},
+};
+#define RARE (sizeof rare / sizeof *rare)
+
+static const uint64_t *rare_counter(const struct fabric_counters *c, size_t i)
+{
+	return (const uint64_t *)((const char *)c + rare[i].offset);
+}
+
 static void print_counters(const struct view *v, FILE *out)
 {
 	fprintf(out,
@@ -208,12 +227,19 @@ static void print_counters(const struct view *v, FILE *out)
 			if (a == b)
 				continue;
 			fabric_counters(v->s->fabric, a, b, &c);
-			if (c.offered)
-				fprintf(out,
-					"  %-15s > %-15s %10" PRIu64 " %10" PRIu64 " %10" PRIu64
-					" %10" PRIu64 " %10" PRIu64 "\n",
-					node_name(v, a), node_name(v, b), c.offered, c.passed,
-					c.dropped, c.lost, c.doubled);
+			if (!c.offered)
+				continue;
+			fprintf(out,
+				"  %-15s > %-15s %10" PRIu64 " %10" PRIu64 " %10" PRIu64
+				" %10" PRIu64 " %10" PRIu64,
+				node_name(v, a), node_name(v, b), c.offered, c.passed, c.dropped,
+				c.lost, c.doubled);
+			for (size_t i = 0; i < RARE; i++) {
+				if (*rare_counter(&c, i))
+					fprintf(out, "  %s %" PRIu64, rare[i].name,
+						*rare_counter(&c, i));
+			}
+			fprintf(out, "\n");
 		}
 	}
 }
@@ -302,6 +328,10 @@ static void link_json(const struct view *v, unsigned a, unsigned b, struct json 
 	json_uint(j, c.lost);
 	json_key(j, "doubled");
 	json_uint(j, c.doubled);
+	for (size_t i = 0; i < RARE; i++) {
+		json_key(j, rare[i].name);
+		json_uint(j, *rare_counter(&c, i));
+	}
 	json_object_end(j);
 }
 
