@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/base/prng.h"
+#include "netns/dist.h"
 #include "netns/emulator.h"
 #include "netns/link.h"
 #include "netns/netem_leaf.h"
@@ -30,7 +31,10 @@ struct netem {
 struct netem_link {
 	uint8_t round; /* of its leaf, see netem_leaf.h */
 	uint8_t dist;
+	bool table;         /* its leaf has one */
 	bool queue_default; /* the queue is what the rate makes it */
+	uint64_t delay_ns;  /* as it was asked for: the kernel has the table's */
+	uint64_t jitter_ns;
 };
 
 static int netem_probe(struct nlsock *sw, struct err *err)
@@ -118,6 +122,9 @@ static void netem_leaf(
 
 	link->dist = delta->to.dist;
 	link->queue_default = delta->to.queue_bytes == 0;
+	link->delay_ns = delta->to.delay_ns;
+	link->jitter_ns = delta->to.jitter_ns;
+	link->table = link->table && was && !fresh;
 	if (!link_state_shaped(&delta->to)) {
 		qdisc_leaf_bfifo(b, leaf.ifindex, delta->src);
 		return;
@@ -125,6 +132,8 @@ static void netem_leaf(
 	link->round = fresh ? !link->round : link->round;
 	leaf.round = link->round;
 	leaf.had_rate = was && !fresh && delta->from.rate_bps;
+	leaf.had_table = link->table;
+	link->table = link->table || delta->to.dist != DIST_UNIFORM;
 	leaf.seed = was && !fresh ? 0 : leaf_seed(n, delta);
 	netem_leaf_put(b, &leaf, &delta->to);
 }
@@ -190,10 +199,18 @@ static void netem_read_back(void *emulator, unsigned src, unsigned dst, struct l
 	const struct netem *n = emulator;
 
 	const struct netem_link *link = link_of(n, src, dst);
+	uint64_t latency_ns, jitter_ns;
 	struct link_state plain;
 
 	*ret = n->leaf[src];
 	ret->dist = link->dist;
+	plain = (struct link_state){
+		.dist = link->dist, .delay_ns = link->delay_ns, .jitter_ns = link->jitter_ns};
+	if (netem_leaf_scale(&plain, link->table, &latency_ns, &jitter_ns) == 0 &&
+		ret->delay_ns == latency_ns && ret->jitter_ns == jitter_ns) {
+		ret->delay_ns = link->delay_ns;
+		ret->jitter_ns = link->jitter_ns;
+	}
 	plain = *ret;
 	plain.queue_bytes = 0;
 	if (link->queue_default && ret->queue_bytes == link_state_queue(&plain))
@@ -229,9 +246,16 @@ static void netem_quality(void *emulator, struct fabric_quality *ret)
 
 static const char *netem_refuses(void *emulator, const struct link_state *state)
 {
+	uint64_t latency_ns, jitter_ns;
+
 	(void)emulator;
-	if (state->jitter_ns > JITTER_NS_MAX)
-		return "netem's jitter is 2.1 s at the most; --emulator wire has no such limit";
+	if (dist_replays(state->dist))
+		return "netem draws its delays; one after the other from a file they need "
+		       "--emulator wire";
+	if (netem_leaf_scale(state, state->dist != DIST_UNIFORM, &latency_ns, &jitter_ns) ||
+		jitter_ns > JITTER_NS_MAX)
+		return "netem's jitter is 2.1 s at the most, a table's delays span 17 s; --emulator wire "
+		       "has no such limit";
 	if (state->corrupt_silent)
 		return "netem's corruption is seen by the checksum; silent corruption needs "
 		       "--emulator wire";
@@ -240,8 +264,6 @@ static const char *netem_refuses(void *emulator, const struct link_state *state)
 	if (!netem_leaf_fits(state))
 		return "netem cannot hold what this rate sends within this delay: 4,000,000 frames "
 		       "at the most; a lower rate, delay or queue is needed";
-	if (state->dist)
-		return "emulator netem does uniform jitter";
 	return NULL;
 }
 

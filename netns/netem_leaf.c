@@ -15,11 +15,13 @@
  */
 #include "netns/netem_leaf.h"
 
+#include <assert.h>
 #include <linux/pkt_sched.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "netns/dist.h"
 #include "netns/qdisc.h"
 
 #define FRAME_BYTES 1600u /* MTU 1500 and its headers, rounded up */
@@ -93,22 +95,54 @@ static void put_chances(struct nlmsghdr *nlh, const struct link_state *state)
 	mnl_attr_put(nlh, TCA_NETEM_CORRUPT, sizeof corrupt, &corrupt);
 }
 
+static int scale(const struct link_state *state, int16_t table[DIST_POINTS],
+	uint64_t *ret_latency_ns, uint64_t *ret_jitter_ns)
+{
+	return dist_to_netem(state->dist, state->delay_ns, state->jitter_ns, table, ret_latency_ns,
+		ret_jitter_ns);
+}
+
+int netem_leaf_scale(const struct link_state *state, bool table, uint64_t *ret_latency_ns,
+	uint64_t *ret_jitter_ns)
+{
+	int16_t ignored[DIST_POINTS];
+
+	*ret_latency_ns = state->delay_ns;
+	*ret_jitter_ns = state->jitter_ns;
+	return table ? scale(state, ignored, ret_latency_ns, ret_jitter_ns) : 0;
+}
+
+/* Without a table netem's jitter is uniform. */
+static void put_delay(struct nlmsghdr *nlh, const struct link_state *state, bool had_table)
+{
+	uint64_t latency_ns = state->delay_ns, jitter_ns = state->jitter_ns;
+	bool tabled = state->dist != DIST_UNIFORM || had_table;
+	int16_t table[DIST_POINTS];
+	struct tc_netem_rate rate = {0};
+	int code = tabled ? scale(state, table, &latency_ns, &jitter_ns) : 0;
+
+	assert(!code); /* refused before */
+	mnl_attr_put_u64(nlh, TCA_NETEM_LATENCY64, latency_ns);
+	mnl_attr_put_u64(nlh, TCA_NETEM_JITTER64, jitter_ns);
+	if (tabled && jitter_ns)
+		mnl_attr_put(nlh, TCA_NETEM_DELAY_DIST, sizeof table, table);
+	rate.rate = jitter_ns ? UINT32_MAX : 0;
+	mnl_attr_put(nlh, TCA_NETEM_RATE, sizeof rate, &rate);
+	if (jitter_ns)
+		mnl_attr_put_u64(nlh, TCA_NETEM_RATE64, QDISC_UNLIMITED_BYTES_PER_S);
+}
+
 /* The attributes of netem follow its struct inside the same TCA_OPTIONS. */
-static void put_netem(struct nlmsghdr *nlh, const struct link_state *state, uint64_t seed)
+static void put_netem(
+	struct nlmsghdr *nlh, const struct link_state *state, bool had_table, uint64_t seed)
 {
 	const struct tc_netem_qopt opt = {
 		.limit = netem_leaf_limit(state), .gap = state->reorder_ppm ? 1 : 0};
-	const bool ordered = state->jitter_ns > 0;
-	const struct tc_netem_rate rate = {.rate = ordered ? UINT32_MAX : 0};
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
 
 	memcpy(mnl_nlmsg_get_payload_tail(nlh), &opt, sizeof opt);
 	nlh->nlmsg_len += MNL_ALIGN(sizeof opt);
-	mnl_attr_put_u64(nlh, TCA_NETEM_LATENCY64, state->delay_ns);
-	mnl_attr_put_u64(nlh, TCA_NETEM_JITTER64, state->jitter_ns);
-	mnl_attr_put(nlh, TCA_NETEM_RATE, sizeof rate, &rate);
-	if (ordered)
-		mnl_attr_put_u64(nlh, TCA_NETEM_RATE64, QDISC_UNLIMITED_BYTES_PER_S);
+	put_delay(nlh, state, had_table);
 	put_chances(nlh, state);
 	if (seed)
 		mnl_attr_put_u64(nlh, NETEM_PRNG_SEED, seed);
@@ -147,7 +181,7 @@ void netem_leaf_put(
 	struct nlmsghdr *nlh =
 		qdisc_begin(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &header, "netem");
 
-	put_netem(nlh, state, leaf->seed);
+	put_netem(nlh, state, leaf->had_table, leaf->seed);
 	nlbatch_end(b, nlh);
 	if (state->rate_bps) {
 		put_tbf(b, leaf, state);
@@ -166,7 +200,7 @@ void netem_leaf_root(struct nlbatch *b, int ifindex)
 	struct nlmsghdr *nlh =
 		qdisc_begin(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &header, "netem");
 
-	put_netem(nlh, &state, 0);
+	put_netem(nlh, &state, false, 0);
 	nlbatch_end(b, nlh);
 }
 

@@ -23,6 +23,7 @@
  * @round:	a leaf of another round replaces it, and what is under way is lost; of the same one
  *		it is changed in place, and what is under way arrives when it was due. 0 or 1.
  * @had_rate:	there is a tbf now
+ * @had_table:	it has a table of delays, which nothing but another one removes
  * @seed:	of the kernel's random numbers, 0 for its own; Linux 6.6 and later heed it
  */
 struct netem_leaf {
@@ -30,6 +31,7 @@ struct netem_leaf {
 	unsigned src;
 	unsigned round;
 	bool had_rate;
+	bool had_table;
 	uint64_t seed;
 };
 
@@ -43,11 +45,21 @@ void netem_leaf_root(struct nlbatch *b, int ifindex);
 /* netem_leaf_limit() - frames that may be under way: never fewer than the link can send. */
 uint32_t netem_leaf_limit(const struct link_state *state);
 
+/**
+ * netem_leaf_scale() - latency and jitter of the kernel, which go with a table if it has one
+ * @table:	it has, because of its distribution or of one before
+ *
+ * Return: 0, or -ERANGE if they do not fit.
+ */
+int netem_leaf_scale(const struct link_state *state, bool table, uint64_t *ret_latency_ns,
+	uint64_t *ret_jitter_ns);
+
 /* netem_leaf_fits() - can as many full frames as its rate allows be under way and wait? */
 bool netem_leaf_fits(const struct link_state *state);
 
 /* netem_leaf_read(), netem_leaf_read_tbf() - add to @ret what a dumped netem or tbf says of itself.
- * The kernel does not say its table: with one, delay and jitter are the table's. */
+ * The kernel does not say its table: with one, delay and jitter are the table's, as in
+ * netem_leaf_scale(). */
 void netem_leaf_read(const struct nlattr *options, struct link_state *ret);
 void netem_leaf_read_tbf(const struct nlattr *options, struct link_state *ret);
 

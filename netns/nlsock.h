@@ -17,8 +17,8 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 
-/* Room for one message while it is built; the largest so far is a netem leaf with 150 bytes. */
-#define NLBATCH_MESSAGE_MAX 1024
+/* Room for one message while it is built; the largest is a netem leaf with a table of 8 KiB. */
+#define NLBATCH_MESSAGE_MAX 10240
 
 struct nlbatch {
 	struct buf bytes;

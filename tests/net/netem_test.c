@@ -5,6 +5,7 @@
  * Needs ip, ping and a shell, no more, so that it runs in a virtual machine that has little else.
  * Times there are emulated: what is tested is meaning, with wide margins.
  */
+#include "netns/dist.h"
 #include "netns/link.h"
 #include "netns/netem_leaf.h"
 #include "tests/net/net_lab.h"
@@ -232,18 +233,40 @@ static void netem__the_kernel_says_what_was_set(void **state)
 	t.link->rate_bps = 0;
 	t.link->corrupt_ppm = PPM_ONE;
 	says_what_was_set(&t);
+	*t.link = (struct link_state){.delay_ns = 50 * MS, .jitter_ns = 10 * MS};
+	for (t.link->dist = DIST_TABLE - 1; t.link->dist > DIST_UNIFORM; t.link->dist--)
+		says_what_was_set(&t);
+	says_what_was_set(&t);
 	*t.link = (struct link_state){0};
 	says_what_was_set(&t);
 	trial_end(&t);
 }
 
+/* A distribution that is a file of delays, one after the other. */
+static int replayed(void)
+{
+	char path[] = "/tmp/delaysXXXXXX", name[64];
+	int fd = mkstemp(path), dist;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "1ms\n2ms\n", 8), 8);
+	(void)snprintf(name, sizeof name, "replay:%s", path);
+	dist = dist_load_file(name, NULL);
+	assert_true(dist >= DIST_TABLE);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+	return dist;
+}
+
 static void netem__refuses_what_it_cannot_do(void **state)
 {
+	const int replay = replayed();
 	const struct {
 		struct link_state link;
 		const char *why;
 	} bad[] = {
 		{{.delay_ns = 3 * NS_PER_S, .jitter_ns = 3 * NS_PER_S}, "2.1 s"},
+		{{.dist = (uint8_t)replay, .delay_ns = 2 * MS}, "one after the other"},
 		{{.corrupt_ppm = 5, .corrupt_silent = true}, "silent"},
 		{{.rate_bps = 100001}, "multiples of 8"},
 		{{.delay_ns = 600 * NS_PER_S, .rate_bps = 8000000000}, "4,000,000 frames"},
@@ -318,6 +341,42 @@ static void netem__a_rate_takes_the_time_that_it_says(void **state)
 	last_ns = clock_now_ns();
 	/* 40 frames of 10 ms each; the first two may go at once, and emulated time is late. */
 	assert_true(last_ns - first_ns > 350 * MS && last_ns - first_ns < 800 * MS);
+	trial_end(&t);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* One frame at a time, so that none waits for the one before it. */
+static void netem__draws_delays_from_a_table(void **state)
+{
+	enum { FRAMES = 200 };
+	static const uint64_t ns[] = {20 * MS, 20 * MS, 20 * MS, 30 * MS, 30 * MS};
+	const int dist = dist_add_table("five", ns, sizeof ns / sizeof *ns, NULL);
+	uint64_t took_ns[FRAMES];
+	struct trial t;
+
+	(void)state;
+	assert_true(dist >= DIST_TABLE);
+	trial_begin(&t);
+	t.link->dist = (uint8_t)dist;
+	t.link->delay_ns = dist_mean_ns((unsigned)dist);
+	trial_apply(&t);
+	for (uint32_t i = 0; i < FRAMES; i++) {
+		uint64_t begin_ns = clock_now_ns();
+
+		net_lab_send(&t.lab, t.tx, 1, PORT, i);
+		assert_int_equal(net_lab_receive(t.rx, 2000), i);
+		took_ns[i] = clock_now_ns() - begin_ns;
+	}
+	qsort(took_ns, FRAMES, sizeof *took_ns, by_value);
+	/* Three of five took 20 ms, the upper ones 30; emulated time comes later, never earlier. */
+	assert_true(took_ns[0] >= 19 * MS && took_ns[FRAMES / 10] < 27 * MS);
+	assert_true(took_ns[FRAMES * 9 / 10] >= 29 * MS);
 	trial_end(&t);
 }
 
@@ -417,6 +476,7 @@ int main(void)
 		cmocka_unit_test(netem__refuses_what_it_cannot_do),
 		cmocka_unit_test(netem__a_rate_serialises_and_its_queue_is_in_bytes),
 		cmocka_unit_test(netem__a_rate_takes_the_time_that_it_says),
+		cmocka_unit_test(netem__draws_delays_from_a_table),
 		cmocka_unit_test(netem__reorders_and_loses_nothing),
 		cmocka_unit_test(netem__corruption_is_seen_by_the_checksum),
 		cmocka_unit_test(netem__a_flush_drops_what_is_under_way),
