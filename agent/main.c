@@ -20,6 +20,7 @@ static const struct cmd *const commands[] = {
 	&pause_cmd,
 	&resume_cmd,
 	&check_cmd,
+	&convert_cmd,
 	&list_cmd,
 	&doctor_cmd,
 };

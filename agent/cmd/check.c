@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - pacelab check: judge histories from files, convert them to JSON lines */
+/* check.c - pacelab check: judge histories from files */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,12 +9,13 @@
 #include "agent/cmd/check_print.h"
 #include "agent/cmd/check_svg.h"
 #include "agent/cmd/cmd.h"
+#include "agent/cmd/format_option.h"
 #include "agent/history/history.h"
 
 #define CHECK_MEMORY_BYTES (4ull << 30)
 #define CHECK_TIME_DEFAULT "60s"
 
-enum { OPT_MODEL, OPT_TIME, OPT_MEASURES, OPT_SVG, OPT_JSON, OPT_JSONL };
+enum { OPT_MODEL, OPT_TIME, OPT_MEASURES, OPT_SVG, OPT_JSON, OPT_FROM };
 
 static const struct cmd_option check_options[] = {
 	[OPT_MODEL] = {"--model", "NAME",
@@ -25,7 +26,8 @@ static const struct cmd_option check_options[] = {
 		"also tell how stale reads were, how soon writes were visible, what was lost"},
 	[OPT_SVG] = {"--svg", "OUT", "also draw the witness of a violation into OUT"},
 	[OPT_JSON] = {"--json", NULL, "print an array of verdicts as JSON"},
-	[OPT_JSONL] = {"--jsonl", "OUT", "also write the history to OUT as JSON lines"},
+	[OPT_FROM] = {"--from", "FORMAT",
+		"what the files are: " FORMAT_OPTION_NAMES " (by content)"},
 	{NULL, NULL, NULL},
 };
 
@@ -36,7 +38,7 @@ struct check_run {
 	struct json json;
 	bool measures;
 	bool as_json;
-	const char *jsonl;
+	enum history_format from; /* HISTORY_FORMAT_NR: told by the content */
 	const char *svg;
 	bool violated;
 	bool unknown;
@@ -196,11 +198,6 @@ static int check_history(
 	struct check_result result;
 	int r;
 
-	if (run->jsonl) {
-		r = history_write_jsonl(h, run->jsonl, err);
-		if (r)
-			return r;
-	}
 	r = check_choose(run, h, err);
 	if (r)
 		return err_wrap(err, "%s", path);
@@ -223,7 +220,7 @@ static int check_history(
 static int check_file(const char *path, struct check_run *run, struct err *err)
 {
 	struct history_ops h;
-	int r = history_read(&h, path, err);
+	int r = history_read_as(&h, path, run->from, err);
 
 	if (r)
 		return r;
@@ -241,16 +238,15 @@ static int check_prepare(struct check_run *run, const struct cmd_line *line, str
 		.budget.memory_bytes = CHECK_MEMORY_BYTES,
 		.measures = line->value[OPT_MEASURES] != NULL,
 		.as_json = line->value[OPT_JSON] != NULL,
-		.jsonl = line->value[OPT_JSONL],
 		.svg = line->value[OPT_SVG],
 	};
 	if (run->name && !check_known(run->name))
 		return err_usage(
 			err, "--model: unknown model '%s'; 'linearizable' is known", run->name);
-	if (run->jsonl && line->args > 1)
-		return err_usage(err, "--jsonl: one history can be written, not %u", line->args);
 	if (run->svg && line->args > 1)
 		return err_usage(err, "--svg: one witness can be drawn, not %u", line->args);
+	if (format_option("--from", line->value[OPT_FROM], &run->from, err))
+		return err->code;
 	if (units_parse_duration(time, &run->budget.time_ns, err))
 		return err_wrap(err, "--time");
 	return 0;
@@ -278,7 +274,7 @@ static int check_main(const struct cmd_line *line, struct err *err)
 const struct cmd check_cmd = {
 	.name = "check",
 	.args = "FILE...",
-	.summary = "judge histories: binary (history.bin) or JSON lines",
+	.summary = "judge histories: history.bin, JSON lines, Jepsen's events",
 	.help = "Prints for each file the verdict and, for a violation, the few operations that prove\n"
 		"it. Times count from the first operation.\n"
 		"Exit status: 0 all fit the model, 1 one does not, 2 one could not be judged.\n",

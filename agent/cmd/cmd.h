@@ -84,6 +84,7 @@ extern const struct cmd restart_cmd;
 extern const struct cmd pause_cmd;
 extern const struct cmd resume_cmd;
 extern const struct cmd check_cmd;
+extern const struct cmd convert_cmd;
 extern const struct cmd list_cmd;
 extern const struct cmd doctor_cmd;
 

@@ -155,6 +155,9 @@ int history_create(struct history **ret, const char *path, struct err *err);
  */
 void history_close(struct history *h);
 
+/* history_repeats() - say in the header that values written may repeat; before the first record. */
+void history_repeats(struct history *h);
+
 /* history_fd() - its descriptor, borrowed: a process that closes all others must keep this one. */
 int history_fd(const struct history *h);
 
@@ -192,7 +195,10 @@ int history_add_steps(struct history *h, const struct history_record *record,
 int history_add_results(struct history *h, const struct history_record *record,
 	const struct history_micro *step, size_t count, const uint64_t *list);
 
-/* Operations sorted by invocation, in memory. names may be empty for imported histories. */
+/* Values that are no positive whole numbers in the file that was read are numbers from here. */
+#define HISTORY_INTERNED (1ull << 62)
+
+/* Operations sorted by invocation, in memory. */
 struct history_ops {
 	struct history_op *op; /* owned */
 	size_t count;
@@ -201,18 +207,46 @@ struct history_ops {
 	size_t micros;
 	uint64_t *list; /* owned; elements of all that was read as many */
 	size_t lists;
+	char *text; /* owned; how the values from HISTORY_INTERNED were written, each with a NUL */
+	size_t *text_at; /* owned; where each begins */
+	size_t texts;
 };
 
+/* history_text() - how the file that was read writes a value; NULL if as a number. */
+static inline const char *history_text(const struct history_ops *ops, uint64_t value)
+{
+	bool interned = value >= HISTORY_INTERNED && value - HISTORY_INTERNED < ops->texts;
+
+	return interned ? ops->text + ops->text_at[value - HISTORY_INTERNED] : NULL;
+}
+
+/* history_has() - whether an operation is of that kind. */
+bool history_has(const struct history_ops *ops, enum history_kind kind);
+
+enum history_format {
+	HISTORY_BINARY,
+	HISTORY_JSONL, /* JSON lines, one operation a line */
+	HISTORY_EDN,   /* events of Jepsen, Elle or Porcupine */
+	HISTORY_JSON,  /* the same events in JSON */
+	HISTORY_LOG,   /* events as Jepsen logs them; not written */
+	HISTORY_FORMAT_NR
+};
+extern const char *const history_format_names[HISTORY_FORMAT_NR]; /* "bin" "jsonl" "edn" ... */
+
 /**
- * history_read() - all operations of a file: binary, or JSON lines (by its first byte)
+ * history_read() - all operations of a file, whose format is told by how it begins
  * Return: 0, or -EBADMSG with path and offset or line, what is wrong and what was expected, and
  * EXIT_USAGE, in @err.
  */
 int history_read(struct history_ops *ret, const char *path, struct err *err);
+
+/* history_read_as() - likewise; @format may be HISTORY_FORMAT_NR: any. */
+int history_read_as(
+	struct history_ops *ret, const char *path, enum history_format format, struct err *err);
 void history_ops_fini(struct history_ops *ops);
 
-/* history_write_jsonl() - export, one operation a line; the format is described in history/README.
- */
-int history_write_jsonl(const struct history_ops *ops, const char *path, struct err *err);
+/* history_write() - export. A binary file must not exist; others are replaced. */
+int history_write(const struct history_ops *ops, const char *path, enum history_format format,
+	struct err *err);
 
 #endif

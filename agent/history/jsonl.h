@@ -3,11 +3,18 @@
 #ifndef HISTORY_JSONL_H
 #define HISTORY_JSONL_H
 
-#include "agent/history/history.h"
+#include <stdio.h>
 
-#define JSONL_LINE_MAX 4096 /* bytes of a line; the longest that is written has about 400 */
+#include "agent/history/gather.h"
+#include "agent/history/text.h"
 
-/* jsonl_read() - all operations from @fd, which stays open. Return: as history_read(). */
-int jsonl_read(struct history_ops *ret, int fd, const char *path, struct err *err);
+/* By outcome less HISTORY_OK. */
+extern const char *const history_outcome_names[3];
+
+/* jsonl_read() - all operations of @t. Return: 0, or -EBADMSG with the place in t->err. */
+int jsonl_read(struct gather *g, struct text *t);
+
+/* jsonl_write() - all operations; errors are those of @out. */
+void jsonl_write(const struct history_ops *ops, FILE *out);
 
 #endif

@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "agent/history/format.h"
+#include "agent/history/formats.h"
 #include "agent/history/gather.h"
-#include "agent/history/jsonl.h"
 #include "agent/history/more.h"
 
 struct reader {
@@ -63,9 +63,8 @@ static int reader_header(struct reader *rd)
 		return reader_bad(
 			rd, n, "the file ends; a header of %zu bytes was expected", sizeof *h);
 	if (memcmp(h->magic, FORMAT_MAGIC, sizeof h->magic) != 0)
-		return reader_bad(rd, 0,
-			"this is no history; '" FORMAT_MAGIC "' (binary) or '{' (JSON lines) was "
-			"expected");
+		return reader_bad(
+			rd, 0, "this is no binary history; '" FORMAT_MAGIC "' was expected");
 	if (h->crc != format_header_crc(h))
 		return reader_bad(rd, offsetof(struct format_header, crc),
 			"the header's checksum is %08x, but its contents have %08x", h->crc,
@@ -353,7 +352,7 @@ static int reader_run(struct reader *rd)
 	return r;
 }
 
-static int read_binary(struct history_ops *ret, int fd, const char *path, struct err *err)
+int binary_read(struct history_ops *ret, int fd, const char *path, struct err *err)
 {
 	struct reader rd = {.path = path, .fd = fd, .err = err};
 	struct stat st;
@@ -373,42 +372,4 @@ static int read_binary(struct history_ops *ret, int fd, const char *path, struct
 	else
 		gather_finish(&rd.gather, ret);
 	return r;
-}
-
-int history_read(struct history_ops *ret, const char *path, struct err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char first = 0;
-	ssize_t n;
-	int r;
-
-	*ret = (struct history_ops){0};
-	if (fd < 0) {
-		r = -errno;
-		(void)err_sys(err, r, "open '%s'", path);
-		if (err)
-			err->status = EXIT_USAGE;
-		return r;
-	}
-	n = pread(fd, &first, 1, 0);
-	if (n < 0) {
-		r = -errno;
-		(void)err_sys(err, r, "read '%s'", path);
-		if (err)
-			err->status = EXIT_USAGE;
-	} else if (n == 1 && first == '{') {
-		r = jsonl_read(ret, fd, path, err);
-	} else {
-		r = read_binary(ret, fd, path, err);
-	}
-	(void)close(fd);
-	return r;
-}
-
-void history_ops_fini(struct history_ops *ops)
-{
-	free(ops->op);
-	free(ops->micro);
-	free(ops->list);
-	*ops = (struct history_ops){0};
 }

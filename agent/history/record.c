@@ -49,13 +49,14 @@ static struct history_record *record_slot(const struct history *h, uint64_t slot
 	return (struct history_record *)(void *)(h->map + format_offset(slot));
 }
 
-static void record_header(struct history *h, uint64_t slots, uint64_t uncommitted)
+static void record_header(struct history *h, uint64_t slots, uint64_t uncommitted, uint8_t flags)
 {
 	struct format_header header;
 
 	memcpy(&header, h->map, sizeof header);
 	header.slots = slots;
 	header.uncommitted = uncommitted;
+	header.flags |= flags;
 	header.crc = format_header_crc(&header);
 	memcpy(h->map, &header, sizeof header);
 }
@@ -99,7 +100,7 @@ static int record_map(struct history *h, const char *path, struct err *err)
 		.mono_ns = clock_now_ns(),
 	};
 	memcpy(h->map, FORMAT_MAGIC, sizeof((struct format_header *)0)->magic);
-	record_header(h, FORMAT_UNSEALED, FORMAT_UNSEALED);
+	record_header(h, FORMAT_UNSEALED, FORMAT_UNSEALED, 0);
 	return 0;
 }
 
@@ -145,6 +146,11 @@ int history_create(struct history **ret, const char *path, struct err *err)
 	return 0;
 }
 
+void history_repeats(struct history *h)
+{
+	record_header(h, FORMAT_UNSEALED, FORMAT_UNSEALED, FORMAT_F_REPEATS);
+}
+
 int history_fd(const struct history *h)
 {
 	return h->fd;
@@ -168,7 +174,7 @@ void history_close(struct history *h)
 		slots = HISTORY_RECORDS_MAX;
 	for (uint64_t i = 0; i < slots; i++)
 		uncommitted += record_type(h, i) == HISTORY_NONE;
-	record_header(h, slots, uncommitted);
+	record_header(h, slots, uncommitted, 0);
 	/*
 	 * A reader who has the file mapped holds a lock on it: then, as when cutting fails, the
 	 * file stays long, and the header says how much of it is meant.

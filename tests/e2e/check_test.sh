@@ -29,11 +29,40 @@ says() {
 	return 1
 }
 
-# converts: what --jsonl writes is judged like what it was written from
+# converts FORMAT: what convert writes is judged like what it was written from
 converts() {
-	says 0 "linearizable, 8 operations on 1 key" --jsonl "$tmp/copy" "$good" &&
-		says 0 "linearizable, 8 operations on 1 key" "$tmp/copy"
+	"$B/pacelab" convert "$good" "$tmp/copy.$1" &&
+		says 0 "linearizable, 8 operations on 1 key" "$tmp/copy.$1" &&
+		"$B/pacelab" convert --from "$1" --to jsonl "$tmp/copy.$1" "$tmp/again" &&
+		"$B/pacelab" convert --to jsonl "$good" "$tmp/first" &&
+		cmp "$tmp/first" "$tmp/again"
 }
+
+# convert_says TEXT ARGUMENT...: pacelab convert refuses and prints the text
+convert_says() {
+	local text=$1 output status=0
+	shift
+	output=$("$B/pacelab" convert "$@" 2>&1) || status=$?
+	[ "$status" -eq 64 ] && [[ $output == *"$text"* ]] && return
+	echo "exit status $status: $output"
+	return 1
+}
+
+# real: the verdicts of real histories, named by a manifest
+real() {
+	python3 - "$real" "$B/pacelab" <<-'E'
+		import csv, json, subprocess, sys
+		root, pacelab = sys.argv[1:]
+		rows = list(csv.DictReader(open(f"{root}/MANIFEST.tsv"), delimiter="\t"))
+		files = [f"{root}/{row['file']}" for row in rows]
+		done = subprocess.run([pacelab, "check", "--json", *files], stdout=subprocess.PIPE)
+		want = {"true": "ok", "false": "violation"}
+		wrong = [row["file"] for row, got in zip(rows, json.loads(done.stdout), strict=True)
+		         if got["result"] != want[row["expected"]]]
+		assert rows and not wrong, wrong
+	E
+}
+real=${PORCUPINE_DATA:-/usr/share/porcupine/test_data}
 
 # is_json: a program can read the verdicts
 is_json() {
@@ -72,7 +101,19 @@ stale="node 4 answered 7 for k3 at 2.204 s, 1.1 s after node 0 had acknowledged 
 check check__passes_a_good_history says 0 "linearizable, 8 operations" "$good"
 check check__tells_a_violation says 1 "$stale" "$bad"
 check check__of_several_files_the_worst_counts says 1 "not linearizable" "$good" "$bad" "$good"
-check check__converts_to_json_lines converts
+check convert__to_json_lines_and_back converts jsonl
+check convert__to_edn_and_back converts edn
+check convert__to_binary_and_back converts bin
+check convert__needs_a_format convert_says "does not end with a format" "$good" "$tmp/copy"
+check convert__refuses_an_unknown_format convert_says "unknown format 'xml'" "$good" "$tmp/c.xml"
+check convert__does_not_write_logs convert_says "but as bin, jsonl or edn" "$good" "$tmp/c.log"
+check check__takes_the_format_that_it_is_told says 64 "an event ('{') was expected" \
+	--from edn "$good"
+if [ -d "$real" ]; then
+	check check__judges_real_histories real
+else
+	skip check__judges_real_histories "elsewhere: no histories in $real (PORCUPINE_DATA)"
+fi
 check check__prints_json is_json
 check check__measures_staleness measures
 check check__draws_the_witness draws

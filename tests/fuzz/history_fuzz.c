@@ -73,7 +73,7 @@ static void write_again(const struct history_ops *ops)
 	char path[32];
 	int fd = file_of("", 0, path);
 
-	assert(history_write_jsonl(ops, path, &err) == 0);
+	assert(history_write(ops, path, HISTORY_JSONL, &err) == 0);
 	if (ops->count > 0) {
 		assert(history_read(&again, path, &err) == 0);
 		assert(again.count == ops->count);
