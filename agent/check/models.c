@@ -7,6 +7,14 @@
 static const struct check_ops *const models[] = {
 	&linearizable_ops,
 
+	&list_linearizable_ops,
+	&list_sequential_ops,
+	&list_pram_ops,
+	&list_read_your_writes_ops,
+	&list_monotonic_reads_ops,
+	&list_monotonic_writes_ops,
+	&list_writes_follow_reads_ops,
+
 	&strict_serializable_ops,
 	&strong_session_serializable_ops,
 	&serializable_ops,

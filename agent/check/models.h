@@ -8,6 +8,15 @@
 /* Registers. */
 extern const struct check_ops linearizable_ops;
 
+/* Lists. */
+extern const struct check_ops list_linearizable_ops;
+extern const struct check_ops list_sequential_ops;
+extern const struct check_ops list_pram_ops;
+extern const struct check_ops list_read_your_writes_ops;
+extern const struct check_ops list_monotonic_reads_ops;
+extern const struct check_ops list_monotonic_writes_ops;
+extern const struct check_ops list_writes_follow_reads_ops;
+
 /* Transactions on lists. */
 extern const struct check_ops strict_serializable_ops;
 extern const struct check_ops strong_session_serializable_ops;

@@ -487,6 +487,7 @@ static void transactions__are_judged_as_by_trying_every_order(void **state)
 		bad[3] += compare_snapshot(&t, seed);
 		bad[4] += types_compare(&t, &read_committed_ops, is_committed, witness, seed);
 		bad[5] += types_compare(&t, &read_uncommitted_ops, is_uncommitted, witness, seed);
+		types_check_lattice(&t, CHECK_TRANSACTIONS);
 	}
 	print_message("# %llu histories; not strict-serializable %u, strong-session %u, "
 		      "serializable %u, snapshot-isolation %u, read-committed %u, "

@@ -240,4 +240,23 @@ static inline bool types_compare(struct types *t, const struct check_ops *model,
 	return !good;
 }
 
+/* What fits a model fits all that it implies. */
+static inline void types_check_lattice(struct types *t, enum check_type type)
+{
+	for (unsigned i = 0; check_list(i); i++) {
+		const struct check_ops *model = check_list(i);
+		struct check_result result;
+
+		if (model->type != type || types_check(t, model, &result) != CHECK_OK)
+			continue;
+		for (const char *const *name = model->implies; *name; name++) {
+			assert_non_null(check_find(*name, type));
+			if (types_check(t, check_find(*name, type), &result) != CHECK_VIOLATION)
+				continue;
+			types_print(t);
+			fail_msg("%s, but not %s: %s", model->name, *name, result.words);
+		}
+	}
+}
+
 #endif
