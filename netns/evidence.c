@@ -20,22 +20,21 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/units.h"
-#include "netns/fabric_priv.h"
+#include "netns/dist.h"
+#include "netns/evidence_priv.h"
 
 /* Changed links that are probed; of more, as many are taken at even distances. */
 #define EVIDENCE_LINKS_MAX 256
 #define EVIDENCE_ROUNDS 5
-#define EVIDENCE_TRIES 3
-#define EVIDENCE_SLACK_NS (200 * NS_PER_MS) /* after the last probe is due, if one is missing */
+#define EVIDENCE_SETTLE_NS (20 * NS_PER_MS) /* probes that chance may keep come so late at most */
 
-/* An RTT agrees within the larger of these, and the emulator's own bias. */
-#define EVIDENCE_TOLERANCE_NS (200 * NS_PER_US)
-#define EVIDENCE_TOLERANCE_SHARE 20 /* one twentieth: 5 % */
+#define TBF_BURST_BYTES 1600u
+#define TBF_BURST_NS (250 * NS_PER_US)
 
-/* An early frame is a wrong one, but the clocks of stamp and sender are read apart. */
-#define EVIDENCE_EARLY_NS (20 * NS_PER_US)
+#define EVIDENCE_PROBE_BYTES 88 /* of a probe's frame: headers and payload */
+#define EVIDENCE_COUNT_SLACK 8  /* frames that one counter has and another not yet */
+#define EVIDENCE_COUNT_MIN 100  /* frames that counters are judged by */
 
 const char *const evidence_result_names[EVIDENCE_RESULT_NR] = {
 	[EVIDENCE_CONFIRMED] = "confirmed",
@@ -51,6 +50,7 @@ struct suspect {
 	unsigned dst;
 	unsigned there; /* index of its probe */
 	int back;       /* of the other direction's, -1 if that is cut */
+	bool closed;    /* it is cut, or an end has no carrier */
 };
 
 struct inquiry {
@@ -62,12 +62,12 @@ struct inquiry {
 	uint64_t offered[2 * EVIDENCE_LINKS_MAX]; /* before the first probe */
 	unsigned suspects;
 	unsigned probes;
+	char seen[EVIDENCE_SEEN_MAX]; /* by rows of frames */
 	unsigned relevant; /* changed links whose state is still the one of this change */
 };
 
 /* The worst that was found stays: mismatch over inconclusive over confirmed. */
-static void __attribute__((format(printf, 3, 4)))
-find(struct evidence *ret, enum evidence_result result, const char *fmt, ...)
+void evidence_find(struct evidence *ret, enum evidence_result result, const char *fmt, ...)
 {
 	static const int rank[EVIDENCE_RESULT_NR] = {
 		[EVIDENCE_CONFIRMED] = 0, [EVIDENCE_INCONCLUSIVE] = 1, [EVIDENCE_MISMATCH] = 2};
@@ -81,92 +81,42 @@ find(struct evidence *ret, enum evidence_result result, const char *fmt, ...)
 	va_end(args);
 }
 
-/* A later change may have had other plans for this link. */
-static bool still_in_force(const struct fabric *f, const struct fabric_delta *delta)
+bool evidence_in_force(const struct fabric *f, const struct fabric_delta *delta)
 {
 	return link_state_same(link_matrix_at(&f->now, delta->src, delta->dst), &delta->to);
 }
 
-static void read_rules(struct inquiry *q)
+bool evidence_chancy(const struct link_state *s)
 {
-	struct fabric *f = q->f;
-	unsigned copy = matrix_active(&f->matrix);
-
-	for (unsigned src = 0; src < f->nodes; src++) {
-		for (unsigned dst = 0; dst < f->nodes; dst++) {
-			uint32_t want = fabric_rule(f, link_matrix_at(&f->now, src, dst));
-			uint32_t rule = __atomic_load_n(
-				&matrix_at(&f->matrix, src, dst)->rule[copy], __ATOMIC_RELAXED);
-
-			if (rule != want && src != dst)
-				find(q->ret, EVIDENCE_MISMATCH,
-					"link %s > %s: the kernel's rule is %#x and should be %#x",
-					f->name[src].name, f->name[dst].name, rule, want);
-		}
-	}
+	return s->loss != LOSS_NONE || s->corrupt_ppm || s->drop[0].first || s->flap_up_ns;
 }
 
-static void compare_shape(struct inquiry *q, const struct fabric_delta *delta)
+bool evidence_down(const struct fabric *f, unsigned src, unsigned dst)
 {
-	struct fabric *f = q->f;
-	struct link_state is = {0};
-	char has[32], wants[32];
-
-	/* The leaf that would tell the delay is a blackhole now. */
-	if (delta->to.cut && leafcut_needed(f) && !f->ops->matrix_bit)
-		return;
-	f->ops->read_back(f->emulator, delta->src, delta->dst, &is);
-	if (is.delay_ns == delta->to.delay_ns && is.jitter_ns == delta->to.jitter_ns)
-		return;
-	find(q->ret, EVIDENCE_MISMATCH, "link %s > %s: %s has a delay of %s, configured are %s",
-		f->name[delta->src].name, f->name[delta->dst].name, f->ops->name,
-		units_print_duration(is.delay_ns, has, sizeof has),
-		units_print_duration(delta->to.delay_ns, wants, sizeof wants));
+	return f->now.down[src] || f->now.down[dst];
 }
 
-static int read_state(struct inquiry *q, struct err *err)
+/* A virtual clock lets no frame pass before its time. A tbf does: see netem_leaf.c. */
+uint32_t evidence_burst(const struct fabric *f, const struct link_state *s)
 {
-	struct fabric *f = q->f;
+	uint64_t bytes = (uint64_t)((__uint128_t)s->rate_bps * TBF_BURST_NS / (8 * NS_PER_S));
 
-	read_rules(q);
-	for (unsigned dst = 0; dst < f->nodes && leafcut_needed(f); dst++) {
-		int src = leafcut_wrong(f, dst);
-
-		if (src >= 0)
-			find(q->ret, EVIDENCE_MISMATCH, "link %s > %s: its leaf %s a blackhole",
-				f->name[src].name, f->name[dst].name,
-				link_matrix_at(&f->now, (unsigned)src, dst)->cut ? "is not" : "is");
-	}
-	for (unsigned dst = 0; dst < f->nodes; dst++) {
-		bool fresh = false;
-
-		for (unsigned i = 0; i < q->change->deltas; i++) {
-			const struct fabric_delta *delta = &q->change->delta[i];
-			int code;
-
-			if (delta->dst != dst || !still_in_force(f, delta))
-				continue;
-			if (!fresh && f->ops->refresh) {
-				code = f->ops->refresh(f->emulator, dst, err);
-				if (code)
-					return err_wrap(err, "read the leaves of port '%s' back",
-						f->name[dst].name);
-			}
-			fresh = true;
-			compare_shape(q, delta);
-		}
-	}
-	return 0;
+	if (f->ops->matrix_bit || !s->rate_bps)
+		return 0;
+	return bytes > TBF_BURST_BYTES ? (uint32_t)bytes : TBF_BURST_BYTES;
 }
 
 static unsigned add_probe(struct inquiry *q, unsigned src, unsigned dst, bool expect)
 {
+	bool chance = evidence_chancy(link_matrix_at(&q->f->now, src, dst));
 	struct fabric_counters now;
 
 	fabric_count(q->f, src, dst, &now);
 	q->offered[q->probes] = now.offered;
-	q->probe[q->probes] =
-		(struct probe){.src = (uint16_t)src, .dst = (uint16_t)dst, .expect = expect};
+	q->probe[q->probes] = (struct probe){.src = (uint16_t)src,
+		.dst = (uint16_t)dst,
+		.expect = expect && !chance,
+		.chance = expect && chance};
 	return q->probes++;
 }
 
@@ -178,27 +128,37 @@ static void choose_suspects(struct inquiry *q)
 
 	leafcut_refresh_all(f);
 	for (unsigned i = 0; i < q->change->deltas; i++)
-		total += still_in_force(f, &q->change->delta[i]);
+		total += evidence_in_force(f, &q->change->delta[i]);
 	q->relevant = total;
 	for (unsigned i = 0; i < q->change->deltas; i++) {
 		const struct fabric_delta *delta = &q->change->delta[i];
 		struct suspect *s = &q->suspect[q->suspects];
 
-		if (!still_in_force(f, delta))
+		if (!evidence_in_force(f, delta))
 			continue;
 		/* Number k of the chosen is the first at or after k * total / chosen. */
 		if (total > EVIDENCE_LINKS_MAX &&
 			(uint64_t)seen++ * EVIDENCE_LINKS_MAX < (uint64_t)q->suspects * total)
 			continue;
-		*s = (struct suspect){.src = delta->src, .dst = delta->dst, .back = -1};
-		s->there = add_probe(q, delta->src, delta->dst, !delta->to.cut);
-		if (!delta->to.cut && !link_matrix_at(&f->now, delta->dst, delta->src)->cut)
+		*s = (struct suspect){.src = delta->src,
+			.dst = delta->dst,
+			.back = -1,
+			.closed = delta->to.cut || evidence_down(f, delta->src, delta->dst)};
+		s->there = add_probe(q, delta->src, delta->dst, !s->closed);
+		if (!s->closed && !link_matrix_at(&f->now, delta->dst, delta->src)->cut)
 			s->back = (int)add_probe(q, delta->dst, delta->src, true);
 		if (++q->suspects == EVIDENCE_LINKS_MAX)
 			break;
 	}
 }
 
+/* A frame of the probes' size, on a link that is slow. */
+static uint64_t serial_ns(const struct link_state *s, uint64_t frames)
+{
+	return s->rate_bps ? frames * EVIDENCE_PROBE_BYTES * 8 * NS_PER_S / s->rate_bps : 0;
+}
+
+/* Probes of all rounds may wait for each other where the rate is low. */
 static uint64_t longest_way_ns(const struct inquiry *q)
 {
 	uint64_t longest = 0;
@@ -206,11 +166,13 @@ static uint64_t longest_way_ns(const struct inquiry *q)
 	for (unsigned i = 0; i < q->probes; i++) {
 		const struct link_state *s =
 			link_matrix_at(&q->f->now, q->probe[i].src, q->probe[i].dst);
+		uint64_t way_ns = dist_max_ns(s->dist, s->delay_ns, s->jitter_ns) +
+				  serial_ns(s, EVIDENCE_ROUNDS);
 
-		if (!s->cut && s->delay_ns + s->jitter_ns > longest)
-			longest = s->delay_ns + s->jitter_ns;
+		if (!s->cut && way_ns > longest)
+			longest = way_ns;
 	}
-	return longest;
+	return longest + EVIDENCE_SETTLE_NS;
 }
 
 /* A frame has been judged by the matrix program when the counters have it. */
@@ -237,15 +199,42 @@ static void wait_for_counters(const struct inquiry *q)
 static void send_probes(struct inquiry *q)
 {
 	probe_links(
-		q->f, q->probe, q->probes, EVIDENCE_ROUNDS, longest_way_ns(q) + EVIDENCE_SLACK_NS);
+		q->f, q->probe, q->probes, EVIDENCE_ROUNDS, longest_way_ns(q), EVIDENCE_SLACK_NS);
 	wait_for_counters(q);
+}
+
+/* A link that is cut, or down, by its probes. Return: was it not tried? */
+static bool judge_closed(struct inquiry *q, const struct suspect *s)
+{
+	const struct probe *probe = &q->probe[s->there];
+	enum link_cut cut = link_matrix_at(&q->f->now, s->src, s->dst)->cut;
+	const char *src = q->f->name[s->src].name, *dst = q->f->name[s->dst].name;
+	struct fabric_counters now;
+
+	if (!s->closed)
+		return false;
+	if (probe->received)
+		evidence_find(q->ret, EVIDENCE_MISMATCH,
+			"link %s > %s is %s and a probe came through", src, dst,
+			cut ? "cut" : "down");
+	if (evidence_down(q->f, s->src, s->dst))
+		return false; /* its carriers were read */
+	if (probe->sent && cut == CUT_REJECT && !probe->refused)
+		evidence_find(q->ret, EVIDENCE_MISMATCH,
+			"link %s > %s rejects, and %s was not told so", src, dst, src);
+	if (probe->refused && cut != CUT_REJECT)
+		evidence_find(q->ret, EVIDENCE_MISMATCH,
+			"link %s > %s is cut in silence, and %s was told so", src, dst, src);
+	/* Sent is not yet tried: the node may have lost it before the program saw it. */
+	fabric_count(q->f, s->src, s->dst, &now);
+	return now.offered == q->offered[s->there];
 }
 
 /* All cut links, probed or not: what they let through since the change. */
 static void judge_cuts(struct inquiry *q)
 {
 	struct evidence *ret = q->ret;
-	unsigned silent = 0, cut = 0;
+	unsigned silent = 0, cut = 0, tried = 0;
 
 	leafcut_refresh_all(q->f);
 	for (unsigned i = 0; i < q->change->deltas; i++) {
@@ -253,60 +242,75 @@ static void judge_cuts(struct inquiry *q)
 		struct fabric_counters now;
 		uint64_t passed;
 
-		if (!delta->to.cut || !still_in_force(q->f, delta))
+		if (!delta->to.cut || !evidence_in_force(q->f, delta))
 			continue;
 		cut++;
+		tried += !evidence_down(q->f, delta->src, delta->dst);
 		fabric_count(q->f, delta->src, delta->dst, &now);
 		passed = now.passed - delta->after.passed;
 		ret->packets_crossed += passed;
 		ret->packets_dropped += now.dropped - delta->after.dropped;
 		if (passed)
-			find(ret, EVIDENCE_MISMATCH, "link %s > %s is cut and let %llu frames pass",
+			evidence_find(ret, EVIDENCE_MISMATCH,
+				"link %s > %s is cut and let %llu frames pass",
 				q->f->name[delta->src].name, q->f->name[delta->dst].name,
 				(unsigned long long)passed);
 	}
-	for (unsigned i = 0; i < q->suspects; i++) {
-		const struct suspect *s = &q->suspect[i];
-		const struct probe *probe = &q->probe[s->there];
-		struct fabric_counters now;
-
-		if (!link_matrix_at(&q->f->now, s->src, s->dst)->cut)
-			continue;
-		if (probe->received)
-			find(ret, EVIDENCE_MISMATCH, "link %s > %s is cut and a probe came through",
-				q->f->name[s->src].name, q->f->name[s->dst].name);
-		/* Sent is not yet tried: the node may have lost it before the program saw it. */
-		fabric_count(q->f, s->src, s->dst, &now);
-		silent += now.offered == q->offered[s->there];
-	}
+	for (unsigned i = 0; i < q->suspects; i++)
+		silent += judge_closed(q, &q->suspect[i]);
 	if (silent)
-		find(ret, EVIDENCE_INCONCLUSIVE, "%u of %u cut links were offered no probe", silent,
-			cut);
-	else if (cut && ret->packets_dropped == 0)
-		find(ret, EVIDENCE_INCONCLUSIVE, "nothing was offered to %u cut links", cut);
+		evidence_find(ret, EVIDENCE_INCONCLUSIVE,
+			"%u of %u cut links were offered no probe", silent, cut);
+	else if (tried && ret->packets_dropped == 0)
+		evidence_find(
+			ret, EVIDENCE_INCONCLUSIVE, "nothing was offered to %u cut links", cut);
 }
 
-enum fit { FITS, LATE, EARLY, LOST };
+enum fit { FITS, LATE, EARLY, LOST, SILENT };
 
 struct rtt {
 	uint64_t configured_ns;
-	uint64_t jitter_ns;
+	uint64_t least_ns; /* that chance and rate may make of it, */
+	uint64_t most_ns;
 	uint64_t measured_ns; /* smallest of the probes, both ways */
 	uint64_t spread_ns;   /* how far the probes lie apart: noise */
 	enum fit fit;
 };
 
+/* Did others use the link, too? Then they may have filled its queue. */
+static bool is_busy(const struct inquiry *q, unsigned index)
+{
+	const struct probe *probe = &q->probe[index];
+	struct fabric_counters now;
+
+	fabric_count(q->f, probe->src, probe->dst, &now);
+	return now.offered - q->offered[index] > probe->sent;
+}
+
 static void add_way(const struct inquiry *q, unsigned index, struct rtt *rtt)
 {
 	const struct probe *probe = &q->probe[index];
 	const struct link_state *s = link_matrix_at(&q->f->now, probe->src, probe->dst);
+	uint64_t slowest_ns = dist_max_ns(s->dist, s->delay_ns, s->jitter_ns);
 
 	rtt->configured_ns += s->delay_ns;
-	rtt->jitter_ns += s->jitter_ns;
+	if (!s->reorder_ppm)
+		rtt->least_ns += dist_quantile_ns(s->dist, s->delay_ns, s->jitter_ns, 0);
+	if (!evidence_burst(q->f, s))
+		rtt->least_ns += serial_ns(s, 1);
+	rtt->most_ns += s->rate_bps && is_busy(q, index) ? link_state_delay_max_ns(s)
+							 : slowest_ns + serial_ns(s, 1);
 	rtt->measured_ns += probe->min_ns;
 	rtt->spread_ns += probe->max_ns - probe->min_ns;
 	if (probe->received == 0)
-		rtt->fit = LOST;
+		rtt->fit = probe->chance && rtt->fit != LOST ? SILENT : LOST;
+}
+
+uint64_t evidence_tolerance_ns(const struct fabric *f, uint64_t delay_ns)
+{
+	uint64_t ns = delay_ns / EVIDENCE_TOLERANCE_SHARE;
+
+	return f->bias_ns + (ns < EVIDENCE_TOLERANCE_NS ? EVIDENCE_TOLERANCE_NS : ns);
 }
 
 /* With the way back cut, the one way alone is measured and compared. */
@@ -319,15 +323,12 @@ static struct rtt measure(const struct inquiry *q, const struct suspect *s)
 	add_way(q, s->there, &rtt);
 	if (s->back >= 0)
 		add_way(q, (unsigned)s->back, &rtt);
-	if (rtt.fit == LOST)
+	if (rtt.fit != FITS)
 		return rtt;
-	tolerance_ns = rtt.configured_ns / EVIDENCE_TOLERANCE_SHARE;
-	if (tolerance_ns < EVIDENCE_TOLERANCE_NS)
-		tolerance_ns = EVIDENCE_TOLERANCE_NS;
-	if (rtt.measured_ns + ways * EVIDENCE_EARLY_NS + rtt.jitter_ns < rtt.configured_ns)
+	tolerance_ns = evidence_tolerance_ns(q->f, rtt.configured_ns);
+	if (rtt.measured_ns + ways * EVIDENCE_EARLY_NS < rtt.least_ns)
 		rtt.fit = EARLY;
-	else if (rtt.measured_ns >
-		 rtt.configured_ns + rtt.jitter_ns + tolerance_ns + ways * q->f->bias_ns)
+	else if (rtt.measured_ns > rtt.most_ns + tolerance_ns + (ways - 1) * q->f->bias_ns)
 		rtt.fit = LATE;
 	return rtt;
 }
@@ -336,23 +337,24 @@ static void blame(struct inquiry *q, const struct suspect *s, const struct rtt *
 {
 	const char *src = q->f->name[s->src].name, *dst = q->f->name[s->dst].name;
 	const char *what = s->back >= 0 ? "RTT" : "one-way delay";
-	uint64_t excess_ns = rtt->measured_ns - rtt->configured_ns;
+	uint64_t excess_ns = rtt->measured_ns - rtt->most_ns;
+	uint64_t chance_ns = rtt->most_ns - rtt->least_ns;
 	char is[32], wants[32];
 
 	units_print_duration(rtt->measured_ns, is, sizeof is);
 	units_print_duration(rtt->configured_ns, wants, sizeof wants);
 	if (rtt->fit == LOST)
-		find(q->ret, EVIDENCE_MISMATCH, "link %s > %s is open and no probe came back", src,
-			dst);
+		evidence_find(q->ret, EVIDENCE_MISMATCH,
+			"link %s > %s is open and no probe came back", src, dst);
 	else if (rtt->fit == EARLY)
-		find(q->ret, EVIDENCE_MISMATCH, "link %s > %s: %s is %s, configured are %s", src,
-			dst, what, is, wants);
-	else if (rtt->fit == LATE && rtt->spread_ns + rtt->jitter_ns < excess_ns / 4)
-		find(q->ret, EVIDENCE_MISMATCH,
+		evidence_find(q->ret, EVIDENCE_MISMATCH,
+			"link %s > %s: %s is %s, configured are %s", src, dst, what, is, wants);
+	else if (rtt->fit == LATE && rtt->spread_ns < excess_ns / 4 + chance_ns)
+		evidence_find(q->ret, EVIDENCE_MISMATCH,
 			"link %s > %s: %s is steadily %s, configured are %s", src, dst, what, is,
 			wants);
 	else if (rtt->fit == LATE)
-		find(q->ret, EVIDENCE_INCONCLUSIVE,
+		evidence_find(q->ret, EVIDENCE_INCONCLUSIVE,
 			"link %s > %s: %s is %s, configured are %s: this machine is too busy", src,
 			dst, what, is, wants);
 }
@@ -368,7 +370,7 @@ static void report_rtt(struct evidence *ret, const struct rtt *rtt, struct rtt *
 {
 	bool worse;
 
-	if (rtt->fit == LOST)
+	if (rtt->fit == LOST || rtt->fit == SILENT)
 		return;
 	if ((rtt->fit == FITS) != (worst->fit == FITS))
 		worse = rtt->fit != FITS;
@@ -391,10 +393,10 @@ static void judge_open(struct inquiry *q)
 		const struct suspect *s = &q->suspect[i];
 		struct rtt rtt;
 
-		if (link_matrix_at(&q->f->now, s->src, s->dst)->cut)
+		if (s->closed)
 			continue;
 		rtt = measure(q, s);
-		if (rtt.fit != FITS)
+		if (rtt.fit != FITS && rtt.fit != SILENT)
 			blame(q, s, &rtt);
 		report_rtt(q->ret, &rtt, &worst);
 	}
@@ -404,17 +406,90 @@ static bool all_fit(const struct inquiry *q)
 {
 	for (unsigned i = 0; i < q->suspects; i++) {
 		const struct suspect *s = &q->suspect[i];
+		enum fit fit = s->closed ? FITS : measure(q, s).fit;
 
-		if (!link_matrix_at(&q->f->now, s->src, s->dst)->cut && measure(q, s).fit != FITS)
+		if (fit != FITS && fit != SILENT)
 			return false;
 	}
 	return true;
 }
 
+/* Of all frames of a link since the change, a share that the matrix program says it acted on. */
+static void judge_count(struct inquiry *q, const struct fabric_delta *delta, const char *what,
+	const uint64_t of[2], const struct stats_share *share)
+{
+	uint64_t seen = of[0], frames = of[1];
+	enum stats_fit fit;
+
+	if (frames < EVIDENCE_COUNT_MIN)
+		return;
+	/* The counters are read one after the other while frames go on. */
+	fit = stats_count(seen, frames, share);
+	if (fit == STATS_MORE)
+		fit = stats_count(seen > EVIDENCE_COUNT_SLACK ? seen - EVIDENCE_COUNT_SLACK : 0,
+			frames, share);
+	else if (fit == STATS_LESS)
+		fit = stats_count(
+			seen + EVIDENCE_COUNT_SLACK < frames ? seen + EVIDENCE_COUNT_SLACK : frames,
+			frames, share);
+	if (fit != STATS_FITS)
+		evidence_find(q->ret, EVIDENCE_MISMATCH,
+			"link %s > %s: %llu of %llu frames were %s, configured are %.3g %%",
+			q->f->name[delta->src].name, q->f->name[delta->dst].name,
+			(unsigned long long)seen, (unsigned long long)frames, what,
+			share->lo * 100);
+}
+
+/* Open links, probed or not: what chance did since the change. */
+static void judge_counters(struct inquiry *q)
+{
+	for (unsigned i = 0; i < q->change->deltas; i++) {
+		const struct fabric_delta *delta = &q->change->delta[i];
+		const struct link_state *to = &delta->to;
+		struct stats_share loss, twice = {.bunch = 1};
+		struct fabric_counters now;
+		uint64_t tried, passed;
+
+		if (to->cut || leafcut_needed(q->f) || !evidence_in_force(q->f, delta))
+			continue;
+		fabric_count(q->f, delta->src, delta->dst, &now);
+		passed = now.passed - delta->after.passed;
+		tried = now.offered - now.dropped - delta->after.offered + delta->after.dropped;
+		stats_loss(to, &loss);
+		if (to->drop[0].first)
+			loss.hi = 1;
+		twice.lo = twice.hi = (double)to->duplicate_ppm / PPM_ONE;
+		judge_count(q, delta, "lost",
+			(const uint64_t[]){now.lost - delta->after.lost, tried}, &loss);
+		judge_count(q, delta, "doubled",
+			(const uint64_t[]){now.doubled - delta->after.doubled, passed}, &twice);
+	}
+}
+
+/* Rows of frames for what a few probes cannot tell. */
+static int try_rows(struct inquiry *q)
+{
+	const struct fabric_delta **delta = calloc(q->change->deltas + 1, sizeof *delta);
+	unsigned n = 0;
+	int code;
+
+	if (!delta)
+		return -ENOMEM;
+	for (unsigned i = 0; i < q->change->deltas; i++) {
+		const struct fabric_delta *d = &q->change->delta[i];
+
+		if (evidence_in_force(q->f, d) && evidence_trial_wanted(q->f, d))
+			delta[n++] = d;
+	}
+	code = evidence_trials(q->f, delta, n, q->ret, q->seen);
+	free(delta);
+	return code;
+}
+
 static void say_confirmed(struct inquiry *q)
 {
 	struct evidence *ret = q->ret;
-	char crossed[32], dropped[32], is[32], wants[32], of[48] = "";
+	char crossed[32], dropped[32], is[32], wants[32], of[48] = "", cuts[96] = "", rtt[96] = "";
 
 	units_print_count(ret->packets_crossed, crossed, sizeof crossed);
 	units_print_count(ret->packets_dropped, dropped, sizeof dropped);
@@ -422,18 +497,20 @@ static void say_confirmed(struct inquiry *q)
 	units_print_duration(ret->rtt_configured_ns, wants, sizeof wants);
 	if (q->suspects < q->relevant)
 		(void)snprintf(of, sizeof of, " (%u of %u links probed)", q->suspects, q->relevant);
-	if (q->relevant == 0)
-		find(ret, EVIDENCE_CONFIRMED,
+	if (ret->rtt_measured_ns)
+		(void)snprintf(rtt, sizeof rtt, "%sRTT %s, configured %s",
+			ret->packets_dropped ? "; " : "", is, wants);
+	if (ret->packets_dropped || (!ret->rtt_measured_ns && !q->seen[0]))
+		(void)snprintf(
+			cuts, sizeof cuts, "%s packets crossed, %s dropped", crossed, dropped);
+	if (q->relevant == 0 && q->change->downs)
+		evidence_find(ret, EVIDENCE_CONFIRMED, "seen in the carriers of all nodes");
+	else if (q->relevant == 0)
+		evidence_find(ret, EVIDENCE_CONFIRMED,
 			q->change->deltas ? "every link was changed again" : "nothing was changed");
-	else if (ret->rtt_measured_ns && ret->packets_dropped)
-		find(ret, EVIDENCE_CONFIRMED,
-			"%s packets crossed, %s dropped; RTT %s, configured %s%s", crossed, dropped,
-			is, wants, of);
-	else if (ret->rtt_measured_ns)
-		find(ret, EVIDENCE_CONFIRMED, "RTT %s, configured %s%s", is, wants, of);
 	else
-		find(ret, EVIDENCE_CONFIRMED, "%s packets crossed, %s dropped%s", crossed, dropped,
-			of);
+		evidence_find(ret, EVIDENCE_CONFIRMED, "%s%s%s%s%s", cuts, rtt,
+			q->seen[0] && (cuts[0] || rtt[0]) ? "; " : "", q->seen, of);
 }
 
 int evidence_gather(
@@ -448,7 +525,7 @@ int evidence_gather(
 	q->f = f;
 	q->change = change;
 	q->ret = ret;
-	code = read_state(q, err);
+	code = evidence_read_state(f, change, ret, err);
 	if (!code) {
 		choose_suspects(q);
 		for (int i = 0; i < EVIDENCE_TRIES; i++) {
@@ -458,6 +535,9 @@ int evidence_gather(
 		}
 		judge_cuts(q);
 		judge_open(q);
+		if (try_rows(q))
+			code = err_sys(err, -ENOMEM, "evidence");
+		judge_counters(q);
 		say_confirmed(q);
 	}
 	free(q);

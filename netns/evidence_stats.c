@@ -254,26 +254,34 @@ int stats_measure(const struct stats_frame *frame, unsigned frames, struct stats
 	return 0;
 }
 
-static void model(const struct link_state *s, const struct stats_frame *frame, unsigned frames,
-	struct prng *prng, uint64_t *took, struct stats_row *ret)
+struct model {
+	const struct link_state *state;
+	uint64_t burst_ns; /* at the rate */
+	struct prng prng;
+};
+
+static uint64_t serial_ns(const struct link_state *s, uint64_t bytes)
 {
+	return s->rate_bps ? bytes * 8 * NS_PER_S / s->rate_bps : 0;
+}
+
+static void run_model(struct model *m, const struct stats_frame *frame, unsigned frames,
+	uint64_t *took, struct stats_row *ret)
+{
+	const struct link_state *s = m->state;
 	uint64_t free_ns = 0, due_ns = 0, first_ns = 0;
 
 	for (unsigned i = 0; i < frames; i++) {
-		uint64_t gone_ns = frame[i].sent_ns;
+		uint64_t sent_ns = frame[i].sent_ns, gone_ns = sent_ns;
 		uint64_t delay_ns = dist_draw_ns(
-			s->dist, s->delay_ns, s->jitter_ns, (uint32_t)(prng_next(prng) >> 32));
+			s->dist, s->delay_ns, s->jitter_ns, (uint32_t)(prng_next(&m->prng) >> 32));
 
-		if (s->rate_bps) {
-			uint64_t bits = frame[i].bytes * 8ull;
-
-			gone_ns = gone_ns > free_ns ? gone_ns : free_ns;
-			gone_ns += bits * NS_PER_S / s->rate_bps;
-			free_ns = gone_ns;
-		}
+		free_ns = (sent_ns > free_ns ? sent_ns : free_ns) + serial_ns(s, frame[i].bytes);
+		if (free_ns - sent_ns > m->burst_ns)
+			gone_ns = free_ns - m->burst_ns;
 		if (gone_ns + delay_ns > due_ns)
 			due_ns = gone_ns + delay_ns;
-		took[i] = due_ns - frame[i].sent_ns;
+		took[i] = due_ns - sent_ns;
 		if (i == 0)
 			first_ns = due_ns;
 	}
@@ -295,26 +303,26 @@ static void stretch(uint64_t value, uint64_t *lo, uint64_t *hi)
 	*hi = value > *hi ? value : *hi;
 }
 
-int stats_expect(const struct link_state *s, const struct stats_frame *frame, unsigned frames,
-	struct stats_row *ret_lo, struct stats_row *ret_hi)
+int stats_expect(const struct link_state *s, uint32_t burst, const struct stats_frame *frame,
+	unsigned frames, struct stats_row *ret_lo, struct stats_row *ret_hi)
 {
+	struct model m = {.state = s, .burst_ns = serial_ns(s, burst)};
 	uint64_t *took = calloc(frames, sizeof *took);
-	struct prng prng;
 
 	*ret_lo = *ret_hi = (struct stats_row){0};
 	if (!took)
 		return frames ? -ENOMEM : 0;
-	prng_init(&prng, 1, 0);
+	prng_init(&m.prng, 1, 0);
 	memset(ret_lo, 0xff, sizeof *ret_lo);
 	for (unsigned n = 0; n < EXPECT_MODELS && frames; n++) {
 		struct stats_row row;
 
-		model(s, frame, frames, &prng, took, &row);
+		run_model(&m, frame, frames, took, &row);
 		for (unsigned i = 0; i < STATS_QUANTILES; i++)
 			stretch(row.quantile_ns[i], &ret_lo->quantile_ns[i],
 				&ret_hi->quantile_ns[i]);
 		stretch(row.span_ns, &ret_lo->span_ns, &ret_hi->span_ns);
-		if (!s->jitter_ns && s->dist < DIST_TABLE)
+		if (!s->jitter_ns && dist_scaled(s->dist))
 			break; /* all would be the same */
 	}
 	for (unsigned i = 0; i < STATS_QUANTILES; i++)

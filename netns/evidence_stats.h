@@ -62,9 +62,9 @@ struct stats_row {
 
 /* stats_measure() - of what was seen. stats_expect() - least and most that the link in state @s
  * should have made of the same row; rate, distribution and order included, reorder not.
- * Return: 0 or -ENOMEM. */
+ * @burst: bytes that the rate lets pass at once after a rest. Return: 0 or -ENOMEM. */
 int stats_measure(const struct stats_frame *frame, unsigned frames, struct stats_row *ret);
-int stats_expect(const struct link_state *s, const struct stats_frame *frame, unsigned frames,
-	struct stats_row *ret_lo, struct stats_row *ret_hi);
+int stats_expect(const struct link_state *s, uint32_t burst, const struct stats_frame *frame,
+	unsigned frames, struct stats_row *ret_lo, struct stats_row *ret_hi);
 
 #endif

@@ -68,24 +68,32 @@ uint32_t fabric_rule(const struct fabric *f, const struct link_state *state);
 /**
  * struct probe - one link to be probed
  * @expect:	its probes should arrive: wait for them
+ * @chance:	they may or may not
+ * @refused:	probes whose sender was told that they may not pass
  * @min_ns:	one way, by the kernel's stamp on arrival
  */
 struct probe {
 	uint16_t src;
 	uint16_t dst;
 	bool expect;
+	bool chance;
 	unsigned sent;
 	unsigned received;
+	unsigned refused;
 	uint64_t min_ns;
 	uint64_t max_ns;
 };
 
 /**
  * probe_links() - send @rounds probes over each link, all links side by side
- * @wait_ns:	how long after the last was sent to wait for those that should arrive
+ * @longest_ns:	that a probe may be under way: as long those that may be lost are waited for
+ * @slack_ns:	and so much longer those that should arrive
  */
-void probe_links(
-	struct fabric *f, struct probe *probe, unsigned probes, unsigned rounds, uint64_t wait_ns);
+void probe_links(struct fabric *f, struct probe *probe, unsigned probes, unsigned rounds,
+	uint64_t longest_ns, uint64_t slack_ns);
+
+/* probe_errors() - take what ICMP told the probe socket @fd; @probe may be NULL. */
+void probe_errors(struct fabric *f, int fd, struct probe *probe, unsigned probes);
 
 /* fabric_count() - the counters as they were last refreshed; they always are where BPF counts. */
 void fabric_count(const struct fabric *f, unsigned src, unsigned dst, struct fabric_counters *ret);

@@ -105,6 +105,7 @@ static int open_probe(struct err *err)
 		return err_sys(err, -errno, "open the probe socket");
 	if (bind(fd, (struct sockaddr *)&addr, sizeof addr) ||
 		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) ||
+		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof one) ||
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof rcvbuf)) {
 		int code = -errno;
 

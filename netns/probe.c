@@ -9,13 +9,19 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* wants struct timespec */
 
 #include "agent/base/clock.h"
-#include "netns/fabric_priv.h"
+#include "agent/base/crc32c.h"
+#include "netns/probe_stream.h"
 
 #define PROBE_MAGIC 0x70726f62u
 #define PROBE_GAP_NS (150 * NS_PER_US) /* between rounds, so that they do not queue up */
@@ -34,6 +40,8 @@ struct payload {
 	uint32_t index;
 	uint32_t round;
 	uint64_t sent_wall_ns;
+	uint32_t crc; /* of all before it: a link may be asked to change payloads */
+	uint32_t zero;
 };
 
 struct session {
@@ -41,6 +49,7 @@ struct session {
 	struct probe *probe;
 	unsigned probes;
 	unsigned missing; /* of those expected, over all rounds sent so far */
+	unsigned gambled; /* of those that chance may keep: waited for while they may be due */
 };
 
 static void send_probe(struct session *s, unsigned index, uint32_t round)
@@ -54,26 +63,57 @@ static void send_probe(struct session *s, unsigned index, uint32_t round)
 	const struct sockaddr_in to = {.sin_family = AF_INET,
 		.sin_port = htons(NODE_PROBE_PORT),
 		.sin_addr.s_addr = s->f->name[probe->dst].addr_be};
+	ssize_t n = -1;
 
-	if (sendto(s->f->node[probe->src].probe_fd, &payload, sizeof payload, MSG_DONTWAIT,
-		    (const struct sockaddr *)&to, sizeof to) != sizeof payload)
+	payload.crc = crc32c(0, &payload, offsetof(struct payload, crc));
+	/* An error that a frame before this one brought back is told here, and only once. */
+	for (int i = 0; i < 2 && n < 0; i++)
+		n = sendto(s->f->node[probe->src].probe_fd, &payload, sizeof payload, MSG_DONTWAIT,
+			(const struct sockaddr *)&to, sizeof to);
+	if (n != sizeof payload)
 		return;
 	probe->sent++;
 	if (probe->expect)
 		s->missing++;
+	s->gambled += probe->chance;
 }
 
-static uint64_t stamp_of(struct msghdr *msg)
+/* The answer that a refused frame had, and which one that was: where it was sent to, and by whom
+ * is told by the socket. */
+static void count_refusal(
+	const struct fabric *f, struct msghdr *msg, int fd, struct probe *probe, unsigned probes)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		struct timespec t;
+	const struct sockaddr_in *to = msg->msg_name;
+	struct sock_extended_err e = {0};
 
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPNS)
-			continue;
-		memcpy(&t, CMSG_DATA(c), sizeof t);
-		return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR)
+			memcpy(&e, CMSG_DATA(c), sizeof e);
 	}
-	return clock_wall_ns();
+	if (e.ee_origin != SO_EE_ORIGIN_ICMP || e.ee_type != ICMP_DEST_UNREACH)
+		return;
+	for (unsigned i = 0; i < probes; i++) {
+		if (f->node[probe[i].src].probe_fd == fd &&
+			f->name[probe[i].dst].addr_be == to->sin_addr.s_addr)
+			probe[i].refused++;
+	}
+}
+
+void probe_errors(struct fabric *f, int fd, struct probe *probe, unsigned probes)
+{
+	for (;;) {
+		struct sockaddr_in to = {0};
+		char control[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof to) +
+			     CMSG_SPACE(sizeof(struct timespec))];
+		struct msghdr msg = {.msg_name = &to,
+			.msg_namelen = sizeof to,
+			.msg_control = control,
+			.msg_controllen = sizeof control};
+
+		if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return;
+		count_refusal(f, &msg, fd, probe, probes);
+	}
 }
 
 static void count_arrival(struct session *s, const struct payload *payload, uint64_t stamp_ns)
@@ -82,7 +122,8 @@ static void count_arrival(struct session *s, const struct payload *payload, uint
 	uint64_t took_ns;
 
 	if (payload->magic != PROBE_MAGIC || payload->run != s->f->probe_run ||
-		payload->index >= s->probes)
+		payload->index >= s->probes ||
+		payload->crc != crc32c(0, payload, offsetof(struct payload, crc)))
 		return;
 	probe = &s->probe[payload->index];
 	took_ns = stamp_ns > payload->sent_wall_ns ? stamp_ns - payload->sent_wall_ns : 0;
@@ -93,6 +134,8 @@ static void count_arrival(struct session *s, const struct payload *payload, uint
 	probe->received++;
 	if (probe->expect && s->missing)
 		s->missing--;
+	if (probe->chance && s->gambled)
+		s->gambled--;
 }
 
 static void receive_all(struct session *s, int fd)
@@ -108,20 +151,28 @@ static void receive_all(struct session *s, int fd)
 		ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
 
 		if (n < 0)
-			return;
+			break;
 		if (n == sizeof payload)
-			count_arrival(s, &payload, stamp_of(&msg));
+			count_arrival(s, &payload, probe_stamp_ns(&msg));
 	}
+	probe_errors(s->f, fd, s->probe, s->probes);
 }
 
-/* Receive until @end_ns, or until nothing is missing if @hasty. What came in time is received
- * also when this process was kept from running until after that. */
-static void receive_until(struct session *s, uint64_t end_ns, bool hasty)
+enum patience { WAIT_LONG, WAIT_CHANCE, WAIT_SURE };
+
+static bool nothing_missing(const struct session *s, enum patience patience)
+{
+	return patience != WAIT_LONG && !s->missing && (patience == WAIT_SURE || !s->gambled);
+}
+
+/* Receive until @end_ns, or until nothing is missing that is waited for. What came in time is
+ * received also when this process was kept from running until after that. */
+static void receive_until(struct session *s, uint64_t end_ns, enum patience patience)
 {
 	struct epoll_event event[PROBE_EVENTS_MAX];
 	unsigned late = 0;
 
-	while (!hasty || s->missing) {
+	while (!nothing_missing(s, patience)) {
 		uint64_t now = clock_now_ns();
 		struct timespec wait = clock_timespec(end_ns > now ? end_ns - now : 0);
 		int n = epoll_pwait2(s->f->probe_epoll, event, PROBE_EVENTS_MAX, &wait, NULL);
@@ -133,18 +184,21 @@ static void receive_until(struct session *s, uint64_t end_ns, bool hasty)
 	}
 }
 
-void probe_links(
-	struct fabric *f, struct probe *probe, unsigned probes, unsigned rounds, uint64_t wait_ns)
+void probe_links(struct fabric *f, struct probe *probe, unsigned probes, unsigned rounds,
+	uint64_t longest_ns, uint64_t slack_ns)
 {
 	struct session s = {.f = f, .probe = probe, .probes = probes};
+	uint64_t end_ns;
 
 	f->probe_run++;
 	for (unsigned round = 0; round < rounds; round++) {
 		for (unsigned i = 0; i < probes; i++)
 			send_probe(&s, i, round);
-		receive_until(&s, clock_now_ns() + PROBE_GAP_NS, false);
+		receive_until(&s, clock_now_ns() + PROBE_GAP_NS, WAIT_LONG);
 	}
-	receive_until(&s, clock_now_ns() + wait_ns, true);
+	end_ns = clock_now_ns() + longest_ns;
+	receive_until(&s, end_ns, WAIT_CHANCE);
+	receive_until(&s, end_ns + slack_ns, WAIT_SURE);
 }
 
 /* The bridge begins to use a port a moment after its other end came up. */
@@ -161,7 +215,7 @@ static int wait_for_ports(struct fabric *f, struct err *err)
 	while (n) {
 		unsigned left = 0;
 
-		probe_links(f, probe, n, 1, PORTS_RETRY_NS);
+		probe_links(f, probe, n, 1, 0, PORTS_RETRY_NS);
 		for (unsigned i = 0; i < n; i++) {
 			if (probe[i].received == 0)
 				probe[left++] = probe[i];
@@ -214,7 +268,7 @@ int probe_bias(struct fabric *f, struct err *err)
 
 		probe.expect = true;
 		to_emulator(f, &probe, true);
-		probe_links(f, &probe, 1, 1, BIAS_WAIT_NS);
+		probe_links(f, &probe, 1, 1, 0, BIAS_WAIT_NS);
 		to_emulator(f, &probe, false);
 		if (probe.received)
 			took[n++] = probe.min_ns;
