@@ -22,6 +22,8 @@ static const struct unit rate_units[] = {
 static const struct unit share_units[] = {{"%", 1e4}, {"ppm", 1}, {NULL, 0}};
 /* As tc(8) has them: a kilobyte is 1024 bytes. */
 static const struct unit size_units[] = {{"b", 1}, {"kb", 1024}, {"mb", 1 << 20}, {NULL, 0}};
+static const struct unit memory_units[] = {
+	{"b", 1}, {"kb", 1024}, {"mb", 1 << 20}, {"gb", 1 << 30}, {NULL, 0}};
 
 /*
  * Numbers are plain decimals: no sign, exponent, hexadecimal, infinity or white space, all of
@@ -103,6 +105,17 @@ int units_parse_size(const char *text, uint32_t *ret_bytes, struct err *err)
 	return 0;
 }
 
+int units_parse_memory(const char *text, uint64_t *ret_bytes, struct err *err)
+{
+	double bytes;
+
+	if (parse_scaled(text, memory_units, &bytes) < 0 || bytes > 1e15)
+		return err_usage(err,
+			"'%s' is not a size: write a number and kb, mb or gb, like 512mb", text);
+	*ret_bytes = (uint64_t)(bytes + 0.5);
+	return 0;
+}
+
 /*
  * In the largest unit of which there is at least one, all digits that it takes: reading it gives
  * the same number again. Units are sorted and each divides the next by a whole number.
@@ -181,6 +194,20 @@ const char *units_print_duration(uint64_t ns, char *out, size_t size)
 		(void)snprintf(out, size, "%.4g ms", units_ms(ns));
 	else
 		(void)snprintf(out, size, ns < 10000 * NS_PER_S ? "%.4g s" : "%.0f s", units_s(ns));
+	return out;
+}
+
+const char *units_print_memory(uint64_t bytes, char *out, size_t size)
+{
+	static const char *const names[] = {"kB", "MB", "GB", "TB"};
+	double n = (double)bytes / 1024;
+	unsigned i = 0;
+
+	while (n >= 999.5 && i + 1 < sizeof names / sizeof *names) {
+		n /= 1024;
+		i++;
+	}
+	(void)snprintf(out, size, "%.3g %s", n, names[i]);
 	return out;
 }
 

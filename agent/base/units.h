@@ -29,6 +29,9 @@ int units_parse_share(const char *text, uint32_t *ret_ppm, struct err *err);
 /* units_parse_size() - read "1500b", "64kb" (65,536), "1mb" as bytes. */
 int units_parse_size(const char *text, uint32_t *ret_bytes, struct err *err);
 
+/* units_parse_memory() - the same, and "4gb", where sizes may be large. */
+int units_parse_memory(const char *text, uint64_t *ret_bytes, struct err *err);
+
 /* units_parse_count() - read a whole decimal number of @min to @max. */
 int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct err *err);
 
@@ -43,6 +46,9 @@ const char *units_word_duration(uint64_t ns, char *out, size_t size);
 const char *units_word_rate(uint64_t bps, char *out, size_t size);
 const char *units_word_share(uint32_t ppm, char *out, size_t size);
 const char *units_word_size(uint32_t bytes, char *out, size_t size);
+
+/* units_print_memory() - "1.5 GB", "350 kB". */
+const char *units_print_memory(uint64_t bytes, char *out, size_t size);
 
 /* units_print_count() - "12,345". */
 const char *units_print_count(uint64_t n, char *out, size_t size);

@@ -530,7 +530,7 @@ static enum check_verdict walk_run(struct walk *w)
 		if (!advance(w, &c))
 			return CHECK_OK;
 		if (w->at >= deepest) {
-			if (w->at % 8192 < 2)
+			if (w->at % 256 < 2)
 				walk_tell(w, w->at);
 			deepest = w->at;
 			w->s->ret_deepest = w->event[w->at] >> 1;

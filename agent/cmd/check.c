@@ -1,27 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /* check.c - pacelab check: judge histories from files */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/json.h"
 #include "agent/base/units.h"
 #include "agent/check/check.h"
+#include "agent/check/pool.h"
 #include "agent/cmd/check_print.h"
 #include "agent/cmd/check_svg.h"
+#include "agent/cmd/check_watch.h"
 #include "agent/cmd/cmd.h"
 #include "agent/cmd/format_option.h"
 #include "agent/history/history.h"
 
-#define CHECK_MEMORY_BYTES (4ull << 30)
 #define CHECK_TIME_DEFAULT "60s"
+/* Of what the machine has left; the rest is for others. */
+#define CHECK_MEMORY_SHARE 0.75
+/* Operations of a history take at least so much more memory than their file has bytes. */
+#define CHECK_BYTES_PER_BYTE 0.25
+/* What a checker takes per operation beside its history and beside what it limits itself. */
+#define CHECK_BYTES_PER_OPERATION 300
 
-enum { OPT_MODEL, OPT_TIME, OPT_MEASURES, OPT_SVG, OPT_JSON, OPT_FROM };
+enum { OPT_MODEL, OPT_TIME, OPT_MEMORY, OPT_JOBS, OPT_MEASURES, OPT_SVG, OPT_JSON, OPT_FROM };
 
 static const struct cmd_option check_options[] = {
 	[OPT_MODEL] = {"--model", "NAME",
 		"what to check for (the strongest model for the kind of objects)"},
 	[OPT_TIME] = {"--time", "DURATION",
 		"give up on a file after this long (" CHECK_TIME_DEFAULT "; 0: never)"},
+	[OPT_MEMORY] = {"--memory", "SIZE",
+		"take no more memory than this (three quarters of what is free; 0: any)"},
+	[OPT_JOBS] = {"--jobs", "N", "threads to judge with (one for each processor)"},
 	[OPT_MEASURES] = {"--measures", NULL,
 		"also tell how stale reads were, how soon writes were visible, what was lost"},
 	[OPT_SVG] = {"--svg", "OUT", "also draw the witness of a violation into OUT"},
@@ -31,7 +45,14 @@ static const struct cmd_option check_options[] = {
 	{NULL, NULL, NULL},
 };
 
+/* Shared with the process that judges. */
 struct check_run {
+	struct watch watch;
+	char **file;
+	unsigned files;
+	int rc; /* what reading or judging a file failed with, and why */
+	struct err err;
+	struct json json_before;       /* as it was before the present file */
 	const char *name;              /* of the model; NULL: the strongest for the type */
 	const struct check_ops *model; /* of the present file */
 	struct check_budget budget;
@@ -43,59 +64,6 @@ struct check_run {
 	bool violated;
 	bool unknown;
 };
-
-static void print_value(uint64_t value)
-{
-	if (value == 0)
-		printf("nothing");
-	else
-		printf("%llu", (unsigned long long)value);
-}
-
-static const char *outcome_name(const struct history_op *op)
-{
-	if (op->outcome == HISTORY_FAIL)
-		return "failed";
-	return op->kind == HISTORY_CAS && !op->met ? "unmet" : "ok";
-}
-
-static void print_operation(const struct history_op *op, uint64_t t0_ns)
-{
-	printf("    %9.3f s  node %u  %s k%llu ", units_s(op->t_invoke_ns - t0_ns), op->node,
-		history_kind_names[op->kind], (unsigned long long)op->key);
-	if (op->kind == HISTORY_CAS)
-		print_value(op->old);
-	if (op->kind != HISTORY_WRITE)
-		printf("%s-> ", op->kind == HISTORY_CAS ? " " : "");
-	print_value(op->value);
-	if (op->outcome == HISTORY_UNKNOWN)
-		printf("  outcome unknown\n");
-	else
-		printf("  %s at %.3f s\n", outcome_name(op), units_s(op->t_return_ns - t0_ns));
-}
-
-static void print_text(const char *path, const struct check_run *run, const struct history_ops *h,
-	const struct check_result *r, uint64_t t0_ns)
-{
-	char operations[32];
-	char keys[32];
-
-	(void)units_print_count(r->operations, operations, sizeof operations);
-	(void)units_print_count(r->keys, keys, sizeof keys);
-	printf("%s: %s%s, %s operation%s on %s key%s, checked in %.2f s\n", path,
-		r->verdict == CHECK_VIOLATION ? "not "
-		: r->verdict == CHECK_UNKNOWN ? "not known whether "
-					      : "",
-		run->model->name, operations, r->operations == 1 ? "" : "s", keys,
-		r->keys == 1 ? "" : "s", r->seconds);
-	if (h->damaged > 0)
-		printf("  %zu records were left unfinished by writers that were killed\n",
-			h->damaged);
-	if (r->words[0] != '\0')
-		printf("  %s\n", r->words);
-	for (size_t i = 0; i < r->witnesses; i++)
-		print_operation(&h->op[r->witness[i]], t0_ns);
-}
 
 /* In text, or as the last member of the file's object. */
 static void print_measures(
@@ -114,35 +82,6 @@ static void print_measures(
 	}
 	json_key(&run->json, "measures");
 	check_measures_json(&run->json, &m, &lost);
-}
-
-static void print_json(const char *path, struct check_run *run, const struct history_ops *h,
-	const struct check_result *r)
-{
-	struct json *j = &run->json;
-
-	json_object(j);
-	json_key(j, "file");
-	json_string(j, path);
-	json_key(j, "model");
-	json_string(j, run->model->name);
-	json_key(j, "result");
-	json_string(j, check_verdict_names[r->verdict]);
-	json_key(j, "operations");
-	json_uint(j, r->operations);
-	json_key(j, "keys");
-	json_uint(j, r->keys);
-	json_key(j, "seconds");
-	json_double(j, r->seconds);
-	json_key(j, "damaged");
-	json_uint(j, h->damaged);
-	json_key(j, "words");
-	json_string(j, r->words);
-	json_key(j, "witness");
-	json_array(j);
-	for (size_t i = 0; i < r->witnesses; i++)
-		json_uint(j, h->op[r->witness[i]].op);
-	json_array_end(j);
 }
 
 /* "linearizable, sequential", the models for a type of objects. */
@@ -207,9 +146,9 @@ static int check_history(
 	run->violated |= result.verdict == CHECK_VIOLATION;
 	run->unknown |= result.verdict == CHECK_UNKNOWN;
 	if (run->as_json)
-		print_json(path, run, h, &result);
+		check_print_json(&run->json, path, run->model->name, h, &result);
 	else
-		print_text(path, run, h, &result, names.t0_ns);
+		check_print_text(path, run->model->name, h, &result, names.t0_ns);
 	print_measures(run, h, &names);
 	if (run->as_json)
 		json_object_end(&run->json);
@@ -217,25 +156,153 @@ static int check_history(
 		path, run, &(struct svg){.h = h, .names = &names, .result = &result}, err);
 }
 
+/* What is left for the checker once the history is in memory. */
+static void check_limit(struct check_run *run, const struct history_ops *h, uint64_t begin_ns)
+{
+	uint64_t took_ns = clock_now_ns() - begin_ns;
+	uint64_t taken = watch_own_bytes(0) + h->count * CHECK_BYTES_PER_OPERATION;
+	uint64_t memory = run->watch.memory_bytes;
+
+	run->budget.progress = &run->watch.progress;
+	run->budget.time_ns = run->watch.time_ns;
+	if (run->budget.time_ns)
+		run->budget.time_ns -=
+			took_ns < run->budget.time_ns ? took_ns : run->budget.time_ns - 1;
+	run->budget.memory_bytes = memory;
+	if (memory)
+		run->budget.memory_bytes -= taken < memory ? taken : memory - 1;
+}
+
 static int check_file(const char *path, struct check_run *run, struct err *err)
 {
+	uint64_t begin_ns = clock_now_ns();
 	struct history_ops h;
 	int r = history_read_as(&h, path, run->from, err);
 
 	if (r)
 		return r;
+	check_limit(run, &h, begin_ns);
 	r = check_history(path, run, &h, err);
 	history_ops_fini(&h);
 	return r;
 }
 
-static int check_prepare(struct check_run *run, const struct cmd_line *line, struct err *err)
+/* A file that nobody has judged, and why. */
+static void check_not_known(struct check_run *run, const char *path, const char *why)
+{
+	struct json *j = &run->json;
+
+	run->unknown = true;
+	if (!run->as_json) {
+		printf("%s: not known%s%s: %s\n", path, run->name ? " whether " : "",
+			run->name ? run->name : "", why);
+		return;
+	}
+	json_object(j);
+	json_key(j, "file");
+	json_string(j, path);
+	json_key(j, "result");
+	json_string(j, check_verdict_names[CHECK_UNKNOWN]);
+	json_key(j, "words");
+	json_string(j, why);
+	json_object_end(j);
+}
+
+/* Not even the operations would find room. */
+static bool check_too_big(struct check_run *run, const char *path)
+{
+	uint64_t memory = run->watch.memory_bytes;
+	struct stat st;
+	char why[128];
+	char a[32];
+	char b[32];
+
+	if (!memory || stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+		(double)st.st_blocks * 512 * CHECK_BYTES_PER_BYTE < (double)memory)
+		return false;
+	(void)snprintf(why, sizeof why, "a file of %s does not fit into %s of memory",
+		units_print_memory((uint64_t)st.st_size, a, sizeof a),
+		units_print_memory(memory, b, sizeof b));
+	check_not_known(run, path, why);
+	return true;
+}
+
+/* In a process of its own: all files from the present one on, until one fails. */
+static void check_files(void *ctx)
+{
+	struct check_run *run = ctx;
+
+	for (unsigned i = atomic_load(&run->watch.item); i < run->files && !run->rc; i++) {
+		run->json_before = run->json;
+		watch_begin(&run->watch, i);
+		if (!check_too_big(run, run->file[i]))
+			run->rc = check_file(run->file[i], run, &run->err);
+		watch_done(&run->watch);
+	}
+	atomic_store(&run->watch.item, run->files);
+}
+
+/* The file at which the process was ended; the next process goes on behind it. */
+static void check_ended(struct check_run *run, enum watch_end end)
+{
+	unsigned i = atomic_load(&run->watch.item);
+	char why[128];
+	char text[32];
+
+	if (end == WATCH_TIME)
+		(void)snprintf(why, sizeof why, "it took longer than %s",
+			units_print_duration(run->watch.time_ns, text, sizeof text));
+	else if (end == WATCH_MEMORY)
+		(void)snprintf(why, sizeof why, "it needs more than %s of memory",
+			units_print_memory(run->watch.memory_bytes, text, sizeof text));
+	else
+		(void)snprintf(why, sizeof why, "the process that judged it was killed");
+	run->json = run->json_before;
+	check_not_known(run, run->file[i], why);
+	atomic_store(&run->watch.item, i + 1);
+}
+
+static int check_all(struct check_run *run, struct err *err)
+{
+	while (!run->rc && atomic_load(&run->watch.item) < run->files) {
+		enum watch_end end = watch_run(&run->watch, check_files, run, err);
+
+		if (end == WATCH_FAILED)
+			return err->code;
+		if (end != WATCH_DONE)
+			check_ended(run, end);
+	}
+	if (run->rc)
+		*err = run->err;
+	return run->rc;
+}
+
+static int check_options_bounds(struct check_run *run, const struct cmd_line *line, struct err *err)
 {
 	const char *time = line->value[OPT_TIME] ? line->value[OPT_TIME] : CHECK_TIME_DEFAULT;
+	const char *memory = line->value[OPT_MEMORY];
+	const char *jobs = line->value[OPT_JOBS];
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t n = processors > 0 ? (uint64_t)processors : 1;
 
+	if (units_parse_duration(time, &run->watch.time_ns, err))
+		return err_wrap(err, "--time");
+	run->watch.memory_bytes = (uint64_t)((double)watch_available_bytes() * CHECK_MEMORY_SHARE);
+	if (memory && units_parse_memory(memory, &run->watch.memory_bytes, err))
+		return err_wrap(err, "--memory");
+	if (jobs && units_parse_count(jobs, 1, POOL_JOBS_MAX, &n, err))
+		return err_wrap(err, "--jobs");
+	run->budget.jobs = n < POOL_JOBS_MAX ? (unsigned)n : POOL_JOBS_MAX;
+	return 0;
+}
+
+static int check_prepare(struct check_run *run, const struct cmd_line *line, struct err *err)
+{
 	*run = (struct check_run){
+		.watch.show = isatty(STDERR_FILENO),
+		.file = line->arg,
+		.files = line->args,
 		.name = line->value[OPT_MODEL],
-		.budget.memory_bytes = CHECK_MEMORY_BYTES,
 		.measures = line->value[OPT_MEASURES] != NULL,
 		.as_json = line->value[OPT_JSON] != NULL,
 		.svg = line->value[OPT_SVG],
@@ -247,28 +314,25 @@ static int check_prepare(struct check_run *run, const struct cmd_line *line, str
 		return err_usage(err, "--svg: one witness can be drawn, not %u", line->args);
 	if (format_option("--from", line->value[OPT_FROM], &run->from, err))
 		return err->code;
-	if (units_parse_duration(time, &run->budget.time_ns, err))
-		return err_wrap(err, "--time");
-	return 0;
+	return check_options_bounds(run, line, err);
 }
 
 static int check_main(const struct cmd_line *line, struct err *err)
 {
-	struct check_run run;
-	int r = check_prepare(&run, line, err);
+	struct check_run *run = watch_new(sizeof *run);
+	int r = check_prepare(run, line, err);
 
 	if (r)
 		return err->status;
-	json_init(&run.json, stdout);
-	if (run.as_json)
-		json_array(&run.json);
-	for (unsigned i = 0; i < line->args && !r; i++)
-		r = check_file(line->arg[i], &run, err);
-	if (run.as_json)
-		json_array_end(&run.json);
+	json_init(&run->json, stdout);
+	if (run->as_json)
+		json_array(&run->json);
+	r = check_all(run, err);
+	if (run->as_json)
+		json_array_end(&run->json);
 	if (r)
 		return err->status;
-	return run.violated ? EXIT_VIOLATED : run.unknown ? EXIT_INCONCLUSIVE : EXIT_AS_EXPECTED;
+	return run->violated ? EXIT_VIOLATED : run->unknown ? EXIT_INCONCLUSIVE : EXIT_AS_EXPECTED;
 }
 
 const struct cmd check_cmd = {

@@ -101,6 +101,46 @@ static void units_parse_rate__reads_every_unit(void **state)
 	}
 }
 
+static void units_parse_memory__reads_every_unit(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} cases[] = {
+		{"0", 0}, {"300b", 300}, {"64kb", 65536}, {"1.5mb", 1572864}, {"4gb", 4ull << 30}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint64_t bytes = 7;
+
+		assert_int_equal(units_parse_memory(cases[i].text, &bytes, NULL), 0);
+		assert_int_equal(bytes, cases[i].bytes);
+	}
+}
+
+static void units_parse_memory__refuses_everything_else(void **state)
+{
+	static const char *const texts[] = {"", "5", "mb", "-1mb", "1 mb", "1pb", "9999999gb"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct err err = {0};
+		uint64_t bytes;
+
+		assert_refused(units_parse_memory(texts[i], &bytes, &err), &err, texts[i]);
+	}
+}
+
+static void units_print_memory__keeps_three_digits(void **state)
+{
+	char out[32];
+
+	(void)state;
+	assert_string_equal(units_print_memory(350 * 1024, out, sizeof out), "350 kB");
+	assert_string_equal(units_print_memory(3ull << 29, out, sizeof out), "1.5 GB");
+	assert_string_equal(units_print_memory(1023 * 1024 + 1023, out, sizeof out), "1 MB");
+}
+
 static void units_parse_rate__refuses_everything_else(void **state)
 {
 	static const char *const texts[] = {"", "0", "0bit", "0.4bit", "10", "mbit", "10Mbit",
@@ -274,6 +314,9 @@ int main(void)
 		cmocka_unit_test(units_parse_duration__refuses_everything_else),
 		cmocka_unit_test(units_parse_duration__says_what_is_wrong),
 		cmocka_unit_test(units_parse_rate__reads_every_unit),
+		cmocka_unit_test(units_parse_memory__reads_every_unit),
+		cmocka_unit_test(units_parse_memory__refuses_everything_else),
+		cmocka_unit_test(units_print_memory__keeps_three_digits),
 		cmocka_unit_test(units_parse_rate__refuses_everything_else),
 		cmocka_unit_test(units_parse_share__reads_percent_as_ppm),
 		cmocka_unit_test(units_parse_share__refuses_everything_else),
