@@ -34,6 +34,7 @@ struct emulator_host {
  * struct emulator_ops - one emulator
  * @name:	as users write it
  * @matrix_bit:	rule with which slow links are marked in the matrix, 0 for none
+ * @self_check_ns: how long every frame waits in it until @begin
  * @probe:	whether this kernel can do it, asked in the switch namespace while it has nothing
  *but lo; 0 or the errno of the kernel's refusal. Decided by errno, never by text.
  * @open:	before the ports exist; the thread is in the switch namespace and stays there
@@ -57,6 +58,7 @@ struct emulator_host {
 struct emulator_ops {
 	const char *name;
 	uint32_t matrix_bit;
+	uint64_t self_check_ns;
 	int (*probe)(struct nlsock *sw, struct err *err);
 	int (*open)(void **ret, const struct emulator_host *host, struct err *err);
 	int (*start)(void *emulator, struct err *err);

@@ -14,6 +14,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,12 +32,17 @@
 
 #define READY_NS_MAX (5 * NS_PER_S)
 
+/* It does it at once, but may be in the middle of 16,384 frames, and not have real-time priority.
+ */
+#define FLUSH_NS_MAX (200 * NS_PER_MS)
+
 struct wire_host {
 	struct emulator_host host;
 	struct wire_job job;
 	size_t shared_size;
 	pid_t pid;
 	int pidfd; /* kills the right process even after the caller has reaped it */
+	char refusal[160];
 };
 
 static int open_tun(struct err *err)
@@ -128,7 +134,7 @@ static int wire_open(void **ret, const struct emulator_host *host, struct err *e
 		goto fail;
 	}
 	w->shared_size = sizeof *w->job.shared +
-			 2ul * host->nodes * host->nodes * sizeof w->job.shared->link[0];
+			 (size_t)host->nodes * host->nodes * sizeof w->job.shared->link[0];
 	w->job.shared = mmap(
 		NULL, w->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (w->job.shared == MAP_FAILED) {
@@ -200,14 +206,26 @@ static void wire_begin(void *emulator)
 	__atomic_store_n(&w->job.shared->started, 1, __ATOMIC_RELAXED);
 }
 
+/* If a second change comes while the process looks at a link, it may see values of both: any mix of
+ * values that were allowed is one that it can live with. */
 static void store(struct wire_host *w, const struct fabric_delta *delta, unsigned n, unsigned copy)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct wire_link *link = wire_at(&w->job, copy, delta[i].src, delta[i].dst);
+		const struct link_state *to = &delta[i].to;
 
-		__atomic_store_n(&link->delay_ns, delta[i].to.delay_ns, __ATOMIC_RELAXED);
-		__atomic_store_n(&link->jitter_ns, delta[i].to.jitter_ns, __ATOMIC_RELAXED);
+		wire_at(&w->job, delta[i].src, delta[i].dst)->shape[copy] = (struct wire_shape){
+			.delay_ns = to->delay_ns,
+			.jitter_ns = to->jitter_ns,
+			.rate_bps = to->rate_bps,
+			.queue_bytes = link_state_queue(to),
+			.corrupt_ppm = to->corrupt_ppm,
+			.reorder_ppm = to->reorder_ppm,
+			.correlation_ppm = to->correlation_ppm,
+			.dist = to->dist,
+			.corrupt_silent = to->corrupt_silent,
+		};
 	}
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static int wire_apply(void *emulator, const struct fabric_delta *delta, unsigned deltas,
@@ -224,13 +242,66 @@ static void wire_applied(
 	store(emulator, delta, deltas, stale);
 }
 
+/* Wait until the process has done the flush number @asked, or is dead. */
+static int wait_flushed(struct wire_host *w, uint32_t asked, struct err *err)
+{
+	uint32_t *word = &w->job.shared->flush_done;
+	uint64_t end = clock_now_ns() + FLUSH_NS_MAX;
+	struct timespec slice = {.tv_nsec = 5 * (long)NS_PER_MS};
+	uint32_t done;
+
+	while ((done = __atomic_load_n(word, __ATOMIC_ACQUIRE)) != asked) {
+		if (clock_now_ns() > end)
+			return err_set(err, -ETIMEDOUT, EXIT_INTERNAL,
+				"the wire emulator did not drop what was under way within %llu ms",
+				(unsigned long long)(FLUSH_NS_MAX / NS_PER_MS));
+		(void)syscall(SYS_futex, word, FUTEX_WAIT, done, &slice, NULL, 0);
+	}
+	return 0;
+}
+
+static int wire_flush(
+	void *emulator, const struct fabric_delta *delta, unsigned deltas, struct err *err)
+{
+	struct wire_host *w = emulator;
+	uint32_t asked = w->job.shared->flush_asked + 1;
+
+	for (unsigned i = 0; i < deltas; i++)
+		__atomic_store_n(&wire_at(&w->job, delta[i].src, delta[i].dst)->flush, asked,
+			__ATOMIC_RELAXED);
+	__atomic_store_n(&w->job.shared->flush_asked, asked, __ATOMIC_RELEASE);
+	if (pidfd_send_signal(w->pidfd, SIGUSR1, NULL, 0))
+		return err_sys(err, -errno, "reach the wire emulator");
+	return wait_flushed(w, asked, err);
+}
+
+static void wire_count(void *emulator, unsigned src, unsigned dst, struct fabric_counters *ret)
+{
+	const struct wire_host *w = emulator;
+	const struct wire_link *link = wire_at(&w->job, src, dst);
+
+	ret->queue_dropped = __atomic_load_n(&link->queue_dropped, __ATOMIC_RELAXED);
+	ret->corrupted = __atomic_load_n(&link->corrupted, __ATOMIC_RELAXED);
+	ret->reordered = __atomic_load_n(&link->reordered, __ATOMIC_RELAXED);
+	ret->rejected = __atomic_load_n(&link->rejected, __ATOMIC_RELAXED);
+	ret->flushed = __atomic_load_n(&link->flushed, __ATOMIC_RELAXED);
+}
+
 static void wire_read_back(void *emulator, unsigned src, unsigned dst, struct link_state *ret)
 {
 	const struct wire_host *w = emulator;
-	const struct wire_link *link = wire_at(&w->job, matrix_active(w->host.matrix), src, dst);
+	const struct wire_shape *shape =
+		&wire_at(&w->job, src, dst)->shape[matrix_active(w->host.matrix)];
 
-	ret->delay_ns = __atomic_load_n(&link->delay_ns, __ATOMIC_RELAXED);
-	ret->jitter_ns = __atomic_load_n(&link->jitter_ns, __ATOMIC_RELAXED);
+	ret->delay_ns = shape->delay_ns;
+	ret->jitter_ns = shape->jitter_ns;
+	ret->rate_bps = shape->rate_bps;
+	ret->queue_bytes = shape->rate_bps ? shape->queue_bytes : 0;
+	ret->corrupt_ppm = shape->corrupt_ppm;
+	ret->corrupt_silent = shape->corrupt_silent;
+	ret->reorder_ppm = shape->reorder_ppm;
+	ret->correlation_ppm = shape->correlation_ppm;
+	ret->dist = shape->dist;
 }
 
 static void wire_quality(void *emulator, struct fabric_quality *ret)
@@ -253,17 +324,30 @@ static pid_t wire_pid(void *emulator)
 	return w->pid;
 }
 
+/* The rate keeps its queue and the delay behind it full: all of that must have room. */
 static const char *wire_refuses(void *emulator, const struct link_state *state)
 {
-	(void)emulator;
-	if (state->rate_bps || state->corrupt_ppm || state->reorder_ppm || state->dist)
-		return "emulator wire does delay and uniform jitter";
-	return NULL;
+	struct wire_host *w = emulator;
+	uint64_t bytes = link_state_queue(state), delay_ns, frames;
+
+	if (!state->rate_bps)
+		return NULL;
+	delay_ns = dist_max_ns(state->dist, state->delay_ns, state->jitter_ns);
+	bytes += (uint64_t)((__uint128_t)delay_ns * state->rate_bps / (8 * NS_PER_S));
+	frames = bytes / (LINK_MTU + ETH_HLEN);
+	if (frames <= WIRE_FRAMES_MAX)
+		return NULL;
+	(void)snprintf(w->refusal, sizeof w->refusal,
+		"queue and rate times delay are %llu frames of full size under way: emulator wire "
+		"has room for %u; less of one of them is needed",
+		(unsigned long long)frames, WIRE_FRAMES_MAX);
+	return w->refusal;
 }
 
 const struct emulator_ops wire_ops = {
 	.name = "wire",
 	.matrix_bit = MATRIX_WIRE,
+	.self_check_ns = WIRE_SELF_CHECK_NS,
 	.probe = wire_probe,
 	.open = wire_open,
 	.start = wire_start,
@@ -271,6 +355,8 @@ const struct emulator_ops wire_ops = {
 	.refuses = wire_refuses,
 	.apply = wire_apply,
 	.applied = wire_applied,
+	.flush = wire_flush,
+	.count = wire_count,
 	.read_back = wire_read_back,
 	.quality = wire_quality,
 	.pid = wire_pid,

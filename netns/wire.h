@@ -9,6 +9,7 @@
 
 #include "agent/base/hist.h"
 #include "netns/matrix.h"
+#include "netns/wire_queue.h"
 
 /* Frames that the tap holds for the wire process: it may be away for 80 ms at 200,000/s. */
 #define WIRE_TAP_QUEUE 16384
@@ -19,22 +20,40 @@
 
 #define WIRE_COMM "pacelab-wire"
 
+/* Every frame of the self-check waits so long: what it takes over that is the bias of any delay. */
+#define WIRE_SELF_CHECK_NS 500000ull
+
+/* Frames that are rejected are answered at this rate on each link, and so many at once; the rest
+ * is dropped without a word. */
+#define WIRE_ANSWERS_PER_S 1000
+#define WIRE_ANSWERS_BURST 100
+
+/* A link as both see it. The shape is kept twice, like the rules of the matrix, and matrix_active()
+ * tells which copy is in force. */
 struct wire_link {
-	uint64_t delay_ns;
-	uint64_t jitter_ns;
+	/* by the fabric */
+	struct wire_shape shape[2];
+	uint32_t flush; /* number of the last flush that it belongs to */
+	/* by the process, see struct fabric_counters */
+	uint64_t queue_dropped;
+	uint64_t corrupted;
+	uint64_t reordered;
+	uint64_t rejected;
+	uint64_t flushed;
 };
 
-/* Written by one side each, read by the other. The link values are kept twice, like the rules of
- * the matrix, and matrix_active() tells which copy is in force. */
+/* Written by one side each, read by the other. */
 struct wire_shared {
 	/* by the process */
 	uint32_t ready; /* 0, then 1; the fabric waits for it on the word (futex) */
 	uint32_t realtime;
-	uint64_t lost; /* no slot, no such link, or refused by the tap */
+	uint64_t lost;       /* no slot, no such link, too long, or refused by the tap */
+	uint32_t flush_done; /* the last flush that is done (futex) */
 	struct hist late;
 	/* by the fabric */
-	uint32_t started; /* lateness is counted: the self-check is over */
-	struct wire_link link[];
+	uint32_t started;        /* lateness is counted: the self-check is over */
+	uint32_t flush_asked;    /* counted from 1; SIGUSR1 tells the process */
+	struct wire_link link[]; /* by source and destination */
 };
 
 struct wire_job {
@@ -46,12 +65,9 @@ struct wire_job {
 	uint64_t seed;
 };
 
-static inline struct wire_link *wire_at(
-	const struct wire_job *job, unsigned copy, unsigned src, unsigned dst)
+static inline struct wire_link *wire_at(const struct wire_job *job, unsigned src, unsigned dst)
 {
-	unsigned nodes = job->matrix->nodes;
-
-	return &job->shared->link[(copy * nodes + src) * nodes + dst];
+	return &job->shared->link[src * job->matrix->nodes + dst];
 }
 
 /* wire_loop() - be the wire process: never returns, ends with its parent. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire_queue.c - frames under way: a fifo per link, a heap of links */
+/* wire_queue.c - frames under way: a clock, chance and fifos of each link, a heap of fifos */
 #include "wire_queue.h"
 
 #include <assert.h>
@@ -8,36 +8,49 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "agent/base/clock.h"
+#include "netns/dist.h"
+#include "netns/link_state.h"
+
 #define POOL_BYTES ((size_t)WIRE_FRAMES_MAX * WIRE_FRAME_MAX)
 
 int wire_queue_init(struct wire_queue *q, unsigned links, uint64_t seed)
 {
 	*q = (struct wire_queue){.links = links, .seed = seed, .free = WIRE_NONE};
-	q->fifo = calloc(links, sizeof *q->fifo);
-	q->heap = calloc(links, sizeof *q->heap);
+	q->chance = calloc(links, sizeof *q->chance);
+	q->fifo = calloc(links, 2 * sizeof *q->fifo);
+	q->heap = calloc(links, 2 * sizeof *q->heap);
 	q->slot = calloc(WIRE_FRAMES_MAX, sizeof *q->slot);
 	/* Memory comes with the first use of a slot; the free list is a stack, so few are used. */
 	q->bytes = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (q->bytes == MAP_FAILED)
 		q->bytes = NULL;
-	if (!q->fifo || !q->heap || !q->slot || !q->bytes) {
+	if (!q->chance || !q->fifo || !q->heap || !q->slot || !q->bytes) {
 		wire_queue_fini(q);
 		return -ENOMEM;
 	}
-	for (unsigned i = 0; i < links; i++)
+	for (unsigned i = 0; i < 2 * links; i++)
 		q->fifo[i].head = q->fifo[i].tail = WIRE_NONE;
 	return 0;
 }
 
 void wire_queue_fini(struct wire_queue *q)
 {
+	free(q->chance);
 	free(q->fifo);
 	free(q->heap);
 	free(q->slot);
 	if (q->bytes)
 		munmap(q->bytes, POOL_BYTES);
 	*q = (struct wire_queue){.free = WIRE_NONE};
+}
+
+void wire_queue_touch(struct wire_queue *q, unsigned slots)
+{
+	/* As good as it goes: without it, the first use of each page takes about 1 us. */
+	(void)madvise(q->bytes, (size_t)slots * WIRE_FRAME_MAX, MADV_POPULATE_WRITE);
+	memset(q->slot, 0, (size_t)slots * sizeof *q->slot);
 }
 
 uint32_t wire_queue_take(struct wire_queue *q)
@@ -64,10 +77,10 @@ static uint64_t head_due(const struct wire_queue *q, unsigned at)
 
 static void heap_swap(struct wire_queue *q, unsigned a, unsigned b)
 {
-	uint32_t link = q->heap[a];
+	uint32_t fifo = q->heap[a];
 
 	q->heap[a] = q->heap[b];
-	q->heap[b] = link;
+	q->heap[b] = fifo;
 }
 
 static void heap_down(struct wire_queue *q, unsigned at)
@@ -94,31 +107,83 @@ static void heap_up(struct wire_queue *q, unsigned at)
 	}
 }
 
-/* One random value per frame, whether there is jitter or not: turning it on or off elsewhere does
- * not shift the values that later frames get. */
-static uint64_t jittered(struct wire_queue *q, unsigned link, uint64_t delay_ns, uint64_t jitter_ns)
+static bool chosen(uint32_t u, uint32_t ppm)
 {
-	struct wire_fifo *fifo = &q->fifo[link];
-	double unit;
-
-	if (!fifo->seeded) {
-		prng_init(&fifo->prng, q->seed, link);
-		fifo->seeded = true;
-	}
-	unit = prng_unit(&fifo->prng);
-	/* The values may be of two changes, if the second comes while they are being read. */
-	if (jitter_ns > delay_ns)
-		jitter_ns = delay_ns;
-	return delay_ns - jitter_ns + (uint64_t)(unit * 2.0 * (double)jitter_ns);
+	return (((uint64_t)u * PPM_ONE) >> 32) < ppm;
 }
 
-void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t now_ns,
-	uint64_t delay_ns, uint64_t jitter_ns)
+/* As netem does it: value and last one mixed, which makes the extremes rarer. */
+static uint32_t correlated(struct wire_chance *chance, uint32_t u, uint32_t ppm)
 {
-	struct wire_fifo *fifo = &q->fifo[link];
-	uint64_t due_ns = now_ns + jittered(q, link, delay_ns, jitter_ns);
+	uint64_t share = ((uint64_t)ppm << 32) / PPM_ONE;
 
-	assert(link < q->links);
+	if (ppm)
+		u = (uint32_t)(((__uint128_t)u * ((1ull << 32) - share) +
+				       (__uint128_t)chance->last * share) >>
+			       32);
+	chance->last = u;
+	return u;
+}
+
+static uint64_t delay(struct wire_chance *chance, uint32_t u, const struct wire_shape *shape)
+{
+	uint64_t jitter_ns = shape->jitter_ns;
+
+	u = correlated(chance, u, shape->correlation_ppm);
+	if (chance->dist != shape->dist)
+		chance->replayed = 0;
+	chance->dist = shape->dist;
+	if (dist_replays(shape->dist))
+		return dist_nth_ns(shape->dist, chance->replayed++);
+	/* The values may be of two changes, if the second comes while they are being read. */
+	if (jitter_ns > shape->delay_ns)
+		jitter_ns = shape->delay_ns;
+	return dist_draw_ns(shape->dist, shape->delay_ns, jitter_ns, u);
+}
+
+/* What waited at the rate before waits at this one: as many bytes, another time. */
+static void set_rate(struct wire_chance *chance, uint64_t now_ns, uint64_t rate_bps)
+{
+	if (chance->sent_ns <= now_ns || rate_bps == 0 || chance->rate_bps == 0) {
+		chance->sent_ns = now_ns;
+	} else {
+		__uint128_t bits = (__uint128_t)(chance->sent_ns - now_ns) * chance->rate_bps;
+
+		chance->sent_ns = now_ns + (uint64_t)(bits / rate_bps);
+	}
+	chance->rest = 0;
+	chance->rate_bps = rate_bps;
+}
+
+/* The virtual clock. Return: false if the frame does not fit into the queue before it. */
+static bool send(struct wire_chance *chance, uint64_t now_ns, uint32_t len,
+	const struct wire_shape *shape, uint64_t *ret_sent_ns)
+{
+	uint64_t rate = shape->rate_bps, wait_ns, units;
+
+	*ret_sent_ns = now_ns;
+	if (rate != chance->rate_bps)
+		set_rate(chance, now_ns, rate);
+	if (rate == 0)
+		return true;
+	if (chance->sent_ns <= now_ns) {
+		chance->sent_ns = now_ns;
+		chance->rest = 0;
+	}
+	wait_ns = chance->sent_ns - now_ns;
+	if ((__uint128_t)wait_ns * rate / (8 * NS_PER_S) + len > shape->queue_bytes)
+		return false;
+	units = (uint64_t)len * 8 * NS_PER_S + chance->rest;
+	chance->sent_ns += units / rate;
+	chance->rest = units % rate;
+	*ret_sent_ns = chance->sent_ns;
+	return true;
+}
+
+static void append(struct wire_queue *q, uint32_t number, uint32_t slot, uint64_t due_ns)
+{
+	struct wire_fifo *fifo = &q->fifo[number];
+
 	if (due_ns < fifo->last_due_ns)
 		due_ns = fifo->last_due_ns;
 	fifo->last_due_ns = due_ns;
@@ -130,8 +195,34 @@ void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t
 		return;
 	}
 	fifo->head = fifo->tail = slot;
-	q->heap[q->heap_len] = link;
+	q->heap[q->heap_len] = number;
 	heap_up(q, q->heap_len++);
+}
+
+void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t now_ns,
+	const struct wire_shape *shape, struct wire_fate *ret)
+{
+	struct wire_chance *chance = &q->chance[link];
+	uint64_t first, second, sent_ns;
+
+	assert(link < q->links);
+	if (!chance->seeded) {
+		prng_init(&chance->prng, q->seed, link);
+		chance->seeded = true;
+	}
+	first = prng_next(&chance->prng);
+	second = prng_next(&chance->prng);
+	*ret = (struct wire_fate){.place = (uint32_t)second};
+	if (!send(chance, now_ns, q->slot[slot].len, shape, &sent_ns)) {
+		ret->dropped = true;
+		return;
+	}
+	ret->corrupted = chosen((uint32_t)(second >> 32), shape->corrupt_ppm);
+	ret->reordered = chosen((uint32_t)(first >> 32), shape->reorder_ppm);
+	if (ret->reordered)
+		append(q, 2 * link + 1, slot, sent_ns);
+	else
+		append(q, 2 * link, slot, sent_ns + delay(chance, (uint32_t)first, shape));
 }
 
 uint64_t wire_queue_due(const struct wire_queue *q)
@@ -150,4 +241,45 @@ uint32_t wire_queue_get(struct wire_queue *q)
 		q->heap[0] = q->heap[--q->heap_len];
 	heap_down(q, 0);
 	return slot;
+}
+
+/* Return: frames that were in the fifo. */
+static unsigned empty(struct wire_queue *q, struct wire_fifo *fifo)
+{
+	unsigned frames = 0;
+
+	while (fifo->head != WIRE_NONE) {
+		uint32_t slot = fifo->head;
+
+		fifo->head = q->slot[slot].next;
+		wire_queue_give_back(q, slot);
+		frames++;
+	}
+	fifo->last_due_ns = 0;
+	return frames;
+}
+
+void wire_queue_flush(struct wire_queue *q, bool (*flush)(void *ctx, unsigned link),
+	void (*each)(void *ctx, unsigned link, unsigned frames), void *ctx)
+{
+	unsigned fifos = q->heap_len;
+
+	for (unsigned link = 0; link < q->links; link++) {
+		unsigned frames;
+
+		if (!flush(ctx, link))
+			continue;
+		q->chance[link].sent_ns = 0;
+		frames = empty(q, &q->fifo[2ul * link]) + empty(q, &q->fifo[2ul * link + 1]);
+		if (frames)
+			each(ctx, link, frames);
+	}
+	/* The heap once more, of those that still have frames. */
+	q->heap_len = 0;
+	for (unsigned i = 0; i < fifos; i++) {
+		if (q->fifo[q->heap[i]].head == WIRE_NONE)
+			continue;
+		q->heap[q->heap_len] = q->heap[i];
+		heap_up(q, q->heap_len++);
+	}
 }
