@@ -195,6 +195,34 @@ static int answer_error(
 		words ? words : "", words ? ")" : "");
 }
 
+static void note_refusal(struct nlsock *s, const struct nlmsghdr *asked)
+{
+	struct tcmsg tc = {0};
+	struct ifinfomsg ifi = {0};
+
+	if (!asked || s->refusal.ifindex)
+		return;
+	switch (asked->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_SETLINK:
+		memcpy(&ifi, mnl_nlmsg_get_payload(asked), sizeof ifi);
+		s->refusal.ifindex = ifi.ifi_index;
+		break;
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTCLASS:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+		memcpy(&tc, mnl_nlmsg_get_payload(asked), sizeof tc);
+		s->refusal = (struct nlsock_refusal){.ifindex = tc.tcm_ifindex,
+			.parent = tc.tcm_parent,
+			.handle = tc.tcm_handle};
+		break;
+	default:
+		break;
+	}
+}
+
 /* Messages of a chunk, numbered from @first; finds number @seq. */
 static const struct nlmsghdr *message_at(const uint8_t *p, size_t len, uint32_t seq)
 {
@@ -237,21 +265,24 @@ static int collect(
 
 			if (nlh->nlmsg_type != NLMSG_ERROR)
 				continue;
-			if (e->error && !code)
-				code = answer_error(
-					nlh, message_at(sent, sent_len, nlh->nlmsg_seq), err);
+			if (e->error && !code) {
+				const struct nlmsghdr *asked =
+					message_at(sent, sent_len, nlh->nlmsg_seq);
+
+				note_refusal(s, asked);
+				code = answer_error(nlh, asked, err);
+			}
 			if (nlh->nlmsg_seq == last)
 				return code;
 		}
 	}
 }
 
-/* Send the messages from @p on that fit into a chunk. Return: bytes done or negative errno. */
-static ssize_t send_chunk(struct nlsock *s, uint8_t *p, size_t left, struct err *err)
+/* Send the messages from @p on that fit into a chunk: @ret_len bytes. */
+static int send_chunk(struct nlsock *s, uint8_t *p, size_t left, size_t *ret_len, struct err *err)
 {
 	struct nlmsghdr *nlh = (struct nlmsghdr *)p, *last;
 	size_t len = 0;
-	int code;
 
 	do {
 		nlh->nlmsg_seq = ++s->seq;
@@ -261,22 +292,24 @@ static ssize_t send_chunk(struct nlsock *s, uint8_t *p, size_t left, struct err 
 		nlh = (struct nlmsghdr *)(p + len);
 	} while (len < left && len + nlh->nlmsg_len <= NLSOCK_CHUNK);
 	last->nlmsg_flags |= NLM_F_ACK;
+	*ret_len = len;
 	if (send(s->fd, p, len, 0) != (ssize_t)len)
 		return err_sys(err, -errno, "send %zu bytes of netlink messages", len);
-	code = collect(s, p, len, s->seq, err);
-	return code ? code : (ssize_t)len;
+	return collect(s, p, len, s->seq, err);
 }
 
 int nlsock_send(struct nlsock *s, struct nlbatch *b, struct err *err)
 {
-	for (size_t at = 0; at < b->bytes.len;) {
-		ssize_t done = send_chunk(s, b->bytes.p + at, b->bytes.len - at, err);
+	int first = 0;
 
-		if (done < 0)
-			return (int)done;
-		at += (size_t)done;
+	for (size_t at = 0, len; at < b->bytes.len; at += len) {
+		int code =
+			send_chunk(s, b->bytes.p + at, b->bytes.len - at, &len, first ? NULL : err);
+
+		if (!first)
+			first = code;
 	}
-	return 0;
+	return first;
 }
 
 int nlsock_dump(struct nlsock *s, struct nlbatch *b,

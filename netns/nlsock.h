@@ -43,10 +43,18 @@ void nlbatch_add(struct nlbatch *b, const struct nlmsghdr *nlh);
 void nlbatch_clear(struct nlbatch *b);
 void nlbatch_fini(struct nlbatch *b);
 
+/* What the first message was about that the kernel refused. */
+struct nlsock_refusal {
+	int ifindex; /* 0: none was refused, or it was about no interface */
+	uint32_t parent;
+	uint32_t handle; /* of tc messages */
+};
+
 /* A netlink socket acts in the namespace in which its thread was when it was opened, for ever. */
 struct nlsock {
 	int fd; /* 0: closed, an all-zero struct is valid */
 	uint32_t seq;
+	struct nlsock_refusal refusal; /* the caller clears it */
 };
 
 int nlsock_open(struct nlsock *s, struct err *err);
@@ -54,6 +62,7 @@ void nlsock_close(struct nlsock *s);
 
 /**
  * nlsock_send() - have the kernel carry out all messages of @b, which stays as it is
+ * A message that fails does not keep those after it from being carried out.
  *
  * Return: 0 or the first failure; @err then says which message it was and what the kernel said.
  */

@@ -54,8 +54,7 @@ void qdisc_htb_class(struct nlbatch *b, int ifindex, unsigned src)
 	struct tc_htb_opt opt = {.buffer = QDISC_BURST_TICKS,
 		.cbuffer = QDISC_BURST_TICKS,
 		.quantum = QDISC_QUANTUM};
-	struct nlmsghdr *nlh =
-		qdisc_begin(b, RTM_NEWTCLASS, NLM_F_CREATE | NLM_F_EXCL, &header, "htb");
+	struct nlmsghdr *nlh = qdisc_begin(b, RTM_NEWTCLASS, NLM_F_CREATE, &header, "htb");
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
 
 	/* The 32-bit field says "see the 64-bit attribute" by being full. */
@@ -66,6 +65,15 @@ void qdisc_htb_class(struct nlbatch *b, int ifindex, unsigned src)
 	mnl_attr_put_u64(nlh, TCA_HTB_CEIL64, QDISC_UNLIMITED_BYTES_PER_S);
 	mnl_attr_nest_end(nlh, options);
 	nlbatch_end(b, nlh);
+}
+
+int qdisc_source(uint32_t parent, uint32_t handle)
+{
+	uint32_t class = TC_H_MIN(parent) ? parent : handle;
+
+	if (TC_H_MAJ(class) == QDISC_ROOT && TC_H_MIN(class))
+		return (int)TC_H_MIN(class) - 1;
+	return netem_leaf_source(parent);
 }
 
 /* A class's own first leaf counts as none, hence CREATE also for what seems a change. */

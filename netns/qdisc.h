@@ -21,8 +21,12 @@
 struct nlmsghdr *qdisc_begin(struct nlbatch *b, uint16_t type, uint16_t flags,
 	const struct tcmsg *header, const char *kind);
 
+/* A class that exists already is left as it is. */
 void qdisc_htb_root(struct nlbatch *b, int ifindex);
 void qdisc_htb_class(struct nlbatch *b, int ifindex, unsigned src);
+
+/* qdisc_source() - of the class or leaf that a message is about. Return: -1 if it is neither. */
+int qdisc_source(uint32_t parent, uint32_t handle);
 
 /* Leaves of class @src; netem_leaf.h has another. Another kind replaces the leaf and drops what was
  * queued; the same kind is changed in place. */
