@@ -24,6 +24,9 @@
 
 #define LINK_PREFIX 16 /* of the lab's network, 10.99.0.0 */
 
+/* IF_OPER_UP of <linux/if.h>, which cannot be included beside <net/if.h>. */
+#define OPERSTATE_UP 6
+
 void link_mac(unsigned i, uint8_t ret_mac[ETH_ALEN])
 {
 	const uint8_t mac[ETH_ALEN] = {2, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i};
@@ -173,15 +176,25 @@ int link_neigh(struct nlbatch *b, unsigned i, uint32_t addr_be, struct err *err)
 	return add_neigh(b, i, LINK_ETH0, &addr_be, err);
 }
 
-void link_up(struct nlbatch *b, int ifindex)
+static void set_flags(struct nlbatch *b, int ifindex, unsigned flags)
 {
 	struct nlmsghdr *nlh = nlbatch_begin(b, RTM_NEWLINK, 0);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof *ifi);
 
 	ifi->ifi_index = ifindex;
-	ifi->ifi_flags = IFF_UP;
+	ifi->ifi_flags = flags;
 	ifi->ifi_change = IFF_UP;
 	nlbatch_end(b, nlh);
+}
+
+void link_up(struct nlbatch *b, int ifindex)
+{
+	set_flags(b, ifindex, IFF_UP);
+}
+
+void link_down(struct nlbatch *b, int ifindex)
+{
+	set_flags(b, ifindex, 0);
 }
 
 void link_tap(struct nlbatch *b, uint32_t queue_frames)
@@ -266,7 +279,9 @@ static void take_tx_dropped(const struct nlmsghdr *nlh, void *ctx)
 	}
 }
 
-int link_tx_dropped(struct nlsock *s, int ifindex, uint64_t *ret, struct err *err)
+/* Ask for one interface; @each sees the answer. */
+static int ask(struct nlsock *s, int ifindex, void (*each)(const struct nlmsghdr *nlh, void *ctx),
+	void *ctx, struct err *err)
 {
 	struct nlbatch b = {0};
 	struct nlmsghdr *nlh = nlbatch_begin(&b, RTM_GETLINK, 0);
@@ -275,8 +290,31 @@ int link_tx_dropped(struct nlsock *s, int ifindex, uint64_t *ret, struct err *er
 
 	ifi->ifi_index = ifindex;
 	nlbatch_end(&b, nlh);
-	*ret = 0;
-	code = nlsock_dump(s, &b, take_tx_dropped, ret, err);
+	code = nlsock_dump(s, &b, each, ctx, err);
 	nlbatch_fini(&b);
 	return code;
+}
+
+int link_tx_dropped(struct nlsock *s, int ifindex, uint64_t *ret, struct err *err)
+{
+	*ret = 0;
+	return ask(s, ifindex, take_tx_dropped, ret, err);
+}
+
+static void take_operational(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct nlattr *attr;
+	bool *operational = ctx;
+
+	nlsock_for_each(attr, nlh, sizeof(struct ifinfomsg))
+	{
+		if (mnl_attr_get_type(attr) == IFLA_OPERSTATE && mnl_attr_get_payload_len(attr) > 0)
+			*operational = mnl_attr_get_u8(attr) == OPERSTATE_UP;
+	}
+}
+
+int link_operational(struct nlsock *s, int ifindex, bool *ret, struct err *err)
+{
+	*ret = false;
+	return ask(s, ifindex, take_operational, ret, err);
 }

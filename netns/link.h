@@ -43,6 +43,12 @@ int link_fdb(struct nlbatch *b, unsigned i, struct err *err);
 
 void link_up(struct nlbatch *b, int ifindex);
 
+/* link_down() - of a port: its node's eth0 loses the carrier. */
+void link_down(struct nlbatch *b, int ifindex);
+
+/* link_operational() - has an interface that is up got so far that frames pass? */
+int link_operational(struct nlsock *s, int ifindex, bool *ret, struct err *err);
+
 /* link_tap() - group and queue length of the emulator's tap. */
 void link_tap(struct nlbatch *b, uint32_t queue_frames);
 
