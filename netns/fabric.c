@@ -65,15 +65,16 @@ static struct fabric *alloc(const struct fabric_config *config, struct err *err)
 		goto fail;
 	f->nodes = config->nodes;
 	f->home_fd = f->switch_fd = -1;
-	f->matrix = (struct matrix){.map_fd = -1, .port_prog_fd = -1, .tap_prog_fd = -1};
+	f->matrix = MATRIX_CLOSED;
 	(void)snprintf(f->lab, sizeof f->lab, "%s", config->lab);
 	f->name = calloc(n, sizeof *f->name);
 	f->node = calloc(n, sizeof *f->node);
 	f->scratch = calloc(n * n, sizeof *f->scratch);
+	f->classed = calloc(n * n, sizeof *f->classed);
 	f->probe_epoll = epoll_create1(EPOLL_CLOEXEC);
 	for (unsigned i = 0; f->node && i < f->nodes; i++)
 		f->node[i].netns_fd = f->node[i].probe_fd = -1;
-	if (!f->name || !f->node || !f->scratch || f->probe_epoll < 0 ||
+	if (!f->name || !f->node || !f->scratch || !f->classed || f->probe_epoll < 0 ||
 		link_matrix_init(&f->now, config->nodes))
 		goto fail;
 	memcpy(f->name, config->node, n * sizeof *f->name);
@@ -104,7 +105,8 @@ static int open_nodes(struct fabric *f, struct err *err)
 /* Without BPF the lab still works; cuts take longer and are not all at one instant. */
 static int open_matrix(struct fabric *f, const struct fabric_config *config, struct err *err)
 {
-	int code = config->without_bpf ? -EPERM : matrix_open(&f->matrix, f->nodes, err);
+	int code =
+		config->without_bpf ? -EPERM : matrix_open(&f->matrix, f->nodes, config->seed, err);
 	size_t len = strlen(f->text);
 
 	if (code == 0 || code == -ENOMEM || code == -EMFILE || code == -ENFILE)
@@ -171,6 +173,8 @@ static int start(struct fabric *f, struct err *err)
 	for (unsigned i = 0; i < f->nodes * f->nodes && !leafcut_needed(f); i++) {
 		f->matrix.map->link[i].passed = 0;
 		f->matrix.map->link[i].dropped = 0;
+		f->matrix.chance[i].lost = 0;
+		f->matrix.chance[i].doubled = 0;
 	}
 	if (f->ops->begin)
 		f->ops->begin(f->emulator);
@@ -232,6 +236,7 @@ void fabric_destroy(struct fabric *f)
 		close(f->home_fd);
 	matrix_close(&f->matrix);
 	link_matrix_fini(&f->now);
+	free(f->classed);
 	free(f->scratch);
 	free(f->node);
 	free(f->name);
@@ -284,11 +289,14 @@ void fabric_counters(
 void fabric_count(const struct fabric *f, unsigned src, unsigned dst, struct fabric_counters *ret)
 {
 	const struct matrix_link *link = matrix_at(&f->matrix, src, dst);
+	const struct matrix_chance *chance = matrix_chance_at(&f->matrix, src, dst);
 
 	*ret = (struct fabric_counters){0};
 	ret->passed = __atomic_load_n(&link->passed, __ATOMIC_RELAXED);
 	ret->dropped = __atomic_load_n(&link->dropped, __ATOMIC_RELAXED);
-	ret->offered = ret->passed + ret->dropped;
+	ret->lost = __atomic_load_n(&chance->lost, __ATOMIC_RELAXED);
+	ret->doubled = __atomic_load_n(&chance->doubled, __ATOMIC_RELAXED);
+	ret->offered = ret->passed + ret->dropped + ret->lost;
 	if (f->ops->count)
 		f->ops->count(f->emulator, src, dst, ret);
 }

@@ -26,6 +26,7 @@ struct fabric {
 	void *emulator;
 	char text[EMULATOR_TEXT_MAX];
 	struct link_matrix now;
+	bool *classed;                /* src * nodes + dst: the link has an HTB class */
 	struct fabric_delta *scratch; /* one change at its largest */
 	int probe_epoll;              /* all probe sockets */
 	uint32_t probe_run; /* number of the last one; tells its probes from earlier ones */
@@ -37,6 +38,14 @@ struct fabric {
 int switch_build_bridge(struct fabric *f, struct err *err);
 int switch_build_ports(struct fabric *f, struct err *err);
 int switch_build_nodes(struct fabric *f, struct err *err);
+
+/* switch_add_classes() - HTB classes for links that get work for the emulator for the first time.
+ */
+int switch_add_classes(
+	struct fabric *f, const struct fabric_delta *delta, unsigned deltas, struct err *err);
+
+/* switch_set_carriers() - take ports down, or up and wait until frames pass; both by node. */
+int switch_set_carriers(struct fabric *f, const bool *from, const bool *to, struct err *err);
 
 /*
  * leafcut.c: cuts where the kernel refuses BPF, by replacing leaves. Without BPF the matrix is only
@@ -53,6 +62,9 @@ void leafcut_port(const struct fabric *f, struct nlbatch *b, unsigned dst);
 /* leafcut_send() - one batch of leaves and redirects that makes @delta true. */
 int leafcut_send(
 	struct fabric *f, const struct fabric_delta *delta, unsigned deltas, struct err *err);
+
+/* leafcut_refuses() - what only the matrix program can do. Return: why it cannot be, or NULL. */
+const char *leafcut_refuses(const struct link_state *s);
 
 /* leafcut_refresh() - bring the counters of links to @dst up to date; _all: of every link. */
 void leafcut_refresh(const struct fabric *f, unsigned dst);

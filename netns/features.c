@@ -82,7 +82,7 @@ static void inspect_links(struct inspection *x, int netns_fd)
 static void inspect_programs(struct inspection *x)
 {
 	struct nlbatch b = {0};
-	int code = matrix_open(&x->matrix, 2, NULL);
+	int code = matrix_open(&x->matrix, 2, 0, NULL);
 
 	report(x, code, "BPF (link matrix, cuts in one store)",
 		"run with CAP_BPF and CAP_PERFMON or CAP_SYS_ADMIN; without BPF cuts are made leaf "

@@ -4,9 +4,9 @@
  *
  * No program reads the matrix then, and filters do what it did: a frame's class on the port by
  * which it leaves is found by its source address, and a slow link of the wire emulator has a
- * redirect on the port by which it comes in. A cut link has a blackhole for a leaf, which also
- * drops what is still under way. A batch of them is not atomic: tens of microseconds pass between
- * the first leaf and the last of five nodes, milliseconds with fifty.
+ * redirect on the port by which it comes in. A cut link has a blackhole for a leaf, so what is
+ * still under way is lost whichever kind of cut it is. A batch of them is not atomic: tens of
+ * microseconds pass between the first leaf and the last of five nodes, milliseconds with fifty.
  *
  * Counters come from the classes, which keep them when their leaf is replaced. The map holds
  * what was read last.
@@ -23,6 +23,16 @@ void leafcut_port(const struct fabric *f, struct nlbatch *b, unsigned dst)
 		if (src != dst)
 			qdisc_source_filter(b, LINK_PORT(dst), src, f->name[src].addr_be);
 	}
+}
+
+const char *leafcut_refuses(const struct link_state *s)
+{
+	if (s->cut == CUT_REJECT)
+		return "a cut of kind reject needs BPF, which this kernel refuses (pacelab doctor)";
+	if (link_state_marked(s))
+		return "drop, loss, duplicate and flap need BPF, which this kernel refuses "
+		       "(pacelab doctor)";
+	return NULL;
 }
 
 static void put_leaf(const struct fabric *f, struct nlbatch *b, const struct fabric_delta *delta)

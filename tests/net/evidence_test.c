@@ -163,9 +163,10 @@ static void evidence__finds_a_delay_that_nobody_asked_for(void **state)
 	net_lab_split(&lab, 1, false);
 	net_lab_delay_all(&lab, 5 * NS_PER_MS, 0);
 	change = net_lab_apply(&lab);
-	/* The probes would be on time; the class that carries the link is made to crawl. */
+	/* The probes would be on time; a queue that nobody asked for makes them crawl. */
 	assert_int_equal(net_lab_run(fabric_switch_fd(lab.fabric),
-				 "tc class change dev n2 parent 1: classid 1:1 htb rate 8kbit "
+				 "tc qdisc add dev n2 root handle 1: htb && "
+				 "tc class add dev n2 parent 1: classid 1:1 htb rate 8kbit "
 				 "burst 1b cburst 1b quantum 1500",
 				 out, sizeof out),
 		0);

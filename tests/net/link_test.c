@@ -177,15 +177,19 @@ static long class_frames(const struct net_lab *lab, unsigned class)
 	return strtol(at + strlen("bytes "), NULL, 10);
 }
 
-static void switch__has_a_class_and_a_leaf_for_every_source(void **state)
+static void switch__has_a_class_for_every_source_where_classes_cut(void **state)
 {
 	char out[NET_LAB_OUTPUT_MAX];
+	struct err err = {0};
 	struct net_lab lab;
 	long first, second;
 
 	(void)state;
 	need_root();
-	net_lab_build(&lab, 3, EMULATOR_AUTO);
+	net_lab_config(&lab, 3, EMULATOR_AUTO);
+	lab.config.without_bpf = true;
+	if (fabric_build(&lab.fabric, &lab.config, &err))
+		fail_msg("%s", err.text);
 	first = class_frames(&lab, 1);
 	second = class_frames(&lab, 2);
 	assert_int_equal(arrivals(&lab, 0, 2, 7), 7);
@@ -197,6 +201,35 @@ static void switch__has_a_class_and_a_leaf_for_every_source(void **state)
 	assert_non_null(strstr(out, "parent 1:1 "));
 	assert_non_null(strstr(out, "parent 1:2 "));
 	assert_null(strstr(out, "parent 1:3 "));
+	fabric_destroy(lab.fabric);
+}
+
+static void switch__has_no_class_that_no_link_needs(void **state)
+{
+	char out[NET_LAB_OUTPUT_MAX];
+	struct fabric_change change;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 3, EMULATOR_AUTO);
+	(void)net_lab_run(fabric_switch_fd(lab.fabric), "tc class show dev n3", out, sizeof out);
+	assert_string_equal(out, "");
+	link_matrix_at(&lab.want, 0, 2)->delay_ns = NS_PER_MS;
+	change = net_lab_apply(&lab);
+	fabric_change_fini(&change);
+	assert_int_equal(arrivals(&lab, 0, 2, 7), 7);
+	(void)net_lab_run(fabric_switch_fd(lab.fabric), "tc class show dev n3", out, sizeof out);
+	assert_int_equal(strstr(out, "class htb 1:1 ") != NULL,
+		fabric_emulator(lab.fabric) == EMULATOR_NETEM);
+	assert_null(strstr(out, "class htb 1:2 "));
+	/* It stays for the next time, without a delay and with one. */
+	for (unsigned i = 0; i < 3; i++) {
+		link_matrix_at(&lab.want, 0, 2)->delay_ns = i % 2 * NS_PER_MS;
+		change = net_lab_apply(&lab);
+		fabric_change_fini(&change);
+		assert_int_equal(arrivals(&lab, 0, 2, 7), 7);
+	}
 	net_lab_destroy(&lab);
 }
 
@@ -283,7 +316,8 @@ int main(void)
 		cmocka_unit_test(cut__lets_arrive_what_is_under_way),
 		cmocka_unit_test(cut__keeps_the_delay_for_the_heal),
 		cmocka_unit_test(counters__are_exact),
-		cmocka_unit_test(switch__has_a_class_and_a_leaf_for_every_source),
+		cmocka_unit_test(switch__has_a_class_for_every_source_where_classes_cut),
+		cmocka_unit_test(switch__has_no_class_that_no_link_needs),
 		cmocka_unit_test(switch__drops_what_is_for_nobody),
 		cmocka_unit_test(change__of_nothing_is_no_change),
 	};
