@@ -82,3 +82,21 @@ void keys_destroy(struct keys *k)
 	free(k->index);
 	*k = (struct keys){0};
 }
+
+void keys_count(const struct history_ops *h, size_t *ret_operations, size_t *ret_keys)
+{
+	struct pairs numbers = {0};
+
+	*ret_operations = 0;
+	for (size_t i = 0; i < h->count; i++) {
+		const struct history_op *op = &h->op[i];
+
+		if (op->outcome != HISTORY_OK &&
+			(op->outcome != HISTORY_UNKNOWN || op->kind == HISTORY_READ))
+			continue;
+		pairs_put(&numbers, op->key, 0, 0);
+		++*ret_operations;
+	}
+	*ret_keys = numbers.count;
+	pairs_fini(&numbers);
+}

@@ -26,4 +26,8 @@ uint32_t *keys_order(const struct history_ops *h);
 void keys_build(struct keys *k, const struct history_ops *h);
 void keys_destroy(struct keys *k);
 
+/* keys_count() - operations that say something, and keys that they are about: all but failures
+ * and reads without an answer. */
+void keys_count(const struct history_ops *h, size_t *ret_operations, size_t *ret_keys);
+
 #endif

@@ -21,6 +21,7 @@
 #include "agent/check/pool.h"
 #include "agent/check/search.h"
 #include "agent/check/shrink.h"
+#include "agent/check/source.h"
 #include "agent/check/zone.h"
 
 /* Making a witness small may take this long beyond what finding it took. */
@@ -80,16 +81,44 @@ static uint64_t linear_share(uint64_t bytes, unsigned parts)
 	return bytes > parts ? bytes / parts : bytes;
 }
 
+/* What is still a violation when operations are left out is asked with these bounds. */
+struct linear_rest {
+	const struct history_ops *h;
+	uint64_t until_ns;
+	uint64_t memory_bytes;
+};
+
+static bool linear_is_violation(void *arg, const uint32_t *index, size_t count)
+{
+	const struct linear_rest *rest = arg;
+	struct search search = {.until_ns = rest->until_ns, .memory_bytes = rest->memory_bytes};
+	enum check_verdict verdict = CHECK_OK;
+	struct finding finding;
+	struct reg r;
+
+	reg_build(&r, rest->h, index, count);
+	search.r = &r;
+	if (!obvious_find(&r, index, count, &finding))
+		verdict = search_run(&search);
+	reg_destroy(&r);
+	return verdict == CHECK_VIOLATION;
+}
+
 /* A small witness that ends with @look, for what no pattern explains. */
 static void linear_shrink(
 	const struct linear *l, const struct reg *r, uint32_t look, struct finding *ret)
 {
 	uint64_t until = clock_now_ns() + LINEAR_SHRINK_NS;
-	struct shrink s = {.h = l->h,
-		.index = malloc((r->count + 1) * sizeof *s.index),
-		.deepest = look,
+	struct linear_rest rest = {.h = l->h,
 		.until_ns = l->until_ns && l->until_ns < until ? l->until_ns : until,
 		.memory_bytes = linear_share(l->budget->memory_bytes, LINEAR_SHRINK_SHARE)};
+	struct shrink s = {.h = l->h,
+		.index = malloc((r->count + 1) * sizeof *s.index),
+		.deepest = &l->h->op[look],
+		.until_ns = rest.until_ns,
+		.is_violation = linear_is_violation,
+		.restore = source_restore,
+		.arg = &rest};
 
 	assert(s.index);
 	for (size_t i = 0; i < r->count; i++)
@@ -284,24 +313,6 @@ static enum check_verdict linear_keys(
 	return verdict;
 }
 
-/* Operations that say something: all but failures and reads without an answer. */
-static void linear_count(
-	const struct history_ops *h, const struct keys *keys, struct check_result *ret)
-{
-	for (size_t n = 0; n < keys->count; n++) {
-		size_t before = ret->operations;
-
-		for (size_t i = 0; i < keys->group[n].count; i++) {
-			const struct history_op *op = &h->op[keys->group[n].index[i]];
-
-			ret->operations +=
-				op->outcome == HISTORY_OK ||
-				(op->outcome == HISTORY_UNKNOWN && op->kind != HISTORY_READ);
-		}
-		ret->keys += ret->operations > before;
-	}
-}
-
 static int linear_check(const struct history_ops *h, const struct check_budget *budget,
 	const struct check_names *names, struct check_result *ret, struct err *err)
 {
@@ -320,7 +331,7 @@ static int linear_check(const struct history_ops *h, const struct check_budget *
 		atomic_store(&l.budget->progress->of, h->count);
 	keys_build(&keys, h);
 	l.keys = &keys;
-	linear_count(h, &keys, ret);
+	keys_count(h, &ret->operations, &ret->keys);
 	ret->verdict = linear_keys(&l, &finding, ret);
 	if (ret->verdict == CHECK_VIOLATION) {
 		for (unsigned i = 0; i < finding.count; i++)
@@ -333,7 +344,7 @@ static int linear_check(const struct history_ops *h, const struct check_budget *
 	return 0;
 }
 
-static const char *const linear_implies[] = {NULL};
+static const char *const linear_implies[] = {"sequential", "eventual", NULL};
 
 const struct check_ops linearizable_ops = {
 	.name = "linearizable",

@@ -5,8 +5,8 @@
  * First all that came after the return at which the search ended goes. Then ever smaller pieces
  * are left out for as long as the rest is still a violation (Zeller and Hildebrandt, "Simplifying
  * and isolating failure-inducing input", TSE 2002). Not every rest will do: without the write that
- * explains it, what was right looks wrong. source_restore() puts such writes back before the rest
- * is judged, so a witness is a violation whatever else happened.
+ * explains it, what was right looks wrong. The caller puts such writes back before the rest is
+ * judged, so a witness is a violation whatever else happened.
  */
 #include "agent/check/shrink.h"
 
@@ -15,8 +15,6 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
-#include "agent/check/obvious.h"
-#include "agent/check/search.h"
 #include "agent/check/source.h"
 
 /* From here on every rest is held against all that is left at that point, not step by step. */
@@ -30,21 +28,6 @@ struct shrinking {
 	bool *candidate;   /* owned; likewise: in the rest that is tried */
 	uint32_t *scratch; /* owned */
 };
-
-static bool shrink_is_violation(const struct shrink *s, const uint32_t *index, size_t count)
-{
-	struct search search = {.until_ns = s->until_ns, .memory_bytes = s->memory_bytes};
-	enum check_verdict verdict = CHECK_OK;
-	struct finding finding;
-	struct reg r;
-
-	reg_build(&r, s->h, index, count);
-	search.r = &r;
-	if (!obvious_find(&r, index, count, &finding))
-		verdict = search_run(&search);
-	reg_destroy(&r);
-	return verdict == CHECK_VIOLATION;
-}
 
 /* Hold what follows against what is left now. */
 static void shrink_rebase(struct shrinking *k)
@@ -61,11 +44,11 @@ static bool shrink_try(struct shrinking *k)
 	struct shrink *s = k->s;
 	size_t count = 0;
 
-	source_restore(s->h, k->base, k->base_count, k->candidate);
+	s->restore(s->h, k->base, k->base_count, k->candidate);
 	for (size_t i = 0; i < k->base_count; i++)
 		if (k->candidate[i])
 			k->scratch[count++] = k->base[i];
-	if (count == 0 || count >= s->count || !shrink_is_violation(s, k->scratch, count))
+	if (count == 0 || count >= s->count || !s->is_violation(s->arg, k->scratch, count))
 		return false;
 	memcpy(s->index, k->scratch, count * sizeof *s->index);
 	s->count = count;
@@ -79,7 +62,7 @@ static bool shrink_try(struct shrinking *k)
 static void shrink_tail(struct shrinking *k)
 {
 	const struct shrink *s = k->s;
-	uint64_t end_ns = s->h->op[s->deepest].t_return_ns;
+	uint64_t end_ns = s->deepest->t_return_ns;
 
 	for (size_t i = 0; i < k->base_count; i++) {
 		const struct history_op *op = &s->h->op[k->base[i]];
@@ -133,7 +116,8 @@ void shrink_run(struct shrink *s)
 
 	assert(k.base && k.keep && k.candidate && k.scratch);
 	shrink_rebase(&k);
-	shrink_tail(&k);
+	if (s->deepest)
+		shrink_tail(&k);
 	for (size_t size = s->count / 2; size > 1; size /= 2)
 		(void)shrink_pieces(&k, size);
 	while (again && shrink_time_left(s))

@@ -3,22 +3,30 @@
 #ifndef CHECK_SHRINK_H
 #define CHECK_SHRINK_H
 
-#include "agent/check/finding.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/history/history.h"
 
 /**
- * struct shrink - operations of one key that are a violation, made fewer
+ * struct shrink - operations that are a violation, made fewer
  * @index:	of operations in the history, sorted by invocation; changed in place
- * @deepest:	history index of the operation where the search ended
+ * @deepest:	NULL, or the operation where a search in order of time ended
  * @until_ns:	lab time at which to stop making them fewer
- * @memory_bytes: for each search, 0: no limit
+ * @is_violation: whether some of them by themselves are one
+ * @restore:	keep what has to be kept as well, so that what is left is a violation only if all is
  */
 struct shrink {
 	const struct history_ops *h;
 	uint32_t *index;
 	size_t count;
-	uint32_t deepest;
+	const struct history_op *deepest;
 	uint64_t until_ns;
-	uint64_t memory_bytes;
+	bool (*is_violation)(void *arg, const uint32_t *index, size_t count);
+	void (*restore)(
+		const struct history_ops *h, const uint32_t *index, size_t count, bool *keep);
+	void *arg; /* of is_violation() */
 };
 
 /* shrink_run() - leave out what is not needed; at worst nothing. */
