@@ -33,7 +33,8 @@ netns_src := $(wildcard netns/*.c)
 store_src := $(filter-out store/main.c,$(wildcard store/*.c store/proto/*.c))
 agent_src := $(filter-out agent/main.c,$(wildcard agent/*.c $(foreach d,cmd lab load load/drivers \
 	history check report,agent/$(d)/*.c)))
-tests_src := $(wildcard tests/lib/*.c) $(filter-out %_test.c %/main.c,$(wildcard tests/sim/*.c))
+tests_src := $(wildcard tests/lib/*.c) $(filter-out %_test.c,$(wildcard tests/check/*.c)) \
+	$(filter-out %_test.c %/main.c,$(wildcard tests/sim/*.c))
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 base_lib := $(B)/libbase.a

@@ -6,6 +6,15 @@
 
 static const struct check_ops *const models[] = {
 	&linearizable_ops,
+	&causal_cm_ops,
+	&causal_ccv_ops,
+	&causal_cc_ops,
+	&pram_ops,
+	&writes_follow_reads_ops,
+	&monotonic_writes_ops,
+	&monotonic_reads_ops,
+	&read_your_writes_ops,
+	&eventual_ops,
 
 	&list_linearizable_ops,
 	&list_sequential_ops,

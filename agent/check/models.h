@@ -7,6 +7,16 @@
 
 /* Registers. */
 extern const struct check_ops linearizable_ops;
+extern const struct check_ops sequential_ops;
+extern const struct check_ops causal_cm_ops;
+extern const struct check_ops causal_ccv_ops;
+extern const struct check_ops causal_cc_ops;
+extern const struct check_ops pram_ops;
+extern const struct check_ops writes_follow_reads_ops;
+extern const struct check_ops monotonic_writes_ops;
+extern const struct check_ops monotonic_reads_ops;
+extern const struct check_ops read_your_writes_ops;
+extern const struct check_ops eventual_ops;
 
 /* Lists. */
 extern const struct check_ops list_linearizable_ops;

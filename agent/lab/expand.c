@@ -27,6 +27,7 @@
 #define LOAD_DEFAULT_KEYS 10
 #define LOAD_DEFAULT_DEADLINE NS_PER_S
 #define SEED_DEFAULT 1
+#define EXPAND_MODELS_MAX 320 /* bytes of the names of all models of registers */
 #define TIME_SCALE_MIN 0.001
 #define TIME_SCALE_MAX 1000.0
 /*
@@ -509,7 +510,7 @@ static int expand_expect(struct plan *plan, const struct script *s, struct err *
 {
 	const char *model = s->expect.model;
 	const char *verdict = s->expect.verdict;
-	char all[160] = "";
+	char all[EXPAND_MODELS_MAX] = "";
 
 	/* With another store than the script's own, its expectation says nothing. */
 	if (plan->foreign_store)
@@ -525,8 +526,9 @@ static int expand_expect(struct plan *plan, const struct script *s, struct err *
 		for (unsigned i = 0; check_list(i); i++) {
 			size_t len = strlen(all);
 
-			(void)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "",
-				check_list(i)->name);
+			if (check_list(i)->type == CHECK_REGISTER)
+				(void)snprintf(all + len, sizeof all - len, "%s%s", len ? ", " : "",
+					check_list(i)->name);
 		}
 		return script_fail(s, s->expect.line, err,
 			"expect: no model is called '%s': there are %s", model, all);

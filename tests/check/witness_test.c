@@ -249,19 +249,19 @@ static void witness__of_a_long_chain_is_cut_and_still_told(void **state)
 
 	(void)state;
 	make_write(&m, 0, 1, 0, 10);
-	for (unsigned i = 1; i < 30; i++)
+	for (unsigned i = 1; i < 60; i++)
 		make_cas(&m, i % 5, i, i + 1, i * 100, i * 100 + 50);
 	make_read(&m, 4, 2, 6200, 6204);
 	assert_int_equal(make_check(&m, &result), CHECK_VIOLATION);
 	assert_int_equal(result.witnesses, 4);
 	assert_string_equal(result.words,
 		"n5 answered 2 for k3 at 6.204 s, 5.95 s after n3 had replaced 2 by 3");
-	m.op[m.count - 1].value = 25;
+	m.op[m.count - 1].value = 50;
 	assert_int_equal(make_check(&m, &result), CHECK_VIOLATION);
 	assert_int_equal(result.witnesses, CHECK_WITNESS_MAX);
 	assert_int_equal(result.witness[CHECK_WITNESS_MAX - 1], m.count - 1);
 	assert_string_equal(result.words,
-		"n5 answered 25 for k3 at 6.204 s, 3.65 s after n1 had replaced 25 by 26");
+		"n5 answered 50 for k3 at 6.204 s, 1.15 s after n1 had replaced 50 by 51");
 }
 
 int main(void)
