@@ -24,6 +24,15 @@ static const struct check_ops *const models[] = {
 	&list_monotonic_writes_ops,
 	&list_writes_follow_reads_ops,
 
+	&set_linearizable_ops,
+	&set_full_ops,
+
+	&counter_linearizable_ops,
+	&counter_ops,
+
+	&bank_ops, /* first, as no history tells whether overdrafts are allowed */
+	&bank_no_overdraft_ops,
+
 	&strict_serializable_ops,
 	&strong_session_serializable_ops,
 	&serializable_ops,

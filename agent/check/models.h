@@ -27,6 +27,14 @@ extern const struct check_ops list_monotonic_reads_ops;
 extern const struct check_ops list_monotonic_writes_ops;
 extern const struct check_ops list_writes_follow_reads_ops;
 
+/* Sets, counters, banks. */
+extern const struct check_ops set_linearizable_ops;
+extern const struct check_ops set_full_ops;
+extern const struct check_ops counter_linearizable_ops;
+extern const struct check_ops counter_ops;
+extern const struct check_ops bank_ops;
+extern const struct check_ops bank_no_overdraft_ops;
+
 /* Transactions on lists. */
 extern const struct check_ops strict_serializable_ops;
 extern const struct check_ops strong_session_serializable_ops;
