@@ -197,6 +197,8 @@ static int word_fit(lua_State *L)
 			"fit has %u RTTs: a line through less than 3 points proves nothing, "
 			"write %s",
 			fit->rtts, args_word(L)->usage);
+	if (fit->duration_ns == 0)
+		args_fail(L, "fit has no duration: write %s", args_word(L)->usage);
 	fit->line = args_line(L);
 	return 0;
 }

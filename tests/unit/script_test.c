@@ -187,6 +187,8 @@ static void script__names_line_and_cure_of_wrong_fields(void **state)
 			"lab.lua:1: store has no field 'laeder', did you mean 'leader'?"},
 		{"store('raft', {fsync = 1})",
 			"lab.lua:1: 'fsync' of store is a number: write true or false"},
+		{"fit {rtts = {'1ms', '2ms', '4ms'}}",
+			"lab.lua:1: fit has no duration: write fit {"},
 		{"fit {rtts = {'1ms', '2ms'}}",
 			"lab.lua:1: fit has 2 RTTs: a line through less than 3 points"},
 		{"fit {rtts = {'1ms', '2ms', '1ms'}}", "lab.lua:1: 'rtts' of fit has '1ms' twice"},
