@@ -61,6 +61,16 @@ static int check_state(const struct fabric *f, unsigned src, unsigned dst,
 	return 0;
 }
 
+int fabric_check(const struct fabric *f, const struct link_matrix *want, struct err *err)
+{
+	for (unsigned i = 0; i < f->nodes * f->nodes; i++) {
+		if (i / f->nodes != i % f->nodes &&
+			check_state(f, i / f->nodes, i % f->nodes, &want->link[i], err))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 /* Write the differences to f->scratch. Return: how many, or -EINVAL. */
 static int find_deltas(struct fabric *f, const struct link_matrix *want, struct fabric_change *ret,
 	struct err *err)

@@ -145,6 +145,9 @@ int fabric_apply(struct fabric *f, const struct link_matrix *want, struct fabric
 	struct err *err);
 void fabric_change_fini(struct fabric_change *change);
 
+/* fabric_check() - could fabric_apply() go to @want? Changes nothing. Return: 0, or -EINVAL. */
+int fabric_check(const struct fabric *f, const struct link_matrix *want, struct err *err);
+
 enum evidence_result {
 	EVIDENCE_CONFIRMED,
 	EVIDENCE_MISMATCH,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* list.c - pacelab list: what has a name: labs, stores, models, emulators, faults, profiles */
+/* list.c - pacelab list: what has a name: labs, stores, models, faults ... */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "agent/cmd/cmd.h"
 #include "agent/lab/near.h"
 #include "agent/lab/plan.h"
+#include "agent/lab/regions.h"
 #include "netns/fabric.h"
 #include "netns/link_words.h"
 #include "store/systems.h"
@@ -125,6 +126,23 @@ static int list_profiles(struct err *err)
 	return 0;
 }
 
+static int list_regions(struct err *err)
+{
+	const struct region_source *source;
+	const struct region_source *last = NULL;
+	const struct region *region;
+
+	(void)err;
+	printf("regions for site(), a cloud's all as far apart as was measured\n");
+	for (unsigned i = 0; (region = regions_list(i, &source)); i++) {
+		if (source != last)
+			printf("  %s: %s, %s\n", source->cloud, source->source, source->date);
+		printf("    %-16s %s\n", region->name, region->place);
+		last = source;
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*list)(struct err *err);
@@ -135,6 +153,7 @@ static const struct {
 	{"emulators", list_emulators},
 	{"faults", list_faults},
 	{"profiles", list_profiles},
+	{"regions", list_regions},
 };
 
 #define LISTS (sizeof lists / sizeof *lists)
@@ -160,8 +179,8 @@ static int list_main(const struct cmd_line *line, struct err *err)
 		near_offer(&near, lists[i].name);
 	near_text(&near, hint, sizeof hint);
 	(void)err_usage(err,
-		"nothing to list is called '%s'%s labs, stores, models, emulators, faults and "
-		"profiles are",
+		"nothing to list is called '%s'%s labs, stores, models, emulators, faults, "
+		"profiles and regions are",
 		line->arg[0], near.best ? hint : ":");
 	return EXIT_USAGE;
 }
@@ -170,7 +189,7 @@ static const struct cmd_option list_options[] = {{NULL, NULL, NULL}};
 
 const struct cmd list_cmd = {
 	.name = "list",
-	.args = "[labs|stores|models|emulators|faults|profiles]",
+	.args = "[labs|stores|models|emulators|faults|profiles|regions]",
 	.summary = "show what has a name: labs, stores, models, emulators, faults",
 	.help = "A store is a protocol with the settings of a real system; the class beside it is the "
 		"one of the\nliterature, to compare with what is measured.\n",

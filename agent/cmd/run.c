@@ -139,7 +139,7 @@ static void signals_restore(void)
 }
 
 /* From the first name to the last: when this returns, nothing of the lab is left but its folder. */
-static int run_lab(struct supervisor *s, const struct plan *plan, const struct cmd_line *line,
+static int run_lab(struct supervisor *s, struct plan *plan, const struct cmd_line *line,
 	struct run_log *log, struct err *err)
 {
 	const char *const *v = line->value;
@@ -150,12 +150,12 @@ static int run_lab(struct supervisor *s, const struct plan *plan, const struct c
 	if (!rc)
 		rc = plan_keep(plan, &s->out, err);
 	if (!rc)
-		rc = runner_run(s, v[OPT_QUIET] ? NULL : stderr, log, err);
+		rc = runner_run(s, plan, v[OPT_QUIET] ? NULL : stderr, log, err);
 	supervisor_stop(s, v[OPT_KEEP] ? LEAVE_ALL : LEAVE_NO_DATA);
 	return rc;
 }
 
-static int run_plan(const struct plan *plan, const struct cmd_line *line, struct err *err)
+static int run_plan(struct plan *plan, const struct cmd_line *line, struct err *err)
 {
 	struct supervisor *s = calloc(1, sizeof *s);
 	struct run_log *log = calloc(1, sizeof *log);

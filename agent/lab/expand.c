@@ -13,6 +13,7 @@
 #include "agent/base/units.h"
 #include "agent/check/check.h"
 #include "agent/lab/near.h"
+#include "agent/lab/regions.h"
 
 #define ADDRESS_NETWORK 0x0a630000u /* 10.99.0.0/16 */
 /*
@@ -200,6 +201,17 @@ static int expand_nodes(struct plan *plan, const struct script *s, struct err *e
 	return 0;
 }
 
+/* The script has read the words; without other words on the link they are possible. */
+static void apply_profile(const struct script_rule *rule, struct link_state *to)
+{
+	char text[SCRIPT_TEXT_MAX + 16];
+	struct link_change change;
+
+	(void)snprintf(text, sizeof text, "profile %s", rule->profile);
+	if (link_change_read(text, &change, NULL) == 0)
+		link_change_apply(&change, 0, to);
+}
+
 static void apply_rule(
 	struct plan *plan, const struct script_rule *rule, unsigned from, unsigned to)
 {
@@ -218,6 +230,10 @@ static void apply_rule(
 		there->jitter_ns = rule->ns;
 		back->jitter_ns = rule->ns;
 		break;
+	case SCRIPT_PROFILE:
+		apply_profile(rule, there);
+		apply_profile(rule, back);
+		break;
 	case SCRIPT_RULE_KIND_NR:
 		break;
 	}
@@ -228,12 +244,20 @@ static int expand_rule(
 {
 	bool a[FABRIC_NODES_MAX] = {false};
 	bool b[FABRIC_NODES_MAX] = {false};
-	int na = expand_select(plan, s, rule->line, rule->a, a, err);
-	int nb = na < 0 ? na : expand_select(plan, s, rule->line, rule->b, b, err);
+	int na;
+	int nb;
 
+	if (!rule->a[0]) {
+		for (unsigned i = 0; i < plan->nodes; i++)
+			a[i] = b[i] = true;
+		na = nb = (int)plan->nodes;
+	} else {
+		na = expand_select(plan, s, rule->line, rule->a, a, err);
+		nb = na < 0 ? na : expand_select(plan, s, rule->line, rule->b, b, err);
+	}
 	if (nb < 0)
 		return nb;
-	if (na == 1 && strcmp(rule->a, rule->b) == 0)
+	if (na == 1 && rule->a[0] && strcmp(rule->a, rule->b) == 0)
 		return script_fail(s, rule->line, err,
 			"%s() from node '%s' to itself: name two nodes, or a site twice for the "
 			"nodes inside it",
@@ -271,12 +295,36 @@ static int check_jitter(const struct plan *plan, const struct script *s, struct 
 	return 0;
 }
 
+/* Sites that say their region are as far apart as those are. */
+static int expand_regions(struct plan *plan, const struct script *s, struct err *err)
+{
+	for (unsigned a = 0; a < plan->nodes; a++) {
+		for (unsigned b = 0; b < plan->nodes; b++) {
+			const struct script_site *from = &s->site[plan->node[a].site];
+			const struct script_site *to = &s->site[plan->node[b].site];
+			uint64_t rtt_ns;
+
+			if (from == to || from->region < 0 || to->region < 0)
+				continue;
+			if (regions_rtt_ns((unsigned)from->region, (unsigned)to->region, &rtt_ns))
+				return script_fail(s, to->name.line, err,
+					"regions '%s' and '%s' are of two clouds, between which "
+					"nothing was measured: take both from one",
+					regions_list((unsigned)from->region, NULL)->name,
+					regions_list((unsigned)to->region, NULL)->name);
+			link_matrix_at(&plan->base, a, b)->delay_ns = rtt_ns / 2;
+		}
+	}
+	return 0;
+}
+
 static int expand_base(struct plan *plan, const struct script *s, struct err *err)
 {
 	int rc = link_matrix_init(&plan->base, plan->nodes);
 
 	if (rc < 0)
 		return err_sys(err, rc, "matrix of %u nodes", plan->nodes);
+	rc = expand_regions(plan, s, err);
 	for (unsigned i = 0; i < s->rules && rc == 0; i++)
 		rc = expand_rule(plan, s, &s->rule[i], err);
 	return rc < 0 ? rc : check_jitter(plan, s, err);
@@ -564,13 +612,13 @@ static int expand_options(struct plan *plan, const struct script *s,
 		err, "--emulator: '%s' is none: auto, netem and wire are", options->emulator);
 }
 
-int expand(struct plan *plan, const struct script *script, const struct plan_options *options,
+int expand(struct plan *plan, struct script *script, const struct plan_options *options,
 	struct err *err)
 {
 	static const struct plan_options nothing;
-	double time_scale;
 	int rc;
 
+	plan->script = script;
 	options = options ? options : &nothing;
 	if (!script->lab.line)
 		return script_fail(script, 1, err, "no lab: begin the script with lab \"name\"");
@@ -579,7 +627,7 @@ int expand(struct plan *plan, const struct script *script, const struct plan_opt
 		return rc;
 	memcpy(plan->name, script->lab.text, sizeof plan->name);
 	memcpy(plan->path, script->path, sizeof plan->path);
-	rc = expand_options(plan, script, options, &time_scale, err);
+	rc = expand_options(plan, script, options, &plan->time_scale, err);
 	if (rc == 0)
 		rc = expand_nodes(plan, script, err);
 	if (rc == 0)
@@ -589,7 +637,7 @@ int expand(struct plan *plan, const struct script *script, const struct plan_opt
 	if (rc == 0)
 		rc = expand_load(plan, script, options, err);
 	if (rc == 0)
-		rc = phases_expand(plan, script, time_scale, err);
+		rc = phases_expand(plan, script, plan->time_scale, err);
 	if (rc == 0)
 		rc = expand_timing(plan, script, err);
 	if (rc == 0)

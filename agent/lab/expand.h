@@ -10,8 +10,9 @@
 #include "agent/lab/plan.h"
 #include "agent/lab/script.h"
 
-/* expand() - fill the zeroed @plan from @script, with what the command line says instead. */
-int expand(struct plan *plan, const struct script *script, const struct plan_options *options,
+/* expand() - fill the zeroed @plan from @script, with what the command line says instead. The plan
+ * keeps the script: plan_free() closes it, whatever is returned. */
+int expand(struct plan *plan, struct script *script, const struct plan_options *options,
 	struct err *err);
 
 /* expand_name() - check that @name can name a @what; at most @max bytes. */
@@ -29,6 +30,24 @@ int expand_select(const struct plan *plan, const struct script *script, int line
 /* phases_expand() - phases of the fit and of the script; needs nodes, base matrix and load. */
 int phases_expand(
 	struct plan *plan, const struct script *script, double time_scale, struct err *err);
+
+/* phases_resolve() - phase @phase anew, with @leader as who leads. */
+int phases_resolve(struct plan *plan, const struct script *script, unsigned phase, unsigned leader,
+	struct err *err);
+
+/**
+ * faults_apply() - fill @phase's matrix from the base and the faults of @from
+ * @leader:	the replica that SCRIPT_LEADER names; sets leader_aware if one is named
+ *
+ * Faults of one link merge field by field; where two say different things, that is an error.
+ */
+int faults_apply(const struct plan *plan, const struct script *script,
+	const struct script_phase *from, unsigned leader, struct plan_phase *phase,
+	struct err *err);
+
+/* faults_words() - what a fault of a matrix does: "east+west | far (wire)"; @leader: "" if it is
+ * not known yet. */
+void faults_words(const struct script_fault *fault, const char *leader, char *out, size_t size);
 
 /**
  * sides_find() - which nodes can reach each other in @phase, from its matrix

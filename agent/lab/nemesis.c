@@ -54,7 +54,7 @@ static const char *kind_of(const struct fabric_change *change)
 		return "cut";
 	if (change->heals)
 		return "heal";
-	return change->deltas || !change->downs ? "link" : "down";
+	return change->deltas || !change->downs ? "link" : "carrier";
 }
 
 void nemesis_describe(const struct fabric_change *change, struct run_fault *fault)

@@ -21,10 +21,6 @@ _Static_assert(PLAN_KILL == 0 && (int)SCRIPT_RESTART - (int)SCRIPT_KILL == (int)
 		       (int)SCRIPT_RESUME - (int)SCRIPT_KILL == (int)PLAN_RESUME,
 	"process faults stand in the order of plan_event_kind");
 
-struct groups {
-	uint16_t of[FABRIC_NODES_MAX]; /* 1 + number of the group that names the node, 0: none */
-};
-
 /* What has been done to the replicas so far. */
 struct processes {
 	bool dead[PROTO_NODES_MAX];
@@ -42,127 +38,6 @@ __attribute__((format(printf, 2, 3))) static void add_what(
 	va_end(args);
 }
 
-/* "east+west | far": the words of a fault as they were written. */
-static void add_groups(
-	struct plan_phase *phase, const struct script_fault *fault, const char *between)
-{
-	for (unsigned i = 0; i < fault->words; i++) {
-		const char *glue = "";
-
-		if (i > 0)
-			glue = fault->group[i] == fault->group[i - 1] ? "+" : between;
-		add_what(phase, "%s%s", glue, fault->word[i]);
-	}
-}
-
-static int find_groups(const struct plan *plan, const struct script *s,
-	const struct script_fault *fault, struct groups *ret, struct err *err)
-{
-	memset(ret, 0, sizeof *ret);
-	for (unsigned w = 0; w < fault->words; w++) {
-		bool in[FABRIC_NODES_MAX] = {false};
-		int rc = expand_select(plan, s, fault->line, fault->word[w], in, err);
-
-		if (rc < 0)
-			return rc;
-		for (unsigned i = 0; i < plan->nodes; i++) {
-			if (!in[i])
-				continue;
-			if (ret->of[i])
-				return script_fail(s, fault->line, err,
-					"%s() names node '%s' twice: a node is in one group, once",
-					script_fault_names[fault->kind], plan->node[i].name);
-			ret->of[i] = (uint16_t)(fault->group[w] + 1);
-		}
-	}
-	return 0;
-}
-
-static void cut_link(struct plan_phase *phase, unsigned from, unsigned to)
-{
-	link_matrix_at(&phase->matrix, from, to)->cut = CUT_EDGE;
-	phase->cut = true;
-}
-
-/* Cut the links that a fault of the matrix cuts; those of nodes in no group are left alone. */
-static void apply_cuts(const struct plan *plan, struct plan_phase *phase,
-	const struct script_fault *fault, const struct groups *groups)
-{
-	for (unsigned a = 0; a < plan->nodes; a++) {
-		for (unsigned b = 0; b < plan->nodes; b++) {
-			unsigned ga = groups->of[a];
-			unsigned gb = groups->of[b];
-
-			if (a == b)
-				continue;
-			if ((fault->kind == SCRIPT_CUT && ga && gb && ga != gb) ||
-				(fault->kind == SCRIPT_ONE_WAY && ga == 1 && gb == 2) ||
-				(fault->kind == SCRIPT_ISOLATE && !ga != !gb))
-				cut_link(phase, a, b);
-		}
-	}
-}
-
-static int apply_link(const struct plan *plan, const struct script *s, struct plan_phase *phase,
-	const struct script_fault *fault, const struct groups *groups, struct err *err)
-{
-	for (unsigned a = 0; a < plan->nodes; a++) {
-		for (unsigned b = 0; b < plan->nodes; b++) {
-			struct link_state *link;
-
-			if (!groups->of[a] || !groups->of[b] || groups->of[a] == groups->of[b])
-				continue;
-			link = link_matrix_at(&phase->matrix, a, b);
-			if (fault->delay_ns != UINT64_MAX)
-				link->delay_ns = fault->delay_ns;
-			if (fault->jitter_ns != UINT64_MAX)
-				link->jitter_ns = fault->jitter_ns;
-			if (link->jitter_ns > link->delay_ns)
-				return script_fail(s, fault->line, err,
-					"link(): the jitter between '%s' and '%s' is larger than "
-					"the delay: make the delay at least as large",
-					plan->node[a].name, plan->node[b].name);
-		}
-	}
-	return 0;
-}
-
-static int apply_matrix_fault(const struct plan *plan, const struct script *s,
-	struct plan_phase *phase, const struct script_fault *fault, struct err *err)
-{
-	char delay[32];
-	struct groups groups;
-	int rc = find_groups(plan, s, fault, &groups, err);
-
-	if (rc < 0)
-		return rc;
-	switch ((int)fault->kind) {
-	case SCRIPT_CUT:
-		add_groups(phase, fault, " | ");
-		break;
-	case SCRIPT_ONE_WAY:
-		add_groups(phase, fault, " -/-> ");
-		break;
-	case SCRIPT_ISOLATE:
-		add_groups(phase, fault, "");
-		add_what(phase, " | rest");
-		break;
-	case SCRIPT_LINK:
-		add_groups(phase, fault, " -- ");
-		if (fault->delay_ns != UINT64_MAX)
-			add_what(phase, " delay %s",
-				units_print_duration(fault->delay_ns, delay, sizeof delay));
-		if (fault->jitter_ns != UINT64_MAX)
-			add_what(phase, " jitter %s",
-				units_print_duration(fault->jitter_ns, delay, sizeof delay));
-		return apply_link(plan, s, phase, fault, &groups, err);
-	default: /* process faults do not come here */
-		return -EINVAL;
-	}
-	apply_cuts(plan, phase, fault, &groups);
-	return 0;
-}
-
 static int find_replica(const struct plan *plan, const struct script *s,
 	const struct script_fault *fault, struct err *err)
 {
@@ -171,6 +46,9 @@ static int find_replica(const struct plan *plan, const struct script *s,
 	int node = plan_node_find(plan, fault->word[0]);
 	int rc;
 
+	if (strcmp(fault->word[0], SCRIPT_LEADER) == 0)
+		return script_fail(s, fault->line, err,
+			"%s(): only faults of links can be about leader(): name a node", verb);
 	if (node >= 0 && plan->node[node].role == PLAN_REPLICA)
 		return node;
 	if (node >= 0)
@@ -207,8 +85,6 @@ static int add_event(const struct plan *plan, const struct script *s, struct pla
 			"the time shorter",
 			script_fault_names[fault->kind], fault->word[0],
 			units_print_duration(at_ns, at, sizeof at), phase->name);
-	add_what(phase, "%s %s at %s", script_fault_names[fault->kind], fault->word[0],
-		units_print_duration(at_ns, at, sizeof at));
 	/* Sorted by time; those of one time stay in the order in which they were written. */
 	for (i = phase->events++; i > 0 && phase->event[i - 1].at_ns > at_ns; i--)
 		phase->event[i] = phase->event[i - 1];
@@ -250,6 +126,55 @@ static int follow_processes(const struct plan *plan, const struct script *s, int
 	return 0;
 }
 
+/* The faults in words, in the order in which they were written. */
+static void say_what(const struct plan *plan, const struct script *s,
+	const struct script_phase *from, const char *leader, struct plan_phase *phase)
+{
+	char text[PLAN_WHAT_MAX];
+	char at[32];
+
+	phase->what[0] = '\0';
+	for (unsigned i = 0; i < from->faults; i++) {
+		const struct script_fault *fault = &s->fault[from->first + i];
+		uint64_t at_ns = (uint64_t)((double)fault->at_ns * plan->time_scale);
+
+		if (fault->kind < SCRIPT_KILL)
+			faults_words(fault, leader, text, sizeof text);
+		else
+			(void)snprintf(text, sizeof text, "%s %s at %s",
+				script_fault_names[fault->kind], fault->word[0],
+				units_print_duration(at_ns, at, sizeof at));
+		add_what(phase, "%s%s", i > 0 ? ", " : "", text);
+	}
+}
+
+/* Links, words and sides of a phase if @leader leads; "" as its name while nobody knows. */
+static int shape_phase(struct plan *plan, const struct script *s, const struct script_phase *from,
+	unsigned leader, const char *name, struct plan_phase *phase, struct err *err)
+{
+	int rc = faults_apply(plan, s, from, leader, phase, err);
+
+	if (rc < 0)
+		return rc;
+	say_what(plan, s, from, name, phase);
+	memset(phase->side, 0, sizeof phase->side);
+	if (sides_find(plan, phase) < 0)
+		return script_fail(s, from->name.line, err,
+			"phase '%s' splits the lab into more than %d sides: cut fewer links",
+			phase->name, PLAN_SIDES_MAX);
+	return 0;
+}
+
+int phases_resolve(struct plan *plan, const struct script *script, unsigned phase, unsigned leader,
+	struct err *err)
+{
+	/* The phases of the fit stand in front. */
+	const struct script_phase *from = &script->phase[phase - script->fit.rtts];
+
+	return shape_phase(
+		plan, script, from, leader, plan->node[leader].name, &plan->phase[phase], err);
+}
+
 static struct plan_phase *new_phase(struct plan *plan, const char *name, uint64_t duration_ns)
 {
 	struct plan_phase *phase = &plan->phase[plan->phases++];
@@ -285,21 +210,15 @@ static int add_phase(struct plan *plan, const struct script *s, const struct scr
 	for (unsigned i = 0; i < from->faults && rc == 0; i++) {
 		const struct script_fault *fault = &s->fault[from->first + i];
 
-		add_what(phase, "%s", i > 0 ? ", " : "");
 		if (fault->kind >= SCRIPT_KILL)
 			rc = add_event(plan, s, phase, fault, time_scale, err);
-		else
-			rc = apply_matrix_fault(plan, s, phase, fault, err);
 	}
 	if (rc == 0)
 		rc = follow_processes(plan, s, from->name.line, phase, now, err);
 	if (rc < 0)
 		return rc;
-	if (sides_find(plan, phase) < 0)
-		return script_fail(s, from->name.line, err,
-			"phase '%s' splits the lab into more than %d sides: cut fewer links",
-			phase->name, PLAN_SIDES_MAX);
-	return 0;
+	return shape_phase(plan, s, from, plan->proto.leader < 0 ? 0 : (unsigned)plan->proto.leader,
+		"", phase, err);
 }
 
 /* All sites one distance apart; inside a site all is as it always is. */

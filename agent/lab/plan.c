@@ -11,6 +11,7 @@
 
 #include "agent/lab/expand.h"
 #include "agent/lab/script.h"
+#include "netns/dist.h"
 
 /* build/pacelab is one below the source tree, build/san-x/clang/tests/unit/x_test five. */
 #define PLAN_LEVELS_UP 5
@@ -107,7 +108,6 @@ int plan_load(
 	plan = calloc(1, sizeof *plan);
 	assert(plan);
 	rc = expand(plan, script, options, err);
-	script_close(script);
 	if (rc < 0) {
 		plan_free(plan);
 		return rc;
@@ -123,6 +123,7 @@ void plan_free(struct plan *plan)
 	for (unsigned i = 0; i < plan->phases; i++)
 		link_matrix_fini(&plan->phase[i].matrix);
 	link_matrix_fini(&plan->base);
+	script_close(plan->script);
 	free(plan->phase);
 	free(plan);
 }
@@ -159,9 +160,20 @@ unsigned plan_contact(const struct plan *plan, unsigned site, unsigned client)
 	return first + client % count;
 }
 
+int plan_resolve(struct plan *plan, unsigned phase, unsigned leader, struct err *err)
+{
+	assert(phase < plan->phases && plan->phase[phase].leader_aware && plan->script);
+	return phases_resolve(plan, plan->script, phase, leader, err);
+}
+
+static uint64_t median_ns(const struct link_state *link)
+{
+	return dist_quantile_ns(link->dist, link->delay_ns, link->jitter_ns, 0.5);
+}
+
 uint64_t plan_rtt_ns(const struct link_matrix *matrix, unsigned a, unsigned b)
 {
 	if (a == b)
 		return 0;
-	return link_matrix_at(matrix, a, b)->delay_ns + link_matrix_at(matrix, b, a)->delay_ns;
+	return median_ns(link_matrix_at(matrix, a, b)) + median_ns(link_matrix_at(matrix, b, a));
 }

@@ -23,7 +23,7 @@
 #define PLAN_EVENTS_MAX 32
 #define PLAN_SIDES_MAX 8
 #define PLAN_SIDE_NAME_MAX 96
-#define PLAN_WHAT_MAX 160
+#define PLAN_WHAT_MAX 512
 #define PLAN_CLIENTS_PER_SITE_MAX 256
 #define PLAN_KEYS_MAX 100000
 #define PLAN_VERDICT_MAX 8
@@ -64,7 +64,9 @@ struct plan_phase {
 	char what[PLAN_WHAT_MAX]; /* faults in words: "east+west | far", "" if none */
 	uint64_t duration_ns;
 	struct link_matrix matrix; /* in force during the phase */
-	bool cut;                  /* at least one link is cut */
+	bool cut;                  /* at least one link is cut, or one node down */
+	bool leader_aware;         /* its matrix is that of who leads when it begins; until then
+				    * of a replica that may: see plan_resolve() */
 	uint64_t fit_rtt_ns;       /* > 0: phase of the fit, all sites this far apart */
 	struct plan_side side[PLAN_SIDES_MAX];
 	unsigned sides;
@@ -89,6 +91,8 @@ struct plan_expect {
 	char verdict[PLAN_VERDICT_MAX]; /* "PC/EC", "" if not given */
 };
 
+struct script;
+
 struct plan {
 	char name[PLAN_NAME_MAX];
 	char path[PLAN_PATH_MAX]; /* of the script */
@@ -109,6 +113,8 @@ struct plan {
 	unsigned phases;
 	struct plan_load load;
 	struct plan_expect expect;
+	struct script *script; /* owned; for plan_resolve() */
+	double time_scale;
 };
 
 /* What the command line says instead of the script; NULL or 0 where it says nothing. */
@@ -144,7 +150,19 @@ int plan_site_find(const struct plan *plan, const char *name);
 /* plan_contact() - replica that client number @client of site @site talks to. */
 unsigned plan_contact(const struct plan *plan, unsigned site, unsigned client);
 
-/* plan_rtt_ns() - round trip between two nodes under @matrix. */
+/**
+ * plan_resolve() - replica @leader leads as leader-aware phase @phase begins: its matrix, words and
+ * sides become those that the script means
+ */
+int plan_resolve(struct plan *plan, unsigned phase, unsigned leader, struct err *err);
+
+/* plan_closed() - does nothing pass from @from to @to? It is cut, or one of them is down. */
+static inline bool plan_closed(const struct link_matrix *m, unsigned from, unsigned to)
+{
+	return link_matrix_at(m, from, to)->cut || m->down[from] || m->down[to];
+}
+
+/* plan_rtt_ns() - round trip between two nodes under @matrix; the median where delays vary. */
 uint64_t plan_rtt_ns(const struct link_matrix *matrix, unsigned a, unsigned b);
 
 #endif

@@ -141,7 +141,7 @@ static int change_links(const struct request *r, const struct link_matrix *want,
 	struct run_fault fault = {.node = -1};
 	int rc = nemesis_shape(r->s, want, &fault, &change, err);
 
-	if (!rc && change.deltas)
+	if (!rc && change.deltas + change.downs)
 		rc = nemesis_judge(r->s, &change, &fault, err);
 	/* Called as it was asked for: a heal may also be of delays. */
 	(void)snprintf(fault.kind, sizeof fault.kind, "%s", kind);

@@ -13,7 +13,7 @@
 
 /* One change: of the matrix, or of a process (then the fields of the matrix are zero). */
 struct run_fault {
-	char kind[RUN_KIND_MAX]; /* "cut", "heal", "link" (all else that links do), "down", "up";
+	char kind[RUN_KIND_MAX]; /* "cut", "heal", "link" (all else that links do), "carrier";
 				  * "kill", "restart", "pause", "resume" */
 	unsigned phase;
 	unsigned links; /* directed links that changed */

@@ -14,6 +14,7 @@
  */
 #include "agent/lab/runner.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -32,12 +33,14 @@
 #define FINAL_WAIT_NS (6 * NS_PER_S)
 /* Load ends within a deadline of its own operations, and a bit. */
 #define STOP_SLACK_NS (500 * NS_PER_MS)
+/* An election takes a timeout or two; nobody leads for longer only where no majority can talk. */
+#define LEADER_WAITS 4
 /* Between the second look at the evidence and the phase's end. */
 #define JUDGE_SLACK_NS (10 * NS_PER_MS)
 
 struct runner {
 	struct supervisor *s;
-	const struct plan *plan;
+	struct plan *plan; /* const but for leader-aware phases */
 	struct run_log *log;
 	struct history *history;
 	struct load_shared *shared;
@@ -144,7 +147,7 @@ static int judge(struct runner *r, const struct fabric_change *change, struct ru
 	uint64_t begin = clock_now_ns();
 	int rc;
 
-	if (!fault || change->deltas == 0)
+	if (!fault || change->deltas + change->downs == 0)
 		return 0;
 	rc = nemesis_judge(r->s, change, fault, err);
 	r->judge_took_ns = clock_now_ns() - begin;
@@ -162,6 +165,44 @@ static int base_judge(struct runner *r, struct err *err)
 	return judge(r, &r->s->base, fault_note(r, &fault), err);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What this kernel and emulator cannot do is said before the load begins, not in the middle. */
+static int phases_check(struct runner *r, struct err *err)
+{
+	for (unsigned i = 0; i < r->plan->phases; i++) {
+		if (fabric_check(r->s->fabric, &r->plan->phase[i].matrix, err))
+			return err_wrap(err, "phase %s", r->plan->phase[i].name);
+	}
+	return 0;
+}
+
+/* Who leads as the phase begins; the phase before goes on until there is somebody. */
+static int leader_find(struct runner *r, struct err *err)
+{
+	struct plan_phase *ph = &r->plan->phase[r->phase];
+	uint64_t deadline = clock_now_ns() + LEADER_WAITS * r->plan->proto.election_max_ns;
+	uint64_t term;
+	int leader;
+	int rc = 0;
+
+	while (!rc && (leader = watchers_leader(r->s->watchers, &term)) < 0) {
+		uint64_t now = clock_now_ns();
+
+		if (now >= deadline)
+			return err_set(err, -ETIMEDOUT, EXIT_INCONCLUSIVE,
+				"phase %s is about the leader, and nobody leads: has store %s one?",
+				ph->name, r->plan->system->name);
+		rc = supervisor_turn(r->s, earlier(deadline, now + WATCH_INTERVAL_NS), err);
+	}
+	if (!rc)
+		rc = plan_resolve(r->plan, r->phase, (unsigned)leader, err);
+	return rc;
+}
+
 static int phase_begin(struct runner *r, struct err *err)
 {
 	const struct plan_phase *ph = &r->plan->phase[r->phase];
@@ -171,19 +212,22 @@ static int phase_begin(struct runner *r, struct err *err)
 
 	fabric_change_fini(&r->change);
 	r->fault = NULL;
-	rc = nemesis_shape(r->s, &ph->matrix, &fault, &r->change, err);
+	rc = ph->leader_aware ? leader_find(r, err) : 0;
+	if (!rc)
+		rc = nemesis_shape(r->s, &ph->matrix, &fault, &r->change, err);
 	if (rc)
 		return err_wrap(err, "begin phase %s", ph->name);
 	if (r->phase > 0)
 		r->log->phase[r->phase - 1].t_end_ns = fault.t_request_ns;
-	*seen = (struct run_phase){
-		.t_begin_ns = r->change.deltas ? fault.t_last_ns : clock_now_ns(),
+	*seen = (struct run_phase){.t_begin_ns = r->change.deltas || r->change.downs
+							 ? fault.t_last_ns
+							 : clock_now_ns(),
 		.converged_ns = UINT64_MAX};
 	atomic_store(&r->shared->phase, r->phase);
 	atomic_store(&r->shared->state, LOAD_RUN);
 	history_note(r, HISTORY_PHASE, r->phase, seen->t_begin_ns);
 	r->log->phases = r->phase + 1;
-	if (r->change.deltas)
+	if (r->change.deltas || r->change.downs)
 		r->fault = fault_note(r, &fault);
 	watchers_converge_stop(r->s->watchers);
 	r->restarted = NULL;
@@ -230,11 +274,6 @@ static uint64_t first_look_ns(const struct runner *r)
 
 	return heal_is_watched(r) ? seen->t_begin_ns + r->plan->phase[r->phase].duration_ns / 2
 				  : seen->t_begin_ns;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 static void convergence_note(struct runner *r)
@@ -388,12 +427,16 @@ static int runner_open(struct runner *r, FILE *progress, struct err *err)
 	return history_create(&r->history, path, err);
 }
 
-int runner_run(struct supervisor *s, FILE *progress, struct run_log *ret, struct err *err)
+int runner_run(struct supervisor *s, struct plan *plan, FILE *progress, struct run_log *ret,
+	struct err *err)
 {
-	struct runner r = {.s = s, .plan = s->plan, .log = ret};
+	struct runner r = {.s = s, .plan = plan, .log = ret};
 	int rc = runner_open(&r, progress, err);
 
+	assert(plan == s->plan);
 	log_begin(&r);
+	if (!rc)
+		rc = phases_check(&r, err);
 	if (!rc)
 		rc = base_judge(&r, err);
 	if (!rc)

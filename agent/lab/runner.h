@@ -11,12 +11,14 @@
 /**
  * runner_run() - load, phases, faults, watches, final reads
  * @s:		started; it is still to be stopped when this returns
+ * @plan:	that of @s; its leader-aware phases become what they were when they began
  * @progress:	where to, NULL: nowhere
  * @ret:	filled as far as the run came; ->interrupted if a signal ended it
  *
  * Return: 0, also after an interruption; else why the lab could not go on, in @err. The history
  * is in the results folder as history.bin.
  */
-int runner_run(struct supervisor *s, FILE *progress, struct run_log *ret, struct err *err);
+int runner_run(struct supervisor *s, struct plan *plan, FILE *progress, struct run_log *ret,
+	struct err *err);
 
 #endif

@@ -5,11 +5,12 @@
  * Theory of operation
  *
  * A lab is a Lua 5.4 program whose global functions are the words of the lab language
- * (script_words.c); each call of one adds a statement, with the line it was called from, to a
- * struct script. The program sees string, table, math and the harmless part of the base library. It
- * has no way to read or write a file, to load other code, or to catch an error (a caught error
- * could hide that a limit was hit). Memory is limited by the state's allocator and time by a count
- * hook, so that an endless loop ends with an error like any other.
+ * (script_words.c, script_faults.c); each call of one adds a statement, with the line it was called
+ * from, to a struct script. The program sees string, table, math and the harmless part of the base
+ * library. It has no way to read or write a file (distribution() reads numbers from one below the
+ * lab's own folder), to load other code, or to catch an error (a caught error could hide that a
+ * limit was hit). Memory is limited by the state's allocator and time by a count hook, so that an
+ * endless loop ends with an error like any other.
  *
  * Lua reports errors by longjmp(): between two calls into Lua nothing may be held that only this
  * file could free. All that the script says is copied into the struct script, which outlives the
@@ -37,11 +38,11 @@
 #include "agent/lab/near.h"
 #include "agent/lab/script_words.h"
 
-const char *const script_rule_names[] = {"rtt", "delay", "jitter"};
+const char *const script_rule_names[] = {"rtt", "delay", "jitter", "profile"};
 _Static_assert(sizeof script_rule_names / sizeof *script_rule_names == SCRIPT_RULE_KIND_NR, "");
 
-const char *const script_fault_names[] = {
-	"cut", "one_way", "isolate", "link", "kill", "restart", "pause", "resume"};
+const char *const script_fault_names[] = {"cut", "one_way", "isolate", "bridge", "ring", "link",
+	"down", "kill", "restart", "pause", "resume"};
 _Static_assert(sizeof script_fault_names / sizeof *script_fault_names == SCRIPT_FAULT_KIND_NR, "");
 
 static const char *const base_kept[] = {"assert", "error", "ipairs", "next", "pairs", "select",
@@ -64,8 +65,9 @@ static int unknown_word(lua_State *L)
 	if (near.best)
 		args_fail(L, "unknown word '%.40s'%s", name, near_text(&near, hint, sizeof hint));
 	args_fail(L,
-		"unknown word '%.40s': a lab has lab, site, rtt, delay, jitter, store, load, fit, "
-		"phase, expect, seed, the faults, and Lua's string, table and math",
+		"unknown word '%.40s': a lab has lab, site, rtt, delay, jitter, profile, "
+		"distribution, store, load, fit, phase, expect, seed, the faults, and Lua's "
+		"string, table and math",
 		name);
 }
 

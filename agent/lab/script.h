@@ -14,16 +14,17 @@
 
 #include "agent/base/err.h"
 #include "agent/lab/plan.h"
+#include "netns/link_words.h"
 
 #define SCRIPT_BYTES_MAX (1u << 20)
-#define SCRIPT_MEMORY_MAX (32u << 20)         /* of the Lua state */
-#define SCRIPT_INSTRUCTIONS_MAX 20000000      /* about 0.2 s: more is an endless loop */
-#define SCRIPT_TEXT_MAX 64                    /* of any name, with its NUL */
-#define SCRIPT_RULES_MAX 4096                 /* rtt(), delay() and jitter() statements */
-#define SCRIPT_WORDS_MAX 320                  /* names in one fault: all nodes and sites */
-#define SCRIPT_FAULTS_MAX 2048                /* in the whole script */
-#define SCRIPT_RTTS_MAX 16                    /* points of a fit */
-#define SCRIPT_DURATION_NS_MIN 1000000ull     /* shortest phase: a millisecond */
+#define SCRIPT_MEMORY_MAX (32u << 20)     /* of the Lua state */
+#define SCRIPT_INSTRUCTIONS_MAX 20000000  /* about 0.2 s: more is an endless loop */
+#define SCRIPT_TEXT_MAX 64                /* of any name, with its NUL */
+#define SCRIPT_RULES_MAX 4096             /* rtt(), delay(), jitter() and profile() statements */
+#define SCRIPT_WORDS_MAX 320              /* names in one fault: all nodes and sites */
+#define SCRIPT_FAULTS_MAX 2048            /* in the whole script */
+#define SCRIPT_RTTS_MAX 16                /* points of a fit */
+#define SCRIPT_DURATION_NS_MIN 1000000ull /* shortest phase: a millisecond */
 #define SCRIPT_DEADLINE_NS_MAX 60000000000ull /* longest deadline of an operation */
 #define SCRIPT_RATE_MAX 1e6                   /* operations per second of a lab */
 
@@ -34,27 +35,38 @@ struct script_text {
 
 struct script_site {
 	struct script_text name;
+	int region;     /* regions.h; -1: not said */
 	unsigned first; /* of script.node */
 	unsigned nodes;
 };
 
-enum script_rule_kind { SCRIPT_RTT, SCRIPT_DELAY, SCRIPT_JITTER, SCRIPT_RULE_KIND_NR };
+enum script_rule_kind {
+	SCRIPT_RTT,
+	SCRIPT_DELAY,
+	SCRIPT_JITTER,
+	SCRIPT_PROFILE,
+	SCRIPT_RULE_KIND_NR
+};
 extern const char *const script_rule_names[SCRIPT_RULE_KIND_NR];
 
-/* What two sites or nodes are apart; a and b name one each. */
+/* What two sites or nodes are apart; a and b name one each, or are "" for all links. */
 struct script_rule {
 	enum script_rule_kind kind;
 	int line;
 	char a[SCRIPT_TEXT_MAX];
 	char b[SCRIPT_TEXT_MAX];
 	uint64_t ns;
+	char profile[SCRIPT_TEXT_MAX];
 };
 
 enum script_fault_kind {
 	SCRIPT_CUT,
 	SCRIPT_ONE_WAY,
 	SCRIPT_ISOLATE,
+	SCRIPT_BRIDGE,
+	SCRIPT_RING,
 	SCRIPT_LINK,
+	SCRIPT_DOWN,
 	SCRIPT_KILL, /* from here on: things done to a process, in the order of plan_event_kind */
 	SCRIPT_RESTART,
 	SCRIPT_PAUSE,
@@ -63,11 +75,17 @@ enum script_fault_kind {
 };
 extern const char *const script_fault_names[SCRIPT_FAULT_KIND_NR];
 
+/* Stands for the node that leads when the phase begins; no node can be called so. */
+#define SCRIPT_LEADER "leader()"
+
 /**
  * struct script_fault - one call of cut(), kill() ...
- * @word:	sites and nodes; @group says to which argument of the call each belongs
+ * @word:	sites, nodes and SCRIPT_LEADER; @group says to which argument of the call each
+ * belongs
  * @groups:	arguments that name groups
- * @delay_ns:	of link(); UINT64_MAX where link() does not say
+ * @cut:	kind of a cut, enum link_cut
+ * @one_way:	of link()
+ * @change:	of link(): words that link_change_read() takes
  * @at_ns:	of a process fault, after the beginning of the phase
  */
 struct script_fault {
@@ -78,8 +96,9 @@ struct script_fault {
 	unsigned groups;
 	char word[SCRIPT_WORDS_MAX][SCRIPT_TEXT_MAX];
 	uint16_t group[SCRIPT_WORDS_MAX];
-	uint64_t delay_ns;
-	uint64_t jitter_ns;
+	enum link_cut cut;
+	bool one_way;
+	char change[LINK_WORDS_TEXT_MAX];
 	uint64_t at_ns;
 };
 

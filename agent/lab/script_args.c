@@ -217,6 +217,8 @@ static void take_field(lua_State *L, const struct field *field, char *base)
 			args_fail(L, "%s is a %s: write true or false", what, luaL_typename(L, -1));
 		*(bool *)to = lua_toboolean(L, -1);
 		break;
+	case FIELD_OTHER:
+		break;
 	}
 }
 

@@ -31,7 +31,8 @@ enum field_type {
 	FIELD_DURATIONS, /* a list; the number of them stands right behind the array */
 	FIELD_SPAN,      /* "300ms-600ms": two durations in a row */
 	FIELD_TEXT,
-	FIELD_BOOL
+	FIELD_BOOL,
+	FIELD_OTHER /* the caller reads it */
 };
 
 struct field {

@@ -14,6 +14,8 @@
 #include <lauxlib.h>
 
 #include "agent/base/units.h"
+#include "agent/lab/near.h"
+#include "agent/lab/regions.h"
 
 static void say_once(lua_State *L, int was)
 {
@@ -44,6 +46,33 @@ static int word_seed(lua_State *L)
 	return 0;
 }
 
+struct site_options {
+	char region[SCRIPT_TEXT_MAX];
+};
+
+/* Of the table behind the nodes. */
+static int site_region(lua_State *L)
+{
+	static const struct field fields[] = {
+		{"region", FIELD_TEXT, offsetof(struct site_options, region), 0, 0},
+		{NULL, FIELD_TEXT, 0, 0, 0},
+	};
+	struct site_options options = {{0}};
+	struct near near;
+	char hint[96];
+	int region;
+
+	args_fields(L, 3, fields, &options);
+	region = regions_find(options.region);
+	if (region >= 0)
+		return region;
+	near = near_to(options.region);
+	for (unsigned i = 0; regions_list(i, NULL); i++)
+		near_offer(&near, regions_list(i, NULL)->name);
+	args_fail(L, "site(): no region is called '%.40s'%s `pacelab list regions` has them all",
+		options.region, near.best ? near_text(&near, hint, sizeof hint) : ":");
+}
+
 static int word_site(lua_State *L)
 {
 	struct script *s = args_script(L);
@@ -51,7 +80,7 @@ static int word_site(lua_State *L)
 	char what[SCRIPT_TEXT_MAX * 2];
 	unsigned nodes;
 
-	args_expect(L, 1, 2);
+	args_expect(L, 1, 3);
 	if (s->sites == PLAN_SITES_MAX)
 		args_fail(L, "more than %d sites: put several nodes into one", PLAN_SITES_MAX);
 	args_text(L, 1, "the site's name", site->name.text);
@@ -75,6 +104,7 @@ static int word_site(lua_State *L)
 		node->line = args_line(L);
 		lua_pop(L, 1);
 	}
+	site->region = lua_gettop(L) == 3 ? site_region(L) : -1;
 	site->name.line = args_line(L);
 	site->first = s->nodes;
 	site->nodes = nodes;
@@ -90,8 +120,8 @@ static int add_rule(lua_State *L, enum script_rule_kind kind)
 
 	args_expect(L, 3, 3);
 	if (s->rules == SCRIPT_RULES_MAX)
-		args_fail(
-			L, "more than %d rtt(), delay() and jitter() statements", SCRIPT_RULES_MAX);
+		args_fail(L, "more than %d rtt(), delay(), jitter() and profile() statements",
+			SCRIPT_RULES_MAX);
 	rule->kind = kind;
 	rule->line = args_line(L);
 	args_text(L, 1, "the first site", rule->a);
@@ -117,6 +147,33 @@ static int word_delay(lua_State *L)
 static int word_jitter(lua_State *L)
 {
 	return add_rule(L, SCRIPT_JITTER);
+}
+
+/* All links, or those between two sites. */
+static int word_profile(lua_State *L)
+{
+	struct script *s = args_script(L);
+	struct script_rule *rule = &s->rule[s->rules];
+	struct link_change change;
+	struct err err = {0};
+	char text[SCRIPT_TEXT_MAX + 16];
+
+	if (lua_gettop(L) != 1)
+		args_expect(L, 3, 3);
+	if (s->rules == SCRIPT_RULES_MAX)
+		args_fail(L, "more than %d rtt(), delay(), jitter() and profile() statements",
+			SCRIPT_RULES_MAX);
+	*rule = (struct script_rule){.kind = SCRIPT_PROFILE, .line = args_line(L)};
+	args_text(L, 1, "the profile's name", rule->profile);
+	(void)snprintf(text, sizeof text, "profile %s", rule->profile);
+	if (strchr(rule->profile, ' ') || link_change_read(text, &change, &err))
+		args_fail(L, "profile(): %s", err.text[0] ? err.text : "its name has no blank");
+	if (lua_gettop(L) == 3) {
+		args_text(L, 2, "the first site", rule->a);
+		args_text(L, 3, "the second site", rule->b);
+	}
+	s->rules++;
+	return 0;
 }
 
 #define OFFSET(type, member) offsetof(struct type, member)
@@ -220,147 +277,6 @@ static int word_expect(lua_State *L)
 	return 0;
 }
 
-/*
- * Faults: each call gives a value that phase() takes.
- */
-static struct script_fault *new_fault(lua_State *L, enum script_fault_kind kind)
-{
-	struct script *s = args_script(L);
-	struct script_fault *fault = lua_newuserdatauv(L, sizeof *fault, 0);
-
-	luaL_setmetatable(L, WORDS_FAULT_TYPE);
-	if (s->mades == SCRIPT_FAULTS_MAX)
-		args_fail(L, "more than %d faults", SCRIPT_FAULTS_MAX);
-	memset(fault, 0, sizeof *fault);
-	fault->kind = kind;
-	fault->line = args_line(L);
-	fault->number = s->mades;
-	fault->delay_ns = UINT64_MAX;
-	fault->jitter_ns = UINT64_MAX;
-	s->made[s->mades].kind = kind;
-	s->made[s->mades].line = fault->line;
-	s->made[s->mades].used = false;
-	s->mades++;
-	return fault;
-}
-
-/* Argument @at, a name or a list of names, is the next group of @fault. */
-static void add_group(lua_State *L, struct script_fault *fault, int at)
-{
-	char what[SCRIPT_TEXT_MAX];
-	unsigned count = 1;
-
-	(void)snprintf(what, sizeof what, "group %u of %s", fault->groups + 1, args_word(L)->name);
-	if (lua_type(L, at) == LUA_TTABLE)
-		count = args_names(L, at, what, SCRIPT_WORDS_MAX);
-	if (count == 0)
-		args_fail(L, "%s is empty: name sites or nodes, or leave it out", what);
-	if (fault->words + count > SCRIPT_WORDS_MAX)
-		args_fail(L, "%s names more than %d sites and nodes", args_word(L)->name,
-			SCRIPT_WORDS_MAX);
-	for (unsigned i = 0; i < count; i++) {
-		if (lua_type(L, at) == LUA_TTABLE)
-			lua_rawgeti(L, at, (lua_Integer)i + 1);
-		else
-			lua_pushvalue(L, at);
-		args_text(L, -1, what, fault->word[fault->words]);
-		fault->group[fault->words++] = (uint16_t)fault->groups;
-		lua_pop(L, 1);
-	}
-	fault->groups++;
-}
-
-static int word_cut(lua_State *L)
-{
-	int groups = lua_gettop(L);
-	struct script_fault *fault;
-
-	if (groups < 2)
-		args_fail(L,
-			"cut() got %d group%s, it needs 2 or more: write %s, or isolate() for one",
-			groups, groups == 1 ? "" : "s", args_word(L)->usage);
-	fault = new_fault(L, SCRIPT_CUT);
-	for (int i = 1; i <= groups; i++)
-		add_group(L, fault, i);
-	return 1;
-}
-
-static int word_one_way(lua_State *L)
-{
-	struct script_fault *fault;
-
-	args_expect(L, 2, 2);
-	fault = new_fault(L, SCRIPT_ONE_WAY);
-	add_group(L, fault, 1);
-	add_group(L, fault, 2);
-	return 1;
-}
-
-static int word_isolate(lua_State *L)
-{
-	struct script_fault *fault;
-
-	args_expect(L, 1, 1);
-	fault = new_fault(L, SCRIPT_ISOLATE);
-	add_group(L, fault, 1);
-	return 1;
-}
-
-static const struct field link_fields[] = {
-	{"delay", FIELD_DURATION, OFFSET(script_fault, delay_ns), 0, SCRIPT_DEADLINE_NS_MAX},
-	{"jitter", FIELD_DURATION, OFFSET(script_fault, jitter_ns), 0, SCRIPT_DEADLINE_NS_MAX},
-	{NULL, FIELD_TEXT, 0, 0, 0},
-};
-
-static int word_link(lua_State *L)
-{
-	struct script_fault *fault;
-
-	args_expect(L, 3, 3);
-	fault = new_fault(L, SCRIPT_LINK);
-	add_group(L, fault, 1);
-	add_group(L, fault, 2);
-	args_fields(L, 3, link_fields, fault);
-	if (fault->delay_ns == UINT64_MAX && fault->jitter_ns == UINT64_MAX)
-		args_fail(L, "link() changes nothing: write %s", args_word(L)->usage);
-	return 1;
-}
-
-static int process_fault(lua_State *L, enum script_fault_kind kind)
-{
-	struct script_fault *fault;
-
-	args_expect(L, 1, 2);
-	fault = new_fault(L, kind);
-	if (lua_type(L, 1) != LUA_TSTRING)
-		args_fail(L, "%s() takes one node: write %s", args_word(L)->name,
-			args_word(L)->usage);
-	add_group(L, fault, 1);
-	if (lua_gettop(L) > 2) /* the fault itself is on top */
-		fault->at_ns = args_duration(L, 2, args_word(L)->name);
-	return 1;
-}
-
-static int word_kill(lua_State *L)
-{
-	return process_fault(L, SCRIPT_KILL);
-}
-
-static int word_restart(lua_State *L)
-{
-	return process_fault(L, SCRIPT_RESTART);
-}
-
-static int word_pause(lua_State *L)
-{
-	return process_fault(L, SCRIPT_PAUSE);
-}
-
-static int word_resume(lua_State *L)
-{
-	return process_fault(L, SCRIPT_RESUME);
-}
-
 static int word_phase(lua_State *L)
 {
 	struct script *s = args_script(L);
@@ -380,8 +296,8 @@ static int word_phase(lua_State *L)
 		if (!luaL_testudata(L, i + 3, WORDS_FAULT_TYPE))
 			args_fail(L,
 				"argument %d of phase '%s' is a %s, not a fault: faults are made "
-				"by cut(), one_way(), isolate(), link(), kill(), restart(), "
-				"pause() and resume()",
+				"by cut(), one_way(), isolate(), bridge(), ring(), reject(), "
+				"link(), flap(), down(), kill(), restart(), pause() and resume()",
 				i + 3, phase->name.text, luaL_typename(L, i + 3));
 	}
 	if (s->faults + (unsigned)faults > SCRIPT_FAULTS_MAX)
@@ -407,23 +323,21 @@ static const struct word words[] = {
 	{"rtt", word_rtt, "rtt(\"east\", \"west\", \"20ms\")"},
 	{"delay", word_delay, "delay(\"east\", \"west\", \"5ms\")"},
 	{"jitter", word_jitter, "jitter(\"east\", \"west\", \"1ms\")"},
+	{"profile", word_profile, "profile(\"wan\") or profile(\"wan\", \"east\", \"west\")"},
+	{"distribution", word_distribution,
+		"distribution(\"name\", {file = \"name.txt\"}) or distribution(\"name\", "
+		"{pareto = {\"1ms\", 3}, exponential = \"5ms\", weight = 0.9})"},
 	{"store", word_store, "store \"raft\" or store(\"raft\", {leader = \"n1\"})"},
 	{"load", word_load, "load {rate = 500, keys = 10, read = 50, write = 50}"},
 	{"fit", word_fit, "fit {rtts = {\"1ms\", \"10ms\", \"40ms\"}, duration = \"2s\"}"},
 	{"phase", word_phase, "phase(\"name\", \"5s\", faults ...)"},
 	{"expect", word_expect, "expect {model = \"linearizable\", verdict = \"PC/EC\"}"},
 	{"seed", word_seed, "seed(7)"},
-	{"cut", word_cut, "cut({\"east\", \"west\"}, {\"far\"})"},
-	{"one_way", word_one_way, "one_way(\"east\", \"west\")"},
-	{"isolate", word_isolate, "isolate(\"n5\")"},
-	{"link", word_link, "link(\"east\", \"west\", {delay = \"50ms\", jitter = \"5ms\"})"},
-	{"kill", word_kill, "kill(\"n3\", \"1s\")"},
-	{"restart", word_restart, "restart(\"n3\", \"3s\")"},
-	{"pause", word_pause, "pause(\"n3\", \"1s\")"},
-	{"resume", word_resume, "resume(\"n3\", \"3s\")"},
 };
+
+#define WORDS (sizeof words / sizeof *words)
 
 const struct word *words_list(unsigned i)
 {
-	return i < sizeof words / sizeof *words ? &words[i] : NULL;
+	return i < WORDS ? &words[i] : words_faults_list(i - (unsigned)WORDS);
 }

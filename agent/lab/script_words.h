@@ -8,6 +8,12 @@
 /* Name of the type that faults have in Lua. */
 #define WORDS_FAULT_TYPE "pacelab.fault"
 
+/* word_distribution() - in script_dist.c. */
+int word_distribution(lua_State *L);
+
+/* words_faults_list() - those that make faults; in script_faults.c. */
+const struct word *words_faults_list(unsigned i);
+
 /* words_list() - number @i, NULL after the last. */
 const struct word *words_list(unsigned i);
 

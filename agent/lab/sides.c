@@ -10,8 +10,7 @@
 
 static bool talk(const struct plan_phase *phase, unsigned a, unsigned b)
 {
-	return !link_matrix_at(&phase->matrix, a, b)->cut &&
-	       !link_matrix_at(&phase->matrix, b, a)->cut;
+	return !plan_closed(&phase->matrix, a, b) && !plan_closed(&phase->matrix, b, a);
 }
 
 /* Give @label to replica @from and all that it is connected with. Return: how many. */

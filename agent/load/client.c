@@ -245,11 +245,11 @@ static uint64_t slowest_ns(const struct client_site *common)
 
 	for (unsigned a = 0; phase < plan->phases && a < plan->replicas; a++) {
 		for (unsigned b = 0; b < plan->replicas; b++) {
-			const struct link_state *link =
-				link_matrix_at(&plan->phase[phase].matrix, a, b);
+			const struct link_matrix *m = &plan->phase[phase].matrix;
+			uint64_t ns = link_state_delay_max_ns(link_matrix_at(m, a, b));
 
-			if (!link->cut && link->delay_ns + link->jitter_ns > slowest)
-				slowest = link->delay_ns + link->jitter_ns;
+			if (!plan_closed(m, a, b) && ns > slowest)
+				slowest = ns;
 		}
 	}
 	return slowest;

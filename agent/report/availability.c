@@ -73,8 +73,8 @@ int availability_side(const struct plan *plan, unsigned phase, const struct hist
 {
 	const struct plan_phase *p = &plan->phase[phase];
 
-	if (link_matrix_at(&p->matrix, op->client, op->node)->cut ||
-		link_matrix_at(&p->matrix, op->node, op->client)->cut)
+	if (plan_closed(&p->matrix, op->client, op->node) ||
+		plan_closed(&p->matrix, op->node, op->client))
 		return -1;
 	assert(p->side_of[op->node] < p->sides);
 	return p->side_of[op->node];

@@ -54,7 +54,7 @@ static uint64_t rtt_ns(const struct link_matrix *m, unsigned a, unsigned b)
 {
 	if (a == b)
 		return 0;
-	if (link_matrix_at(m, a, b)->cut || link_matrix_at(m, b, a)->cut)
+	if (plan_closed(m, a, b) || plan_closed(m, b, a))
 		return FLOOR_NO_PATH_NS;
 	return plan_rtt_ns(m, a, b);
 }

@@ -90,12 +90,15 @@ static void matrix_compare(const struct plan *plan, unsigned p, bool *ret_change
 
 	*ret_changes = false;
 	*ret_cut_on = false;
+	for (unsigned i = 0; i < is->nodes; i++) {
+		*ret_changes = *ret_changes || was->down[i] != is->down[i];
+		*ret_cut_on = *ret_cut_on || (was->down[i] && is->down[i]);
+	}
 	for (size_t i = 0; i < (size_t)is->nodes * is->nodes; i++) {
 		const struct link_state *a = &was->link[i];
 		const struct link_state *b = &is->link[i];
 
-		*ret_changes = *ret_changes || a->cut != b->cut || a->delay_ns != b->delay_ns ||
-			       a->jitter_ns != b->jitter_ns;
+		*ret_changes = *ret_changes || !link_state_same(a, b);
 		*ret_cut_on = *ret_cut_on || (a->cut && b->cut);
 	}
 }

@@ -172,7 +172,13 @@ static void put_fault(struct json *j, const struct results *r, const struct run_
 		json_null(j);
 	else
 		json_string(j, r->plan->node[f->node].name);
+	json_key(j, "cut");
+	if (f->cuts)
+		json_string(j, run_cut_name(f));
+	else
+		json_null(j);
 	put_uint(j, "links", f->links);
+	put_uint(j, "carriers", f->downs);
 	put_time(j, "t_request_ns", r->log, f->t_request_ns);
 	put_time(j, "t_first_ns", r->log, f->t_first_ns);
 	put_time(j, "t_last_ns", r->log, f->t_last_ns);

@@ -203,7 +203,14 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 				count(f->recovered, n), units_s(f->caught_up_ns));
 		return;
 	}
-	words_add(out, TEXT_CELL_MAX, "%u links %s in %s %s %s", f->links, what,
+	if (f->links || !f->downs)
+		words_add(out, TEXT_CELL_MAX, "%u links %s", f->links, what);
+	if (f->cuts)
+		words_add(out, TEXT_CELL_MAX, " (%s)", run_cut_name(f));
+	if (f->downs)
+		words_add(out, TEXT_CELL_MAX, "%scarrier of %u node%s changed",
+			f->links ? ", " : "", f->downs, f->downs == 1 ? "" : "s");
+	words_add(out, TEXT_CELL_MAX, " in %s %s %s",
 		units_print_duration(f->t_last_ns - f->t_request_ns, took, sizeof took), t->dot,
 		f->judged ? evidence_result_names[e->result] : "not judged");
 	if (cuts)
@@ -215,10 +222,11 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 /* Changes that deserve a line: cuts, heals, process faults, and all that went wrong. */
 static bool worth_a_line(const struct run_fault *f)
 {
-	if (f->node < 0 && f->links == 0)
+	if (f->node < 0 && f->links + f->downs == 0)
 		return false;
-	return f->node >= 0 || strcmp(f->kind, "cut") == 0 || strcmp(f->kind, "heal") == 0 ||
-	       !f->judged || f->evidence.result != EVIDENCE_CONFIRMED;
+	return f->node >= 0 || f->downs || strcmp(f->kind, "cut") == 0 ||
+	       strcmp(f->kind, "heal") == 0 || !f->judged ||
+	       f->evidence.result != EVIDENCE_CONFIRMED;
 }
 
 static void print_faults(const struct text *t, unsigned p, const char *label, const char *left)

@@ -161,6 +161,7 @@ static inline struct run_fault *make_fault(struct make_run *m, unsigned p, const
 
 	*f = (struct run_fault){.phase = p,
 		.links = 12,
+		.cuts = strcmp(kind, "cut") == 0 ? 1u << CUT_EDGE : 0,
 		.node = -1,
 		.t_request_ns = t_ns,
 		.t_first_ns = t_ns,

@@ -221,7 +221,7 @@ static void plan__faults_do_not_carry_over(void **state)
 	const struct plan_phase *b = &plan->phase[1];
 
 	(void)state;
-	assert_string_equal(a->what, "east -- far delay 50 ms jitter 5 ms, n1 -/-> n2");
+	assert_string_equal(a->what, "east -- far delay 50ms jitter 5ms, n1 -/-> n2");
 	assert_int_equal(link_matrix_at(&a->matrix, 0, 2)->delay_ns, 50 * NS_PER_MS);
 	assert_int_equal(link_matrix_at(&a->matrix, 2, 0)->jitter_ns, 5 * NS_PER_MS);
 	assert_true(link_matrix_at(&a->matrix, 0, 1)->cut);
@@ -508,7 +508,7 @@ static void plan__names_line_and_cure_of_bad_phases(void **state)
 		{HEAD "phase('p', '1s', resume('n1'))",
 			"lab.lua:5: phase 'p': resume of 'n1', which is running: pause() it first"},
 		{HEAD "phase('p', '1s', link('east', 'far', {jitter = '1ms'}))",
-			"lab.lua:5: link(): the jitter between 'n1' and 'n3' is larger"},
+			"lab.lua:5: link 'n1' > 'n3' in phase 'p': jitter is larger"},
 		{"lab 'x' store 'raft'\n"
 		 "site('a', {'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9'})\n"
 		 "phase('p', '1s', cut('n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9'))",

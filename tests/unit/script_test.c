@@ -253,7 +253,7 @@ static void script__ends_at_its_limits(void **state)
 			"lab.lua:1: the script needs more than 32 MiB of memory"},
 		{"('x'):rep(1 << 30)", "lab.lua:1: the script needs more than 32 MiB of memory"},
 		{"for i = 1, 5000 do rtt('a', 'b', '1ms') end",
-			"lab.lua:1: more than 4096 rtt(), delay() and jitter() statements"},
+			"lab.lua:1: more than 4096 rtt(), delay(), jitter() and profile() statements"},
 		{"for i = 1, 3000 do isolate('a') end", "lab.lua:1: more than 2048 faults"},
 	};
 

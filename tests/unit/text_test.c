@@ -74,7 +74,7 @@ static void text__prints_a_block_for_each_phase(void **state)
 	assert_has(text, "read p50  6.00 p99  9.00 ms");
 	assert_has(text, "\n                                          floor     40.0");
 	assert_has(text, "\n  partition   1.0 s  east+west | far");
-	assert_has(text, "12 links cut in 1 ms - confirmed: 0 packets crossed");
+	assert_has(text, "12 links cut (edge) in 1 ms - confirmed: 0 packets crossed");
 	assert_has(text, "majority 198 ok, 100.0 %    writes went on, with gaps of up to 0.02 s");
 	assert_has(text, "minority 50 ok, 50.5 %      49 of 99 not answered");
 	assert_has(text, "writes again 0.01 s after the heal, converged after 0.35 s");
