@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "netns/matrix.h"
@@ -28,8 +29,8 @@ void matrix_asm_add(struct matrix_asm *a, const struct line *line, size_t lines)
 
 int matrix_asm_load(struct matrix_asm *a, const char *name, int *ret_fd, struct err *err)
 {
-	static _Thread_local char log[LOG_MAX];
 	union bpf_attr attr;
+	char *log = NULL;
 	size_t len;
 	int code;
 
@@ -43,20 +44,27 @@ int matrix_asm_load(struct matrix_asm *a, const char *name, int *ret_fd, struct 
 	attr.insn_cnt = (uint32_t)a->n;
 	attr.license = (uint64_t)(uintptr_t) "Dual MIT/GPL";
 	(void)strncpy(attr.prog_name, name, sizeof attr.prog_name - 1);
-	log[0] = 0;
 	code = matrix_bpf(BPF_PROG_LOAD, &attr);
 	if (code < 0 && code != -EPERM && code != -ENOSYS) {
 		/* Once more for the verifier's words, which cost time when all is well. */
+		log = calloc(1, LOG_MAX);
+		assert(log);
 		attr.log_buf = (uint64_t)(uintptr_t)log;
-		attr.log_size = sizeof log;
+		attr.log_size = LOG_MAX;
 		attr.log_level = 1;
 		code = matrix_bpf(BPF_PROG_LOAD, &attr);
 	}
 	if (code >= 0) {
 		*ret_fd = code;
+		free(log);
 		return 0;
 	}
-	len = strlen(log);
-	return err_set(err, code, EXIT_CANNOT_RUN, "load the BPF program %s: %s%s%s", name,
-		strerror(-code), len ? ": " : "", len > LOG_SHOWN ? log + len - LOG_SHOWN : log);
+	len = log ? strlen(log) : 0;
+	err_set(err, code, EXIT_CANNOT_RUN, "load the BPF program %s: %s%s%s", name,
+		strerror(-code), len ? ": " : "",
+		len > LOG_SHOWN ? log + len - LOG_SHOWN
+		: log           ? log
+				: "");
+	free(log);
+	return code;
 }
