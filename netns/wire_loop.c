@@ -102,13 +102,17 @@ static uint64_t take_stamp(const struct matrix *matrix, uint8_t *frame)
 	static const uint8_t covered[MATRIX_STAMP_LEN] = {2, 0, 0, 0};
 	uint64_t now = clock_now_ns();
 	uint32_t stamp;
+	int32_t age;
 
 	if (matrix->refusal)
 		return now; /* no program, no stamp */
 	memcpy(&stamp, frame + MATRIX_STAMP_AT, sizeof stamp);
 	memcpy(frame + MATRIX_STAMP_AT, covered, sizeof covered);
-	/* The 32 bits wrap after 4.3 s, which no frame waits in the tap. */
-	return now - (uint32_t)((uint32_t)now - stamp);
+	/* The 32 bits wrap after 4.3 s, and not half of that does a frame wait in the tap. The
+	 * program's clock is the kernel's fast one, which may be ahead of ours by a little: such a
+	 * frame came now. */
+	age = (int32_t)((uint32_t)now - stamp);
+	return age > 0 ? now - (uint32_t)age : now;
 }
 
 /* What only the process knows of a link. */
