@@ -28,6 +28,8 @@ enum {
 	OPT_JSON,
 	OPT_PLAN,
 	OPT_QUIET,
+	OPT_PCAP,
+	OPT_SNAP,
 };
 
 static const struct cmd_option options[] = {
@@ -44,6 +46,8 @@ static const struct cmd_option options[] = {
 	[OPT_JSON] = {"--json", NULL, "print results.json on standard output, all else on error"},
 	[OPT_PLAN] = {"--plan", NULL, "print the expanded plan and do nothing"},
 	[OPT_QUIET] = {"--quiet", NULL, "no progress"},
+	[OPT_PCAP] = {"--pcap", "LINKS", "capture frames: all, or nodes and pairs, n1-n2,n3"},
+	[OPT_SNAP] = {"--snap", "BYTES", "to keep of each of these frames; default: 256"},
 	{NULL, NULL, NULL},
 };
 
@@ -138,24 +142,43 @@ static void signals_restore(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* A capture that is not whole is said to be so, once. */
+static void capture_tell(const struct supervisor *s)
+{
+	const struct capture_count *n = &s->captured;
+
+	if (s->pcap.pid && (s->pcap.code != CLD_EXITED || s->pcap.status != 0))
+		fprintf(stderr, "pacelab: the capture ended early, see %s/log/pcap.log\n",
+			s->out.shown);
+	if (n->dropped || n->left_out)
+		fprintf(stderr,
+			"pacelab: the capture lacks %llu frames that came too fast and %llu for "
+			"which a file was full\n",
+			(unsigned long long)n->dropped, (unsigned long long)n->left_out);
+}
+
 /* From the first name to the last: when this returns, nothing of the lab is left but its folder. */
 static int run_lab(struct supervisor *s, struct plan *plan, const struct cmd_line *line,
-	struct run_log *log, struct err *err)
+	const struct capture_wish *pcap, struct run_log *log, struct err *err)
 {
 	const char *const *v = line->value;
 	struct supervisor_options o = {
 		.name = v[OPT_NAME], .results = v[OPT_RESULTS], .scripted = true, .waiter_fd = -1};
-	int rc = supervisor_start(s, plan, &o, err);
+	int rc;
 
+	o.pcap = v[OPT_PCAP] ? pcap : NULL;
+	rc = supervisor_start(s, plan, &o, err);
 	if (!rc)
 		rc = plan_keep(plan, &s->out, err);
 	if (!rc)
 		rc = runner_run(s, plan, v[OPT_QUIET] ? NULL : stderr, log, err);
 	supervisor_stop(s, v[OPT_KEEP] ? LEAVE_ALL : LEAVE_NO_DATA);
+	capture_tell(s);
 	return rc;
 }
 
-static int run_plan(struct plan *plan, const struct cmd_line *line, struct err *err)
+static int run_plan(struct plan *plan, const struct cmd_line *line, const struct capture_wish *pcap,
+	struct err *err)
 {
 	struct supervisor *s = calloc(1, sizeof *s);
 	struct run_log *log = calloc(1, sizeof *log);
@@ -167,7 +190,7 @@ static int run_plan(struct plan *plan, const struct cmd_line *line, struct err *
 		free(log);
 		return err_sys(err, -ENOMEM, "run the lab");
 	}
-	measured = run_lab(s, plan, line, log, err) == 0 && log->phases > 0;
+	measured = run_lab(s, plan, line, pcap, log, err) == 0 && log->phases > 0;
 	if (s->signal)
 		fprintf(stderr, "pacelab: interrupted by SIG%s%s\n", sigabbrev_np(s->signal),
 			measured ? "; this was measured until then" : "");
@@ -194,6 +217,7 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		.emulator = v[OPT_EMULATOR],
 		.rate = v[OPT_RATE],
 		.time_scale = v[OPT_TIME_SCALE]};
+	struct capture_wish pcap;
 	struct plan *plan;
 	int status = 0;
 
@@ -201,10 +225,12 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		return EXIT_CANNOT_RUN;
 	if (plan_load(&plan, line->arg[0], &wish, err))
 		return EXIT_USAGE;
-	if (v[OPT_PLAN])
+	if (capture_parse(plan, v[OPT_PCAP], v[OPT_SNAP], &pcap, err))
+		status = EXIT_USAGE;
+	else if (v[OPT_PLAN])
 		plan_print(plan, stdout);
 	else
-		status = run_plan(plan, line, err);
+		status = run_plan(plan, line, &pcap, err);
 	plan_free(plan);
 	return status;
 }

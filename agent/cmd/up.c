@@ -23,7 +23,17 @@
 
 #define REPORT_MAX 65536
 
-enum { OPT_STORE, OPT_LEADER, OPT_SEED, OPT_EMULATOR, OPT_NAME, OPT_RESULTS, OPT_KEEP };
+enum {
+	OPT_STORE,
+	OPT_LEADER,
+	OPT_SEED,
+	OPT_EMULATOR,
+	OPT_NAME,
+	OPT_RESULTS,
+	OPT_KEEP,
+	OPT_PCAP,
+	OPT_SNAP
+};
 
 static const struct cmd_option options[] = {
 	[OPT_STORE] = {"--store", "NAME", "the store to run ('pacelab list stores')"},
@@ -34,6 +44,8 @@ static const struct cmd_option options[] = {
 		"of this lab, to run it beside another; default: the script's"},
 	[OPT_RESULTS] = {"--results", "DIR", "folder for logs and data"},
 	[OPT_KEEP] = {"--keep", NULL, "keep that folder when the lab ends"},
+	[OPT_PCAP] = {"--pcap", "LINKS", "capture frames: all, or nodes and pairs, n1-n2,n3"},
+	[OPT_SNAP] = {"--snap", "BYTES", "to keep of each of these frames; default: 256"},
 	{NULL, NULL, NULL},
 };
 
@@ -96,7 +108,7 @@ static _Noreturn void supervise(
 		log_error("%s", err.text);
 	/* What went wrong can be read there later; a lab that ended well leaves nothing. */
 	if (!keep)
-		leave = err.code && s->ready_ns ? LEAVE_NO_DATA : LEAVE_NOTHING;
+		leave = s->ready_ns && (err.code || o->pcap) ? LEAVE_NO_DATA : LEAVE_NOTHING;
 	supervisor_stop(s, leave);
 	if (!s->ready_ns)
 		report(report_fd, err.code ? (int)err.status : EXIT_INTERNAL,
@@ -134,6 +146,7 @@ static int up_main(const struct cmd_line *line, struct err *err)
 		.seed = v[OPT_SEED],
 		.emulator = v[OPT_EMULATOR]};
 	struct supervisor_options o = {.name = v[OPT_NAME], .results = v[OPT_RESULTS]};
+	struct capture_wish pcap;
 	struct plan *plan;
 	int fds[2];
 	pid_t pid;
@@ -143,6 +156,12 @@ static int up_main(const struct cmd_line *line, struct err *err)
 		rc = plan_load(&plan, line->arg[0], &wish, err);
 	if (rc)
 		return EXIT_USAGE;
+	o.pcap = v[OPT_PCAP] ? &pcap : NULL;
+	rc = capture_parse(plan, v[OPT_PCAP], v[OPT_SNAP], &pcap, err);
+	if (rc) {
+		plan_free(plan);
+		return EXIT_USAGE;
+	}
 	if (pipe2(fds, O_CLOEXEC))
 		return err_sys(err, -errno, "pipe");
 	(void)fflush(NULL);

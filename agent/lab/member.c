@@ -13,8 +13,8 @@
 
 #include "agent/base/clock.h"
 
-const char *const member_kind_names[] = {
-	"janitor", "wire emulator", "first process of node", "replica", "load process at"};
+const char *const member_kind_names[] = {"janitor", "wire emulator", "capture",
+	"first process of node", "replica", "load process at"};
 _Static_assert(
 	sizeof member_kind_names / sizeof *member_kind_names == MEMBER_KIND_NR, "a name per kind");
 _Static_assert(offsetof(struct member, source) == 0, "member_ready() relies on it");

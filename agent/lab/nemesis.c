@@ -77,9 +77,11 @@ int nemesis_shape(struct supervisor *s, const struct link_matrix *want, struct r
 {
 	int rc = fabric_apply(s->fabric, want, change, err);
 
-	if (!rc)
-		nemesis_describe(change, fault);
-	return rc;
+	if (rc)
+		return rc;
+	nemesis_describe(change, fault);
+	capture_note_change(s->capture, s->plan, fault->kind, change);
+	return 0;
 }
 
 int nemesis_judge(struct supervisor *s, const struct fabric_change *change, struct run_fault *fault,
@@ -229,6 +231,14 @@ static int strike_stop(struct supervisor *s, unsigned node, bool pause, struct e
 	return rc;
 }
 
+static void note_strike(struct supervisor *s, const struct run_fault *fault)
+{
+	char note[RUN_KIND_MAX + FABRIC_NAME_MAX + 8];
+
+	(void)snprintf(note, sizeof note, "%s %s", fault->kind, s->node[fault->node].name);
+	capture_note(s->capture, fault->t_first_ns, note);
+}
+
 int nemesis_strike(struct supervisor *s, enum plan_event_kind kind, unsigned node,
 	struct run_fault *fault, struct err *err)
 {
@@ -250,6 +260,7 @@ int nemesis_strike(struct supervisor *s, enum plan_event_kind kind, unsigned nod
 	fault->t_last_ns = clock_now_ns();
 	if (rc < 0)
 		return rc;
+	note_strike(s, fault);
 	fault->judged = rc == 0;
 	fault->evidence.result = rc == 0 ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH;
 	(void)snprintf(fault->evidence.why, sizeof fault->evidence.why, "%s",

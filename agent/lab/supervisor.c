@@ -4,7 +4,7 @@
  *
  * Theory of operation. Built in this order, undone in the reverse one, each step from any point:
  *
- *   janitor, names (lock), results folder, network, nodes, links as the plan wants them,
+ *   janitor, names (lock), results folder, network, capture, nodes, links as the plan wants them,
  *   admin sockets, replicas, control socket, replicas ready
  *
  * Invariants:
@@ -93,6 +93,8 @@ static void member_ended(struct member *m)
 	/* Load ends by itself, with 0, when its final reads are done. */
 	if (m->kind == MEMBER_LOAD && m->code == CLD_EXITED && m->status == 0)
 		return;
+	if (m->kind == MEMBER_CAPTURE)
+		return; /* what is measured does not depend on it */
 	if (m->kind == MEMBER_REPLICA || m->kind == MEMBER_LOAD)
 		blame_node(s, m);
 	if (m->kind != MEMBER_REPLICA || s->options.scripted || !s->ready_ns)
@@ -226,6 +228,26 @@ static int fabric_begin(struct supervisor *s, struct err *err)
 	if (wire.pidfd < 0)
 		return err_sys(err, -errno, "the wire emulator ended at once");
 	return member_take(s, &s->wire, &wire, err);
+}
+
+/* The first frames of the nodes are in it. */
+static int capture_begin(struct supervisor *s, struct err *err)
+{
+	struct child child;
+	int rc;
+
+	if (!s->options.pcap)
+		return 0;
+	rc = capture_open(&s->capture, s->options.pcap, s->plan, &s->out,
+		fabric_switch_fd(s->fabric), &child, err);
+	if (rc)
+		return rc;
+	rc = member_take(s, &s->pcap, &child, err);
+	if (spawn_wait(&child, rc ? NULL : err)) {
+		s->pcap.asked = true;
+		return err_wrap(err, "capture frames");
+	}
+	return rc;
 }
 
 /* All nodes are set up side by side, then waited for. */
@@ -369,6 +391,7 @@ static void members_init(struct supervisor *s)
 	s->spawner = (struct spawner){.self_fd = -1, .pidns_fd = -1};
 	s->janitor = (struct janitor){.pidfd = -1, .sock = -1};
 	member_init(s, &s->wire, MEMBER_WIRE, "");
+	member_init(s, &s->pcap, MEMBER_CAPTURE, "");
 	for (unsigned i = 0; i < plan->nodes; i++)
 		member_init(s, &s->node[i], MEMBER_NODE, plan->node[i].name);
 	for (unsigned i = 0; i < plan->replicas; i++) {
@@ -413,7 +436,8 @@ int supervisor_start(struct supervisor *s, const struct plan *plan,
 	const struct supervisor_options *options, struct err *err)
 {
 	static int (*const step[])(struct supervisor * s, struct err * err) = {janitor_watch,
-		names_begin, fabric_begin, nodes_begin, replicas_begin, control_begin, wait_ready};
+		names_begin, fabric_begin, capture_begin, nodes_begin, replicas_begin,
+		control_begin, wait_ready};
 	int rc;
 
 	s->plan = plan;
@@ -427,6 +451,8 @@ int supervisor_start(struct supervisor *s, const struct plan *plan,
 		rc = step[i](s, err);
 		if (!rc && step[i] == nodes_begin)
 			rc = fabric_apply(s->fabric, &plan->base, &s->base, err);
+		if (!rc && step[i] == nodes_begin)
+			capture_note_change(s->capture, plan, "as planned", &s->base);
 		if (!rc)
 			rc = supervisor_turn(s, 0, err);
 	}
@@ -495,6 +521,20 @@ void supervisor_kill_load(struct supervisor *s)
 	members_end(s->load, s->plan->sites, SIGKILL, KILLED_END_NS);
 }
 
+/* Nobody sends any more: it writes what is left. */
+static void capture_end(struct supervisor *s)
+{
+	if (!s->capture)
+		return;
+	s->pcap.asked = true;
+	capture_stop(s->capture);
+	if (!member_wait(&s->pcap, clock_now_ns() + KILLED_END_NS))
+		members_end(&s->pcap, 1, SIGKILL, KILLED_END_NS);
+	capture_count(s->capture, &s->captured);
+	capture_close(s->capture);
+	s->capture = NULL;
+}
+
 void supervisor_stop(struct supervisor *s, enum supervisor_leave leave)
 {
 	const struct plan *plan = s->plan;
@@ -514,6 +554,7 @@ void supervisor_stop(struct supervisor *s, enum supervisor_leave leave)
 			(void)member_wait(&s->replica[i], clock_now_ns());
 	}
 	replica_cleanup(s);
+	capture_end(s);
 	fabric_change_fini(&s->base);
 	fabric_destroy(s->fabric);
 	s->fabric = NULL;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/lab/capture.h"
 #include "agent/lab/control.h"
 #include "agent/lab/janitor.h"
 #include "agent/lab/member.h"
@@ -28,6 +29,7 @@
  * @results:	folder for everything that is kept; NULL: a new one below results/
  * @scripted:	phases decide what happens: a replica that ends unasked ends the lab, and nobody
  *		else may change links
+ * @pcap:	frames to capture; NULL: none
  * @waiter_fd:	pipe whose reader waits for the lab to be ready; if it goes away before, so does
  *		the lab; -1: nobody waits
  */
@@ -35,6 +37,7 @@ struct supervisor_options {
 	const char *name;
 	const char *results;
 	bool scripted;
+	const struct capture_wish *pcap;
 	int waiter_fd;
 };
 
@@ -52,6 +55,9 @@ struct supervisor {
 	struct fabric_change base; /* from healthy links to the plan's */
 	struct member janitor_member;
 	struct member wire;
+	struct member pcap;
+	struct capture *capture;       /* NULL: nothing is captured */
+	struct capture_count captured; /* in all, once the lab is stopped */
 	struct member node[FABRIC_NODES_MAX];
 	struct member replica[PROTO_NODES_MAX];
 	struct member load[PLAN_SITES_MAX];
