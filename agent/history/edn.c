@@ -103,6 +103,7 @@ static int edn_dispatch(struct text *t, struct edn *ret)
 	int r;
 
 	if (t->p[1] == '{') {
+		ret->p = t->p;
 		t->p += 2;
 		ret->type = EDN_SET;
 		ret->close = '}';
@@ -133,16 +134,14 @@ static int edn_open(struct text *t, struct edn *ret, enum edn_type type, char cl
 
 static void edn_name(struct text *t, struct edn *ret)
 {
-	bool keyword = *t->p == ':';
-
+	ret->keyword = *t->p == ':';
 	ret->type = *t->p == '\\' ? EDN_OTHER : EDN_WORD;
-	t->p += keyword;
+	t->p += ret->keyword;
 	ret->p = t->p;
 	if (*t->p == '\\' && t->p + 1 < t->end)
 		t->p += 2; /* a character, which may be one that ends words */
 	edn_word(t, ret);
-	if (!keyword && ret->len == (t->json ? 4 : 3) &&
-		memcmp(ret->p, t->json ? "null" : "nil", ret->len) == 0)
+	if (!ret->keyword && (edn_is(ret, "nil") || edn_is(ret, "null")))
 		ret->type = EDN_NIL;
 }
 

@@ -2,8 +2,8 @@
 /*
  * edn.h - Clojure's extensible data notation, a form at a time, without a tree
  *
- * https://github.com/edn-format/edn. With text.json set it reads JSON, too: a colon is space, null
- * is nil, and strings stand where keywords would.
+ * https://github.com/edn-format/edn. With text.json set it reads JSON, too: a colon is space, and
+ * strings stand where keywords would. null is nil in both.
  */
 #ifndef HISTORY_EDN_H
 #define HISTORY_EDN_H
@@ -14,7 +14,7 @@
 
 enum edn_type {
 	EDN_NIL,
-	EDN_WORD, /* a keyword (without its colon), a symbol, true or false */
+	EDN_WORD, /* a keyword, a symbol, true or false */
 	EDN_STRING,
 	EDN_NUMBER, /* a plain whole number of 64 bits */
 	EDN_OTHER,  /* any other atom */
@@ -30,7 +30,8 @@ struct edn {
 	size_t len;
 	uint64_t number; /* in two's complement if negative */
 	bool negative;
-	char close; /* of a list, set or map */
+	bool keyword; /* a colon stands before p */
+	char close;   /* of a list, set or map */
 };
 
 /* edn_next() - the next atom, or the opening of the next list, set or map. Tags are passed over.

@@ -67,10 +67,9 @@ struct values {
 	bool strings;
 	bool low;
 	bool high;
-	bool word_keys;
-	bool number_keys;
 	size_t *length; /* owned; of strings that are written, each once */
 	size_t lengths;
+	size_t written; /* of the spellings, those that are of such strings */
 };
 
 /* What an event says about its operation. */

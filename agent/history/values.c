@@ -40,16 +40,14 @@ static int values_number(struct values *v, const struct edn *form, uint64_t *ret
 	*ret = 0;
 	if (form->type == EDN_NIL)
 		return 0;
+	if (form->close)
+		return values_here(v, form->p, "a value that is no list, set or map");
 	if (form->type == EDN_NUMBER && !form->negative && form->number > 0) {
 		v->high |= form->number >= HISTORY_INTERNED;
 		*ret = form->number;
 	} else {
-		r = edn_rest(v->t, form);
-		if (!r)
-			r = form->type == EDN_STRING
-				    ? values_intern(v, form->p, form->len, true, ret)
-				    : values_intern(
-					      v, form->p, (size_t)(v->t->p - form->p), false, ret);
+		r = values_intern(v, form->p - form->keyword, form->len + form->keyword,
+			form->type == EDN_STRING, ret);
 		if (r)
 			return r;
 	}
@@ -83,24 +81,18 @@ static int values_key(struct values *v, uint64_t *ret)
 
 	if (r)
 		return r;
-	if (form.type == EDN_NUMBER && !form.negative) {
-		v->number_keys = true;
-		*ret = form.number;
-	} else if (form.type == EDN_NIL) {
+	if (form.type == EDN_NIL)
 		return values_here(v, form.p, "a key");
-	} else {
-		v->word_keys = true;
-		digits = (struct text){.p = form.p};
-		/* "7" is 7, which is easier to read. */
-		if (form.type == EDN_STRING && text_uint(&digits, UINT32_MAX, ret) == 0 &&
-			digits.p == form.p + form.len)
-			return 0;
-		r = values_number(v, &form, ret);
+	if (form.type == EDN_NUMBER && !form.negative && form.number == 0) {
+		*ret = 0;
+		return 0;
 	}
-	if (!r && v->word_keys && v->number_keys)
-		return text_bad(v->t, "some keys are numbers and some are not (one or the other "
-				      "was expected)");
-	return r;
+	/* "7" is 7, which is easier to read. */
+	digits = (struct text){.p = form.p};
+	if (form.type == EDN_STRING && text_uint(&digits, UINT32_MAX, ret) == 0 &&
+		digits.p == form.p + form.len)
+		return 0;
+	return values_number(v, &form, ret);
 }
 
 /* Open the pair [key ...] if the value is one; the cursor is behind the key then. */
@@ -426,11 +418,13 @@ static int values_apart(struct values *v, const struct edn *form)
 			len = v->length[i];
 			if (len <= (size_t)(end - p))
 				n = intern_find(&v->intern, p, len, true);
+			if (n >= v->written)
+				n = INTERN_NONE;
 		}
 		/* Nobody wrote what is left: an element of its own, which nobody appended. */
 		if (n == INTERN_NONE) {
 			len = (size_t)(end - p);
-			r = values_intern(v, p, len, false, &number);
+			r = values_intern(v, p, len, true, &number);
 		} else {
 			number = HISTORY_INTERNED + n;
 		}
@@ -443,7 +437,7 @@ static int values_apart(struct values *v, const struct edn *form)
 	return r;
 }
 
-static int values_read(struct values *v, struct gather_end *ret)
+static int values_read(struct values *v, const struct event *e, struct gather_end *ret)
 {
 	struct edn form;
 	int r = edn_next(v->t, &form);
@@ -456,6 +450,8 @@ static int values_read(struct values *v, struct gather_end *ret)
 	} else if (v->strings && (form.type == EDN_STRING || form.type == EDN_NIL)) {
 		ret->many = true;
 		r = values_apart(v, &form);
+	} else if (form.type == EDN_STRING && form.len == 0 && edn_is(&e->field[EVENT_F], "get")) {
+		ret->value = 0; /* what a string is before it is written */
 	} else if (form.type == EDN_MAP) {
 		ret->many = true;
 		r = values_balances(v);
@@ -490,7 +486,7 @@ int values_complete(
 	if (m->kind == HISTORY_TRANSACTION)
 		return values_steps(v, m, true);
 	if (!m->keyed)
-		return values_read(v, ret);
+		return values_read(v, e, ret);
 	r = edn_next(t, &form);
 	if (!r && form.type != EDN_LIST)
 		r = values_here(v, form.p, "[key value], as it was invoked,");
@@ -499,7 +495,7 @@ int values_complete(
 	if (!r && key != m->op->key)
 		r = values_here(v, form.p, "the key that it was invoked with");
 	if (!r)
-		r = values_read(v, ret);
+		r = values_read(v, e, ret);
 	return r ? r : values_close(v, "']'");
 }
 
@@ -524,6 +520,7 @@ int values_strings(struct values *v, const struct event *e)
 
 int values_prefix(struct values *v)
 {
+	v->written = v->intern.count;
 	for (uint32_t i = 0; i < v->intern.count; i++) {
 		const char *text = intern_text(&v->intern, i) + 1;
 		size_t len = strlen(text) - 1;
