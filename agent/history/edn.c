@@ -26,7 +26,7 @@ static bool edn_ends(const char *p)
 	return ends[(unsigned char)*p];
 }
 
-static void edn_space(struct text *t)
+void edn_space(struct text *t)
 {
 	const char *p = t->p;
 
@@ -51,9 +51,11 @@ static int edn_string(struct text *t, struct edn *ret)
 
 	ret->type = EDN_STRING;
 	ret->p = ++t->p;
-	while (t->p < t->end && *t->p != '"')
-		t->p += *t->p == '\\' && t->p + 1 < t->end ? 2 : 1;
-	if (t->p >= t->end) {
+	while (*t->p != '\0' && *t->p != '"')
+		t->p += *t->p == '\\' && t->p[1] != '\0' ? 2 : 1;
+	if (*t->p == '\0' && t->p < t->end)
+		return text_bad(t, "a zero byte in a string");
+	if (*t->p == '\0') {
 		t->p = from;
 		return text_bad(t, "a string begins that does not end ('\"' was expected)");
 	}
@@ -138,7 +140,7 @@ static void edn_name(struct text *t, struct edn *ret)
 	ret->type = *t->p == '\\' ? EDN_OTHER : EDN_WORD;
 	t->p += ret->keyword;
 	ret->p = t->p;
-	if (*t->p == '\\' && t->p + 1 < t->end)
+	if (*t->p == '\\' && t->p[1] != '\0')
 		t->p += 2; /* a character, which may be one that ends words */
 	edn_word(t, ret);
 	if (!ret->keyword && (edn_is(ret, "nil") || edn_is(ret, "null")))

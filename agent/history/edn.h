@@ -34,6 +34,9 @@ struct edn {
 	char close;   /* of a list, set or map */
 };
 
+/* edn_space() - pass over space and comments. */
+void edn_space(struct text *t);
+
 /* edn_next() - the next atom, or the opening of the next list, set or map. Tags are passed over.
  * Return: 0 or -EBADMSG. */
 int edn_next(struct text *t, struct edn *ret);

@@ -93,10 +93,13 @@ static unsigned event_field(const struct edn *name, unsigned next)
 
 static int event_value(struct text *t, struct event *e, unsigned id)
 {
-	const char *at = t->p;
 	struct edn form;
-	int r = edn_next(t, &form);
+	const char *at;
+	int r;
 
+	edn_space(t);
+	at = t->p;
+	r = edn_next(t, &form);
 	if (r)
 		return r;
 	r = edn_rest(t, &form);

@@ -472,11 +472,17 @@ int values_complete(
 {
 	struct text *t = v->t;
 	struct edn form;
-	uint64_t key;
-	int r;
+	uint64_t key = m->op->key;
+	int r = 0;
 
-	if (m->kind != HISTORY_READ && m->kind != HISTORY_TRANSACTION)
-		return 0;
+	if (e->key && m->kind != HISTORY_TRANSACTION) {
+		t->p = e->key;
+		r = values_key(v, &key);
+	}
+	if (!r && key != m->op->key)
+		r = values_here(v, e->key, "the key that it was invoked with");
+	if (r || (m->kind != HISTORY_READ && m->kind != HISTORY_TRANSACTION))
+		return r;
 	if (!e->value) {
 		t->p = e->at;
 		return text_bad(

@@ -270,6 +270,8 @@ static void events__say_what_is_wrong_with_a_value(void **state)
 	refused(*state, INVOKE(0, transfer, "{:from 65536}"), "an account from 0 to 65535");
 	refused(*state, INVOKE(0, read, "nil") OK(0, read, "{0 1, 2 3}"),
 		"each account from 0 on once was expected");
+	refused(*state, KV(invoke, put, "7", "1") KV(ok, put, "8", "1"),
+		": line 2, column 39: '\"', the key that it was invoked with was expected");
 	refused(*state, INVOKE(0, txn, "[[:w 1 2]]"), ":r or :append (transactions of lists)");
 	refused(*state, INVOKE(0, txn, "[[:r 1 nil]]") OK(0, txn, "[[:r 2 nil]]"),
 		"the step that was invoked was expected");
