@@ -15,9 +15,17 @@ const char *const check_type_names[] = {
 	[CHECK_COUNTER] = "counter",
 	[CHECK_BANK] = "bank",
 	[CHECK_TRANSACTIONS] = "transactions",
+	[CHECK_TEXT] = "text",
 };
 _Static_assert(sizeof check_type_names / sizeof *check_type_names == CHECK_TYPE_NR,
 	"every type has a name");
+
+/* A list that is written as a whole, too, is a text. */
+static bool check_is_text(const struct history_op *a, const struct history_op *b)
+{
+	return (a->kind == HISTORY_WRITE && b->kind == HISTORY_APPEND) ||
+	       (a->kind == HISTORY_APPEND && b->kind == HISTORY_WRITE);
+}
 
 /* What an operation says about its object. A read alone says nothing. */
 static enum check_type check_type_by(const struct history_op *op)
@@ -60,7 +68,10 @@ int check_type_of(const struct history_ops *h, enum check_type *ret, struct err 
 			type = by;
 			first = op;
 		}
-		if (by != type)
+		if (by != type && check_is_text(first, op))
+			type = CHECK_TEXT;
+		if (by != type && !(type == CHECK_TEXT && (op->kind == HISTORY_WRITE ||
+								  op->kind == HISTORY_APPEND)))
 			return err_usage(err,
 				"operation %u is a %s and operation %u a %s: one history has "
 				"objects of one type",

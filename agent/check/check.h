@@ -68,6 +68,7 @@ enum check_type {
 	CHECK_COUNTER,
 	CHECK_BANK,
 	CHECK_TRANSACTIONS,
+	CHECK_TEXT, /* strings that are written and appended to, read as lists of their parts */
 	CHECK_TYPE_NR
 };
 extern const char *const check_type_names[CHECK_TYPE_NR];

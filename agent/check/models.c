@@ -16,6 +16,8 @@ static const struct check_ops *const models[] = {
 	&read_your_writes_ops,
 	&eventual_ops,
 
+	&text_linearizable_ops,
+
 	&list_linearizable_ops,
 	&list_sequential_ops,
 	&list_pram_ops,

@@ -18,6 +18,9 @@ extern const struct check_ops monotonic_reads_ops;
 extern const struct check_ops read_your_writes_ops;
 extern const struct check_ops eventual_ops;
 
+/* Texts. */
+extern const struct check_ops text_linearizable_ops;
+
 /* Lists. */
 extern const struct check_ops list_linearizable_ops;
 extern const struct check_ops list_sequential_ops;

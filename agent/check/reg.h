@@ -20,7 +20,8 @@ enum reg_kind {
 	REG_READ,
 	REG_UNMET, /* a compare-and-set that found another value than the expected one */
 	REG_WRITE,
-	REG_CAS, /* that replaced its expected value; or, if open, may have done so */
+	REG_APPEND, /* value is the edge that leads from one value to the next, see reg.edge */
+	REG_CAS,    /* that replaced its expected value; or, if open, may have done so */
 };
 
 /* Numbers of values. */
@@ -52,8 +53,9 @@ struct reg {
 	size_t count;
 	struct reg_value *value; /* owned; by number */
 	size_t values;
-	bool unmet;  /* there is a REG_UNMET */
-	bool unique; /* no value was written twice */
+	const struct pairs *edge; /* value, edge -> value, for REG_APPEND; or NULL */
+	bool unmet;               /* there is a REG_UNMET */
+	bool unique;              /* no value was written twice */
 };
 
 /* reg_build() - from @count operations of one key, given by index and sorted by invocation. */

@@ -287,6 +287,17 @@ static bool advance(struct walk *w, struct config *c)
 	return w->at < w->events;
 }
 
+/* The value after an operation that changes it. */
+static uint32_t state_after(const struct walk *w, const struct reg_op *op, uint32_t state)
+{
+	uint32_t to;
+
+	if (op->kind != REG_APPEND)
+		return op->value;
+	to = pairs_get(w->s->r->edge, state, op->value);
+	return to == PAIRS_NONE ? REG_OTHER : to;
+}
+
 /* Configuration @c after @next took effect goes on the stack. */
 static void push_after(struct walk *w, const struct config *c, const struct candidate *next)
 {
@@ -295,7 +306,7 @@ static void push_after(struct walk *w, const struct config *c, const struct cand
 
 	memcpy(after.word, c->word, w->stride * sizeof *c->word);
 	bit_set(after.word + 1 + (op->open ? w->words : 0), next->bit);
-	config_set(&after, w->at, op->value);
+	config_set(&after, w->at, state_after(w, op, config_state(c)));
 	absorb(w, &after);
 	pile_push(&w->stack, &after, w->stride);
 }
@@ -351,7 +362,7 @@ static void push_successors(struct walk *w, const struct config *c)
 	}
 	for (unsigned i = 0; i < w->opened; i++) {
 		/* An open operation that changes nothing need not happen. */
-		if (!bit_test(used, i) && w->op[w->open[i]].value != state)
+		if (!bit_test(used, i) && state_after(w, &w->op[w->open[i]], state) != state)
 			candidate_add(w, &count, state, w->open[i], i);
 	}
 	candidates_sort(w, count);
