@@ -21,9 +21,9 @@ static const bool ends[256] = {['('] = true,
 	['\f'] = true,
 	['\0'] = true};
 
-static bool edn_ends(const char *p)
+static bool edn_ends(const struct text *t)
 {
-	return ends[(unsigned char)*p];
+	return ends[(unsigned char)*t->p] || (t->json && *t->p == ':');
 }
 
 void edn_space(struct text *t)
@@ -65,7 +65,7 @@ static int edn_string(struct text *t, struct edn *ret)
 
 static void edn_word(struct text *t, struct edn *ret)
 {
-	while (!edn_ends(t->p) && !(t->json && *t->p == ':'))
+	while (!edn_ends(t))
 		t->p++;
 	ret->len = (size_t)(t->p - ret->p);
 }
@@ -81,7 +81,7 @@ static void edn_number(struct text *t, struct edn *ret)
 		t->p++;
 	}
 	ret->type = EDN_NUMBER;
-	if (text_uint(t, max, &ret->number) != 0 || !edn_ends(t->p) ||
+	if (text_uint(t, max, &ret->number) != 0 || !edn_ends(t) ||
 		(ret->negative && ret->number == 0))
 		ret->type = EDN_OTHER;
 	if (ret->negative)
@@ -120,7 +120,7 @@ static int edn_dispatch(struct text *t, struct edn *ret)
 		return r ? r : EDN_AGAIN;
 	}
 	t->p++;
-	if (edn_ends(t->p))
+	if (edn_ends(t))
 		return edn_bad(t);
 	edn_word(t, ret);
 	return EDN_TAGGED;

@@ -148,7 +148,10 @@ int gather_invoke(struct gather *g, const struct history_op *op, struct err *err
 	if (to->kind != HISTORY_TRANSFER)
 		to->to = 0;
 	to->many = false;
-	if (to->kind != HISTORY_TRANSACTION) {
+	if (to->kind == HISTORY_TRANSACTION) {
+		to->key = 0; /* its steps have keys */
+		to->value = 0;
+	} else {
 		to->first = 0;
 		to->count = 0;
 	}

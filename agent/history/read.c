@@ -195,7 +195,6 @@ static int reader_invoke(struct reader *rd, const struct history_record *r)
 		return err_set(
 			rd->err, -EBADMSG, EXIT_USAGE, "operation %u is invoked twice", r->op);
 	if (r->kind == HISTORY_TRANSACTION) {
-		op.value = 0;
 		op.first = (uint32_t)rd->gather.ops.micros;
 		op.count = (uint32_t)r->value;
 		ret = more_steps(&rd->more, r, &rd->gather);
@@ -218,7 +217,8 @@ static int reader_invoke(struct reader *rd, const struct history_record *r)
 static int reader_fits(
 	struct reader *rd, const struct history_record *r, const struct history_op *op)
 {
-	if (op->session == r->session && op->kind == r->kind && op->key == r->key)
+	if (op->session == r->session && op->kind == r->kind &&
+		(op->key == r->key || op->kind == HISTORY_TRANSACTION))
 		return 0;
 	return err_set(rd->err, -EBADMSG, EXIT_USAGE,
 		"operation %u ends as a %s of key %llu in session %u, but began as a %s of key "

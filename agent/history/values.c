@@ -216,8 +216,6 @@ static int values_element(struct values *v, const struct edn *form)
 	uint64_t *to;
 	int r = values_number(v, form, &number);
 
-	if (!r && number == 0)
-		r = values_here(v, form->p, "an element");
 	if (!r)
 		r = gather_list(v->g, 1, &to, v->t->err);
 	if (!r)
@@ -458,8 +456,8 @@ static int values_read(struct values *v, const struct event *e, struct gather_en
 	} else if (form.type == EDN_LIST || form.type == EDN_SET) {
 		ret->many = true;
 		r = values_elements(v, &form);
-	} else if (form.type == EDN_END) {
-		r = values_here(v, form.p, "what was read");
+	} else if (form.type == EDN_END || (v->counter && form.type != EDN_NIL)) {
+		r = values_here(v, form.p, v->counter ? "a number" : "what was read");
 	} else {
 		r = values_number(v, &form, &ret->value);
 	}
