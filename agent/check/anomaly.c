@@ -6,8 +6,6 @@
 
 #include "agent/check/words.h"
 
-#define LIST_SHOWN 5 /* last elements of a list that are printed */
-
 struct teller {
 	const struct anomaly *a;
 	const struct lists *l;
@@ -54,13 +52,8 @@ static void say_txn(struct teller *t, uint32_t txn)
 /* "k5 = [... 2 3]" */
 static void say_read(struct teller *t, const struct lists_step *read, uint32_t count)
 {
-	words_say(&t->w, "k%llu = [", (unsigned long long)t->l->key[read->key].key);
-	if (count > LIST_SHOWN)
-		words_say(&t->w, "... ");
-	for (uint32_t i = count > LIST_SHOWN ? count - LIST_SHOWN : 0; i < count; i++)
-		words_say(&t->w, "%llu%s", (unsigned long long)read->value[i],
-			i + 1 < count ? " " : "");
-	words_say(&t->w, "]");
+	words_say(&t->w, "k%llu = ", (unsigned long long)t->l->key[read->key].key);
+	words_elements(&t->w, read->value, count);
 }
 
 static uint32_t writer(const struct lists *l, uint32_t item)
@@ -258,11 +251,16 @@ static void tell_cycle(struct teller *t)
 {
 	const struct graph_cycle *c = &t->a->cycle;
 	size_t shown = c->count < GRAPH_CYCLE_MAX ? c->count : GRAPH_CYCLE_MAX;
+	size_t begin = 0;
 	bool session = false;
 	bool time = false;
 
 	for (size_t i = 0; i < shown; i++) {
 		join(t, c->step[i].txn);
+		/* What was not seen is told first. A cycle that is not all there stays as it is. */
+		if (shown == c->count && c->step[i].kind == GRAPH_RW &&
+			c->step[begin].kind != GRAPH_RW)
+			begin = i;
 		session |= c->step[i].kind == GRAPH_SESSION;
 		time |= c->step[i].kind == GRAPH_TIME;
 	}
@@ -274,9 +272,11 @@ static void tell_cycle(struct teller *t)
 			: session ? "-process"
 				  : "");
 	for (size_t i = 0; i < shown && i < CHECK_WITNESS_MAX; i++) {
+		size_t at = (begin + i) % shown;
+
 		if (i > 0)
 			words_say(&t->w, "; ");
-		tell_edge(t, &c->step[i], c->step[i + 1 < c->count ? i + 1 : 0].txn);
+		tell_edge(t, &c->step[at], c->step[(at + 1) % shown].txn);
 	}
 	if (c->count > CHECK_WITNESS_MAX)
 		words_say(&t->w, "; and so on, %zu in all", c->count);

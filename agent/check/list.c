@@ -63,24 +63,13 @@ static size_t *list_split(const struct lists *l, struct rank_op *op)
 	return start;
 }
 
-/* "[... 2 3]" */
-static void say_list(struct words *w, const struct lists_step *read)
-{
-	uint32_t from = read->count > 5 ? read->count - 5 : 0;
-
-	words_say(w, "[%s", from ? "... " : "");
-	for (uint32_t i = from; i < read->count; i++)
-		words_say(w, "%s%llu", i > from ? " " : "", (unsigned long long)read->value[i]);
-	words_say(w, "]");
-}
-
 /* "n1 had acknowledged the append of 7", "n1 had answered [6 7]" */
 static void say_had(struct words *w, const struct lists *l, const struct lists_step *step)
 {
 	words_node(w, &l->h->op[l->txn[step->txn].index]);
 	if (step->item == LISTS_NONE) {
 		words_say(w, " had answered ");
-		say_list(w, step);
+		words_elements(w, step->value, step->count);
 	} else {
 		words_say(w, " had acknowledged the append of %llu",
 			(unsigned long long)l->item[step->item].value);
@@ -104,7 +93,7 @@ static void list_tell(const struct lists *l, const struct rank_op *before,
 	words_node(&w, op);
 	if (second->item == LISTS_NONE) {
 		words_say(&w, " answered ");
-		say_list(&w, second);
+		words_elements(&w, second->value, second->count);
 		words_say(&w, " for k%llu at %.3f s, ", key, words_seconds(&w, op->t_return_ns));
 	} else {
 		words_say(&w, " was asked to append %llu to k%llu at %.3f s, ",
@@ -120,7 +109,7 @@ static void list_tell(const struct lists *l, const struct rank_op *before,
 	words_say(&w, ", and yet ");
 	words_node(&w, &l->h->op[l->txn[longest->txn].index]);
 	words_say(&w, " answered ");
-	say_list(&w, longest);
+	words_elements(&w, longest->value, longest->count);
 }
 
 static void list_linear(

@@ -37,7 +37,10 @@ bool serial_flaw(const struct lists *l, unsigned flaws, const struct check_names
 	return false;
 }
 
-/* The cycle of the kind that is worst: fewest sorts of edges. */
+/*
+ * The cycle of the kind that is worst: of dependencies alone, with as few sorts of them as can be.
+ * If the order of sessions or of real time is needed, the shorter cycle is easier to understand.
+ */
 static void serial_worst(const struct graph *g, const struct serial_model *model, struct anomaly *a)
 {
 	static const struct serial_model level[] = {
@@ -45,16 +48,18 @@ static void serial_worst(const struct graph *g, const struct serial_model *model
 		{.kinds = GRAPH_BIT(GRAPH_WW) | GRAPH_BIT(GRAPH_WR)},
 		{.kinds = GRAPH_DEPENDENCIES, .apart = true},
 		{.kinds = GRAPH_DEPENDENCIES},
-		{.kinds = GRAPH_DEPENDENCIES | GRAPH_BIT(GRAPH_SESSION)},
 	};
+	struct graph_cycle other;
 
-	for (size_t i = 0; i < sizeof level / sizeof *level; i++) {
-		if ((level[i].kinds & model->kinds) != level[i].kinds)
-			continue;
-		if (graph_find(g, level[i].kinds, level[i].apart, &a->cycle))
+	for (size_t i = 0; i < sizeof level / sizeof *level; i++)
+		if ((level[i].kinds & model->kinds) == level[i].kinds &&
+			graph_find(g, level[i].kinds, level[i].apart, &a->cycle))
 			return;
-	}
 	(void)graph_find(g, model->kinds, model->apart, &a->cycle);
+	if (model->kinds & GRAPH_BIT(GRAPH_TIME) && a->cycle.count > 2 &&
+		graph_find(g, GRAPH_DEPENDENCIES | GRAPH_BIT(GRAPH_SESSION), false, &other) &&
+		other.count <= a->cycle.count)
+		a->cycle = other;
 }
 
 static bool serial_spent(const struct check_budget *budget, const struct lists *l,

@@ -7,6 +7,8 @@
 
 #include "agent/base/units.h"
 
+#define WORDS_ELEMENTS 5 /* of a list that are printed */
+
 void words_init(struct words *w, const struct history_ops *h, const struct check_names *names,
 	char *out, size_t size)
 {
@@ -50,6 +52,16 @@ void words_when(struct words *w, const struct history_op *op)
 		words_say(w, " s or later");
 	else
 		words_say(w, " to %.3f s", words_seconds(w, op->t_return_ns));
+}
+
+void words_elements(struct words *w, const uint64_t *element, size_t count)
+{
+	size_t first = count > WORDS_ELEMENTS ? count - WORDS_ELEMENTS : 0;
+
+	words_say(w, "[%s", first > 0 ? "... " : "");
+	for (size_t i = first; i < count; i++)
+		words_say(w, "%s%llu", i > first ? " " : "", (unsigned long long)element[i]);
+	words_say(w, "]");
 }
 
 double words_seconds(const struct words *w, uint64_t t_ns)

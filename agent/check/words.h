@@ -32,6 +32,9 @@ void words_span(struct words *w, uint64_t ns);
 /* words_when() - "1.000 to 1.010 s", or "1.000 s or later" if no answer came. */
 void words_when(struct words *w, const struct history_op *op);
 
+/* words_elements() - "[1 2 3]", or "[... 4 5 6 7 8]", the last of many elements. */
+void words_elements(struct words *w, const uint64_t *element, size_t count);
+
 /* words_seconds() - a time as people count it. */
 double words_seconds(const struct words *w, uint64_t t_ns);
 

@@ -8,7 +8,7 @@
 #define TESTS_CHECK_TYPES_H
 
 #include <assert.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
