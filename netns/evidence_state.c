@@ -2,7 +2,7 @@
 /*
  * evidence_state.c - what the kernel and the emulator have, against what was asked for
  *
- * The matrix program's rules are compared for all links, changed or not; what the emulator does
+ * What the matrix program has is compared for all links, changed or not; what the emulator does
  * for those that were changed. Nodes are asked whether they see a carrier.
  */
 #include <linux/ethtool.h>
@@ -28,6 +28,32 @@ static void read_rules(const struct fabric *f, struct evidence *ret)
 				evidence_find(ret, EVIDENCE_MISMATCH,
 					"link %s > %s: the kernel's rule is %#x and should be %#x",
 					f->name[src].name, f->name[dst].name, rule, want);
+		}
+	}
+}
+
+static void read_chances(const struct fabric *f, struct evidence *ret)
+{
+	for (unsigned src = 0; src < f->nodes; src++) {
+		for (unsigned dst = 0; dst < f->nodes; dst++) {
+			const struct link_state *to = link_matrix_at(&f->now, src, dst);
+			struct link_state is, want = {.cut = to->cut,
+						      .loss = to->loss,
+						      .duplicate_ppm = to->duplicate_ppm,
+						      .flap_up_ns = to->flap_up_ns,
+						      .flap_down_ns = to->flap_down_ns};
+			char has[LINK_WORDS_TEXT_MAX], wants[LINK_WORDS_TEXT_MAX];
+
+			if (src == dst || !link_state_marked(to))
+				continue;
+			memcpy(want.loss_ppm, to->loss_ppm, sizeof want.loss_ppm);
+			memcpy(want.drop, to->drop, sizeof want.drop);
+			matrix_read(&f->matrix, src, dst, &is);
+			if (!link_state_same(&is, &want))
+				evidence_find(ret, EVIDENCE_MISMATCH,
+					"link %s > %s: the matrix has '%s', configured is '%s'",
+					f->name[src].name, f->name[dst].name,
+					link_words_print(&is, has), link_words_print(&want, wants));
 		}
 	}
 }
@@ -112,6 +138,7 @@ int evidence_read_state(
 	struct fabric *f, const struct fabric_change *change, struct evidence *ret, struct err *err)
 {
 	read_rules(f, ret);
+	read_chances(f, ret);
 	read_leaves(f, ret);
 	read_carriers(f, ret);
 	for (unsigned dst = 0; dst < f->nodes; dst++) {
