@@ -141,13 +141,16 @@ static int flush(struct fabric *f, unsigned deltas, struct fabric_delta *room, s
 {
 	unsigned n = 0;
 
+	/* A blackhole has taken the place of the leaf, and with it of what was there. */
+	if (!f->ops->flush || (leafcut_needed(f) && !f->ops->matrix_bit))
+		return 0;
 	for (unsigned i = 0; i < deltas; i++) {
 		const struct fabric_delta *delta = &f->scratch[i];
 
 		if (delta->to.cut == CUT_WIRE && delta->from.cut != CUT_WIRE)
 			room[n++] = *delta;
 	}
-	return n && f->ops->flush ? f->ops->flush(f->emulator, room, n, err) : 0;
+	return n ? f->ops->flush(f->emulator, room, n, err) : 0;
 }
 
 /* A change that was refused half-way: put back what was, as far as the kernel lets us. */

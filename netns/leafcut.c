@@ -118,7 +118,7 @@ static void take_kind(const struct qdisc_leaf *leaf, void *ctx)
 	if (leaf->src >= x->f->nodes || leaf->src == x->dst)
 		return;
 	if ((strcmp(leaf->kind, "blackhole") == 0) !=
-		link_matrix_at(&x->f->now, leaf->src, x->dst)->cut)
+		(link_matrix_at(&x->f->now, leaf->src, x->dst)->cut != CUT_NONE))
 		x->wrong = (int)leaf->src;
 }
 

@@ -1,40 +1,55 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# chance_vm_test.sh - the same seed drops and doubles the same packets on two kernels and emulators
+# matrix_vm_test.sh - the matrix program on another kernel and before another emulator
 #
-# Runs tests/net/chance_test in a virtual machine, where the links are slow by netem, and here, where
-# they are by the wire emulator, and compares the digests of which packets arrived how often.
-# Without QEMU or the kernel package scripts/vm.sh ends with 77 and the reason, which skips the suite.
+# Runs tests/net/change_test and chance_test in a virtual machine, where netem makes the links slow,
+# and compares: the same seed drops and doubles the same packets there and here. Without QEMU
+# or the kernel package scripts/vm.sh ends with 77 and the reason, which skips the suite.
 set -uo pipefail
 
-fail() {
-	echo "# $1"
-	echo "not ok 1 - the_same_seed_drops_the_same_packets_on_wire_and_on_netem"
-	exit 1
+# done_with NUMBER NAME WHY: an empty WHY is success.
+done_with() {
+	[ -z "$3" ] || echo "# $3"
+	echo "${3:+not }ok $1 - $2"
+	[ -z "$3" ] || failed=1
+}
+
+# note WHERE TEXT: each line a comment.
+note() {
+	while read -r line; do
+		echo "# $1: $line"
+	done <<<"$2"
+}
+
+digests() {
+	grep -o 'digest of seed [0-9]*: [0-9a-f]*' <<<"$1"
 }
 
 [ "$(id -u)" -eq 0 ] || {
 	echo "1..0 # SKIP elsewhere: root is needed"
 	exit 0
 }
-there=$(scripts/vm.sh "$B/tests/net/chance_test" 2>&1)
+failed=0
+# shellcheck disable=SC2016 # the guest expands it
+there=$(scripts/vm.sh bash -c '"$0"; status=$?; "$1" && exit $status' \
+	"$B/tests/net/change_test" "$B/tests/net/chance_test" 2>&1)
 status=$?
 [ "$status" -ne 77 ] || {
 	echo "$there"
 	exit 77
 }
-echo "1..1"
-# shellcheck disable=SC2001
-sed 's/^/# netem: /' <<<"$there"
-[ "$status" -eq 0 ] || fail "in the virtual machine it ended with $status"
-here=$("$B/tests/net/chance_test" 2>&1) || fail "here it failed: $here"
-# shellcheck disable=SC2001
-sed 's/^/# wire: /' <<<"$here"
+echo "1..2"
+note netem "$there"
+why=
+[ "$status" -eq 0 ] || why="the tests in the virtual machine ended with $status"
+done_with 1 every_test_of_changes_and_chance_passes_on_netem "$why"
 
-digests() {
-	grep -o 'digest of seed [0-9]*: [0-9a-f]*' <<<"$1"
-}
-
-[ "$(digests "$there" | wc -l)" -eq 3 ] || fail "no three digests"
-[ "$(digests "$there")" = "$(digests "$here")" ] || fail "the digests differ"
-echo "ok 1 - the_same_seed_drops_the_same_packets_on_wire_and_on_netem"
+here=$("$B/tests/net/chance_test" 2>&1)
+status=$?
+note wire "$here"
+why=
+[ "$(digests "$there")" = "$(digests "$here")" ] || why="the digests differ"
+[ "$(digests "$here" | wc -l)" -eq 3 ] || why="there are not three digests"
+[ "$status" -eq 0 ] || why="the test here ended with $status"
+done_with 2 the_same_seed_drops_the_same_packets_on_wire_and_on_netem "$why"
+exit "$failed"
