@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/runner.h"
@@ -30,6 +31,7 @@ enum {
 	OPT_QUIET,
 	OPT_PCAP,
 	OPT_SNAP,
+	OPT_CHECK_ONLINE,
 };
 
 static const struct cmd_option options[] = {
@@ -48,6 +50,8 @@ static const struct cmd_option options[] = {
 	[OPT_QUIET] = {"--quiet", NULL, "no progress"},
 	[OPT_PCAP] = {"--pcap", "LINKS", "capture frames: all, or nodes and pairs, n1-n2,n3"},
 	[OPT_SNAP] = {"--snap", "BYTES", "to keep of each of these frames; default: 256"},
+	[OPT_CHECK_ONLINE] = {"--check-online", NULL,
+		"check while the run goes on; the first violation ends it"},
 	{NULL, NULL, NULL},
 };
 
@@ -164,6 +168,8 @@ static int run_lab(struct supervisor *s, struct plan *plan, const struct cmd_lin
 	const char *const *v = line->value;
 	struct supervisor_options o = {
 		.name = v[OPT_NAME], .results = v[OPT_RESULTS], .scripted = true, .waiter_fd = -1};
+	struct runner_options how = {.progress = v[OPT_QUIET] ? NULL : stderr,
+		.check_online = v[OPT_CHECK_ONLINE] != NULL};
 	int rc;
 
 	o.pcap = v[OPT_PCAP] ? pcap : NULL;
@@ -171,10 +177,43 @@ static int run_lab(struct supervisor *s, struct plan *plan, const struct cmd_lin
 	if (!rc)
 		rc = plan_keep(plan, &s->out, err);
 	if (!rc)
-		rc = runner_run(s, plan, v[OPT_QUIET] ? NULL : stderr, log, err);
+		rc = runner_run(s, plan, &how, log, err);
 	supervisor_stop(s, v[OPT_KEEP] ? LEAVE_ALL : LEAVE_NO_DATA);
 	capture_tell(s);
 	return rc;
+}
+
+/* What the check of the growing history had to say, if there was one. */
+static void online_print(const struct run_online *online, bool quiet)
+{
+	char operations[32];
+	char seen[32];
+	char told[32];
+
+	(void)units_print_count(online->operations, operations, sizeof operations);
+	if (online->found)
+		fprintf(stderr,
+			"pacelab: stopped after %s operations by a violation, suspected %s and "
+			"certain %s after the answer: %s\n",
+			operations, units_print_duration(online->seen_ns, seen, sizeof seen),
+			units_print_duration(online->told_ns, told, sizeof told), online->words);
+	else if (!quiet)
+		fprintf(stderr, "pacelab: no violation in %s operations that were checked online\n",
+			operations);
+}
+
+/* To stop a run for what its store does not even claim would be of no use. */
+static int online_allowed(const struct plan *plan, struct err *err)
+{
+	struct proto_claim claim;
+
+	plan->system->ops->claim(&plan->proto, &claim);
+	if (claim.cut == PROTO_LINEARIZABLE)
+		return 0;
+	return err_usage(err,
+		"--check-online: store '%s' does not claim to be linearizable when cut: no "
+		"violation could end the run",
+		plan->system->name);
 }
 
 static int run_plan(struct plan *plan, const struct cmd_line *line, const struct capture_wish *pcap,
@@ -194,6 +233,8 @@ static int run_plan(struct plan *plan, const struct cmd_line *line, const struct
 	if (s->signal)
 		fprintf(stderr, "pacelab: interrupted by SIG%s%s\n", sigabbrev_np(s->signal),
 			measured ? "; this was measured until then" : "");
+	if (line->value[OPT_CHECK_ONLINE] && measured)
+		online_print(&log->online, line->value[OPT_QUIET] != NULL);
 	signals_restore();
 	if (measured)
 		status = judge(plan, log, &s->out, line->value[OPT_JSON] != NULL, err);
@@ -229,6 +270,8 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		status = EXIT_USAGE;
 	else if (v[OPT_PLAN])
 		plan_print(plan, stdout);
+	else if (v[OPT_CHECK_ONLINE] && online_allowed(plan, err))
+		status = EXIT_USAGE;
 	else
 		status = run_plan(plan, line, &pcap, err);
 	plan_free(plan);

@@ -48,6 +48,15 @@ struct run_phase {
 				* before; UINT64_MAX: not within the phase */
 };
 
+/* What the check of the growing history saw; times from the return of the operation on. */
+struct run_online {
+	bool found;          /* a violation; it ended the run */
+	uint64_t operations; /* that were looked at */
+	uint64_t seen_ns;    /* until it was suspected */
+	uint64_t told_ns;    /* until the whole history had been looked at */
+	char words[1024];
+};
+
 struct run_log {
 	uint64_t t_start_ns; /* time 0 of all that is printed */
 	uint64_t t_end_ns;
@@ -63,6 +72,7 @@ struct run_log {
 	struct run_leader leader[RUN_LEADERS_MAX];
 	unsigned leaders;
 	bool interrupted;
+	struct run_online online;
 };
 
 #endif

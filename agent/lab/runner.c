@@ -27,6 +27,7 @@
 #include "agent/history/history.h"
 #include "agent/lab/nemesis.h"
 #include "agent/lab/progress.h"
+#include "agent/lab/vigil.h"
 #include "agent/load/load.h"
 
 /* A site's final reads are retried until they succeed; one that is cut off never will. */
@@ -35,6 +36,8 @@
 #define STOP_SLACK_NS (500 * NS_PER_MS)
 /* An election takes a timeout or two; nobody leads for longer only where no majority can talk. */
 #define LEADER_WAITS 4
+/* A violation that was found while the run goes on is heard of after so long. */
+#define VIGIL_HEAR_NS (20 * NS_PER_MS)
 /* Between the second look at the evidence and the phase's end. */
 #define JUDGE_SLACK_NS (10 * NS_PER_MS)
 
@@ -48,6 +51,7 @@ struct runner {
 	struct fabric_change change; /* of the phase that runs */
 	struct run_fault *fault;     /* that describes it; NULL: nothing was changed */
 	struct run_fault *restarted; /* whose replica is watched until it has caught up; or NULL */
+	struct vigil *vigil;         /* NULL: the history is checked at the end only */
 	uint64_t judge_took_ns;
 	unsigned phase;
 	uint64_t cpu_all; /* ticks at the start */
@@ -309,6 +313,10 @@ static int phase_run(struct runner *r, struct err *err)
 		uint64_t wake = earlier(end, progress_tick(&r->progress, r->phase, end, now));
 
 		convergence_note(r);
+		if (vigil_found(r->vigil, &r->log->online))
+			return -ECANCELED;
+		if (r->vigil)
+			wake = earlier(wake, now + VIGIL_HEAR_NS);
 		if (event < ph->events && now >= begin + ph->event[event].at_ns) {
 			rc = event_strike(r, &ph->event[event++], err);
 			continue;
@@ -427,14 +435,30 @@ static int runner_open(struct runner *r, FILE *progress, struct err *err)
 	return history_create(&r->history, path, err);
 }
 
-int runner_run(struct supervisor *s, struct plan *plan, FILE *progress, struct run_log *ret,
-	struct err *err)
+/* Check what is written from now on, if it can be checked. */
+static int vigil_begin(struct runner *r, struct err *err)
+{
+	const char *node[FABRIC_NODES_MAX];
+	struct check_names names = {
+		.node = node, .nodes = r->plan->nodes, .t0_ns = r->log->t_start_ns};
+	char path[OUTDIR_FILE_MAX];
+
+	for (unsigned i = 0; i < r->plan->nodes; i++)
+		node[i] = r->plan->node[i].name;
+	outdir_file(&r->s->out, "history.bin", path);
+	return vigil_start(&r->vigil, path, &names, err);
+}
+
+int runner_run(struct supervisor *s, struct plan *plan, const struct runner_options *options,
+	struct run_log *ret, struct err *err)
 {
 	struct runner r = {.s = s, .plan = plan, .log = ret};
-	int rc = runner_open(&r, progress, err);
+	int rc = runner_open(&r, options->progress, err);
 
 	assert(plan == s->plan);
 	log_begin(&r);
+	if (!rc && options->check_online)
+		rc = vigil_begin(&r, err);
 	if (!rc)
 		rc = phases_check(&r, err);
 	if (!rc)
@@ -452,6 +476,8 @@ int runner_run(struct supervisor *s, struct plan *plan, FILE *progress, struct r
 		rc = finals_run(&r, err);
 	progress_clear(&r.progress);
 	log_end(&r);
+	if (rc == -ECANCELED && ret->online.found)
+		rc = 0;
 	if (rc == -EINTR && !err->code) {
 		ret->interrupted = true;
 		rc = 0;
@@ -459,6 +485,7 @@ int runner_run(struct supervisor *s, struct plan *plan, FILE *progress, struct r
 	if (r.shared)
 		atomic_store(&r.shared->state, LOAD_STOP);
 	supervisor_kill_load(s); /* before the file that they write is closed */
+	vigil_stop(r.vigil, &ret->online);
 	history_close(r.history);
 	fabric_change_fini(&r.change);
 	if (r.shared)
