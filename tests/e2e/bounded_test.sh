@@ -116,7 +116,7 @@ PYTHON
 history many 150000 5 0
 history hard 4000 50 60
 check check__is_unknown_before_reading_what_is_too_big memory_does 1mb
-check check__is_unknown_when_memory_is_used_up memory_does 20mb
+check check__is_unknown_when_memory_is_used_up memory_does 12mb
 check check__is_unknown_when_time_is_used_up time_does
 check check__goes_on_with_the_next_file next_file_is_judged
 check check__refuses_a_size_without_unit says 64 "'5' is not a size" --memory 5 "$good"
