@@ -35,7 +35,8 @@ struct decide {
 	struct told told; /* of a violation; by history index */
 	uint32_t *proof;  /* owned; of a violation: history indexes */
 	size_t proofs;
-	bool partial; /* the proof does not have all that its looks may have seen */
+	bool complete; /* the judge has made every choice */
+	bool partial;  /* the proof does not have all that its looks may have seen */
 };
 
 static void *room(size_t count, size_t size)
@@ -85,6 +86,15 @@ static void decide_take(struct decide *d, const struct weak *k)
 	free(in);
 }
 
+/* All of it is the proof. */
+static void decide_all(struct decide *d, const struct history_ops *h)
+{
+	free(d->proof);
+	d->proof = room(h->count, sizeof *d->proof);
+	for (d->proofs = 0; d->proofs < h->count; d->proofs++)
+		d->proof[d->proofs] = (uint32_t)d->proofs;
+}
+
 static enum check_verdict decide_web(struct decide *d, struct weak *k)
 {
 	const struct web *w = k->w;
@@ -98,6 +108,7 @@ static enum check_verdict decide_web(struct decide *d, struct weak *k)
 	assert(k->proof);
 	past_init(&k->past, w);
 	verdict = d->judge(k);
+	d->complete = k->complete;
 	if (verdict == CHECK_UNKNOWN)
 		d->why = k->why;
 	if (verdict == CHECK_VIOLATION) {
@@ -107,7 +118,10 @@ static enum check_verdict decide_web(struct decide *d, struct weak *k)
 			d->told.look = w->op[k->flaw.look].index;
 		if (k->flaw.missed != WEB_NONE)
 			d->told.missed = w->op[w->write[k->flaw.missed].op].index;
-		decide_take(d, k);
+		if (k->flaw.kind == FLAW_CHOICE)
+			decide_all(d, w->h);
+		else
+			decide_take(d, k);
 	}
 	past_fini(&k->past);
 	free(k->proof);
@@ -118,7 +132,7 @@ static enum check_verdict decide_web(struct decide *d, struct weak *k)
 static enum check_verdict decide_guess(
 	struct decide *d, const struct history_ops *h, const uint32_t *guess, struct web *w)
 {
-	struct weak k = {.w = w, .until_ns = d->until_ns};
+	struct weak k = {.w = w, .until_ns = d->until_ns, .memory_bytes = d->memory_bytes};
 
 	web_build(w, h, guess);
 	d->work += h->count + 1;
@@ -236,10 +250,7 @@ static enum check_verdict decide_choices(
 	if (verdict != CHECK_VIOLATION)
 		return verdict;
 	d->told = (struct told){.kind = FLAW_CHOICE, .look = TOLD_NOBODY, .missed = TOLD_NOBODY};
-	free(d->proof);
-	d->proof = room(h->count, sizeof *d->proof);
-	for (d->proofs = 0; d->proofs < h->count; d->proofs++)
-		d->proof[d->proofs] = (uint32_t)d->proofs;
+	decide_all(d, h);
 	return verdict;
 }
 
@@ -249,7 +260,7 @@ static enum check_verdict decide(
 	struct web w;
 	enum check_verdict verdict = decide_guess(d, h, NULL, &w);
 
-	if (verdict == CHECK_OK && w.unsures > 0)
+	if (verdict == CHECK_OK && w.unsures > 0 && !d->complete)
 		verdict = decide_choices(d, h, &w);
 	*ret_at_once = w.at_once;
 	web_destroy(&w);

@@ -6,6 +6,7 @@
 
 static const struct check_ops *const models[] = {
 	&linearizable_ops,
+	&sequential_ops,
 	&causal_cm_ops,
 	&causal_ccv_ops,
 	&causal_cc_ops,

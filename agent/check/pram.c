@@ -11,6 +11,12 @@
 
 static enum check_verdict pram_judge(struct weak *k)
 {
+	/* What all sessions can keep to, with what they caused, each can; see causal_cm.c. */
+	enum check_verdict agree = weak_agree(k);
+
+	if (agree != CHECK_VIOLATION)
+		return agree;
+	weak_forget(k);
 	for (uint32_t c = 0; c < k->w->chains; c++) {
 		enum check_verdict verdict;
 

@@ -15,6 +15,10 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/check/models.h"
+
+/* Operations from which on the fast check comes first. */
+#define WEAK_LARGE 4096
 
 bool weak_late(struct weak *k)
 {
@@ -139,4 +143,43 @@ enum check_verdict weak_saturate(struct weak *k, uint32_t chain, uint32_t view)
 		if (!past_run(&k->past, view))
 			return weak_circle(k);
 	}
+}
+
+/* What keeps to real time has one order for all; that is found out in a fraction of the time. */
+static bool weak_keeps_time(const struct weak *k)
+{
+	uint64_t now = clock_now_ns();
+	struct check_budget budget = {.memory_bytes = k->memory_bytes};
+	struct check_result result;
+
+	if (k->w->h->count < WEAK_LARGE || (k->until_ns && k->until_ns <= now))
+		return false;
+	budget.time_ns = k->until_ns ? (k->until_ns - now) / 4 + 1 : 0;
+	return linearizable_ops.check(k->w->h, &budget, NULL, &result, NULL) == 0 &&
+	       result.verdict == CHECK_OK;
+}
+
+enum check_verdict weak_agree(struct weak *k)
+{
+	enum check_verdict verdict = CHECK_OK;
+	uint32_t edges;
+
+	k->complete = weak_keeps_time(k);
+	if (k->complete)
+		return CHECK_OK;
+	past_clear(&k->past);
+	do {
+		edges = k->past.edges;
+		if (!past_run(&k->past, PAST_ALL))
+			return weak_circle(k);
+		for (uint32_t c = 0; c < k->w->chains && verdict == CHECK_OK; c++)
+			verdict = weak_late(k) ? CHECK_UNKNOWN : weak_scan(k, c, true);
+	} while (verdict == CHECK_OK && k->past.edges > edges);
+	return verdict;
+}
+
+void weak_forget(struct weak *k)
+{
+	past_clear(&k->past);
+	memset(k->proof, 0, k->w->ops * sizeof *k->proof);
 }

@@ -38,17 +38,21 @@ struct flaw {
 /**
  * struct weak - a judgement on the way
  * @until_ns:	lab time at which to give up, 0: never
+ * @memory_bytes: 0: no limit
  * @why:	of CHECK_UNKNOWN; static text
  * @flaw:	of CHECK_VIOLATION
  * @proof:	likewise: by operation of the web, whether the violation needs it
+ * @complete:	the judge has made every choice itself
  */
 struct weak {
 	const struct web *w;
 	struct past past;
 	uint64_t until_ns;
+	uint64_t memory_bytes;
 	const char *why;
 	struct flaw flaw;
 	bool *proof;
+	bool complete;
 };
 
 /* A judge says CHECK_OK, CHECK_VIOLATION with flaw and proof, or CHECK_UNKNOWN with why. */
@@ -95,5 +99,14 @@ enum check_verdict weak_grow(struct weak *k, uint32_t chain, struct weak_grown *
 
 /* weak_saturate() - weak_scan() with edges until none is new: one order for one chain. */
 enum check_verdict weak_saturate(struct weak *k, uint32_t chain, uint32_t view);
+
+/*
+ * weak_agree() - the same with one order for all chains. CHECK_VIOLATION says that there is none;
+ * if there is a flaw in no chain after all, neither is there one with an order for each.
+ */
+enum check_verdict weak_agree(struct weak *k);
+
+/* weak_forget() - edges and proof, to judge in another way. */
+void weak_forget(struct weak *k);
 
 #endif
