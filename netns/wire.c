@@ -32,9 +32,9 @@
 
 #define READY_NS_MAX (5 * NS_PER_S)
 
-/* It does it at once, but may be in the middle of 16,384 frames, and not have real-time priority.
+/* It does it at once, but may be in the middle of 65,536 frames, and not have real-time priority.
  */
-#define FLUSH_NS_MAX (200 * NS_PER_MS)
+#define FLUSH_NS_MAX NS_PER_S
 
 struct wire_host {
 	struct emulator_host host;

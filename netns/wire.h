@@ -11,8 +11,8 @@
 #include "netns/matrix.h"
 #include "netns/wire_queue.h"
 
-/* Frames that the tap holds for the wire process: it may be away for 80 ms at 200,000/s. */
-#define WIRE_TAP_QUEUE 16384
+/* Frames that the tap holds for the wire process: it may be away for 0.3 s at 200,000/s. */
+#define WIRE_TAP_QUEUE 65536
 
 /* Real-time priority: above everything of the lab, below the kernel's own threads (50 is theirs).
  */
