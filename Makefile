@@ -4,6 +4,7 @@
 #   make demo       build, run lab cap twice   make bench   the numbers, side by side
 #   make lint       style and static checks    make install DESTDIR= PREFIX=/usr/local
 #   make fuzz       the fuzz targets for libFuzzer, to be run by hand
+#   make bench-net  only the network's numbers; PARTS="cut delay throughput iperf topology" chooses
 #
 # Variables: V=1 shows commands, SAN=address,undefined adds sanitizers, WERROR=1 as CI has it,
 # MUST_WORK=1 turns skipped tests into failures, CC=clang, T=raft runs only the tests named so.
@@ -58,7 +59,7 @@ bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 BUGS := BUG_RAFT_STALE_LEADER_READ BUG_QUORUM_WEAK_CALLED_STRONG BUG_LOG_DROPS_ACKED
 bug_bin := $(foreach b,$(BUGS),$(B)/bug/$(b)/pacelab-replica $(B)/bug/$(b)/sim)
 
-.PHONY: all demo check lint bench fuzz install clean deps flags programs tests \
+.PHONY: all demo check lint bench bench-net fuzz install clean deps flags programs tests \
 	libfuzzer
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -85,6 +86,10 @@ check: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)B=$(B) tests/bench/run.sh
+
+bench-net: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/tests/bench/net_bench
+	$(Q)B=$(B) PARTS="$(PARTS)" tests/bench/run.sh net_bench
 
 lint: deps
 	$(Q)scripts/lint.sh
