@@ -43,10 +43,10 @@ struct reader {
 static const struct link_word profiles[] = {
 	{"lan", "delay 100us jitter 20us", "a switched network in one room"},
 	{"region", "delay 900us jitter 100us", "between the zones of one region of a cloud"},
-	{"wan", "delay 20ms jitter 2ms loss 0.01%", "across a continent"},
+	{"wan", "delay 20ms jitter 2ms loss 0.1%", "across a continent"},
 	{"satellite", "delay 280ms jitter 10ms loss 0.5% rate 10mbit",
 		"geostationary, a small terminal"},
-	{"3g", "delay 150ms jitter 30ms loss 0.1% rate 1.6mbit", "a telephone of 2010"},
+	{"3g", "delay 150ms jitter 30ms rate 1.6mbit", "a telephone of 2010"},
 };
 
 const struct link_word *link_profiles_list(unsigned i)

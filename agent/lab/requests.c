@@ -109,17 +109,18 @@ static void fault_text(FILE *out, const struct run_fault *f, const char *what)
 	fprintf(out,
 		"%.3f ms from request to done\n  %s: ", units_ms(f->t_last_ns - f->t_request_ns),
 		evidence_result_names[e->result]);
-	if (strcmp(f->kind, "cut") == 0)
+	if (strcmp(f->kind, "cut") == 0) {
 		fprintf(out, "%llu packets crossed, %llu dropped\n",
 			(unsigned long long)e->packets_crossed,
 			(unsigned long long)e->packets_dropped);
-	else if (e->rtt_configured_ns)
+		if (e->result != EVIDENCE_CONFIRMED && *e->why)
+			fprintf(out, "  %s\n", e->why);
+	} else if (*e->why || !e->rtt_configured_ns) {
+		fprintf(out, "%s\n", e->why);
+	} else {
 		fprintf(out, "round trip %.2f ms, configured %.2f ms\n",
 			units_ms(e->rtt_measured_ns), units_ms(e->rtt_configured_ns));
-	else
-		fprintf(out, "%s\n", e->why);
-	if (e->result != EVIDENCE_CONFIRMED && *e->why)
-		fprintf(out, "  %s\n", e->why);
+	}
 }
 
 static int fault_answer(const struct request *r, const struct run_fault *f, const char *what)

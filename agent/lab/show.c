@@ -47,9 +47,9 @@ static const char *node_name(const struct view *v, unsigned i)
 static size_t cell_delay(const struct link_state *link, char *out, size_t size)
 {
 	if (link->jitter_ns)
-		return (size_t)snprintf(
-			out, size, "%g+-%g", units_ms(link->delay_ns), units_ms(link->jitter_ns));
-	return (size_t)snprintf(out, size, "%g", units_ms(link->delay_ns));
+		return (size_t)snprintf(out, size, "%.4g+-%.3g", units_ms(link->delay_ns),
+			units_ms(link->jitter_ns));
+	return (size_t)snprintf(out, size, "%.4g", units_ms(link->delay_ns));
 }
 
 static void cell(const struct view *v, unsigned a, unsigned b, char out[LINK_WORDS_TEXT_MAX])
