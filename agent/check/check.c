@@ -51,6 +51,24 @@ static enum check_type check_type_by(const struct history_op *op)
 	return CHECK_TYPE_NR;
 }
 
+/* A read gives one value, or many, as its type has it; nothing may be either. */
+static int check_reads(const struct history_ops *h, enum check_type type, struct err *err)
+{
+	bool one = type == CHECK_REGISTER || type == CHECK_COUNTER;
+
+	for (size_t i = 0; i < h->count; i++) {
+		const struct history_op *op = &h->op[i];
+
+		if (op->kind != HISTORY_READ || op->outcome != HISTORY_OK || op->many != one ||
+			(!op->many && op->value == 0))
+			continue;
+		return err_usage(err, "operation %u reads %s, but objects of type %s have %s",
+			op->op, op->many ? "many values" : "one value", check_type_names[type],
+			one ? "one" : "many");
+	}
+	return 0;
+}
+
 int check_type_of(const struct history_ops *h, enum check_type *ret, struct err *err)
 {
 	const struct history_op *first = NULL;
@@ -81,5 +99,5 @@ int check_type_of(const struct history_ops *h, enum check_type *ret, struct err 
 	if (type == CHECK_TYPE_NR)
 		type = many ? CHECK_LIST : CHECK_REGISTER;
 	*ret = type;
-	return 0;
+	return type == CHECK_TEXT ? 0 : check_reads(h, type, err);
 }

@@ -82,6 +82,9 @@ static void edges_in_rest(struct maker *m, uint32_t key)
 			edge_add(m, p + i, p + i - 1, GRAPH_PASS, 0);
 		if (i + 1 < r->count)
 			edge_add(m, s + i, s + i + 1, GRAPH_PASS, 0);
+		if (i + 1 < r->count && m->g->kinds & GRAPH_GUESS)
+			edge_add(m, m->unseen[r->first + i], m->unseen[r->first + i + 1], GRAPH_WW,
+				key);
 	}
 }
 
@@ -190,11 +193,32 @@ static void edges(struct maker *m)
 		(void)edges_of_time(m);
 }
 
-/* Acknowledged appends that nobody saw, to keys that somebody read. */
+/* Acknowledged appends that nobody saw. */
 static bool is_unseen(const struct lists *l, const struct lists_step *step)
 {
 	return step->item != LISTS_NONE && l->item[step->item].place == LISTS_NONE &&
-	       l->txn[step->txn].kept && l->key[step->key].longest != LISTS_NONE;
+	       l->txn[step->txn].kept;
+}
+
+bool graph_has_rivals(const struct lists *l)
+{
+	uint32_t *first = malloc((l->keys + 1) * sizeof *first);
+	bool found = false;
+
+	assert(first);
+	for (size_t k = 0; k < l->keys; k++)
+		first[k] = LISTS_NONE;
+	for (size_t i = 0; i < l->steps && !found; i++) {
+		const struct lists_step *step = &l->step[i];
+
+		if (!is_unseen(l, step))
+			continue;
+		if (first[step->key] == LISTS_NONE)
+			first[step->key] = step->txn;
+		found = first[step->key] != step->txn;
+	}
+	free(first);
+	return found;
 }
 
 static void rest_build(struct maker *m)

@@ -26,6 +26,9 @@ enum graph_kind {
 #define GRAPH_BIT(kind) (1u << (kind))
 #define GRAPH_DEPENDENCIES (GRAPH_BIT(GRAPH_WW) | GRAPH_BIT(GRAPH_WR) | GRAPH_BIT(GRAPH_RW))
 
+/* Not a kind: take it that appends to a key that nobody saw were made in the order they began. */
+#define GRAPH_GUESS GRAPH_BIT(GRAPH_KIND_NR)
+
 #define GRAPH_CYCLE_MAX 64
 #define GRAPH_KEY_MASK ((1u << 29) - 1)
 
@@ -48,6 +51,9 @@ struct graph {
 void graph_build(struct graph *g, const struct lists *l, unsigned kinds);
 void graph_destroy(struct graph *g);
 size_t graph_bytes(const struct lists *l);
+
+/* graph_has_rivals() - whether two transactions appended to one key what nobody saw. */
+bool graph_has_rivals(const struct lists *l);
 
 /* One step of a cycle: from a transaction to that of the next step. */
 struct graph_step {

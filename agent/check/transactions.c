@@ -5,10 +5,10 @@
  * The models are those of Adya, Liskov and O'Neil ("Generalized Isolation Level Definitions", ICDE
  * 2000) by the phenomena that they forbid, snapshot isolation that of Cerone and Gotsman
  * ("Analysing Snapshot Isolation", JACM 2018): no cycle but with two anti-dependencies in a row.
- * All are decided exactly, with one exception: for snapshot isolation the order of appends to one
- * key that nobody saw would have to be guessed, and is not, so a violation that lies in them alone
- * is not found. That a store shows elements in the order of the appends is taken for granted: two
- * reads of which none is the beginning of the other break every model.
+ * All are decided exactly; but for snapshot isolation the order of appends to one key that nobody
+ * saw may matter, and if neither an order of all transactions nor that in which they began will do,
+ * the verdict is unknown. That a store shows elements in the order of the appends is taken for
+ * granted: two reads of which none is the beginning of the other break every model.
  */
 #include "agent/check/models.h"
 #include "agent/check/serial.h"

@@ -64,6 +64,75 @@ void words_elements(struct words *w, const uint64_t *element, size_t count)
 	words_say(w, "]");
 }
 
+static void words_value(struct words *w, uint64_t value)
+{
+	if (value == 0)
+		words_say(w, "nothing");
+	else
+		words_say(w, "%llu", (unsigned long long)value);
+}
+
+static void words_read(struct words *w, const struct history_op *op)
+{
+	if (op->outcome != HISTORY_OK)
+		return;
+	words_say(w, " -> ");
+	if (op->many)
+		words_elements(w, w->h->list + op->first, op->count);
+	else
+		words_value(w, op->value);
+}
+
+static void words_steps(struct words *w, const struct history_op *op)
+{
+	for (uint32_t s = 0; s < op->count; s++) {
+		const struct history_micro *m = &w->h->micro[op->first + s];
+
+		words_say(w, "%s %s k%llu", s > 0 ? "," : "", history_kind_names[m->kind],
+			(unsigned long long)m->key);
+		if (m->kind != HISTORY_READ) {
+			words_say(w, " %llu", (unsigned long long)m->value);
+		} else if (op->outcome == HISTORY_OK) {
+			words_say(w, " -> ");
+			words_elements(w, w->h->list + m->first, m->count);
+		}
+	}
+}
+
+void words_operation(struct words *w, const struct history_op *op)
+{
+	words_say(w, "%s", history_kind_names[op->kind]);
+	if (op->kind != HISTORY_TRANSACTION)
+		words_say(w, " k%llu", (unsigned long long)op->key);
+	switch ((enum history_kind)op->kind) {
+	case HISTORY_READ:
+		words_read(w, op);
+		break;
+	case HISTORY_CAS:
+		words_say(w, " ");
+		words_value(w, op->old);
+		words_say(w, " -> ");
+		words_value(w, op->value);
+		break;
+	case HISTORY_INCREASE:
+		words_say(w, " by %lld", (long long)op->value);
+		break;
+	case HISTORY_TRANSFER:
+		words_say(w, " %lld from %llu to %u", (long long)op->value,
+			(unsigned long long)op->old, op->to);
+		break;
+	case HISTORY_TRANSACTION:
+		words_steps(w, op);
+		break;
+	case HISTORY_WRITE:
+	case HISTORY_APPEND:
+	case HISTORY_ADD:
+	case HISTORY_KIND_NR:
+		words_say(w, " %llu", (unsigned long long)op->value);
+		break;
+	}
+}
+
 double words_seconds(const struct words *w, uint64_t t_ns)
 {
 	uint64_t t0 = w->names ? w->names->t0_ns : 0;

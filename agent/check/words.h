@@ -35,6 +35,12 @@ void words_when(struct words *w, const struct history_op *op);
 /* words_elements() - "[1 2 3]", or "[... 4 5 6 7 8]", the last of many elements. */
 void words_elements(struct words *w, const uint64_t *element, size_t count);
 
+/*
+ * words_operation() - what was asked and answered: "write k3 7", "read k3 -> [1 2]",
+ * "transaction read k1 -> [], append k2 1"; what was not answered is left out.
+ */
+void words_operation(struct words *w, const struct history_op *op);
+
 /* words_seconds() - a time as people count it. */
 double words_seconds(const struct words *w, uint64_t t_ns);
 

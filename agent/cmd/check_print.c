@@ -5,14 +5,7 @@
 #include <stdio.h>
 
 #include "agent/base/units.h"
-
-static void print_value(uint64_t value)
-{
-	if (value == 0)
-		printf("nothing");
-	else
-		printf("%llu", (unsigned long long)value);
-}
+#include "agent/check/words.h"
 
 static const char *outcome_name(const struct history_op *op)
 {
@@ -21,15 +14,15 @@ static const char *outcome_name(const struct history_op *op)
 	return op->kind == HISTORY_CAS && !op->met ? "unmet" : "ok";
 }
 
-static void print_operation(const struct history_op *op, uint64_t t0_ns)
+static void print_operation(
+	const struct history_ops *h, const struct history_op *op, uint64_t t0_ns)
 {
-	printf("    %9.3f s  node %u  %s k%llu ", units_s(op->t_invoke_ns - t0_ns), op->node,
-		history_kind_names[op->kind], (unsigned long long)op->key);
-	if (op->kind == HISTORY_CAS)
-		print_value(op->old);
-	if (op->kind != HISTORY_WRITE)
-		printf("%s-> ", op->kind == HISTORY_CAS ? " " : "");
-	print_value(op->value);
+	char text[CHECK_WORDS_MAX];
+	struct words w;
+
+	words_init(&w, h, NULL, text, sizeof text);
+	words_operation(&w, op);
+	printf("    %9.3f s  node %u  %s", units_s(op->t_invoke_ns - t0_ns), op->node, text);
 	if (op->outcome == HISTORY_UNKNOWN)
 		printf("  outcome unknown\n");
 	else
@@ -56,7 +49,7 @@ void check_print_text(const char *path, const char *model, const struct history_
 	if (r->words[0] != '\0')
 		printf("  %s\n", r->words);
 	for (size_t i = 0; i < r->witnesses; i++)
-		print_operation(&h->op[r->witness[i]], t0_ns);
+		print_operation(h, &h->op[r->witness[i]], t0_ns);
 }
 
 void check_print_json(struct json *j, const char *path, const char *model,

@@ -433,7 +433,7 @@ static bool is_seen(const struct types *t, const struct history_micro *append)
 	return false;
 }
 
-/* Whether two transactions appended to one key what nobody saw: their order is not guessed. */
+/* Whether two transactions appended to one key what nobody saw. */
 static bool has_rivals(const struct types *t)
 {
 	for (uint64_t key = 0; key < KEYS; key++) {
@@ -453,18 +453,27 @@ static bool has_rivals(const struct types *t)
 	return false;
 }
 
+/* Verdicts that were unknown although brute force knows. */
+static unsigned open_verdicts;
+
 /* Return: whether it was a violation. */
 static bool compare_snapshot(struct types *t, uint64_t seed)
 {
 	struct check_result result;
+	bool good;
 
 	if (!has_rivals(t))
 		return types_compare(t, &snapshot_isolation_ops, is_snapshot, true, seed);
-	if (types_check(t, &snapshot_isolation_ops, &result) == CHECK_VIOLATION && is_snapshot(t)) {
+	good = is_snapshot(t);
+	if (types_check(t, &snapshot_isolation_ops, &result) == CHECK_UNKNOWN)
+		open_verdicts++;
+	else if (result.verdict != (good ? CHECK_OK : CHECK_VIOLATION)) {
 		types_print(t);
-		fail_msg("seed %llu: %s", (unsigned long long)seed, result.words);
+		fail_msg("seed %llu: snapshot-isolation: the checker says %s %s",
+			(unsigned long long)seed, check_verdict_names[result.verdict],
+			result.words);
 	}
-	return result.verdict == CHECK_VIOLATION;
+	return !good;
 }
 
 static void transactions__are_judged_as_by_trying_every_order(void **state)
@@ -493,6 +502,8 @@ static void transactions__are_judged_as_by_trying_every_order(void **state)
 		      "serializable %u, snapshot-isolation %u, read-committed %u, "
 		      "read-uncommitted %u\n",
 		(unsigned long long)histories, bad[0], bad[1], bad[2], bad[3], bad[4], bad[5]);
+	print_message("# snapshot-isolation left unknown: %u\n", open_verdicts);
+	assert_in_range(open_verdicts, 0, histories / 200);
 	for (unsigned i = 0; i < 6; i++)
 		assert_in_range(bad[i], histories / 50, histories * 9 / 10);
 }
