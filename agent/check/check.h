@@ -104,6 +104,36 @@ const struct check_ops *check_list(unsigned i);
 const struct check_ops *check_strongest(enum check_type type);
 bool check_known(const char *name);
 
+#define CHECK_MODELS_MAX 32 /* of one type */
+
+/**
+ * struct check_auto_model - one model and what it says of a history
+ * @result:	if it was judged; only the verdict if it follows from that of another one
+ * @strongest:	kept, and implied by no other one that was kept
+ * @weakest:	broken, and implies no other one that was broken
+ */
+struct check_auto_model {
+	const struct check_ops *ops;
+	struct check_result result;
+	bool follows;
+	bool strongest;
+	bool weakest;
+};
+
+/**
+ * struct check_auto - all models for one type of objects, the strongest first
+ * @broken:	the first of the weakest that were broken, with its witness; NULL if all were kept
+ */
+struct check_auto {
+	struct check_auto_model model[CHECK_MODELS_MAX];
+	unsigned models;
+	const struct check_auto_model *broken;
+};
+
+/* check_auto() - judge them all within @budget. Return: as of struct check_ops. */
+int check_auto(const struct history_ops *h, enum check_type type, const struct check_budget *budget,
+	const struct check_names *names, struct check_auto *ret, struct err *err);
+
 /**
  * struct check_lost - acknowledged writes that are gone
  * A write is lost if it was acknowledged, and every final read of its key, of which at least one

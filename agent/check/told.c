@@ -113,15 +113,17 @@ static void told_nowhere(struct words *l, const struct told *told)
 /* Whether what has been said names every operation of the witness. */
 static bool told_all(const struct words *l, const struct told *told, const struct check_result *r)
 {
-	for (size_t i = 0; i < r->witnesses; i++) {
-		const struct history_op *op = &l->h->op[r->witness[i]];
-		const struct history_op *look = &l->h->op[told->look];
+	const struct history_op *look = &l->h->op[told->look];
+	const struct history_op *knew = told_knew(l, told, r);
 
-		if (op == look || r->witness[i] == told->missed || op == told_knew(l, told, r))
-			continue;
-		return false;
+	for (size_t i = 0; i < r->witnesses && knew; i++) {
+		const struct history_op *op = &l->h->op[r->witness[i]];
+
+		if (op != look && op != knew && r->witness[i] != told->missed &&
+			!web_may_see(look, op))
+			return false;
 	}
-	return true;
+	return knew != NULL;
 }
 
 static void told_operations(struct words *l, const struct check_result *r, size_t count)

@@ -87,7 +87,8 @@ static int list_models(struct err *err)
 	(void)err;
 	printf("models\n");
 	for (unsigned i = 0; check_list(i); i++)
-		printf("  %-20s %s\n", check_list(i)->name, check_list(i)->summary);
+		printf("  %-26s %-12s %s\n", check_list(i)->name,
+			check_type_names[check_list(i)->type], check_list(i)->summary);
 	return 0;
 }
 

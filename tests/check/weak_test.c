@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* weak_test.c - models without real time: known histories, their words, and --model auto */
+#include <string.h>
+
+#include "tests/check/make.h"
+
+#define X 1
+#define Y 2
+
+/* Operations of sessions, 100 ms each, one after the other; a session is on the node before it. */
+static struct history_op *does(
+	struct make *m, unsigned session, enum history_kind kind, uint64_t key, uint64_t value)
+{
+	uint64_t at = 1000 + m->count * 100;
+	struct history_op *op = make_op(m, session - 1, kind, key, at, at + 50);
+
+	op->session = session;
+	op->value = value;
+	return op;
+}
+
+static void writes(struct make *m, unsigned session, uint64_t key, uint64_t value)
+{
+	(void)does(m, session, HISTORY_WRITE, key, value);
+}
+
+static void reads(struct make *m, unsigned session, uint64_t key, uint64_t value)
+{
+	(void)does(m, session, HISTORY_READ, key, value);
+}
+
+static void judge(struct make *m, struct check_auto *ret)
+{
+	const struct check_budget budget = {.time_ns = 0};
+	struct history_ops h = make_history(m);
+	struct err err = {0};
+
+	assert_int_equal(check_auto(&h, CHECK_REGISTER, &budget, &make_names, ret, &err), 0);
+}
+
+static const struct check_auto_model *about(const struct check_auto *a, const char *name)
+{
+	for (unsigned i = 0; i < a->models; i++)
+		if (strcmp(a->model[i].ops->name, name) == 0)
+			return &a->model[i];
+	fail_msg("no model %s", name);
+	return NULL;
+}
+
+static void is_kept(const struct check_auto *a, const char *name)
+{
+	assert_int_equal(about(a, name)->result.verdict, CHECK_OK);
+	assert_true(about(a, name)->strongest);
+}
+
+static void is_broken(const struct check_auto *a, const char *name)
+{
+	assert_int_equal(about(a, name)->result.verdict, CHECK_VIOLATION);
+	assert_true(about(a, name)->weakest);
+}
+
+static void auto__all_is_kept_by_a_register(void **state)
+{
+	struct make m = {.count = 0};
+	struct check_auto a;
+
+	(void)state;
+	writes(&m, 1, X, 9);
+	reads(&m, 2, X, 9);
+	judge(&m, &a);
+	is_kept(&a, "linearizable");
+	assert_null(a.broken);
+	assert_true(about(&a, "sequential")->follows);
+	assert_false(about(&a, "sequential")->strongest);
+}
+
+static void auto__a_read_that_comes_late_is_sequential(void **state)
+{
+	struct make m = {.count = 0};
+	struct check_auto a;
+
+	(void)state;
+	writes(&m, 1, X, 9);
+	reads(&m, 2, X, 0);
+	judge(&m, &a);
+	is_kept(&a, "sequential");
+	is_broken(&a, "linearizable");
+	assert_ptr_equal(a.broken, about(&a, "linearizable"));
+}
+
+/* Bouajjani and others, POPL 2017, figure 3(a): CM but not CCv. */
+static void auto__two_orders_of_two_writes_are_causal_memory(void **state)
+{
+	struct make m = {.count = 0};
+	struct check_auto a;
+
+	(void)state;
+	writes(&m, 1, X, 1);
+	writes(&m, 2, X, 2);
+	reads(&m, 1, X, 2);
+	reads(&m, 2, X, 1);
+	judge(&m, &a);
+	is_kept(&a, "causal-cm");
+	is_broken(&a, "causal-ccv");
+}
+
+/* Likewise, figure 3(b): CCv but not CM; it is not PRAM either. */
+static void auto__a_write_that_wins_late_is_causal_convergence(void **state)
+{
+	struct make m = {.count = 0};
+	struct check_auto a;
+
+	(void)state;
+	writes(&m, 1, 3, 1);
+	writes(&m, 1, X, 1);
+	writes(&m, 1, Y, 1);
+	writes(&m, 2, X, 2);
+	reads(&m, 2, 3, 0);
+	reads(&m, 2, Y, 1);
+	reads(&m, 2, X, 2);
+	judge(&m, &a);
+	is_kept(&a, "causal-ccv");
+	is_broken(&a, "pram");
+	assert_int_equal(about(&a, "causal-cm")->result.verdict, CHECK_VIOLATION);
+}
+
+/* Likewise, figure 3(c): weakly causal only, since a session changes its mind. */
+static void auto__a_session_that_changes_its_mind_is_weakly_causal(void **state)
+{
+	struct make m = {.count = 0};
+	struct check_auto a;
+
+	(void)state;
+	writes(&m, 1, X, 1);
+	writes(&m, 2, X, 2);
+	reads(&m, 2, X, 1);
+	reads(&m, 2, X, 2);
+	reads(&m, 2, X, 1);
+	judge(&m, &a);
+	is_kept(&a, "causal-cc");
+	is_broken(&a, "monotonic-reads");
+}
+
+static void told(struct make *m, const char *model, size_t witnesses, const char *words)
+{
+	struct history_ops h = make_history(m);
+	struct check_result result;
+
+	assert_int_equal(
+		check_find(model, CHECK_REGISTER)->check(&h, NULL, &make_names, &result, NULL), 0);
+	assert_int_equal(result.verdict, CHECK_VIOLATION);
+	assert_string_equal(result.words, words);
+	assert_int_equal(result.witnesses, witnesses);
+}
+
+static void told__own_write_is_missed(void **state)
+{
+	struct make m = {.count = 0};
+
+	(void)state;
+	writes(&m, 1, X, 3);
+	reads(&m, 2, X, 3);
+	writes(&m, 2, Y, 5);
+	writes(&m, 1, X, 9);
+	reads(&m, 1, X, 3);
+	told(&m, "read-your-writes", 3,
+		"session 1 read 3 of k1 on n1 at 1.450 s, although it had itself written 9 there on "
+		"n1 at 1.350 s");
+}
+
+static void told__what_was_seen_is_missed(void **state)
+{
+	struct make m = {.count = 0};
+
+	(void)state;
+	writes(&m, 1, X, 3);
+	writes(&m, 1, X, 9);
+	reads(&m, 2, X, 9);
+	reads(&m, 2, X, 0);
+	told(&m, "monotonic-reads", 3,
+		"session 2 read nothing of k1 on n2 at 1.350 s, although it had seen 9 there on n2 at "
+		"1.250 s");
+}
+
+static void told__the_cause_is_missed(void **state)
+{
+	struct make m = {.count = 0};
+
+	(void)state;
+	writes(&m, 1, X, 3);
+	reads(&m, 2, X, 3);
+	writes(&m, 2, Y, 5);
+	reads(&m, 3, Y, 5);
+	reads(&m, 3, X, 0);
+	told(&m, "causal-cc", 5,
+		"session 3 read nothing of k1 on n3 at 1.450 s, although it knew what followed 3, "
+		"written by session 1; session 1 wrote 3 to k1 on n1 at 1.050 s, session 2 read 3 of "
+		"k1 on n2 at 1.150 s, session 2 wrote 5 to k2 on n2 at 1.250 s, session 3 read 5 of "
+		"k2 on n3 at 1.350 s, session 3 read nothing of k1 on n3 at 1.450 s");
+}
+
+static void told__replicas_that_did_not_converge(void **state)
+{
+	struct make m = {.count = 0};
+
+	(void)state;
+	writes(&m, 1, X, 3);
+	writes(&m, 2, X, 9);
+	does(&m, 3, HISTORY_READ, X, 3)->flags = HISTORY_F_FINAL;
+	does(&m, 4, HISTORY_READ, X, 9)->flags = HISTORY_F_FINAL;
+	told(&m, "eventual", 4,
+		"the replicas did not converge on k1: in the end n3 has 3 (read at 1.250 s) and n4 "
+		"has 9 (read at 1.350 s); the last write of these had ended at 1.150 s");
+}
+
+static void weak__two_operations_of_one_session_at_once_are_refused(void **state)
+{
+	struct make m = {.count = 0};
+	struct check_result result;
+	struct history_ops h;
+	struct err err = {0};
+
+	(void)state;
+	writes(&m, 1, X, 3);
+	writes(&m, 1, X, 9);
+	m.op[1].t_invoke_ns = m.op[0].t_return_ns - 1;
+	h = make_history(&m);
+	assert_int_not_equal(
+		check_find("pram", CHECK_REGISTER)->check(&h, NULL, &make_names, &result, &err), 0);
+	assert_int_equal(err.status, EXIT_USAGE);
+}
+
+static void weak__beyond_the_memory_allowed_nothing_is_known(void **state)
+{
+	const struct check_budget budget = {.memory_bytes = 16};
+	struct make m = {.count = 0};
+	struct check_result result;
+	struct history_ops h;
+
+	(void)state;
+	writes(&m, 1, X, 3);
+	reads(&m, 2, X, 3);
+	h = make_history(&m);
+	assert_int_equal(check_find("causal-cc", CHECK_REGISTER)
+				 ->check(&h, &budget, &make_names, &result, NULL),
+		0);
+	assert_int_equal(result.verdict, CHECK_UNKNOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(auto__all_is_kept_by_a_register),
+		cmocka_unit_test(auto__a_read_that_comes_late_is_sequential),
+		cmocka_unit_test(auto__two_orders_of_two_writes_are_causal_memory),
+		cmocka_unit_test(auto__a_write_that_wins_late_is_causal_convergence),
+		cmocka_unit_test(auto__a_session_that_changes_its_mind_is_weakly_causal),
+		cmocka_unit_test(told__own_write_is_missed),
+		cmocka_unit_test(told__what_was_seen_is_missed),
+		cmocka_unit_test(told__the_cause_is_missed),
+		cmocka_unit_test(told__replicas_that_did_not_converge),
+		cmocka_unit_test(weak__two_operations_of_one_session_at_once_are_refused),
+		cmocka_unit_test(weak__beyond_the_memory_allowed_nothing_is_known),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
