@@ -5,6 +5,8 @@
  * The expected fate of each packet is computed here from the description in matrix_chance.c, by a
  * model that is a few lines of C, and compared with what arrives at the other node.
  */
+#include <pthread.h>
+
 #include "agent/base/crc32c.h"
 #include "agent/base/prng.h"
 #include "tests/net/net_lab.h"
@@ -328,6 +330,91 @@ static void numbering__begins_anew_only_when_chance_is_set(void **state)
 	net_lab_destroy(&lab);
 }
 
+struct sender {
+	pthread_t thread;
+	int cpu;
+	int fd;
+	struct sockaddr_in to;
+	unsigned failed;
+};
+
+#define SENDER_PACKETS 10000
+
+static void *send_many(void *ctx)
+{
+	struct sender *s = ctx;
+	const uint32_t number = 0;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)s->cpu, &one);
+	s->failed = sched_setaffinity(0, sizeof one, &one) != 0;
+	for (unsigned i = 0; i < SENDER_PACKETS; i++)
+		s->failed += sendto(s->fd, &number, sizeof number, 0, (struct sockaddr *)&s->to,
+				     sizeof s->to) != sizeof number;
+	return NULL;
+}
+
+/* Which packet gets which number is then open, but each number is given and drawn for once. */
+static void numbering__gives_each_number_once_to_frames_of_all_processors(void **state)
+{
+	const struct link_state s = {.loss = LOSS_RANDOM,
+		.loss_ppm = {20 * PERCENT},
+		.duplicate_ppm = 10 * PERCENT,
+		.drop = {{1, 1000, 3}}};
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct sender sender[2];
+	struct fabric_counters after;
+	struct net_lab lab;
+
+	(void)state;
+	build(&lab);
+	set(&lab, &s);
+	for (int i = 0; i < 2; i++) {
+		sender[i] = (struct sender){.cpu = i % (int)cpus,
+			.fd = net_lab_udp(&lab, 0, 0),
+			.to = {.sin_family = AF_INET,
+				.sin_port = htons(PORT),
+				.sin_addr.s_addr = lab.node[1].addr_be}};
+		assert_int_equal(pthread_create(&sender[i].thread, NULL, send_many, &sender[i]), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(sender[i].thread, NULL), 0);
+		assert_int_equal(sender[i].failed, 0);
+		close(sender[i].fd);
+	}
+	do {
+		fabric_counters(lab.fabric, 0, 1, &after);
+	} while (after.offered < 2 * SENDER_PACKETS);
+	assert_int_equal(after.offered, 2 * SENDER_PACKETS);
+	expect(lab.config.seed, &s, 2 * SENDER_PACKETS, &wanted);
+	assert_int_equal(after.lost, count(&wanted, 0));
+	assert_int_equal(after.doubled, count(&wanted, 2));
+	assert_int_equal(after.passed, 2 * SENDER_PACKETS - count(&wanted, 0));
+	net_lab_destroy(&lab);
+}
+
+static void evidence__finds_another_chance_than_was_asked_for(void **state)
+{
+	const struct link_state s = {.loss = LOSS_RANDOM, .loss_ppm = {20 * PERCENT}};
+	struct fabric_change change;
+	struct evidence evidence;
+	struct matrix *m;
+	struct net_lab lab;
+
+	(void)state;
+	build(&lab);
+	*link_matrix_at(&lab.want, 0, 1) = s;
+	change = net_lab_apply(&lab);
+	m = &lab.fabric->matrix;
+	matrix_chance_at(m, 0, 1)->odds[matrix_active(m)].loss_ppm[0] = 21 * PERCENT;
+	evidence = net_lab_evidence(&lab, &change);
+	assert_int_equal(evidence.result, EVIDENCE_MISMATCH);
+	assert_non_null(strstr(evidence.why, "n1 > n2"));
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
 static void evidence__does_not_shift_the_numbers_of_others(void **state)
 {
 	const struct link_state s = {.loss = LOSS_GE,
@@ -465,6 +552,8 @@ int main(void)
 		cmocka_unit_test(duplicate__doubles_on_the_bridge_and_before_the_emulator),
 		cmocka_unit_test(chance__composes_without_one_knob_moving_another),
 		cmocka_unit_test(numbering__begins_anew_only_when_chance_is_set),
+		cmocka_unit_test(numbering__gives_each_number_once_to_frames_of_all_processors),
+		cmocka_unit_test(evidence__finds_another_chance_than_was_asked_for),
 		cmocka_unit_test(evidence__does_not_shift_the_numbers_of_others),
 		cmocka_unit_test(seed__decides_the_same_for_20000_packets_every_time),
 		cmocka_unit_test(flap__is_open_and_closed_by_the_clock),

@@ -70,6 +70,28 @@ static void fabric__builds_fifty_nodes(void **state)
 	net_lab_destroy(&lab);
 }
 
+/* Up, cut, healed, down; a class for each link would take the kernel many seconds. */
+static void fabric__builds_as_many_nodes_as_there_may_be(void **state)
+{
+	struct fabric_change change;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, FABRIC_NODES_MAX, EMULATOR_WIRE);
+	net_lab_split(&lab, FABRIC_NODES_MAX / 2, true);
+	change = net_lab_apply(&lab);
+	assert_int_equal(change.cuts, FABRIC_NODES_MAX * FABRIC_NODES_MAX / 2);
+	fabric_change_fini(&change);
+	assert_true(net_lab_ping(&lab, 0, FABRIC_NODES_MAX - 1, 1, 1) < 0);
+	assert_true(net_lab_ping(&lab, 0, 1, 1, 2) >= 0);
+	net_lab_split(&lab, FABRIC_NODES_MAX / 2, false);
+	change = net_lab_apply(&lab);
+	fabric_change_fini(&change);
+	assert_true(net_lab_ping(&lab, 0, FABRIC_NODES_MAX - 1, 1, 2) >= 0);
+	net_lab_destroy(&lab);
+}
+
 static void fabric__builds_one_node(void **state)
 {
 	struct net_lab lab;
@@ -369,6 +391,7 @@ int main(void)
 		cmocka_unit_test(fabric__builds_one_node),
 		cmocka_unit_test(fabric__builds_five_nodes),
 		cmocka_unit_test(fabric__builds_fifty_nodes),
+		cmocka_unit_test(fabric__builds_as_many_nodes_as_there_may_be),
 		cmocka_unit_test(fabric__leaves_the_host_as_it_was),
 		cmocka_unit_test(fabric__leaves_nothing_behind),
 		cmocka_unit_test(fabric_destroy__is_done_when_the_links_are_gone),
