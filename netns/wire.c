@@ -213,6 +213,9 @@ static void store(struct wire_host *w, const struct fabric_delta *delta, unsigne
 	for (unsigned i = 0; i < n; i++) {
 		const struct link_state *to = &delta[i].to;
 
+		/* A cut of many links that the process has nothing to do with is none of its. */
+		if (!link_state_shaped(to) && !link_state_shaped(&delta[i].from))
+			continue;
 		wire_at(&w->job, delta[i].src, delta[i].dst)->shape[copy] = (struct wire_shape){
 			.delay_ns = to->delay_ns,
 			.jitter_ns = to->jitter_ns,
