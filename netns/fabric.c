@@ -80,6 +80,7 @@ static struct fabric *alloc(const struct fabric_config *config, struct err *err)
 	memcpy(f->name, config->node, n * sizeof *f->name);
 	/* Touched now, not while a change is being timed. */
 	memset(f->scratch, 0, n * n * sizeof *f->scratch);
+	memset(f->now.link, 0, n * n * sizeof *f->now.link);
 	return f;
 fail:
 	fabric_destroy(f);
@@ -173,8 +174,8 @@ static int start(struct fabric *f, struct err *err)
 	for (unsigned i = 0; i < f->nodes * f->nodes && !leafcut_needed(f); i++) {
 		f->matrix.map->link[i].passed = 0;
 		f->matrix.map->link[i].dropped = 0;
-		f->matrix.chance[i].lost = 0;
-		f->matrix.chance[i].doubled = 0;
+		f->matrix.map->link[i].lost = 0;
+		f->matrix.map->link[i].doubled = 0;
 	}
 	if (f->ops->begin)
 		f->ops->begin(f->emulator);
@@ -289,13 +290,12 @@ void fabric_counters(
 void fabric_count(const struct fabric *f, unsigned src, unsigned dst, struct fabric_counters *ret)
 {
 	const struct matrix_link *link = matrix_at(&f->matrix, src, dst);
-	const struct matrix_chance *chance = matrix_chance_at(&f->matrix, src, dst);
 
 	*ret = (struct fabric_counters){0};
 	ret->passed = __atomic_load_n(&link->passed, __ATOMIC_RELAXED);
 	ret->dropped = __atomic_load_n(&link->dropped, __ATOMIC_RELAXED);
-	ret->lost = __atomic_load_n(&chance->lost, __ATOMIC_RELAXED);
-	ret->doubled = __atomic_load_n(&chance->doubled, __ATOMIC_RELAXED);
+	ret->lost = __atomic_load_n(&link->lost, __ATOMIC_RELAXED);
+	ret->doubled = __atomic_load_n(&link->doubled, __ATOMIC_RELAXED);
 	ret->offered = ret->passed + ret->dropped + ret->lost;
 	if (f->ops->count)
 		f->ops->count(f->emulator, src, dst, ret);

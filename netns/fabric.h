@@ -2,10 +2,10 @@
 /*
  * fabric.h - the lab's network as one object: nodes, switch, link matrix, emulator, evidence
  *
- *   node n1            switch namespace                                                    node n2
- *   eth0 ==veth== n1 [clsact ingress: matrix program] -> bridge -> n2 [HTB, class per source] ==
- * eth0 |                              ^
- *                            +--> tap -> wire emulator -----+      (where the kernel has no netem)
+ *   node n1            switch namespace                                             node n2
+ *   eth0 ==veth== n1 [clsact ingress: matrix program] -> bridge -> n2 [netem] ==veth== eth0
+ *                            |                              ^
+ *                            +--> tap -> wire emulator -----+  (where the kernel has no netem)
  *
  * The caller is one thread; every call returns with the thread in the network namespace in which
  * it was made. Everything built is held by file descriptors of the calling process and by processes

@@ -7,12 +7,15 @@
  * emulator. A frame meets them in this order, which is the order of the fields:
  *
  *	M  cut, flap	nothing passes
- *	M  drop		exactly these frames, counted from 1 since drop, loss or duplicate was set
+ *	M  drop		exactly these frames, counted from 1 since drop, loss or duplicate changed
  *	M  loss		by chance, from the seed
  *	M  duplicate	once more, from the seed
  *	E  rate, queue	serialised one after the other; what does not fit into the queue is dropped
  *	E  corrupt	one bit is turned over
  *	E  delay	and jitter, in order; reorder picks frames that do not wait
+ *
+ * Frames that a cut or a closed flap dropped are not counted. Probes (NODE_PROBE_PORT) are counted
+ * apart. See matrix.h for what is drawn, and from which seed.
  *
  * Times are nanoseconds one way, probabilities parts per million, rates bit/s on the wire
  * (Ethernet header counted, preamble and checksum not).

@@ -46,6 +46,8 @@
 struct matrix_link {
 	uint64_t passed;
 	uint64_t dropped;
+	uint64_t lost;
+	uint64_t doubled;
 	uint32_t rule[2]; /* MATRIX_* bits, by copy */
 };
 
@@ -87,9 +89,7 @@ enum { MATRIX_LANE_TRAFFIC, MATRIX_LANE_PROBES, MATRIX_LANE_NR };
 
 /* One directed link. The layout is known to matrix_chance.c. */
 struct matrix_chance {
-	uint64_t key; /* from the seed, source and destination */
-	uint64_t lost;
-	uint64_t doubled;
+	uint64_t key;                               /* from the seed, source and destination */
 	struct matrix_lane lane[2][MATRIX_LANE_NR]; /* by turn: one is in use */
 	struct matrix_odds odds[2];                 /* by copy */
 };

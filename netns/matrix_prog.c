@@ -86,12 +86,12 @@ static void add_odds(struct matrix_asm *a, const struct matrix *m)
 		HERE(LABEL_OWN));
 }
 
-/* Count it at r9, if the kernel took it; goes on either way. */
+/* Counts it if the kernel took it; goes on either way. */
 static void add_clone(struct matrix_asm *a, enum label end)
 {
 	ADD(a, MOV_REG(R1, R6), MOV_IMM(R3, 0), CALL(BPF_FUNC_clone_redirect),
 		JUMP_IF_IMM(BPF_JNE, R0, 0, end), MOV_IMM(R1, 1),
-		ATOMIC_ADD(R9, CHANCE(doubled), R1));
+		ATOMIC_ADD(R7, LINK(doubled), R1));
 }
 
 static void add_pass(struct matrix_asm *a)
@@ -130,9 +130,8 @@ static void add_drops(struct matrix_asm *a)
 	ADD(a, HERE(LABEL_CUT), JUMP_IF_IMM(BPF_JSET, R8, MATRIX_REJECT, LABEL_OWN + 1),
 		HERE(LABEL_CLOSED), MOV_IMM(R1, 1), ATOMIC_ADD(R7, LINK(dropped), R1),
 		HERE(LABEL_DROP), MOV_IMM(R0, TC_ACT_SHOT), EXIT, HERE(LABEL_LOST), MOV_IMM(R1, 1),
-		ATOMIC_ADD(R9, CHANCE(lost), R1), MOV_IMM(R0, TC_ACT_SHOT), EXIT,
-		HERE(LABEL_OWN + 1), MOV_IMM(R9, 0), MOV_IMM(R1, 1),
-		ATOMIC_ADD(R7, LINK(dropped), R1),
+		ATOMIC_ADD(R7, LINK(lost), R1), MOV_IMM(R0, TC_ACT_SHOT), EXIT, HERE(LABEL_OWN + 1),
+		MOV_IMM(R9, 0), MOV_IMM(R1, 1), ATOMIC_ADD(R7, LINK(dropped), R1),
 		STORE_IMM(BPF_B, R10, STACK_SCRATCH, MATRIX_MARK_REJECT));
 	add_write(a, MATRIX_MARK_AT, 1);
 	ADD(a, GOTO(LABEL_STAMP));
