@@ -108,19 +108,20 @@ static bool is_drop(const struct trial *x, unsigned i)
 }
 
 /* What was seen of a share, where it does not fit. */
-static void judge_share(struct trial_court *c, const struct trial *x, const char *what,
+static enum stats_fit judge_share(struct trial_court *c, const struct trial *x, const char *what,
 	uint64_t seen, uint64_t frames, const struct stats_share *share)
 {
 	const struct fabric_delta *d = x->delta;
 	enum stats_fit fit = stats_count(seen < frames ? seen : frames, frames, share);
 	char is[SHARE_TEXT_MAX], wants[SHARE_TEXT_MAX];
 
-	if (fit == STATS_FITS)
-		return;
-	evidence_find(c->ret, EVIDENCE_MISMATCH, "link %s > %s: %s of %llu frames %s, expected %s",
-		c->f->name[d->src].name, c->f->name[d->dst].name,
-		print_share((double)seen / (double)frames, is), (unsigned long long)frames, what,
-		print_share(fit == STATS_LESS ? share->lo : share->hi, wants));
+	if (fit != STATS_FITS)
+		evidence_find(c->ret, EVIDENCE_MISMATCH,
+			"link %s > %s: %s of %llu frames %s, expected %s", c->f->name[d->src].name,
+			c->f->name[d->dst].name, print_share((double)seen / (double)frames, is),
+			(unsigned long long)frames, what,
+			print_share(fit == STATS_LESS ? share->lo : share->hi, wants));
+	return fit;
 }
 
 static void judge_enough(struct trial_court *c, const struct trial *x, const char *what,
@@ -148,10 +149,11 @@ static void judge_drops(struct trial_court *c, const struct trial *x)
 	for (unsigned i = 0; i < x->stream.sent; i++) {
 		unsigned long long number = x->number + i;
 
-		if (x->stream.frame[i].copies && is_drop(x, i))
-			evidence_find(c->ret, EVIDENCE_MISMATCH,
-				"link %s > %s: frame %llu was to be dropped and came", src, dst,
-				number);
+		if (!x->stream.frame[i].copies || !is_drop(x, i))
+			continue;
+		c->sure = true;
+		evidence_find(c->ret, EVIDENCE_MISMATCH,
+			"link %s > %s: frame %llu was to be dropped and came", src, dst, number);
 	}
 }
 
@@ -189,9 +191,11 @@ static void judge_copies(struct trial_court *c, const struct trial *x)
 		return;
 	if (to->rate_bps && is_busy(x))
 		fates.missing.hi = 1; /* the queue may have been full */
-	judge_share(c, x, "were lost", missing, frames, &fates.missing);
-	judge_share(c, x, "came twice", twice, frames, &fates.twice);
-	judge_share(c, x, "came with another payload", x->stream.wrong, frames, &fates.changed);
+	if (judge_share(c, x, "came with another payload", x->stream.wrong, frames,
+		    &fates.changed) == STATS_MORE ||
+		judge_share(c, x, "came twice", twice, frames, &fates.twice) == STATS_MORE ||
+		judge_share(c, x, "were lost", missing, frames, &fates.missing) == STATS_LESS)
+		c->sure = true;
 	say_seen(c, x, missing, frames);
 	/* Frames of others count as well, for what the matrix program does and counts. */
 	fabric_count(c->f, x->delta->src, x->delta->dst, &since);
@@ -236,7 +240,8 @@ static void judge_order(struct trial_court *c, const struct trial *x)
 	/* Frames that have to wait longer for the rate than for the delay are hard to overtake. */
 	if (to->reorder_ppm && x->stream.gap_ns * 10 > to->delay_ns)
 		fates.overtook.lo = 0;
-	judge_share(c, x, "overtook another", seen, frames, &fates.overtook);
+	if (judge_share(c, x, "overtook another", seen, frames, &fates.overtook) != STATS_FITS)
+		c->sure = true;
 	judge_enough(c, x, "reordering", frames, &fates.overtook);
 }
 
@@ -280,17 +285,20 @@ static void judge_delays(struct trial_court *c, const struct trial *x)
 	for (unsigned i = 0; i < STATS_QUANTILES; i++) {
 		uint64_t t = is.quantile_ns[i];
 
-		if (t + EVIDENCE_EARLY_NS < lo.quantile_ns[i])
+		if (t + EVIDENCE_EARLY_NS < lo.quantile_ns[i]) {
+			c->sure = true;
 			evidence_find(c->ret, EVIDENCE_MISMATCH,
 				"link %s > %s: %s of the delays is %s, expected %s or more",
 				c->f->name[d->src].name, c->f->name[d->dst].name, quantile_names[i],
 				units_print_duration(t, has, sizeof has),
 				units_print_duration(lo.quantile_ns[i], wants, sizeof wants));
+		}
 		late += t > hi.quantile_ns[i] + room_ns;
 	}
 	if (!late || is_busy(x))
 		return;
 	/* A busy machine makes some frames late, a wrong rule all of them. */
+	c->noisy = true;
 	evidence_find(c->ret,
 		is.quantile_ns[STATS_P10] > hi.quantile_ns[STATS_P10] + room_ns
 			? EVIDENCE_MISMATCH
@@ -394,11 +402,12 @@ void trial_judge_train(struct trial_court *c, const struct trial *x)
 			is.span_ns > hi.span_ns + hi.span_ns / TRAIN_NOISE_SHARE + TRAIN_NOISE_NS))
 		evidence_find(c->ret, EVIDENCE_MISMATCH,
 			"link %s > %s: the rate is %s, configured are %s", src, dst, has, wants);
-	else if (d->to.rate_bps && sent.span_ns > lo.span_ns / 2)
+	else if (d->to.rate_bps && sent.span_ns > lo.span_ns / 2) {
+		c->noisy = true;
 		evidence_find(c->ret, EVIDENCE_INCONCLUSIVE,
 			"link %s > %s: frames were sent too slowly to measure a rate of %s", src,
 			dst, wants);
-	else if (!c->seen[0] && d->to.rate_bps)
+	} else if (!c->seen[0] && d->to.rate_bps)
 		(void)snprintf(c->seen, EVIDENCE_SEEN_MAX, "%s > %s carries %s", src, dst, has);
 }
 

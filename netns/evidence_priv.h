@@ -80,12 +80,19 @@ struct trial {
 	struct fabric_counters after;
 };
 
-/* evidence_judge.c: what became of rows. @row: room for the longest. */
+/*
+ * evidence_judge.c: what became of rows.
+ * @row:	room for the longest
+ * @sure:	something was seen that no busy machine can do, such as a frame that is early
+ * @noisy:	this machine was too busy to tell
+ */
 struct trial_court {
 	struct fabric *f;
 	struct stats_frame *row;
 	struct evidence *ret;
 	char *seen;
+	bool sure;
+	bool noisy;
 };
 
 void trial_judge(struct trial_court *c, const struct trial *x);

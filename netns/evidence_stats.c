@@ -18,7 +18,9 @@
 #include "netns/dist.h"
 
 #define TERM_NEGLIGIBLE 1e-15
-#define NEEDED_FACTOR 15 /* e^-15 is below half of STATS_SURPRISE */
+/* So many are expected: none is a surprise (e^-15 is below half of STATS_SURPRISE) and twice as
+ * many mostly are one. */
+#define NEEDED_FACTOR 50
 
 #define CHAIN_STATES_MAX 4
 #define CHAIN_STEPS_MAX 100000

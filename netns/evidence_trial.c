@@ -179,9 +179,14 @@ static bool plan_train(
 /* Number of the next probe on this link. */
 static uint64_t next_number(const struct fabric *f, const struct fabric_delta *delta)
 {
-	(void)f;
-	(void)delta;
-	return TRIAL_NUMBER_UNKNOWN;
+	const struct matrix_chance *chance;
+	const struct matrix_lane *lane;
+
+	if (leafcut_needed(f))
+		return TRIAL_NUMBER_UNKNOWN;
+	chance = matrix_chance_at(&f->matrix, delta->src, delta->dst);
+	lane = chance->lane[chance->odds[matrix_active(&f->matrix)].turn & 1];
+	return __atomic_load_n(&lane[MATRIX_LANE_PROBES].number, __ATOMIC_ACQUIRE) + 1;
 }
 
 static void count(const struct fabric *f, const struct trial *x, struct fabric_counters *ret)
@@ -330,9 +335,10 @@ int evidence_trials(struct fabric *f, const struct fabric_delta *const *delta, u
 		code = plan(t, delta, deltas);
 	for (int i = 0; deltas && !code && i < EVIDENCE_TRIES; i++) {
 		found = (struct evidence){.result = EVIDENCE_CONFIRMED};
+		t->court.noisy = false;
 		try_rows(t);
 		try_trains(t);
-		if (found.result != EVIDENCE_MISMATCH)
+		if (t->court.sure || (found.result != EVIDENCE_MISMATCH && !t->court.noisy))
 			break;
 	}
 	if (found.result != EVIDENCE_CONFIRMED)

@@ -68,11 +68,11 @@ static void stats_count__finds_half_and_double_of_a_share(void **state)
 	for (unsigned i = 0; i < 6; i++) {
 		double p = 0.001 * pow(3, i);
 		struct stats_share share = {.lo = p, .hi = p, .bunch = 1};
-		unsigned n = 4 * stats_needed(&share);
+		unsigned n = stats_needed(&share);
 
 		assert_true(stats_tells(n, &share));
 		assert_int_equal(stats_count((uint64_t)(n * p), n, &share), STATS_FITS);
-		assert_int_equal(stats_count(0, n / 4, &share), STATS_LESS);
+		assert_int_equal(stats_count(0, n / 3, &share), STATS_LESS);
 		assert_int_equal(stats_count((uint64_t)(n * p / 4), n, &share), STATS_LESS);
 		assert_int_equal(stats_count((uint64_t)(n * p * 2), n, &share), STATS_MORE);
 	}
