@@ -25,7 +25,7 @@ mac() {
 }
 
 write_batches() {
-	local i j class
+	local i j class rate="rate 100gbit quantum 60000"
 	{
 		echo "link add switch type bridge"
 		echo "link set switch up"
@@ -55,7 +55,7 @@ write_batches() {
 		for ((j = 1; j <= NODES; j++)); do
 			[ "$i" != "$j" ] || continue
 			class=1:$(printf %x $((j + 1)))
-			echo "class add dev n$i parent 1: classid $class htb rate 100gbit quantum 60000"
+			echo "class add dev n$i parent 1: classid $class htb $rate"
 			echo "qdisc add dev n$i parent $class bfifo limit 16mb"
 		done
 	done >"$tmp/tc"
