@@ -3,6 +3,7 @@
 #   make            build                      make check   every test this machine can run
 #   make demo       build, run lab cap twice   make bench   the numbers, side by side
 #   make lint       style and static checks    make install DESTDIR= PREFIX=/usr/local
+#   make bench-check   the checkers alone
 #   make fuzz       the fuzz targets for libFuzzer, to be run by hand
 #   make bench-net  only the network's numbers; PARTS="cut delay throughput iperf topology" chooses
 #
@@ -59,7 +60,7 @@ bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 BUGS := BUG_RAFT_STALE_LEADER_READ BUG_QUORUM_WEAK_CALLED_STRONG BUG_LOG_DROPS_ACKED
 bug_bin := $(foreach b,$(BUGS),$(B)/bug/$(b)/pacelab-replica $(B)/bug/$(b)/sim)
 
-.PHONY: all demo check lint bench bench-net fuzz install clean deps flags programs tests \
+.PHONY: all demo check lint bench bench-net bench-check fuzz install clean deps flags programs tests \
 	libfuzzer
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -90,6 +91,10 @@ bench: deps
 bench-net: deps
 	$(Q)$(MAKE) --no-print-directory $(B)/tests/bench/net_bench
 	$(Q)B=$(B) PARTS="$(PARTS)" tests/bench/run.sh net_bench
+
+bench-check: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/tests/bench/check_bench
+	$(Q)B=$(B) tests/bench/run.sh check_bench
 
 lint: deps
 	$(Q)scripts/lint.sh

@@ -4,6 +4,7 @@
 #define TESTS_CHECK_DRAW_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "agent/base/prng.h"
@@ -11,13 +12,15 @@
 
 /**
  * struct draw - what to draw
- * @clients:	with one operation in flight each, without a pause between two
+ * @clients:	with one operation in flight each
+ * @pauses:	between two of them, as long as an operation; else there is none
  * @cas:	per cent of operations; half of the others are reads
  * @domain:	values are 1 .. @domain; 0: each is unique
  */
 struct draw {
 	size_t ops;
 	unsigned clients;
+	bool pauses;
 	unsigned keys;
 	unsigned cas;
 	unsigned domain;
@@ -50,7 +53,8 @@ static inline void draw_times(struct history_op *op, const struct draw *d, struc
 	assert(free_at);
 	for (size_t i = 0; i < d->ops; i++) {
 		unsigned client = (unsigned)(i % d->clients);
-		uint64_t begin = free_at[client] + 1;
+		uint64_t pause = d->pauses ? prng_below(prng, 2 * DRAW_SPAN_NS) : 0;
+		uint64_t begin = free_at[client] + 1 + pause;
 		uint64_t effect = begin + prng_below(prng, DRAW_SPAN_NS);
 
 		op[i] = (struct history_op){
