@@ -482,6 +482,29 @@ static int take_shares(struct plan_load *load, const struct script *s, struct er
 	return 0;
 }
 
+static int take_workload(struct plan_load *load, const struct script *s, struct err *err)
+{
+	const char *name = s->load.workload;
+	unsigned i = 0;
+
+	while (name[0] && i < PLAN_WORKLOAD_NR && strcmp(name, plan_workload_names[i]) != 0)
+		i++;
+	if (i == PLAN_WORKLOAD_NR)
+		return script_fail(s, s->load.line, err,
+			"load: no workload is called '%s': there are register, list, set, counter, "
+			"bank and transactions",
+			name);
+	load->workload = (enum plan_workload)i;
+	if (load->workload != PLAN_REGISTER && load->cas > 0)
+		return script_fail(s, s->load.line, err,
+			"load: cas is for the workload register; make it 0 for a %s", name);
+	if (load->workload == PLAN_BANK && (load->keys < 2 || load->keys > PLAN_ACCOUNTS_MAX))
+		return script_fail(s, s->load.line, err,
+			"load: keys are the accounts of a bank, 2 to %d of them, not %u",
+			PLAN_ACCOUNTS_MAX, load->keys);
+	return 0;
+}
+
 static unsigned default_clients(const struct plan *plan, const struct script *s)
 {
 	uint64_t longest = longest_rtt_ns(plan, &plan->base);
@@ -521,6 +544,8 @@ static int expand_load(struct plan *plan, const struct script *s,
 	load->keys = s->load.keys ? (unsigned)s->load.keys : LOAD_DEFAULT_KEYS;
 	load->deadline_ns = s->load.deadline_ns ? s->load.deadline_ns : LOAD_DEFAULT_DEADLINE;
 	rc = take_shares(load, s, err);
+	if (rc == 0)
+		rc = take_workload(load, s, err);
 	if (rc == 0 && options->rate)
 		rc = parse_decimal(
 			"--rate", options->rate, 0.001, SCRIPT_RATE_MAX, &load->rate, err);

@@ -16,6 +16,10 @@
 /* build/pacelab is one below the source tree, build/san-x/clang/tests/unit/x_test five. */
 #define PLAN_LEVELS_UP 5
 
+const char *const plan_workload_names[] = {
+	"register", "list", "set", "counter", "bank", "transactions"};
+_Static_assert(sizeof plan_workload_names / sizeof *plan_workload_names == PLAN_WORKLOAD_NR, "");
+
 const char *const plan_event_names[] = {"kill", "restart", "pause", "resume"};
 _Static_assert(sizeof plan_event_names / sizeof *plan_event_names == PLAN_EVENT_KIND_NR, "");
 

@@ -75,8 +75,24 @@ struct plan_phase {
 	unsigned events; /* sorted by time */
 };
 
+/* What the clients work on; see enum history_kind. */
+enum plan_workload {
+	PLAN_REGISTER,
+	PLAN_LIST,
+	PLAN_SET,
+	PLAN_COUNTER,
+	PLAN_BANK, /* keys are its accounts */
+	PLAN_TRANSACTIONS,
+	PLAN_WORKLOAD_NR
+};
+extern const char *const plan_workload_names[PLAN_WORKLOAD_NR];
+
+/* Accounts of a bank are read one after the other, all in one operation. */
+#define PLAN_ACCOUNTS_MAX 16
+
 /* Open-loop load. Shares are per cent and add up to 100. */
 struct plan_load {
+	enum plan_workload workload;
 	unsigned clients_per_site;
 	double rate; /* operations per second, all clients together */
 	unsigned keys;

@@ -124,8 +124,9 @@ static void print_load(const struct plan *plan, FILE *out)
 	const struct plan_load *load = &plan->load;
 	char deadline[32];
 
-	(void)fprintf(out, "load        %g operations/s, %u clients in each site, %u keys, ",
-		load->rate, load->clients_per_site, load->keys);
+	(void)fprintf(out, "load        %s, %g operations/s, %u clients in each site, %u %s, ",
+		plan_workload_names[load->workload], load->rate, load->clients_per_site, load->keys,
+		load->workload == PLAN_BANK ? "accounts" : "keys");
 	(void)fprintf(out, "read %u %% write %u %% cas %u %%, deadline %s\n", load->read,
 		load->write, load->cas,
 		units_print_duration(load->deadline_ns, deadline, sizeof deadline));

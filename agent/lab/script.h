@@ -123,6 +123,7 @@ struct script_store {
 
 struct script_load {
 	int line;
+	char workload[SCRIPT_TEXT_MAX];
 	uint64_t clients_per_site;
 	double rate;
 	uint64_t keys;

@@ -209,6 +209,7 @@ static int word_store(lua_State *L)
 }
 
 static const struct field load_fields[] = {
+	{"workload", FIELD_TEXT, OFFSET(script_load, workload), 0, 0},
 	{"clients_per_site", FIELD_COUNT, OFFSET(script_load, clients_per_site), 1,
 		PLAN_CLIENTS_PER_SITE_MAX},
 	{"rate", FIELD_RATE, OFFSET(script_load, rate), 0, 0},

@@ -33,6 +33,8 @@ void client_init(struct client *c, struct client_site *common, unsigned number)
 	*c = (struct client){.common = common, .number = number};
 	c->node = (uint16_t)plan_contact(plan, common->site, number);
 	c->driver = common->driver->open(plan->node[c->node].addr_be, LOAD_PORT);
+	c->objects = (struct objects){
+		.driver = c->driver, .atomic = common->atomic, .accounts = plan->load.keys};
 }
 
 void client_fini(struct client *c)
@@ -40,6 +42,7 @@ void client_fini(struct client *c)
 	if (c->driver)
 		c->driver->ops->close(c->driver);
 	c->driver = NULL;
+	objects_fini(&c->objects);
 }
 
 static enum load_state state_of(const struct client *c)
@@ -96,10 +99,13 @@ static void count(struct client *c, uint32_t phase, uint8_t outcome)
 		atomic_fetch_add_explicit(&tally->unknown, 1, memory_order_relaxed);
 }
 
-static bool add(struct client *c, const struct history_record *record)
+static bool add(struct client *c, const struct gen_op *op, const struct history_record *record)
 {
 	if (!c->error)
-		c->error = history_add(c->common->history, record);
+		c->error =
+			op->kind == HISTORY_TRANSACTION
+				? history_add_steps(c->common->history, record, op->step, op->steps)
+				: history_add(c->common->history, record);
 	return c->error == 0;
 }
 
@@ -122,13 +128,28 @@ static void invoke(
 		.t_intended_ns = op->t_intended_ns,
 		.key = op->key,
 		.value = op->kind == HISTORY_READ ? 0 : op->value,
-		.old = old,
+		.old = op->kind == HISTORY_TRANSFER ? history_accounts(op->from, op->to) : old,
 	};
 	ret->t_ns = clock_now_ns();
 }
 
-static bool complete(
-	struct client *c, struct history_record *record, const struct driver_result *result)
+/* What was read as many elements, or by the steps of a transaction, stands in records of its own.
+ */
+static int add_completion(struct client *c, const struct gen_op *op, struct history_record *record)
+{
+	const struct objects *o = &c->objects;
+
+	if (record->type == HISTORY_OK && op->kind == HISTORY_TRANSACTION)
+		return history_add_results(
+			c->common->history, record, o->step, op->steps, o->element);
+	if (record->type == HISTORY_OK && op->kind == HISTORY_READ &&
+		op->workload != PLAN_REGISTER && op->workload != PLAN_COUNTER)
+		return history_add_many(c->common->history, record, o->element, o->count);
+	return history_add(c->common->history, record);
+}
+
+static bool complete(struct client *c, const struct gen_op *op, struct history_record *record,
+	const struct driver_result *result)
 {
 	record->t_ns = clock_now_ns();
 	record->type = (uint8_t)result->outcome;
@@ -139,7 +160,9 @@ static bool complete(
 		c->session = 0;
 	if (!(record->flags & HISTORY_F_FINAL))
 		count(c, record->phase, record->type);
-	return add(c, record);
+	if (!c->error)
+		c->error = add_completion(c, op, record);
+	return c->error == 0;
 }
 
 /*
@@ -159,9 +182,15 @@ static void learn(struct client *c, const struct history_record *r)
 		atomic_store(seen, r->value);
 }
 
-static void call(struct driver *d, const struct history_record *r, uint64_t deadline_ns,
-	struct driver_result *ret)
+static void call(struct client *c, const struct gen_op *op, const struct history_record *r,
+	uint64_t deadline_ns, struct driver_result *ret)
 {
+	struct driver *d = c->objects.driver;
+
+	if (op->workload != PLAN_REGISTER) {
+		objects_do(&c->objects, op, deadline_ns, ret);
+		return;
+	}
 	switch ((enum history_kind)r->kind) {
 	case HISTORY_READ:
 		d->ops->read(d, r->key, deadline_ns, ret);
@@ -196,13 +225,14 @@ static bool operate(struct client *c, struct gen_op *op)
 	if (op->kind == HISTORY_CAS && old == 0)
 		op->kind = HISTORY_READ;
 	invoke(c, op, old, &record);
-	if (!add(c, &record))
+	if (!add(c, op, &record))
 		return false;
 	if (record.t_ns - op->t_intended_ns <= deadline_ns)
-		call(c->driver, &record, record.t_ns + deadline_ns, &result);
-	if (!complete(c, &record, &result))
+		call(c, op, &record, record.t_ns + deadline_ns, &result);
+	if (!complete(c, op, &record, &result))
 		return false;
-	learn(c, &record);
+	if (op->workload == PLAN_REGISTER)
+		learn(c, &record);
 	return true;
 }
 
@@ -268,22 +298,32 @@ static bool wait_for_settling(struct client *c)
 struct finals {
 	struct driver *driver[PROTO_NODES_MAX];
 	uint64_t key[PROTO_NODES_MAX];
+	uint64_t keys;
 };
 
 /* Read @key from the replica c->node. Return: whether it was answered. */
 static bool read_final(struct client *c, struct driver *d, uint64_t key)
 {
 	uint64_t patience_ns = c->common->plan->load.deadline_ns * CLIENT_FINAL_DEADLINES;
-	struct gen_op op = {clock_now_ns(), HISTORY_READ, key, 0};
+	struct gen_op op = {.t_intended_ns = clock_now_ns(),
+		.workload = c->common->plan->load.workload,
+		.kind = HISTORY_READ,
+		.key = key};
 	struct driver_result result;
 	struct history_record record;
 
+	if (op.workload == PLAN_TRANSACTIONS) {
+		op.kind = HISTORY_TRANSACTION;
+		op.steps = 1;
+		op.step[0] = (struct history_micro){.key = key, .kind = HISTORY_READ};
+	}
+	c->objects.driver = d;
 	invoke(c, &op, 0, &record);
 	record.flags = HISTORY_F_FINAL;
-	if (!add(c, &record))
+	if (!add(c, &op, &record))
 		return false;
-	call(d, &record, record.t_ns + patience_ns, &result);
-	return complete(c, &record, &result) && result.outcome == HISTORY_OK;
+	call(c, &op, &record, record.t_ns + patience_ns, &result);
+	return complete(c, &op, &record, &result) && result.outcome == HISTORY_OK;
 }
 
 /*
@@ -299,10 +339,10 @@ static bool read_finals_once(struct client *c, struct finals *finals)
 		if (!finals->driver[i])
 			continue;
 		c->node = (uint16_t)i;
-		while (finals->key[i] < plan->load.keys && state_of(c) == LOAD_FINAL &&
+		while (finals->key[i] < finals->keys && state_of(c) == LOAD_FINAL &&
 			read_final(c, finals->driver[i], finals->key[i]))
 			finals->key[i] += plan->load.clients_per_site;
-		all = all && finals->key[i] >= plan->load.keys;
+		all = all && finals->key[i] >= finals->keys;
 	}
 	return all;
 }
@@ -311,7 +351,8 @@ static bool read_finals_once(struct client *c, struct finals *finals)
 static void read_finals(struct client *c)
 {
 	const struct plan *plan = c->common->plan;
-	struct finals finals = {0};
+	struct finals finals = {
+		.keys = gen_keys(plan, c->gen.start_ns ? clock_now_ns() - c->gen.start_ns : 0)};
 
 	for (unsigned i = 0; i < plan->replicas; i++) {
 		if (plan->node[i].site != c->common->site)

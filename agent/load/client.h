@@ -8,6 +8,7 @@
 #include "agent/load/drivers/driver.h"
 #include "agent/load/gen.h"
 #include "agent/load/load.h"
+#include "agent/load/objects.h"
 
 /* What the clients of one process share. */
 struct client_site {
@@ -16,6 +17,7 @@ struct client_site {
 	struct history *history;
 	struct load_shared *shared;
 	const struct driver_ops *driver;
+	bool atomic;              /* the store has APPEND and INCRBY */
 	_Atomic uint64_t *seen;   /* by key: the value last read or written, 0 unknown */
 	_Atomic unsigned drained; /* clients whose last operation has ended */
 };
@@ -26,6 +28,7 @@ struct client {
 	pthread_t thread;
 	struct driver *driver;
 	struct gen gen;
+	struct objects objects;
 	uint32_t session;
 	uint16_t node; /* replica it talks to */
 	int error;     /* why it gave up, 0 if it did not */

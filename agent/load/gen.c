@@ -9,6 +9,27 @@
 /* Streams of the lab's seed from here on belong to clients. */
 #define GEN_STREAM_FIRST 0x10000u
 
+static bool grows(enum plan_workload workload)
+{
+	return workload == PLAN_LIST || workload == PLAN_SET || workload == PLAN_TRANSACTIONS;
+}
+
+static double life_ns(const struct plan_load *load)
+{
+	return grows(load->workload) ? (double)GEN_LIFE * load->keys / load->rate * (double)NS_PER_S
+				     : 0;
+}
+
+uint64_t gen_keys(const struct plan *plan, uint64_t span_ns)
+{
+	const struct plan_load *load = &plan->load;
+	double life = life_ns(load);
+
+	if (load->workload == PLAN_BANK)
+		return 1;
+	return load->keys * (life > 0 ? (uint64_t)((double)span_ns / life) + 1 : 1);
+}
+
 void gen_init(
 	struct gen *g, const struct plan *plan, unsigned site, unsigned client, uint64_t start_ns)
 {
@@ -19,6 +40,8 @@ void gen_init(
 		.start_ns = start_ns,
 		.number = (uint64_t)site * load->clients_per_site + client,
 		.clients = (uint64_t)plan->sites * load->clients_per_site,
+		.workload = load->workload,
+		.life_ns = life_ns(load),
 		.keys = load->keys,
 		.read = load->read,
 		.write = load->write,
@@ -27,21 +50,77 @@ void gen_init(
 	prng_init(&g->prng, plan->seed, GEN_STREAM_FIRST + g->number);
 }
 
+static uint64_t next_key(struct gen *g)
+{
+	uint64_t generation = g->life_ns > 0 ? (uint64_t)(g->at_ns / g->life_ns) : 0;
+
+	return generation * g->keys + prng_below(&g->prng, g->keys);
+}
+
+/* The clients' numbers interleave: small values for people, and no two the same. */
+static uint64_t next_value(struct gen *g)
+{
+	return g->writes++ * g->clients + g->number + 1;
+}
+
+static enum history_kind next_kind(struct gen *g)
+{
+	static const enum history_kind change[PLAN_WORKLOAD_NR] = {
+		[PLAN_LIST] = HISTORY_APPEND,
+		[PLAN_SET] = HISTORY_ADD,
+		[PLAN_COUNTER] = HISTORY_INCREASE,
+		[PLAN_BANK] = HISTORY_TRANSFER,
+	};
+	uint64_t dice = prng_below(&g->prng, 100);
+
+	if (g->workload == PLAN_TRANSACTIONS)
+		return HISTORY_TRANSACTION;
+	if (dice < g->read)
+		return HISTORY_READ;
+	if (g->workload != PLAN_REGISTER)
+		return change[g->workload];
+	return dice < g->read + g->write ? HISTORY_WRITE : HISTORY_CAS;
+}
+
+static void next_transfer(struct gen *g, struct gen_op *ret)
+{
+	ret->key = 0;
+	ret->from = (uint16_t)prng_below(&g->prng, g->keys);
+	ret->to = (uint16_t)prng_below(&g->prng, g->keys - 1);
+	ret->to = (uint16_t)(ret->to + (ret->to >= ret->from));
+	ret->value = 1 + prng_below(&g->prng, 5);
+}
+
+static void next_transaction(struct gen *g, struct gen_op *ret)
+{
+	ret->steps = 1 + (unsigned)prng_below(&g->prng, GEN_STEPS_MAX);
+	for (unsigned i = 0; i < ret->steps; i++) {
+		struct history_micro *step = &ret->step[i];
+		bool reads = prng_below(&g->prng, 100) < g->read;
+
+		*step = (struct history_micro){
+			.key = i == 0 ? ret->key : next_key(g),
+			.kind = reads ? HISTORY_READ : HISTORY_APPEND,
+			.value = reads ? 0 : next_value(g),
+		};
+	}
+}
+
 void gen_next(struct gen *g, struct gen_op *ret)
 {
-	uint64_t dice;
-
+	*ret = (struct gen_op){.workload = g->workload};
 	g->at_ns += prng_exp(&g->prng, g->mean_ns);
 	ret->t_intended_ns = g->start_ns + (uint64_t)g->at_ns;
-	ret->key = prng_below(&g->prng, g->keys);
-	dice = prng_below(&g->prng, 100);
-	ret->kind = HISTORY_CAS;
-	if (dice < g->read)
-		ret->kind = HISTORY_READ;
-	else if (dice < g->read + g->write)
-		ret->kind = HISTORY_WRITE;
-	ret->value = 0;
-	/* The clients' numbers interleave: small values for people, and no two the same. */
-	if (ret->kind != HISTORY_READ)
-		ret->value = g->writes++ * g->clients + g->number + 1;
+	ret->key = next_key(g);
+	ret->kind = next_kind(g);
+	if (ret->kind == HISTORY_TRANSFER)
+		next_transfer(g, ret);
+	else if (ret->kind == HISTORY_TRANSACTION)
+		next_transaction(g, ret);
+	else if (ret->kind == HISTORY_INCREASE)
+		ret->value = 1 + prng_below(&g->prng, 5);
+	else if (ret->kind != HISTORY_READ)
+		ret->value = next_value(g);
+	else if (g->workload == PLAN_BANK)
+		ret->key = 0;
 }

@@ -4,6 +4,9 @@
  *
  * Arrivals are Poisson: exponential gaps of mean clients / rate. The schedule depends on seed and
  * client only, never on how fast the store answers.
+ *
+ * Lists and sets would grow with the run, and their reads with them: after GEN_LIFE operations on
+ * each, by the clock of the schedule, the clients go on to new ones, of the next generation.
  */
 #ifndef LOAD_GEN_H
 #define LOAD_GEN_H
@@ -14,11 +17,18 @@
 #include "agent/history/history.h"
 #include "agent/lab/plan.h"
 
+#define GEN_STEPS_MAX 4
+
 struct gen_op {
 	uint64_t t_intended_ns;
+	enum plan_workload workload;
 	enum history_kind kind;
 	uint64_t key;
-	uint64_t value; /* WRITE and CAS: unique in the run, never 0 */
+	uint64_t value; /* unique in the run, never 0; INCREASE and TRANSFER: the amount */
+	uint16_t from;  /* TRANSFER */
+	uint16_t to;
+	unsigned steps; /* TRANSACTION */
+	struct history_micro step[GEN_STEPS_MAX];
 };
 
 struct gen {
@@ -29,10 +39,17 @@ struct gen {
 	uint64_t number; /* of this client in the lab */
 	uint64_t clients;
 	uint64_t writes; /* so far */
+	enum plan_workload workload;
+	double life_ns; /* of a generation of keys, 0: for ever */
 	unsigned keys;
 	unsigned read;
 	unsigned write;
 };
+
+#define GEN_LIFE 100
+
+/* gen_keys() - how many keys a schedule of @span_ns uses: 0 .. keys - 1. */
+uint64_t gen_keys(const struct plan *plan, uint64_t span_ns);
 
 /* gen_init() - the schedule of client @client of @site, its time 0 at @start_ns. */
 void gen_init(

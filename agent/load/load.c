@@ -52,10 +52,13 @@ int load_main(
 		.driver = &resp_driver};
 	unsigned count = plan->load.clients_per_site;
 	struct client *clients = calloc(count, sizeof *clients);
+	struct proto_claim claim;
 	unsigned started = 0;
 	int rc = 0;
 	int error;
 
+	plan->system->ops->claim(&plan->proto, &claim);
+	common.atomic = claim.cas;
 	common.seen = calloc(plan->load.keys, sizeof *common.seen);
 	assert(clients && common.seen && site < plan->sites);
 	(void)prctl(PR_SET_TIMERSLACK, LOAD_TIMER_SLACK_NS);

@@ -170,9 +170,10 @@ enum claim_judgement claim_judge(struct results *r)
 	struct proto_claim claim;
 
 	plan->system->ops->claim(&plan->proto, &claim);
-	if (claim.whole == PROTO_LINEARIZABLE)
+	/* Nothing is claimed of several keys at once. */
+	if (r->letters && claim.whole == PROTO_LINEARIZABLE)
 		judge_model(&worst, &r->check_whole, "whole");
-	if (claim.cut == PROTO_LINEARIZABLE)
+	if (r->letters && claim.cut == PROTO_LINEARIZABLE)
 		judge_model(&worst, &r->check, "cut");
 	if (!claim.loses_acked && r->lost.lost > 0)
 		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",
@@ -186,7 +187,8 @@ enum claim_judgement claim_judge(struct results *r)
 	r->claim_kept = worst.judgement == CLAIM_KEPT;
 	r->claim[0] = '\0';
 	if (worst.judgement == CLAIM_KEPT)
-		words_add(r->claim, sizeof r->claim, "kept: ");
+		words_add(r->claim, sizeof r->claim,
+			r->letters ? "kept: " : "kept, of single keys; more is not claimed: ");
 	else
 		words_add(r->claim, sizeof r->claim,
 			"%s: %s; claimed: ", worst.judgement == CLAIM_OPEN ? "open" : "broken",
@@ -228,15 +230,20 @@ static enum claim_judgement judge_verdict(const char *want, const char *is)
 static enum claim_judgement expected_model(const struct results *r)
 {
 	const char *model = r->plan->expect.model;
+	const struct check_result *check = &r->check_expected;
 
 	if (strcmp(model, proto_model_names[PROTO_EVENTUAL]) == 0) {
 		if (r->lost.diverged_keys == 0)
 			return CLAIM_KEPT;
 		return could_agree(r) ? CLAIM_FAILED : CLAIM_OPEN;
 	}
-	if (strcmp(model, r->model) != 0 || r->check.verdict == CHECK_UNKNOWN)
+	if (strcmp(model, r->model) == 0)
+		check = &r->check;
+	else if (!r->expected)
 		return CLAIM_OPEN;
-	return r->check.verdict == CHECK_OK ? CLAIM_KEPT : CLAIM_DISPROVED;
+	if (check->verdict == CHECK_UNKNOWN)
+		return CLAIM_OPEN;
+	return check->verdict == CHECK_OK ? CLAIM_KEPT : CLAIM_DISPROVED;
 }
 
 enum claim_judgement claim_expected(struct results *r)

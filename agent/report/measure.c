@@ -203,11 +203,15 @@ static void measure_taint(struct results *r)
 /*
  * The history as it stood when the first link was cut. What was under way may have taken effect
  * and been seen by others, so writes stay, with an unknown outcome; reads without answer say
- * nothing. Returns the whole history if nothing was cut.
+ * nothing. Only its operations are its own, to be freed.
  */
 static struct history_ops history_before(const struct history_ops *ops, uint64_t cut_ns)
 {
-	struct history_ops before = {.op = calloc(ops->count + 1, sizeof *before.op)};
+	struct history_ops before = {.op = calloc(ops->count + 1, sizeof *before.op),
+		.micro = ops->micro,
+		.micros = ops->micros,
+		.list = ops->list,
+		.lists = ops->lists};
 
 	assert(before.op);
 	for (size_t i = 0; i < ops->count; i++) {
@@ -242,22 +246,54 @@ static uint64_t first_cut_ns(const struct results *r)
 	return t_ns;
 }
 
+/* Registers are judged by what the letters are about; others by what is expected of them, too. */
+static const struct check_ops *measure_model(const struct plan *plan, enum check_type type)
+{
+	const struct check_ops *model = NULL;
+
+	if (type != CHECK_REGISTER && plan->expect.model[0])
+		model = check_find(plan->expect.model, type);
+	return model ? model : check_strongest(type);
+}
+
+/* The model that is expected of registers, if it is another one. */
+static int measure_expected(struct results *r, const struct history_ops *ops, enum check_type type,
+	const struct check_budget *budget, const struct check_names *names, struct err *err)
+{
+	const char *name = r->plan->expect.model;
+	const struct check_ops *model = name[0] ? check_find(name, type) : NULL;
+
+	if (!model || strcmp(name, r->model) == 0)
+		return 0;
+	r->expected = true;
+	return model->check(ops, budget, names, &r->check_expected, err);
+}
+
 static int measure_check(struct results *r, const struct history_ops *ops, struct err *err)
 {
 	const struct plan *plan = r->plan;
-	const struct check_ops *model = &linearizable_ops; /* what the letters are about */
+	const struct check_ops *model;
 	struct check_budget budget = {
 		.time_ns = CHECK_TIME_NS_MAX, .memory_bytes = CHECK_MEMORY_BYTES_MAX};
 	const char *node[FABRIC_NODES_MAX];
 	struct check_names names = {node, plan->nodes, r->log->t_start_ns};
 	struct history_ops before;
-	int ret;
+	enum check_type type;
+	int ret = check_type_of(ops, &type, err);
 
+	if (ret < 0)
+		return err_wrap(err, "check the history");
+	model = measure_model(plan, type);
 	for (unsigned i = 0; i < plan->nodes; i++)
 		node[i] = plan->node[i].name;
+	assert(model);
 	r->model = model->name;
-	check_lost(ops, &names, &r->lost);
+	r->letters = strcmp(model->name, linearizable_ops.name) == 0;
+	if (type == CHECK_REGISTER)
+		check_lost(ops, &names, &r->lost);
 	ret = model->check(ops, &budget, &names, &r->check, err);
+	if (ret == 0)
+		ret = measure_expected(r, ops, type, &budget, &names, err);
 	if (ret < 0)
 		return err_wrap(err, "check the history");
 	if (r->cut_phase < 0) {
@@ -266,7 +302,7 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	}
 	before = history_before(ops, first_cut_ns(r));
 	ret = model->check(&before, &budget, &names, &r->check_whole, err);
-	history_ops_fini(&before);
+	free(before.op);
 	return ret < 0 ? err_wrap(err, "check the history before the cut") : 0;
 }
 

@@ -15,7 +15,7 @@ static bool acknowledges(const struct history_op *op)
 {
 	if (op->outcome != HISTORY_OK || op->flags & HISTORY_F_FINAL)
 		return false;
-	return op->kind == HISTORY_WRITE || (op->kind == HISTORY_CAS && op->met);
+	return op->kind != HISTORY_READ && (op->kind != HISTORY_CAS || op->met);
 }
 
 /* The longest span from the cut to the phase's end without an acknowledgement on side @side. */

@@ -82,7 +82,10 @@ struct results {
 	struct results_phase phase[PLAN_PHASES_MAX];
 	struct results_fit read_fit;
 	struct results_fit write_fit;
+	bool expected; /* another model is expected, and was checked: */
+	struct check_result check_expected;
 	const char *model;               /* that was checked */
+	bool letters;                    /* it is linearizable, which is what letters are about */
 	struct check_result check;       /* the whole history */
 	struct check_result check_whole; /* operations before the first cut */
 	struct check_lost lost;

@@ -342,14 +342,16 @@ static void print_phase(const struct text *t, unsigned p)
 
 static void print_consistency(const struct text *t)
 {
-	static const char *const names[] = {[CHECK_OK] = "linearizable",
-		[CHECK_VIOLATION] = "not linearizable",
+	char broken[TEXT_CELL_MAX] = "";
+	const char *const names[] = {[CHECK_OK] = t->r->model,
+		[CHECK_VIOLATION] = broken,
 		[CHECK_UNKNOWN] = "undecided"};
 	const struct check_result *c = &t->r->check;
 	const struct check_result *whole = &t->r->check_whole;
 	char right[TEXT_CELL_MAX] = "";
 	char n[2][COUNT_TEXT_MAX];
 
+	words_add(broken, sizeof broken, "not %s", t->r->model);
 	words_add(right, sizeof right, "%s operations on %s keys, checked in %.2f s",
 		count(c->operations, n[0]), count(c->keys, n[1]), c->seconds);
 	text_row(t, "consistency", names[c->verdict], right);
@@ -380,7 +382,8 @@ static void print_lost(const struct text *t)
 	if (lost->diverged_keys > 0)
 		words_add(right, sizeof right, "%sreplicas differ in %s keys at the end",
 			*right ? "; " : "", count(lost->diverged_keys, n[0]));
-	text_row_wrapped(t, "lost writes", left, right);
+	if (t->r->plan->load.workload == PLAN_REGISTER)
+		text_row_wrapped(t, "lost writes", left, right);
 	if (lost->words[0])
 		text_wide(t, "", lost->words);
 }

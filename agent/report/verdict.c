@@ -84,7 +84,7 @@ static struct cut_view view_cuts(const struct results *r)
 
 static enum results_cap cap_letters(const struct results *r, const struct cut_view *v)
 {
-	if (v->counted == 0 || v->too_few)
+	if (!r->letters || v->counted == 0 || v->too_few)
 		return CAP_INCONCLUSIVE;
 	if (v->all_answered)
 		return r->check.verdict == CHECK_OK ? CAP_INCONCLUSIVE : CAP_PA;
@@ -104,7 +104,10 @@ static enum results_cap cap_letters(const struct results *r, const struct cut_vi
 static void cap_why(const struct results *r, const struct cut_view *v, char *out, size_t size)
 {
 	out[0] = '\0';
-	if (r->cut_phase < 0)
+	if (!r->letters)
+		words_add(
+			out, size, "letters are about linearizability, which %s is not", r->model);
+	else if (r->cut_phase < 0)
 		words_add(out, size, "nothing was cut");
 	else if (v->unconfirmed > 0 && v->counted == 0)
 		words_add(out, size, "the cut was not confirmed");
@@ -181,7 +184,7 @@ static enum results_else else_letters(const struct results *r)
 	bool none;
 	bool fit = fitted(r, &none);
 
-	if (r->check_whole.operations < RESULTS_SAMPLES_MIN)
+	if (!r->letters || r->check_whole.operations < RESULTS_SAMPLES_MIN)
 		return ELSE_INCONCLUSIVE;
 	switch (r->check_whole.verdict) {
 	case CHECK_OK:
@@ -283,7 +286,7 @@ static bool inconclusive_why(struct results *r, const struct cut_view *v,
 		words_add(why, size, "inconclusive: %s", r->taint);
 	else if (r->check.verdict == CHECK_UNKNOWN || r->check_whole.verdict == CHECK_UNKNOWN)
 		words_add(why, size, "inconclusive: the checker gave up on the history");
-	else if (r->cut_phase >= 0 && r->verdict.cap == CAP_INCONCLUSIVE) {
+	else if (r->letters && r->cut_phase >= 0 && r->verdict.cap == CAP_INCONCLUSIVE) {
 		words_add(why, size, "inconclusive: ");
 		cap_why(r, v, why + strlen(why), size - strlen(why));
 	} else if (claim == CLAIM_OPEN)

@@ -390,13 +390,13 @@ static void answer_parser__stays_inside_random_bytes(void **state)
 static void answer_parser__refuses_a_line_without_an_end(void **state)
 {
 	struct resp_answer a;
-	char *p = malloc(RESP_ANSWER_MAX);
+	char *p = malloc(RESP_ANSWER_LINE_MAX);
 
 	(void)state;
-	memset(p, 'x', RESP_ANSWER_MAX);
+	memset(p, 'x', RESP_ANSWER_LINE_MAX);
 	p[0] = '-';
-	assert_int_equal(resp_answer_parse(p, RESP_ANSWER_MAX - 1, &a), 0);
-	assert_int_equal(resp_answer_parse(p, RESP_ANSWER_MAX, &a), -EBADMSG);
+	assert_int_equal(resp_answer_parse(p, RESP_ANSWER_LINE_MAX - 1, &a), 0);
+	assert_int_equal(resp_answer_parse(p, RESP_ANSWER_LINE_MAX, &a), -EBADMSG);
 	free(p);
 }
 

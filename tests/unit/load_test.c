@@ -24,6 +24,7 @@ static void make_plan(struct plan *plan, unsigned clients, double rate, uint32_t
 {
 	memset(plan, 0, sizeof *plan);
 	plan->seed = 7;
+	plan->system = system_find("single");
 	plan->sites = 2;
 	plan->replicas = 2;
 	plan->nodes = 4;
@@ -115,6 +116,68 @@ static int compare(const void *a, const void *b)
 	uint64_t y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
+}
+
+static void gen__goes_on_to_new_lists_before_they_are_long(void **state)
+{
+	static struct plan plan;
+	unsigned on_first = 0;
+	struct gen_op op;
+	struct gen g;
+
+	(void)state;
+	make_plan(&plan, 5, 1000, 0);
+	plan.load.workload = PLAN_LIST;
+	plan.load.read = 50;
+	plan.load.write = 50;
+	plan.load.cas = 0;
+	/* One client of ten issues a tenth of what a list gets in its life. */
+	gen_init(&g, &plan, 0, 3, 7);
+	do {
+		gen_next(&g, &op);
+		on_first += op.key == 0;
+		assert_true(op.key < gen_keys(&plan, op.t_intended_ns - 7));
+		assert_true(op.kind == HISTORY_READ || op.kind == HISTORY_APPEND);
+	} while (op.key < 5ull * plan.load.keys);
+	assert_true(on_first > 0 && on_first < GEN_LIFE);
+}
+
+static void gen__transfers_and_transactions_are_whole(void **state)
+{
+	static struct plan plan;
+	bool reads = false, appends = false;
+	struct gen_op op;
+	struct gen g;
+
+	(void)state;
+	make_plan(&plan, 5, 1000, 0);
+	plan.load.workload = PLAN_BANK;
+	plan.load.read = 50;
+	plan.load.write = 50;
+	plan.load.cas = 0;
+	plan.load.keys = 2;
+	gen_init(&g, &plan, 0, 3, 0);
+	for (int i = 0; i < 1000; i++) {
+		gen_next(&g, &op);
+		assert_int_equal(op.key, 0);
+		if (op.kind == HISTORY_READ)
+			continue;
+		assert_int_equal(op.kind, HISTORY_TRANSFER);
+		assert_true(op.from < 2 && op.to < 2 && op.from != op.to && op.value > 0);
+	}
+	plan.load.workload = PLAN_TRANSACTIONS;
+	gen_init(&g, &plan, 0, 3, 0);
+	for (int i = 0; i < 1000; i++) {
+		gen_next(&g, &op);
+		assert_int_equal(op.kind, HISTORY_TRANSACTION);
+		assert_true(op.steps >= 1 && op.steps <= GEN_STEPS_MAX);
+		for (unsigned k = 0; k < op.steps; k++) {
+			reads = reads || op.step[k].kind == HISTORY_READ;
+			appends = appends || op.step[k].kind == HISTORY_APPEND;
+			assert_true((op.step[k].kind == HISTORY_READ) == (op.step[k].value == 0));
+		}
+	}
+	assert_true(reads && appends);
 }
 
 static void gen__values_are_unique_in_a_run_and_never_0(void **state)
@@ -606,6 +669,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gen__same_seed_same_schedule),
 		cmocka_unit_test(gen__keeps_rate_shares_and_keys),
+		cmocka_unit_test(gen__goes_on_to_new_lists_before_they_are_long),
+		cmocka_unit_test(gen__transfers_and_transactions_are_whole),
 		cmocka_unit_test(gen__values_are_unique_in_a_run_and_never_0),
 		cmocka_unit_test(load__an_outage_counts_as_many_failures_as_it_lasted),
 		cmocka_unit_test(load__a_session_ends_with_an_unknown_outcome),

@@ -171,8 +171,8 @@ static void script__names_line_and_cure_of_wrong_fields(void **state)
 {
 	static const struct bad bad[] = {
 		{"load {raet = 5}", "lab.lua:1: load has no field 'raet', did you mean 'rate'? it "
-				    "has clients_per_site, rate,"},
-		{"load {colour = 5}", "lab.lua:1: load has no field 'colour': it has clients_per"},
+				    "has workload, clients_per_site,"},
+		{"load {colour = 5}", "lab.lua:1: load has no field 'colour': it has workload, "},
 		{"load {5}", "lab.lua:1: load has a value without a name: write load {"},
 		{"load(5)", "lab.lua:1: load() got a number, not a table: write load {"},
 		{"load {rate = 0}", "lab.lua:1: 'rate' of load is 0: write operations per second"},

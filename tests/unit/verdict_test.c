@@ -50,6 +50,7 @@ static struct make_run *strong_run(void)
 	r->plan = &m->plan;
 	r->log = &m->log;
 	r->model = "linearizable";
+	r->letters = true;
 	for (unsigned p = 0; p < 3; p++)
 		r->phase[p].confirmed = true;
 	r->cut_phase = 1;

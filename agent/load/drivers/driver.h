@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/base/buf.h"
 #include "agent/history/history.h"
 
 /**
@@ -22,11 +23,13 @@
  * @error:	why it is not OK; HISTORY_UNMET with HISTORY_OK for a CAS whose old value was not
  * there
  * @value:	that was read, 0 if there is none
+ * @found:	get(): there was one
  */
 struct driver_result {
 	enum history_type outcome;
 	enum history_error error;
 	uint64_t value;
+	bool found;
 };
 
 struct driver {
@@ -37,7 +40,11 @@ struct driver {
  * struct driver_ops - one protocol
  * @open:	a driver for the server at @addr_be; connects nowhere yet. Return: never NULL
  * @connect:	have a connection by @deadline_ns if possible, notice one that broke; for idle time
- * @read:	@deadline_ns is absolute, CLOCK_MONOTONIC; all three fill @ret completely
+ * @read:	@deadline_ns is absolute, CLOCK_MONOTONIC; all that take @ret fill it completely
+ * @get:	the value as text, whatever it is
+ * @put:	set it to text
+ * @append:	make the text longer, all at once
+ * @increase:	the number that it is, all at once
  * @close:	also frees
  */
 struct driver_ops {
@@ -50,6 +57,14 @@ struct driver_ops {
 		struct driver_result *ret);
 	void (*cas)(struct driver *d, uint64_t key, uint64_t old, uint64_t value,
 		uint64_t deadline_ns, struct driver_result *ret);
+	void (*get)(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
+		struct driver_result *ret);
+	void (*put)(struct driver *d, uint64_t key, const struct buf *text, uint64_t deadline_ns,
+		struct driver_result *ret);
+	void (*append)(struct driver *d, uint64_t key, const struct buf *text, uint64_t deadline_ns,
+		struct driver_result *ret);
+	void (*increase)(struct driver *d, uint64_t key, int64_t by, uint64_t deadline_ns,
+		struct driver_result *ret);
 	void (*close)(struct driver *d);
 };
 

@@ -2,8 +2,8 @@
 /*
  * resp.c - driver for stores that speak RESP: our own, Redis, Valkey
  *
- * Blocking, one request in flight, one write(2) per request. Key number 7 is "k7", values are
- * decimal numbers, compare-and-set is SET key new IFEQ old as in Valkey 8.1.
+ * Blocking, one request in flight, one write(2) per request. Key number 7 is "k7", values of
+ * registers are decimal numbers, compare-and-set is SET key new IFEQ old as in Valkey 8.1.
  *
  *	CLOSED --connect()--> CONNECTING --writable--> OPEN
  *	  ^---- refused, timeout, broken, garbage ------'
@@ -28,7 +28,7 @@
 #include "agent/base/clock.h"
 #include "agent/load/drivers/driver.h"
 
-#define REQUEST_MAX 192
+#define RECEIVE_BYTES 4096
 
 enum state { CLOSED, CONNECTING, OPEN };
 
@@ -38,8 +38,8 @@ struct resp {
 	enum state state;
 	int fd;
 	uint64_t wait_ns; /* SO_RCVTIMEO of the socket: how long recv() may block */
-	size_t have;
-	char in[RESP_ANSWER_MAX];
+	struct buf in;    /* an answer on its way */
+	struct buf out;   /* a request */
 };
 
 static struct resp *resp_of(struct driver *d)
@@ -74,26 +74,27 @@ static int parse_bulk(
 		ret->type = RESP_ANSWER_NIL;
 		return 0;
 	}
-	/* A number of 64 bits has 20 digits at the most. */
-	if (parse_number(line, len, &size) < 0 || size == 0 || size > 20)
+	if (parse_number(line, len, &size) < 0 || size > RESP_ANSWER_VALUE_MAX)
 		return -EBADMSG;
 	if (left < size + 2)
 		return -EAGAIN;
 	if (memcmp(rest + size, "\r\n", 2) != 0)
 		return -EBADMSG;
 	ret->type = RESP_ANSWER_VALUE;
-	return parse_number(rest, size, &ret->value) < 0 ? -EBADMSG : (int)size + 2;
+	ret->text = rest;
+	ret->len = size;
+	return (int)size + 2;
 }
 
 int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret)
 {
-	const char *end = memchr(p, '\n', len);
+	const char *end = memchr(p, '\n', len < RESP_ANSWER_LINE_MAX ? len : RESP_ANSWER_LINE_MAX);
 	size_t line;
 	int more = 0;
 
 	memset(ret, 0, sizeof *ret);
 	if (!end)
-		return len >= RESP_ANSWER_MAX ? -EBADMSG : 0;
+		return len >= RESP_ANSWER_LINE_MAX ? -EBADMSG : 0;
 	line = (size_t)(end - p) + 1;
 	if (line < 3 || p[line - 2] != '\r')
 		return -EBADMSG;
@@ -105,6 +106,8 @@ int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret)
 		ret->type = RESP_ANSWER_STATUS;
 	else if (p[0] == '-')
 		ret->type = RESP_ANSWER_ERROR;
+	else if (p[0] == ':')
+		ret->type = RESP_ANSWER_NUMBER;
 	else if (p[0] == '_') /* RESP3 */
 		ret->type = RESP_ANSWER_NIL;
 	else
@@ -136,7 +139,7 @@ static void hang_up(struct resp *r)
 		close(r->fd);
 	r->fd = -1;
 	r->state = CLOSED;
-	r->have = 0;
+	r->in.len = 0;
 }
 
 static void resp_close(struct driver *d)
@@ -144,6 +147,8 @@ static void resp_close(struct driver *d)
 	if (!d)
 		return;
 	hang_up(resp_of(d));
+	buf_fini(&resp_of(d)->in);
+	buf_fini(&resp_of(d)->out);
 	free(d);
 }
 
@@ -254,12 +259,12 @@ static bool send_all(struct resp *r, const char *p, size_t len, uint64_t deadlin
 /* Return: bytes received, 0 at the end of the connection, -EAGAIN at the deadline. */
 static ssize_t receive(struct resp *r, uint64_t deadline_ns)
 {
+	void *to = buf_grow(&r->in, RECEIVE_BYTES);
 	uint64_t now = clock_now_ns();
 	bool block = now < deadline_ns && r->wait_ns < deadline_ns - now;
 
 	for (;;) {
-		ssize_t n = recv(
-			r->fd, r->in + r->have, sizeof r->in - r->have, block ? 0 : MSG_DONTWAIT);
+		ssize_t n = recv(r->fd, to, RECEIVE_BYTES, block ? 0 : MSG_DONTWAIT);
 
 		if (n >= 0)
 			return n;
@@ -275,7 +280,7 @@ static ssize_t receive(struct resp *r, uint64_t deadline_ns)
 static enum history_error read_answer(
 	struct resp *r, uint64_t deadline_ns, struct resp_answer *ret, char *ret_text)
 {
-	r->have = 0;
+	r->in.len = 0;
 	for (;;) {
 		ssize_t n = receive(r, deadline_ns);
 		int used;
@@ -284,12 +289,12 @@ static enum history_error read_answer(
 			hang_up(r);
 			return n == -EAGAIN ? HISTORY_TIMEOUT : HISTORY_CLOSED;
 		}
-		r->have += (size_t)n;
-		used = resp_answer_parse(r->in, r->have, ret);
-		if (used == 0 && r->have < sizeof r->in)
+		r->in.len += (size_t)n;
+		used = resp_answer_parse((const char *)r->in.p, r->in.len, ret);
+		if (used == 0)
 			continue;
 		/* More than one answer to one request: the connection is out of step. */
-		if (used <= 0 || (size_t)used != r->have) {
+		if (used < 0 || (size_t)used != r->in.len) {
 			hang_up(r);
 			return HISTORY_OTHER;
 		}
@@ -322,9 +327,44 @@ static void take_error(const char *text, bool reads, struct driver_result *ret)
 	}
 }
 
-/* Send @request, wait for its answer. Return: true if @answer holds one that is no error. */
-static bool ask(struct resp *r, const char *request, bool reads, uint64_t deadline_ns,
-	struct resp_answer *answer, struct driver_result *ret)
+/* Requests are arrays of bulk strings. */
+static void begin_request(struct resp *r, unsigned arguments)
+{
+	r->out.len = 0;
+	buf_printf(&r->out, "*%u\r\n", arguments);
+}
+
+static void add_bytes(struct resp *r, const void *p, size_t len)
+{
+	buf_printf(&r->out, "$%zu\r\n", len);
+	buf_add(&r->out, p, len);
+	buf_add(&r->out, "\r\n", 2);
+}
+
+static void add_word(struct resp *r, const char *word)
+{
+	add_bytes(r, word, strlen(word));
+}
+
+static void add_key(struct resp *r, uint64_t key)
+{
+	char name[24];
+
+	(void)snprintf(name, sizeof name, "k%llu", (unsigned long long)key);
+	add_word(r, name);
+}
+
+static void add_number(struct resp *r, uint64_t n)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+	add_word(r, text);
+}
+
+/* Send the request, wait for its answer. Return: true if @answer holds one that is no error. */
+static bool ask(struct resp *r, bool reads, uint64_t deadline_ns, struct resp_answer *answer,
+	struct driver_result *ret)
 {
 	char text[32];
 	bool all;
@@ -334,7 +374,7 @@ static bool ask(struct resp *r, const char *request, bool reads, uint64_t deadli
 		hang_up(r); /* a new attempt sends a SYN at once, this one would wait to repeat */
 		return false;
 	}
-	if (!send_all(r, request, strlen(request), deadline_ns, &all)) {
+	if (!send_all(r, (const char *)r->out.p, r->out.len, deadline_ns, &all)) {
 		hang_up(r);
 		return false;
 	}
@@ -361,25 +401,111 @@ static void out_of_step(struct resp *r, struct driver_result *ret)
 	ret->error = HISTORY_OTHER;
 }
 
+/* Return: true if the key's value was read, or there is none: then answer->type says so. */
+static bool get(struct resp *r, uint64_t key, uint64_t deadline_ns, struct resp_answer *answer,
+	struct driver_result *ret)
+{
+	begin_request(r, 2);
+	add_word(r, "GET");
+	add_key(r, key);
+	if (!ask(r, true, deadline_ns, answer, ret))
+		return false;
+	if (answer->type != RESP_ANSWER_VALUE && answer->type != RESP_ANSWER_NIL) {
+		out_of_step(r, ret);
+		return false;
+	}
+	ret->outcome = HISTORY_OK;
+	return true;
+}
+
 static void resp_read(
 	struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
 {
 	struct resp *r = resp_of(d);
 	struct resp_answer answer;
-	char request[REQUEST_MAX];
-	char name[24];
 
-	(void)snprintf(name, sizeof name, "k%llu", (unsigned long long)key);
-	(void)snprintf(
-		request, sizeof request, "*2\r\n$3\r\nGET\r\n$%zu\r\n%s\r\n", strlen(name), name);
-	if (!ask(r, request, true, deadline_ns, &answer, ret))
+	if (!get(r, key, deadline_ns, &answer, ret) || answer.type == RESP_ANSWER_NIL)
 		return;
-	if (answer.type == RESP_ANSWER_STATUS) {
+	if (parse_number(answer.text, answer.len, &ret->value) < 0) {
+		ret->outcome = HISTORY_FAIL;
 		out_of_step(r, ret);
-		return;
 	}
-	ret->outcome = HISTORY_OK;
-	ret->value = answer.type == RESP_ANSWER_VALUE ? answer.value : 0;
+}
+
+static void resp_get(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
+	struct driver_result *ret)
+{
+	struct resp_answer answer;
+
+	ret_text->len = 0;
+	if (!get(resp_of(d), key, deadline_ns, &answer, ret))
+		return;
+	ret->found = answer.type == RESP_ANSWER_VALUE;
+	if (ret->found)
+		buf_add(ret_text, answer.text, answer.len);
+}
+
+static bool said_ok(const struct resp_answer *answer)
+{
+	return answer->type == RESP_ANSWER_STATUS && answer->len == 2 &&
+	       memcmp(answer->text, "OK", 2) == 0;
+}
+
+static void resp_put(struct driver *d, uint64_t key, const struct buf *text, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	struct resp *r = resp_of(d);
+	struct resp_answer answer;
+
+	begin_request(r, 3);
+	add_word(r, "SET");
+	add_key(r, key);
+	add_bytes(r, text->p, text->len);
+	if (!ask(r, false, deadline_ns, &answer, ret))
+		return;
+	if (said_ok(&answer))
+		ret->outcome = HISTORY_OK;
+	else
+		out_of_step(r, ret);
+}
+
+/* What answers with a number: how long or how much it is now, which nobody here looks at. */
+static void change(struct resp *r, uint64_t deadline_ns, struct driver_result *ret)
+{
+	struct resp_answer answer;
+
+	if (!ask(r, false, deadline_ns, &answer, ret))
+		return;
+	if (answer.type == RESP_ANSWER_NUMBER)
+		ret->outcome = HISTORY_OK;
+	else
+		out_of_step(r, ret);
+}
+
+static void resp_append(struct driver *d, uint64_t key, const struct buf *text,
+	uint64_t deadline_ns, struct driver_result *ret)
+{
+	struct resp *r = resp_of(d);
+
+	begin_request(r, 3);
+	add_word(r, "APPEND");
+	add_key(r, key);
+	add_bytes(r, text->p, text->len);
+	change(r, deadline_ns, ret);
+}
+
+static void resp_increase(
+	struct driver *d, uint64_t key, int64_t by, uint64_t deadline_ns, struct driver_result *ret)
+{
+	struct resp *r = resp_of(d);
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%lld", (long long)by);
+	begin_request(r, 3);
+	add_word(r, "INCRBY");
+	add_key(r, key);
+	add_word(r, text);
+	change(r, deadline_ns, ret);
 }
 
 /* SET, with IFEQ if @old is not 0. */
@@ -387,28 +513,21 @@ static void set(struct resp *r, uint64_t key, uint64_t old, uint64_t value, uint
 	struct driver_result *ret)
 {
 	struct resp_answer answer;
-	char request[REQUEST_MAX];
-	char name[24];
-	char text[24];
-	char was[24];
-	size_t len;
 
-	(void)snprintf(name, sizeof name, "k%llu", (unsigned long long)key);
-	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-	(void)snprintf(was, sizeof was, "%llu", (unsigned long long)old);
-	(void)snprintf(request, sizeof request, "*%d\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
-		old ? 5 : 3, strlen(name), name, strlen(text), text);
-	len = strlen(request);
-	if (old)
-		(void)snprintf(request + len, sizeof request - len, "$4\r\nIFEQ\r\n$%zu\r\n%s\r\n",
-			strlen(was), was);
-	if (!ask(r, request, false, deadline_ns, &answer, ret))
+	begin_request(r, old ? 5 : 3);
+	add_word(r, "SET");
+	add_key(r, key);
+	add_number(r, value);
+	if (old) {
+		add_word(r, "IFEQ");
+		add_number(r, old);
+	}
+	if (!ask(r, false, deadline_ns, &answer, ret))
 		return;
 	if (answer.type == RESP_ANSWER_NIL && old) {
 		ret->outcome = HISTORY_OK;
 		ret->error = HISTORY_UNMET;
-	} else if (answer.type == RESP_ANSWER_STATUS && answer.len == 2 &&
-		   memcmp(answer.text, "OK", 2) == 0) {
+	} else if (said_ok(&answer)) {
 		ret->outcome = HISTORY_OK;
 	} else {
 		out_of_step(r, ret);
@@ -435,5 +554,9 @@ const struct driver_ops resp_driver = {
 	.read = resp_read,
 	.write = resp_write,
 	.cas = resp_cas,
+	.get = resp_get,
+	.put = resp_put,
+	.append = resp_append,
+	.increase = resp_increase,
 	.close = resp_close,
 };
