@@ -32,9 +32,8 @@
 #define TBF_BURST_BYTES 1600u
 #define TBF_BURST_NS (250 * NS_PER_US)
 
-#define EVIDENCE_PROBE_BYTES 88 /* of a probe's frame: headers and payload */
-#define EVIDENCE_COUNT_SLACK 8  /* frames that one counter has and another not yet */
-#define EVIDENCE_COUNT_MIN 100  /* frames that counters are judged by */
+#define EVIDENCE_COUNT_SLACK 8 /* frames that one counter has and another not yet */
+#define EVIDENCE_COUNT_MIN 100 /* frames that counters are judged by */
 
 const char *const evidence_result_names[EVIDENCE_RESULT_NR] = {
 	[EVIDENCE_CONFIRMED] = "confirmed",
@@ -155,7 +154,7 @@ static void choose_suspects(struct inquiry *q)
 /* A frame of the probes' size, on a link that is slow. */
 static uint64_t serial_ns(const struct link_state *s, uint64_t frames)
 {
-	return s->rate_bps ? frames * EVIDENCE_PROBE_BYTES * 8 * NS_PER_S / s->rate_bps : 0;
+	return s->rate_bps ? frames * PROBE_BYTES * 8 * NS_PER_S / s->rate_bps : 0;
 }
 
 /* Probes of all rounds may wait for each other where the rate is low. */

@@ -121,6 +121,13 @@ static void plan_flap(struct probe_stream *stream, const struct link_state *s)
 	stream->frames = window_ns <= TRIAL_NS_MAX ? (uint32_t)(window_ns / stream->gap_ns) : 0;
 }
 
+static void set_times(struct probe_stream *stream, const struct link_state *s)
+{
+	stream->usual_ns = dist_max_ns(s->dist, s->delay_ns, s->jitter_ns) +
+			   bits_ns((uint64_t)STREAM_TAIL * stream->bytes, s->rate_bps);
+	stream->longest_ns = link_state_delay_max_ns(s);
+}
+
 static void plan_row(struct trial *x)
 {
 	const struct link_state *to = &x->delta->to, *from = &x->delta->from;
@@ -129,7 +136,7 @@ static void plan_row(struct trial *x)
 	uint64_t gap_ns, least_ns;
 
 	stream->bytes = to->corrupt_ppm || from->corrupt_ppm ? TRIAL_CORRUPT_BYTES : TRIAL_BYTES;
-	stream->longest_ns = link_state_delay_max_ns(to);
+	set_times(stream, to);
 	if (to->flap_up_ns) {
 		plan_flap(stream, to);
 		return;
@@ -311,7 +318,7 @@ static void try_trains(struct trials *t)
 			!plan_train(
 				t->f, &x.stream, delta->to.rate_bps ? &delta->to : &delta->from))
 			continue;
-		x.stream.longest_ns = link_state_delay_max_ns(&delta->to);
+		set_times(&x.stream, &delta->to);
 		count(t->f, &x, &x.before);
 		probe_streams(t->f, &x.stream, 1, EVIDENCE_SLACK_NS);
 		count(t->f, &x, &x.after);

@@ -96,6 +96,8 @@ struct probe {
 	uint64_t max_ns;
 };
 
+#define PROBE_BYTES 74 /* of a probe's Ethernet frame */
+
 /**
  * probe_links() - send @rounds probes over each link, all links side by side
  * @longest_ns:	that a probe may be under way: as long those that may be lost are waited for

@@ -43,6 +43,7 @@ struct payload {
 	uint32_t crc; /* of all before it: a link may be asked to change payloads */
 	uint32_t zero;
 };
+_Static_assert(STREAM_HEADERS + sizeof(struct payload) == PROBE_BYTES, "others count with it");
 
 struct session {
 	struct fabric *f;

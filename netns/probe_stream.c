@@ -20,7 +20,6 @@
 #define STREAM_EVENTS_MAX 64
 #define STREAM_DRAIN_EVERY 32 /* frames: what has come is not left to fill the sockets */
 #define STREAM_LAG_NS NS_PER_MS
-#define STREAM_TAIL 8 /* of the last so many frames one is enough to call a row complete */
 #define STREAM_SETTLE_NS (10 * NS_PER_MS)
 #define STREAM_LATE_PASSES_MAX 8
 
@@ -203,7 +202,7 @@ void probe_streams(
 	struct fabric *f, struct probe_stream *stream, unsigned streams, uint64_t slack_ns)
 {
 	struct session s = {.f = f, .stream = stream, .streams = streams};
-	uint64_t now = clock_now_ns(), sure_ns, longest_ns = 0;
+	uint64_t now = clock_now_ns(), sent_ns, usual_ns = 0, longest_ns = 0;
 	unsigned late = 0;
 
 	f->probe_run++;
@@ -211,14 +210,17 @@ void probe_streams(
 		stream[i].sent = stream[i].arrived = stream[i].wrong = stream[i].last = 0;
 		/* Not all at the same instant. */
 		stream[i].next_ns = now + stream[i].gap_ns * i / streams;
+		if (stream[i].usual_ns > usual_ns)
+			usual_ns = stream[i].usual_ns;
 		if (stream[i].longest_ns > longest_ns)
 			longest_ns = stream[i].longest_ns;
 	}
 	send_all(&s);
-	sure_ns = clock_now_ns() + longest_ns + STREAM_SETTLE_NS;
+	sent_ns = clock_now_ns();
 	/* What came in time counts also when this process was kept from running until now. */
 	for (;;) {
-		uint64_t end_ns = sure_ns + (all_complete(&s) ? 0 : slack_ns);
+		uint64_t end_ns = sent_ns + (all_complete(&s) ? usual_ns + STREAM_SETTLE_NS
+							      : longest_ns + slack_ns);
 		int n;
 
 		now = clock_now_ns();

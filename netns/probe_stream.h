@@ -11,6 +11,7 @@
 #include "netns/fabric_priv.h"
 
 #define STREAM_HEADERS 42     /* Ethernet, IPv4, UDP */
+#define STREAM_TAIL 8         /* of so many last frames one is enough to call a row complete */
 #define STREAM_BYTES_MIN 64   /* of a frame: headers, number, checksum */
 #define STREAM_BYTES_MAX 1514 /* MTU 1500 */
 
@@ -27,7 +28,8 @@ struct stream_frame {
  * struct probe_stream - a row over one link
  * @bytes:	of each Ethernet frame
  * @frames:	to be sent, @gap_ns apart; nearer where this process was late
- * @longest_ns:	that a frame may be under way
+ * @usual_ns:	after one of the last STREAM_TAIL frames came, the others of them may come so late
+ * @longest_ns:	that one may be under way at all
  * @frame:	the caller's, @frames of them
  * @wrong:	came with another payload; not among the copies
  */
@@ -37,6 +39,7 @@ struct probe_stream {
 	uint32_t bytes;
 	uint32_t frames;
 	uint64_t gap_ns;
+	uint64_t usual_ns;
 	uint64_t longest_ns;
 	struct stream_frame *frame;
 	uint32_t sent;

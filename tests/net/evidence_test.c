@@ -2,6 +2,7 @@
 /* evidence_test.c - evidence confirms what is true and finds what was put in behind its back */
 #include <signal.h>
 
+#include "netns/dist.h"
 #include "netns/evidence_priv.h"
 #include "netns/wire.h"
 #include "tests/net/net_lab.h"
@@ -443,6 +444,139 @@ static void evidence__judges_faults_of_one_link_together(void **state)
 	try_cases(EMULATOR_WIRE, cases, 6);
 }
 
+static const struct link_state every_fault[] = {
+	{.delay_ns = MS(5), .jitter_ns = MS(1)},
+	{.delay_ns = MS(5), .jitter_ns = MS(1), .dist = DIST_NORMAL},
+	{.loss = LOSS_RANDOM, .loss_ppm = {30000}},
+	{.loss = LOSS_GE, .loss_ppm = {30000, 300000, PPM_ONE, 0}},
+	{.loss = LOSS_STATE, .loss_ppm = {20000, 400000, 0, 0, 20000}},
+	{.drop = {{17, 17, 1}}},
+	{.duplicate_ppm = 50000},
+	{.corrupt_ppm = 50000},
+	{.corrupt_ppm = 50000, .corrupt_silent = true},
+	{.delay_ns = MS(5), .reorder_ppm = 100000},
+	{.rate_bps = 20000000},
+	{.rate_bps = 2000000, .queue_bytes = 8192},
+	{.rate_bps = 64000},
+	{.flap_up_ns = MS(60), .flap_down_ns = MS(40)},
+};
+#define EVERY_FAULT (sizeof every_fault / sizeof *every_fault)
+
+/* A fault and its removal; what is right is never called wrong. */
+static void evidence__confirms_every_fault_and_that_it_is_gone(void **state)
+{
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_WIRE);
+	for (unsigned i = 0; i < 2 * EVERY_FAULT; i++) {
+		struct link_state *to = link_matrix_at(&lab.want, 0, 1);
+		struct fabric_change change;
+		struct evidence evidence;
+
+		*to = i % 2 ? (struct link_state){.cut = CUT_NONE} : every_fault[i / 2];
+		change = net_lab_apply(&lab);
+		evidence = net_lab_evidence(&lab, &change);
+		if (evidence.result == EVIDENCE_MISMATCH)
+			fail_msg("number %u: %s", i, evidence.why);
+		assert_string_not_equal(evidence.why, "");
+		fabric_change_fini(&change);
+	}
+	net_lab_destroy(&lab);
+}
+
+/* What the matrix program draws by, or the emulator, is another fault than was asked for. */
+static void plant(struct net_lab *lab, const struct link_state *s)
+{
+	struct fabric_delta delta = {.src = 0, .dst = 1, .to = *s};
+	struct matrix *m = &lab->fabric->matrix;
+	unsigned now = matrix_active(m);
+	struct matrix_odds *odds = &matrix_chance_at(m, 0, 1)->odds[now];
+
+	delta.from = *link_matrix_at(&lab->fabric->now, 0, 1);
+	assert_int_equal(lab->fabric->ops->apply(lab->fabric->emulator, &delta, 1, now, NULL), 0);
+	matrix_at(m, 0, 1)->rule[now] = fabric_rule(lab->fabric, s);
+	odds->loss = s->loss;
+	memcpy(odds->loss_ppm, s->loss_ppm, sizeof odds->loss_ppm);
+	odds->duplicate_ppm = s->duplicate_ppm;
+	memcpy(odds->drop, s->drop, sizeof odds->drop);
+	odds->flap_up_ns = s->flap_up_ns;
+	odds->flap_period_ns = s->flap_up_ns + s->flap_down_ns;
+}
+
+static void evidence__finds_every_fault_in_place_of_another(void **state)
+{
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_WIRE);
+	for (unsigned i = 0; i < EVERY_FAULT; i++) {
+		struct fabric_change change;
+		struct evidence evidence = {.result = EVIDENCE_CONFIRMED};
+		struct err err = {0};
+
+		*link_matrix_at(&lab.want, 0, 1) = every_fault[i];
+		change = net_lab_apply(&lab);
+		plant(&lab, &every_fault[(i + 1) % EVERY_FAULT]);
+		assert_int_equal(evidence_read_state(lab.fabric, &change, &evidence, &err), 0);
+		if (evidence.result != EVIDENCE_MISMATCH)
+			fail_msg("number %u: %s", i, evidence.why);
+		assert_non_null(strstr(evidence.why, "n1 > n2"));
+		fabric_change_fini(&change);
+	}
+	net_lab_destroy(&lab);
+}
+
+static void evidence__hears_that_a_cut_rejects(void **state)
+{
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+	pid_t wire;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_WIRE);
+	link_matrix_at(&lab.want, 0, 1)->cut = CUT_REJECT;
+	change = net_lab_apply(&lab);
+	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
+	/* Nobody answers any more. */
+	wire = fabric_wire_pid(lab.fabric);
+	assert_int_equal(kill(wire, SIGKILL), 0);
+	assert_int_equal(waitpid(wire, NULL, 0), wire);
+	expect(&lab, &change, EVIDENCE_MISMATCH, &evidence);
+	assert_non_null(strstr(evidence.why, "was not told so"));
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
+static void evidence__sees_the_carrier_of_a_node_that_is_down(void **state)
+{
+	char out[NET_LAB_OUTPUT_MAX];
+	struct fabric_change change;
+	struct evidence evidence;
+	struct net_lab lab;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 3, EMULATOR_AUTO);
+	lab.want.down[1] = true;
+	change = net_lab_apply(&lab);
+	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
+	assert_int_equal(
+		net_lab_run(fabric_switch_fd(lab.fabric), "ip link set n2 up", out, sizeof out), 0);
+	expect(&lab, &change, EVIDENCE_MISMATCH, &evidence);
+	assert_non_null(strstr(evidence.why, "node n2"));
+	fabric_change_fini(&change);
+	lab.want.down[1] = false;
+	change = net_lab_apply(&lab);
+	expect(&lab, &change, EVIDENCE_CONFIRMED, &evidence);
+	fabric_change_fini(&change);
+	net_lab_destroy(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +594,10 @@ int main(void)
 		cmocka_unit_test(evidence__finds_wrong_copies_and_payloads_in_rows),
 		cmocka_unit_test(evidence__finds_wrong_order_rates_and_flaps_in_rows),
 		cmocka_unit_test(evidence__judges_faults_of_one_link_together),
+		cmocka_unit_test(evidence__confirms_every_fault_and_that_it_is_gone),
+		cmocka_unit_test(evidence__finds_every_fault_in_place_of_another),
+		cmocka_unit_test(evidence__hears_that_a_cut_rejects),
+		cmocka_unit_test(evidence__sees_the_carrier_of_a_node_that_is_down),
 		cmocka_unit_test(evidence__notices_a_killed_wire_process),
 		cmocka_unit_test(evidence__probes_a_part_of_a_large_change_and_says_so),
 	};
