@@ -2,8 +2,6 @@
 /* edn.c - Clojure's extensible data notation, a form at a time, without a tree */
 #include "agent/history/edn.h"
 
-#include <string.h>
-
 /* What ends a word: brackets, quotation marks, comments, space and the end. */
 static const bool ends[256] = {['('] = true,
 	[')'] = true,
@@ -65,9 +63,12 @@ static int edn_string(struct text *t, struct edn *ret)
 
 static void edn_word(struct text *t, struct edn *ret)
 {
-	while (!edn_ends(t))
-		t->p++;
-	ret->len = (size_t)(t->p - ret->p);
+	const char *p = t->p;
+
+	while (!ends[(unsigned char)*p] && !(*p == ':' && t->json))
+		p++;
+	t->p = p;
+	ret->len = (size_t)(p - ret->p);
 }
 
 /* A number as it is usually written; any other spelling is an atom like others. */
@@ -229,10 +230,4 @@ int edn_skip(struct text *t)
 	int r = edn_next(t, &form);
 
 	return r ? r : edn_rest(t, &form);
-}
-
-bool edn_is(const struct edn *form, const char *word)
-{
-	return (form->type == EDN_WORD || form->type == EDN_STRING) &&
-	       strncmp(form->p, word, form->len) == 0 && word[form->len] == '\0';
 }

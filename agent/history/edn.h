@@ -49,7 +49,16 @@ int edn_item(struct text *t, char close, struct edn *ret);
 int edn_rest(struct text *t, const struct edn *form);
 int edn_skip(struct text *t);
 
-/* edn_is() - whether an atom is a word, or in JSON a string. */
-bool edn_is(const struct edn *form, const char *word);
+/* edn_is() - whether an atom is a word or a string like @word. */
+static inline bool edn_is(const struct edn *form, const char *word)
+{
+	size_t i = 0;
+
+	if (form->type != EDN_WORD && form->type != EDN_STRING)
+		return false;
+	while (i < form->len && form->p[i] == word[i])
+		i++;
+	return i == form->len && word[i] == '\0';
+}
 
 #endif

@@ -174,11 +174,18 @@ static void write_op(struct writer *w, const struct history_op *op, bool ok)
 	}
 }
 
-/* Our own fields stand with the invocation. */
+/* Our own fields stand with the invocation, if they say anything. */
 static void write_own(struct writer *w, const struct history_op *op)
 {
-	(void)fprintf(w->out, ", :op %u, :node %u, :client %u, :phase %u, :intended %llu", op->op,
-		op->node, op->client, op->phase, (unsigned long long)op->t_intended_ns);
+	(void)fprintf(w->out, ", :op %u", op->op);
+	if (op->node)
+		(void)fprintf(w->out, ", :node %u", op->node);
+	if (op->client)
+		(void)fprintf(w->out, ", :client %u", op->client);
+	if (op->phase)
+		(void)fprintf(w->out, ", :phase %u", op->phase);
+	if (op->t_intended_ns != op->t_invoke_ns)
+		(void)fprintf(w->out, ", :intended %llu", (unsigned long long)op->t_intended_ns);
 	if (op->flags & HISTORY_F_FINAL)
 		(void)fputs(", :final true", w->out);
 }

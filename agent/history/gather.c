@@ -91,10 +91,12 @@ static int gather_written(struct gather *g, const struct history_op *op, struct 
 /* Room for @count more of @size bytes after the first @used of @array. */
 static void *gather_room(void *array, size_t used, size_t count, size_t *cap, size_t size)
 {
-	if (used + count <= *cap)
+	if (array && used + count <= *cap)
 		return array;
+	if (*cap == 0)
+		*cap = GATHER_OPS_MIN;
 	while (*cap < used + count)
-		*cap = *cap ? *cap * 2 : GATHER_OPS_MIN;
+		*cap *= 2;
 	array = realloc(array, *cap * size);
 	assert(array); /* a history has a limit; without memory for it nothing goes on */
 	return array;

@@ -48,16 +48,18 @@ const char *text_here(const struct text *t, char out[16]);
 static inline int text_uint(struct text *t, uint64_t max, uint64_t *ret)
 {
 	const char *from = t->p;
+	const char *p = from;
 	uint64_t n = 0;
+	bool over = false;
 
-	while (*t->p >= '0' && *t->p <= '9') {
-		uint64_t digit = (uint64_t)(*t->p++ - '0');
-
-		if (digit > max || n > (max - digit) / 10)
-			return -ERANGE;
-		n = n * 10 + digit;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		over |= __builtin_mul_overflow(n, 10, &n);
+		over |= __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n);
 	}
+	t->p = p;
 	*ret = n;
+	if (over || n > max)
+		return -ERANGE;
 	if (t->p == from)
 		return -EINVAL;
 	return *from == '0' && t->p > from + 1 ? -EBADMSG : 0;

@@ -52,13 +52,12 @@ static inline void write_again(const struct history_ops *ops, enum history_forma
 	int fd = file_of("", 0, path);
 
 	assert(history_write(ops, path, format, &err) == 0);
-	if (ops->count > 0) {
+	if (ops->count > 0 && comes_back(ops)) {
 		if (history_read_as(&again, path, format, &err)) {
 			fprintf(stderr, "%s\n", err.text);
 			abort();
 		}
-		assert(again.count == ops->count);
-		assert(!comes_back(ops) || same_history(ops, &again) == SIZE_MAX);
+		assert(same_history(ops, &again) == SIZE_MAX);
 		history_ops_fini(&again);
 	}
 	(void)close(fd);
