@@ -262,3 +262,14 @@ uint32_t wire_frame_reject(const uint8_t *frame, uint32_t len, uint8_t answer[WI
 		return reset(frame, &p, answer);
 	return unreachable(frame, &p, answer);
 }
+
+bool wire_frame_to_port(const uint8_t *frame, uint32_t len, uint16_t port)
+{
+	const uint32_t at = ETH_HLEN + sizeof(struct iphdr);
+
+	/* Without options, as Linux sends it; it is asked for every frame and must be quick. */
+	return len >= at + sizeof(struct udphdr) && word_at(frame + 12) == ETH_P_IP &&
+	       frame[ETH_HLEN] == 0x45 &&
+	       frame[ETH_HLEN + offsetof(struct iphdr, protocol)] == IPPROTO_UDP &&
+	       word_at(frame + at + offsetof(struct udphdr, dest)) == port;
+}

@@ -35,4 +35,7 @@ bool wire_frame_corrupt(uint8_t *frame, uint32_t len, uint32_t place, bool silen
  */
 uint32_t wire_frame_reject(const uint8_t *frame, uint32_t len, uint8_t answer[WIRE_ANSWER_MAX]);
 
+/* wire_frame_to_port() - is it a UDP packet to @port in IPv4? */
+bool wire_frame_to_port(const uint8_t *frame, uint32_t len, uint16_t port);
+
 #endif

@@ -30,6 +30,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "netns/node.h"
 #include "netns/wire.h"
 #include "netns/wire_frame.h"
 #include "netns/wire_queue.h"
@@ -235,7 +236,8 @@ static bool take_frame(struct wire *w, uint32_t slot, uint32_t len)
 		lose(w);
 		return false;
 	}
-	w->queue.slot[slot].len = len;
+	w->queue.slot[slot].len = (uint16_t)len;
+	w->queue.slot[slot].probe = wire_frame_to_port(frame, len, NODE_PROBE_PORT);
 	return carry(w, src * nodes + dst, slot);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire_queue.c - frames under way: a clock, chance and fifos of each link, a heap of fifos */
+/* wire_queue.c - frames under way: a clock, dice and fifos of each link, a heap of fifos */
 #include "wire_queue.h"
 
 #include <assert.h>
@@ -17,7 +17,8 @@
 int wire_queue_init(struct wire_queue *q, unsigned links, uint64_t seed)
 {
 	*q = (struct wire_queue){.links = links, .seed = seed, .free = WIRE_NONE};
-	q->chance = calloc(links, sizeof *q->chance);
+	q->dice = calloc(links, 2 * sizeof *q->dice);
+	q->clock = calloc(links, sizeof *q->clock);
 	q->fifo = calloc(links, 2 * sizeof *q->fifo);
 	q->heap = calloc(links, 2 * sizeof *q->heap);
 	q->slot = calloc(WIRE_FRAMES_MAX, sizeof *q->slot);
@@ -26,7 +27,7 @@ int wire_queue_init(struct wire_queue *q, unsigned links, uint64_t seed)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (q->bytes == MAP_FAILED)
 		q->bytes = NULL;
-	if (!q->chance || !q->fifo || !q->heap || !q->slot || !q->bytes) {
+	if (!q->dice || !q->clock || !q->fifo || !q->heap || !q->slot || !q->bytes) {
 		wire_queue_fini(q);
 		return -ENOMEM;
 	}
@@ -37,7 +38,8 @@ int wire_queue_init(struct wire_queue *q, unsigned links, uint64_t seed)
 
 void wire_queue_fini(struct wire_queue *q)
 {
-	free(q->chance);
+	free(q->dice);
+	free(q->clock);
 	free(q->fifo);
 	free(q->heap);
 	free(q->slot);
@@ -113,28 +115,28 @@ static bool chosen(uint32_t u, uint32_t ppm)
 }
 
 /* As netem does it: value and last one mixed, which makes the extremes rarer. */
-static uint32_t correlated(struct wire_chance *chance, uint32_t u, uint32_t ppm)
+static uint32_t correlated(struct wire_dice *dice, uint32_t u, uint32_t ppm)
 {
 	uint64_t share = ((uint64_t)ppm << 32) / PPM_ONE;
 
 	if (ppm)
 		u = (uint32_t)(((__uint128_t)u * ((1ull << 32) - share) +
-				       (__uint128_t)chance->last * share) >>
+				       (__uint128_t)dice->last * share) >>
 			       32);
-	chance->last = u;
+	dice->last = u;
 	return u;
 }
 
-static uint64_t delay(struct wire_chance *chance, uint32_t u, const struct wire_shape *shape)
+static uint64_t delay(struct wire_dice *dice, uint32_t u, const struct wire_shape *shape)
 {
 	uint64_t jitter_ns = shape->jitter_ns;
 
-	u = correlated(chance, u, shape->correlation_ppm);
-	if (chance->dist != shape->dist)
-		chance->replayed = 0;
-	chance->dist = shape->dist;
+	u = correlated(dice, u, shape->correlation_ppm);
+	if (dice->dist != shape->dist)
+		dice->replayed = 0;
+	dice->dist = shape->dist;
 	if (dist_replays(shape->dist))
-		return dist_nth_ns(shape->dist, chance->replayed++);
+		return dist_nth_ns(shape->dist, dice->replayed++);
 	/* The values may be of two changes, if the second comes while they are being read. */
 	if (jitter_ns > shape->delay_ns)
 		jitter_ns = shape->delay_ns;
@@ -142,41 +144,41 @@ static uint64_t delay(struct wire_chance *chance, uint32_t u, const struct wire_
 }
 
 /* What waited at the rate before waits at this one: as many bytes, another time. */
-static void set_rate(struct wire_chance *chance, uint64_t now_ns, uint64_t rate_bps)
+static void set_rate(struct wire_clock *clock, uint64_t now_ns, uint64_t rate_bps)
 {
-	if (chance->sent_ns <= now_ns || rate_bps == 0 || chance->rate_bps == 0) {
-		chance->sent_ns = now_ns;
+	if (clock->sent_ns <= now_ns || rate_bps == 0 || clock->rate_bps == 0) {
+		clock->sent_ns = now_ns;
 	} else {
-		__uint128_t bits = (__uint128_t)(chance->sent_ns - now_ns) * chance->rate_bps;
+		__uint128_t bits = (__uint128_t)(clock->sent_ns - now_ns) * clock->rate_bps;
 
-		chance->sent_ns = now_ns + (uint64_t)(bits / rate_bps);
+		clock->sent_ns = now_ns + (uint64_t)(bits / rate_bps);
 	}
-	chance->rest = 0;
-	chance->rate_bps = rate_bps;
+	clock->rest = 0;
+	clock->rate_bps = rate_bps;
 }
 
 /* The virtual clock. Return: false if the frame does not fit into the queue before it. */
-static bool send(struct wire_chance *chance, uint64_t now_ns, uint32_t len,
+static bool send(struct wire_clock *clock, uint64_t now_ns, uint32_t len,
 	const struct wire_shape *shape, uint64_t *ret_sent_ns)
 {
 	uint64_t rate = shape->rate_bps, wait_ns, units;
 
 	*ret_sent_ns = now_ns;
-	if (rate != chance->rate_bps)
-		set_rate(chance, now_ns, rate);
+	if (rate != clock->rate_bps)
+		set_rate(clock, now_ns, rate);
 	if (rate == 0)
 		return true;
-	if (chance->sent_ns <= now_ns) {
-		chance->sent_ns = now_ns;
-		chance->rest = 0;
+	if (clock->sent_ns <= now_ns) {
+		clock->sent_ns = now_ns;
+		clock->rest = 0;
 	}
-	wait_ns = chance->sent_ns - now_ns;
+	wait_ns = clock->sent_ns - now_ns;
 	if ((__uint128_t)wait_ns * rate / (8 * NS_PER_S) + len > shape->queue_bytes)
 		return false;
-	units = (uint64_t)len * 8 * NS_PER_S + chance->rest;
-	chance->sent_ns += units / rate;
-	chance->rest = units % rate;
-	*ret_sent_ns = chance->sent_ns;
+	units = (uint64_t)len * 8 * NS_PER_S + clock->rest;
+	clock->sent_ns += units / rate;
+	clock->rest = units % rate;
+	*ret_sent_ns = clock->sent_ns;
 	return true;
 }
 
@@ -202,18 +204,19 @@ static void append(struct wire_queue *q, uint32_t number, uint32_t slot, uint64_
 void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t now_ns,
 	const struct wire_shape *shape, struct wire_fate *ret)
 {
-	struct wire_chance *chance = &q->chance[link];
+	unsigned row = 2 * link + q->slot[slot].probe;
+	struct wire_dice *dice = &q->dice[row];
 	uint64_t first, second, sent_ns;
 
 	assert(link < q->links);
-	if (!chance->seeded) {
-		prng_init(&chance->prng, q->seed, link);
-		chance->seeded = true;
+	if (!dice->seeded) {
+		prng_init(&dice->prng, q->seed, row);
+		dice->seeded = true;
 	}
-	first = prng_next(&chance->prng);
-	second = prng_next(&chance->prng);
+	first = prng_next(&dice->prng);
+	second = prng_next(&dice->prng);
 	*ret = (struct wire_fate){.place = (uint32_t)second};
-	if (!send(chance, now_ns, q->slot[slot].len, shape, &sent_ns)) {
+	if (!send(&q->clock[link], now_ns, q->slot[slot].len, shape, &sent_ns)) {
 		ret->dropped = true;
 		return;
 	}
@@ -222,7 +225,7 @@ void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t
 	if (ret->reordered)
 		append(q, 2 * link + 1, slot, sent_ns);
 	else
-		append(q, 2 * link, slot, sent_ns + delay(chance, (uint32_t)first, shape));
+		append(q, 2 * link, slot, sent_ns + delay(dice, (uint32_t)first, shape));
 }
 
 uint64_t wire_queue_due(const struct wire_queue *q)
@@ -269,7 +272,7 @@ void wire_queue_flush(struct wire_queue *q, bool (*flush)(void *ctx, unsigned li
 
 		if (!flush(ctx, link))
 			continue;
-		q->chance[link].sent_ns = 0;
+		q->clock[link].sent_ns = 0;
 		frames = empty(q, &q->fifo[2ul * link]) + empty(q, &q->fifo[2ul * link + 1]);
 		if (frames)
 			each(ctx, link, frames);

@@ -52,7 +52,8 @@ struct wire_fate {
 struct wire_slot {
 	uint64_t due_ns;
 	uint32_t next; /* in the fifo or in the list of free slots */
-	uint32_t len;
+	uint16_t len;
+	bool probe; /* its choices are apart from those of other frames */
 };
 
 struct wire_fifo {
@@ -61,23 +62,28 @@ struct wire_fifo {
 	uint32_t tail;
 };
 
-struct wire_chance {
+/* A row of choices. Probes have one of their own: looking does not change what happens. */
+struct wire_dice {
 	bool seeded;
 	uint8_t dist;      /* of which @replayed counts */
 	uint32_t last;     /* choice of the delay of the frame before, with correlation */
 	uint64_t replayed; /* delays taken from a replay */
-	uint64_t rate_bps; /* for which the clock stands */
+	struct prng prng;
+};
+
+struct wire_clock {
+	uint64_t rate_bps; /* for which it stands */
 	uint64_t sent_ns;  /* when the last frame is on the wire in full, */
 	uint64_t rest;     /* and what is missing to it in 1 / rate_bps of a nanosecond */
-	struct prng prng;
 };
 
 struct wire_queue {
 	uint64_t seed;
 	unsigned links;
-	struct wire_chance *chance; /* by link */
-	struct wire_fifo *fifo;     /* two for each link */
-	uint32_t *heap;             /* fifos that have frames */
+	struct wire_dice *dice;   /* two for each link, the second for probes */
+	struct wire_clock *clock; /* by link */
+	struct wire_fifo *fifo;   /* two for each link */
+	uint32_t *heap;           /* fifos that have frames */
 	unsigned heap_len;
 	struct wire_slot *slot;
 	uint8_t *bytes; /* WIRE_FRAME_MAX for each slot */
@@ -103,7 +109,7 @@ static inline uint8_t *wire_queue_bytes(const struct wire_queue *q, uint32_t slo
 }
 
 /**
- * wire_queue_put() - send the frame in @slot, whose length stands there, over @link
+ * wire_queue_put() - send the frame in @slot over @link; what it is stands in the slot
  * It is never due before a frame that was put before it, except where it is reordered.
  * @now_ns:	when it came to the link
  */

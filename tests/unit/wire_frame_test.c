@@ -356,6 +356,21 @@ static void wire_frame_reject__is_silent_where_rfc_1122_says_so(void **state)
 	assert_int_equal(wire_frame_reject(frame, len, answer), 0);
 }
 
+static void wire_frame_to_port__knows_a_probe(void **state)
+{
+	uint8_t frame[2048];
+	uint32_t len = make(frame, UDP, 0);
+
+	(void)state;
+	assert_true(wire_frame_to_port(frame, len, 7000));
+	assert_false(wire_frame_to_port(frame, len, 40000));
+	assert_false(wire_frame_to_port(frame, len - 1, 7000));
+	frame[12] = 0x86;
+	assert_false(wire_frame_to_port(frame, len, 7000));
+	len = make(frame, TCP, 0);
+	assert_false(wire_frame_to_port(frame, len, 7000));
+}
+
 /* Every prefix of good frames, and every byte of them broken: it reads only what is there (the
  * sanitizers see the rest) and its answers stay answers. */
 static void wire_frame__takes_any_bytes(void **state)
@@ -401,6 +416,7 @@ int main(void)
 		cmocka_unit_test(wire_frame_reject__quotes_what_it_refuses),
 		cmocka_unit_test(wire_frame_reject__answers_a_ping_but_no_icmp_error),
 		cmocka_unit_test(wire_frame_reject__is_silent_where_rfc_1122_says_so),
+		cmocka_unit_test(wire_frame_to_port__knows_a_probe),
 		cmocka_unit_test(wire_frame__takes_any_bytes),
 	};
 

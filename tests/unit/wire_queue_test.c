@@ -21,7 +21,7 @@ static struct wire_fate put(struct wire_queue *q, unsigned link, uint32_t slot, 
 {
 	struct wire_fate fate;
 
-	q->slot[slot].len = len;
+	q->slot[slot].len = (uint16_t)len;
 	wire_queue_put(q, link, slot, now, shape, &fate);
 	return fate;
 }
@@ -345,6 +345,41 @@ static void wire_queue__one_fault_does_not_shift_another(void **state)
 	assert_true(one.places == other.places);
 }
 
+static void wire_queue__probes_do_not_shift_the_choices(void **state)
+{
+	const struct wire_shape shape = {.corrupt_ppm = 300000,
+		.delay_ns = 10 * MS,
+		.jitter_ns = MS,
+		.correlation_ppm = 500000};
+	struct wire_queue plain, probed;
+
+	(void)state;
+	assert_int_equal(wire_queue_init(&plain, 1, 7), 0);
+	assert_int_equal(wire_queue_init(&probed, 1, 7), 0);
+	for (uint64_t i = 0; i < 2000; i++) {
+		uint64_t now = (i + 1) * NS_PER_S;
+		struct wire_fate a, b;
+
+		if (i % 3 == 0) {
+			uint32_t slot = wire_queue_take(&probed);
+
+			probed.slot[slot].probe = true;
+			(void)put(&probed, 0, slot, now - NS_PER_S / 2, 64, &shape);
+			wire_queue_give_back(&probed, wire_queue_get(&probed));
+			probed.slot[slot].probe = false;
+		}
+		a = put(&plain, 0, wire_queue_take(&plain), now, 64, &shape);
+		b = put(&probed, 0, wire_queue_take(&probed), now, 64, &shape);
+		assert_int_equal(a.corrupted, b.corrupted);
+		assert_int_equal(a.place, b.place);
+		assert_true(wire_queue_due(&plain) == wire_queue_due(&probed));
+		wire_queue_give_back(&plain, wire_queue_get(&plain));
+		wire_queue_give_back(&probed, wire_queue_get(&probed));
+	}
+	wire_queue_fini(&plain);
+	wire_queue_fini(&probed);
+}
+
 static void wire_queue__keeps_order_with_every_distribution(void **state)
 {
 	(void)state;
@@ -491,6 +526,7 @@ int main(void)
 		cmocka_unit_test(wire_queue__reordered_frames_wait_for_the_rate),
 		cmocka_unit_test(wire_queue__corrupts_by_the_seed),
 		cmocka_unit_test(wire_queue__one_fault_does_not_shift_another),
+		cmocka_unit_test(wire_queue__probes_do_not_shift_the_choices),
 		cmocka_unit_test(wire_queue__keeps_order_with_every_distribution),
 		cmocka_unit_test(wire_queue__delays_have_the_quantiles_of_the_distribution),
 		cmocka_unit_test(wire_queue__correlation_makes_neighbours_alike),
