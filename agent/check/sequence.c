@@ -10,8 +10,8 @@
  * 2. A value that was written once is not overwritten while somebody still has to see it.
  * 3. A write waits for the writes that every order has before it (struct past_edge).
  *
- * Of the writes that may be next the one that returned first is tried first, so that an order in
- * real time, or one near it, is found without going back.
+ * Of the writes that may be next the one of the lowest rank is tried first, so that an order near
+ * that of the ranks is found without going back.
  */
 #include "agent/check/sequence.h"
 
@@ -287,15 +287,12 @@ static bool run_may(const struct run *r, uint32_t move)
 	return run_accepts(r, index) && !run_must_wait(r, index);
 }
 
-/* Moves are tried by return; those of unknown outcome last. */
 static bool move_before(const struct run *r, uint32_t a, uint32_t b)
 {
-	const struct history_op *x = &r->h->op[move_index(r, a)];
-	const struct history_op *y = &r->h->op[move_index(r, b)];
+	uint64_t x = r->s->rank[move_index(r, a)];
+	uint64_t y = r->s->rank[move_index(r, b)];
 
-	if (x->t_return_ns != y->t_return_ns)
-		return x->t_return_ns < y->t_return_ns;
-	return a < b;
+	return x != y ? x < y : a < b;
 }
 
 /* The move to try after @tried; NO_MOVE. */
@@ -320,7 +317,7 @@ static bool run_is_over(struct run *r)
 
 	if (s->memory_bytes && bytes > s->memory_bytes)
 		s->ret_why = "the search for an order takes more memory than was given";
-	if (r->steps >= SEQUENCE_STEPS_MAX)
+	if (r->steps >= (s->steps ? s->steps : SEQUENCE_STEPS_MAX))
 		s->ret_why = "the search for an order was given up";
 	if (r->steps % SEQUENCE_LATE_STEPS == 0 && s->until_ns && clock_now_ns() >= s->until_ns)
 		s->ret_why = "the time for the search for an order is over";

@@ -10,6 +10,8 @@
  * struct sequence - one question and its answer
  * @w:		what it is about; values are taken from its history, so choices do not matter
  * @p:		edges that every order keeps to
+ * @rank:	by history index: of several writes the lowest is tried first
+ * @steps:	after so many to give up, 0: as many as there may be
  * @until_ns:	lab time at which to give up, 0: never
  * @memory_bytes: of memo and stack at which to give up, 0: never
  * @ret_why:	for CHECK_UNKNOWN, the reason; static text
@@ -17,6 +19,8 @@
 struct sequence {
 	const struct web *w;
 	const struct past *p;
+	const uint64_t *rank;
+	uint64_t steps;
 	uint64_t until_ns;
 	uint64_t memory_bytes;
 	const char *ret_why;

@@ -8,25 +8,69 @@
  * what must be in order is put in order until nothing is added; a circle refutes it (Zennou,
  * Bouajjani, Enea and Erradi, "Gradual consistency checking", CAV 2019). Then an order is searched.
  */
+#include <assert.h>
+#include <stdlib.h>
+
 #include "agent/check/models.h"
 #include "agent/check/sequence.h"
 #include "agent/check/weak.h"
 
+/* Steps for each operation with the first ranks, before others are tried. */
+#define SEQUENTIAL_STEPS 8
+
+/* By the number of writes that come before in every order: it does not depend on time. */
+static void rank_by_past(const struct weak *k, uint64_t *rank)
+{
+	const struct web *w = k->w;
+
+	for (size_t i = 0; i < w->h->count; i++)
+		rank[i] = UINT64_MAX;
+	for (uint32_t i = 0; i < w->writes; i++) {
+		const uint32_t *clock = past_clock(&k->past, i);
+		uint64_t *sum = &rank[w->op[w->write[i].op].index];
+
+		*sum = 0;
+		for (uint32_t c = 0; c < w->chains; c++)
+			*sum += clock[c];
+	}
+}
+
+static void rank_by_return(const struct weak *k, uint64_t *rank)
+{
+	for (size_t i = 0; i < k->w->h->count; i++)
+		rank[i] = k->w->h->op[i].t_return_ns;
+}
+
 static enum check_verdict sequential_judge(struct weak *k)
 {
 	enum check_verdict verdict = weak_agree(k);
-	struct sequence s = {
-		.w = k->w, .p = &k->past, .until_ns = k->until_ns, .memory_bytes = k->memory_bytes};
+	uint64_t *rank;
+	struct sequence s = {.w = k->w,
+		.p = &k->past,
+		.steps = (k->w->h->count + 1) * SEQUENTIAL_STEPS,
+		.until_ns = k->until_ns,
+		.memory_bytes = k->memory_bytes};
 
 	if (verdict != CHECK_OK || k->complete)
 		return verdict;
 	k->complete = true;
+	rank = malloc((k->w->h->count + 1) * sizeof *rank);
+	assert(rank);
+	s.rank = rank;
+	rank_by_past(k, rank);
 	verdict = sequence_find(&s);
+	if (verdict == CHECK_UNKNOWN) {
+		s.steps = 0;
+		rank_by_return(k, rank);
+		verdict = sequence_find(&s);
+	}
+	free(rank);
 	k->why = s.ret_why;
-	if (verdict != CHECK_VIOLATION)
-		return verdict;
-	k->flaw = (struct flaw){
-		.kind = FLAW_CHOICE, .look = WEB_NONE, .seen = WEB_NONE, .missed = WEB_NONE};
+	if (verdict == CHECK_VIOLATION)
+		k->flaw = (struct flaw){.kind = FLAW_CHOICE,
+			.look = WEB_NONE,
+			.seen = WEB_NONE,
+			.missed = WEB_NONE};
 	return verdict;
 }
 
