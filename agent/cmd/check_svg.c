@@ -70,19 +70,13 @@ static void surroundings_find(const char *path, const struct history_ops *h, str
 		phases_of(h, s);
 }
 
-int check_svg_write(struct svg *svg, const char *path, const char *out, struct err *err)
+int svg_keep(const struct svg *svg, const char *out, struct err *err)
 {
-	struct surroundings s;
 	FILE *f = fopen(out, "we");
 	int rc;
 
 	if (!f)
 		return err_sys(err, -errno, "write %s", out);
-	surroundings_find(path, svg->h, &s);
-	svg->band = s.band;
-	svg->bands = s.bands;
-	svg->mark = s.mark;
-	svg->marks = s.marks;
 	svg_print(svg, f);
 	rc = fflush(f) ? -errno : ferror(f) ? -EIO : 0;
 	if (fclose(f) && !rc)
@@ -91,4 +85,16 @@ int check_svg_write(struct svg *svg, const char *path, const char *out, struct e
 		return 0;
 	(void)unlink(out);
 	return err_sys(err, rc, "write %s", out);
+}
+
+int check_svg_write(struct svg *svg, const char *path, const char *out, struct err *err)
+{
+	struct surroundings s;
+
+	surroundings_find(path, svg->h, &s);
+	svg->band = s.band;
+	svg->bands = s.bands;
+	svg->mark = s.mark;
+	svg->marks = s.marks;
+	return svg_keep(svg, out, err);
 }

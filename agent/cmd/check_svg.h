@@ -5,6 +5,9 @@
 
 #include "agent/report/svg.h"
 
+/* svg_keep() - draw @svg into the file @out, which is not left half written. */
+int svg_keep(const struct svg *svg, const char *out, struct err *err);
+
 /**
  * check_svg_write() - draw @svg, whose title, history, result and names are set, into @out
  * @path:	the history's file: phases and faults that it notes are drawn as well

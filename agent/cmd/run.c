@@ -9,6 +9,7 @@
 
 #include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
+#include "agent/cmd/run_witness.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/runner.h"
 #include "agent/lab/supervisor.h"
@@ -124,6 +125,9 @@ static int judge(const struct plan *plan, const struct run_log *log, const struc
 		verdict(results);
 		/* What was measured is told, even if it cannot be kept. */
 		rc = results_keep(results, out, err);
+		outdir_file(out, "witness.svg", path);
+		if (!rc)
+			rc = run_witness_keep(results, &ops, path, err);
 		results_print(results, out, json);
 		status = (int)results->status;
 	}
