@@ -146,6 +146,9 @@ static void say_what(const struct plan *plan, const struct script *s,
 				units_print_duration(at_ns, at, sizeof at));
 		add_what(phase, "%s%s", i > 0 ? ", " : "", text);
 	}
+	/* What does not fit is in results.json all the same. */
+	if (strlen(phase->what) == sizeof phase->what - 1)
+		memcpy(phase->what + sizeof phase->what - 4, "...", 3);
 }
 
 /* Links, words and sides of a phase if @leader leads; "" as its name while nobody knows. */
@@ -207,6 +210,7 @@ static int add_phase(struct plan *plan, const struct script *s, const struct scr
 			PLAN_PHASES_MAX);
 	phase = new_phase(
 		plan, from->name.text, (uint64_t)((double)from->duration_ns * time_scale));
+	phase->line = from->name.line;
 	for (unsigned i = 0; i < from->faults && rc == 0; i++) {
 		const struct script_fault *fault = &s->fault[from->first + i];
 

@@ -61,6 +61,7 @@ struct plan_side {
 
 struct plan_phase {
 	char name[PLAN_NAME_MAX];
+	int line;                 /* of the script; 0: a phase of the fit */
 	char what[PLAN_WHAT_MAX]; /* faults in words: "east+west | far", "" if none */
 	uint64_t duration_ns;
 	struct link_matrix matrix; /* in force during the phase */

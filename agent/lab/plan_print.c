@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "agent/base/units.h"
+#include "agent/lab/groups.h"
 #include "agent/lab/plan.h"
+#include "netns/link_words.h"
 
 /* A table of delays with more columns would not fit a terminal: then sites stand in it. */
 #define TABLE_NODES_MAX 12
@@ -44,6 +46,27 @@ static void print_table(const struct plan *plan, const unsigned *pick, unsigned 
 	}
 }
 
+/* What the table does not show: all but delay and jitter. */
+static void print_base_words(const struct plan *plan, FILE *out)
+{
+	struct link_group group[GROUPS_MAX];
+	char words[LINK_WORDS_TEXT_MAX];
+	unsigned others;
+	unsigned n = link_groups(&plan->base, NULL, group, &others);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct link_state rest = group[i].state;
+
+		rest.delay_ns = rest.jitter_ns = 0;
+		if (!link_state_same(&rest, &(struct link_state){0}))
+			(void)fprintf(out, "  %u links like %s > %s: %s\n", group[i].links,
+				plan->node[group[i].from].name, plan->node[group[i].to].name,
+				link_words_print(&group[i].state, words));
+	}
+	if (others)
+		(void)fprintf(out, "  %u links in other states\n", others);
+}
+
 static void print_matrix(const struct plan *plan, FILE *out)
 {
 	unsigned pick[FABRIC_NODES_MAX];
@@ -56,6 +79,7 @@ static void print_matrix(const struct plan *plan, FILE *out)
 	(void)fprintf(out, "\none-way delay in ms, rows to columns%s\n",
 		plan->nodes > TABLE_NODES_MAX ? ", first node of each site" : "");
 	print_table(plan, pick, count, out);
+	print_base_words(plan, out);
 }
 
 static void print_nodes(const struct plan *plan, FILE *out)

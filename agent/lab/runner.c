@@ -178,8 +178,10 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static int phases_check(struct runner *r, struct err *err)
 {
 	for (unsigned i = 0; i < r->plan->phases; i++) {
-		if (fabric_check(r->s->fabric, &r->plan->phase[i].matrix, err))
-			return err_wrap(err, "phase %s", r->plan->phase[i].name);
+		const struct plan_phase *ph = &r->plan->phase[i];
+
+		if (fabric_check(r->s->fabric, &ph->matrix, err))
+			return err_wrap(err, "%s:%d: phase %s", r->plan->path, ph->line, ph->name);
 	}
 	return 0;
 }

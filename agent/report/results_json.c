@@ -4,7 +4,9 @@
 
 #include "agent/base/json.h"
 #include "agent/base/units.h"
+#include "agent/lab/groups.h"
 #include "agent/report/parts.h"
+#include "netns/link_words.h"
 
 #define RESULTS_JSON_VERSION 1
 
@@ -53,6 +55,40 @@ static void put_nodes(struct json *j, const struct plan *plan)
 	json_array_end(j);
 }
 
+/* Links of @m that do not do as @base says, or anything at all; those alike as one. */
+static void put_links(struct json *j, const char *key, const struct plan *plan,
+	const struct link_matrix *m, const struct link_matrix *base)
+{
+	struct link_group group[GROUPS_MAX];
+	char words[LINK_WORDS_TEXT_MAX];
+	unsigned others;
+	unsigned n = link_groups(m, base, group, &others);
+
+	json_key(j, key);
+	json_array(j);
+	for (unsigned i = 0; i < n; i++) {
+		json_object(j);
+		put_string(j, "words", link_words_print(&group[i].state, words));
+		put_string(j, "cut", link_cut_names[group[i].state.cut]);
+		put_uint(j, "links", group[i].links);
+		put_string(j, "from", plan->node[group[i].from].name);
+		put_string(j, "to", plan->node[group[i].to].name);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void put_down(struct json *j, const struct plan *plan, const struct link_matrix *m)
+{
+	json_key(j, "down");
+	json_array(j);
+	for (unsigned i = 0; i < m->nodes; i++) {
+		if (m->down[i])
+			json_string(j, plan->node[i].name);
+	}
+	json_array_end(j);
+}
+
 /* One-way delays of the lab without faults; rows are sources, in the order of nodes. */
 static void put_matrix(struct json *j, const struct plan *plan)
 {
@@ -67,6 +103,7 @@ static void put_matrix(struct json *j, const struct plan *plan)
 		json_array_end(j);
 	}
 	json_array_end(j);
+	put_links(j, "links", plan, &plan->base, NULL);
 	json_object_end(j);
 }
 
@@ -140,6 +177,8 @@ static void put_phase(struct json *j, const struct results *r, unsigned p)
 	put_time(j, "t_begin_ns", r->log, r->log->phase[p].t_begin_ns);
 	put_double(j, "seconds", phase->seconds);
 	put_bool(j, "cut", plan->cut);
+	put_links(j, "links", r->plan, &plan->matrix, &r->plan->base);
+	put_down(j, r->plan, &plan->matrix);
 	put_double(j, "fit_rtt_ms", plan->fit_rtt_ns > 0 ? units_ms(plan->fit_rtt_ns) : NAN);
 	put_bool(j, "confirmed", phase->confirmed);
 	put_uint(j, "ok", phase->ok);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# faults_test.sh - every fault of a link by hand and in a lab; programs in the nodes see what it does
+# faults_test.sh - every fault of a link by hand and in a lab; programs in the nodes see it
 . tests/e2e/lab.sh
 
 for tool in ping iperf3; do
@@ -272,6 +272,8 @@ crossed = [f for f in r["faults"] if f["kind"] == "cut" and f["packets_crossed"]
 assert not crossed, crossed
 what = {p["name"]: p["what"] for p in r["phases"]}
 assert what["headless"].startswith("leader n"), what
+words = {l["words"] for p in r["phases"] if p["name"] == "lossy" for l in p["links"]}
+assert words == {"delay 2ms loss 2% duplicate 5%", "delay 3ms loss ge 1% 20% 80%"}, words
 assert r["expect"]["kept"], r["expect"]
 PY
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/lab/groups.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/regions.h"
 #include "netns/link_words.h"
@@ -257,6 +258,8 @@ static void profile__is_for_all_links_or_between_sites(void **state)
 	struct plan *plan = must_load(HEAD "profile('lan') profile('satellite', 'east', 'far') "
 					   "rtt('west', 'far', '30ms') phase('p', '1s')");
 	const struct plan_phase *p = &plan->phase[0];
+	static char text[1 << 14];
+	FILE *out;
 
 	(void)state;
 	assert_link(p, N1, N2, "delay 100us jitter 20us");
@@ -264,6 +267,13 @@ static void profile__is_for_all_links_or_between_sites(void **state)
 	assert_link(p, C_FAR, N2, "delay 280ms jitter 10ms loss 0.5% rate 10mbit");
 	assert_link(p, N3, N5, "delay 15ms jitter 20us");
 	assert_link(p, N1, N1, "clean");
+	out = fmemopen(text, sizeof text - 1, "w");
+	assert_non_null(out);
+	plan_print(plan, out);
+	(void)fclose(out);
+	assert_non_null(
+		strstr(text, "12 links like n1 > n5: delay 280ms jitter 10ms loss 0.5% rate "
+			     "10mbit"));
 	plan_free(plan);
 	refuse(HEAD "profile('moon')",
 		"./lab.lua:6: profile(): no profile is called 'moon': there");
@@ -418,6 +428,31 @@ static int leave_folder(void **state)
 	return chdir("/") == 0 ? rmdir(folder) : -1;
 }
 
+static void link_groups__hold_every_changed_link_once(void **state)
+{
+	struct plan *plan = must_load(HEAD "phase('a', '1s', link('east', 'west', 'loss 1%'), "
+					   "cut('n1', 'n3'), link('n5', 'n1', 'delay 9ms'))");
+	struct link_group group[GROUPS_MAX];
+	unsigned others;
+	unsigned n = link_groups(&plan->phase[0].matrix, &plan->base, group, &others);
+
+	(void)state;
+	assert_int_equal(others, 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(group[0].links, 2);
+	assert_int_equal(group[0].state.cut, CUT_EDGE);
+	assert_int_equal(group[0].from, N1);
+	assert_int_equal(group[0].to, N3);
+	assert_int_equal(group[1].links, 2 * 3 * 3 - 2);
+	assert_int_equal(group[2].links, 2);
+	for (unsigned i = 0; i < plan->nodes * plan->nodes; i++)
+		plan->phase[0].matrix.link[i].delay_ns = 1000 + i;
+	n = link_groups(&plan->phase[0].matrix, NULL, group, &others);
+	assert_int_equal(n, GROUPS_MAX);
+	assert_int_equal(n + others, plan->nodes * (plan->nodes - 1));
+	plan_free(plan);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +463,7 @@ int main(void)
 		cmocka_unit_test(down__leaves_a_node_alone_on_its_side),
 		cmocka_unit_test(faults__are_refused_with_line_reason_and_range),
 		cmocka_unit_test(profile__is_for_all_links_or_between_sites),
+		cmocka_unit_test(link_groups__hold_every_changed_link_once),
 		cmocka_unit_test(regions__set_sites_apart),
 		cmocka_unit_test(regions__are_at_least_ten_and_plausible),
 		cmocka_unit_test(distribution__is_a_file_or_a_mixture),
