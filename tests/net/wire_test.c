@@ -295,13 +295,19 @@ static void wire__reordered_frames_overtake(void **state)
 	net_lab_destroy(&lab);
 }
 
-static void wire__flush_drops_what_is_under_way_and_counts_it(void **state)
+static void cut(struct net_lab *lab, enum link_cut kind)
+{
+	struct fabric_change change;
+
+	link_matrix_at(&lab->want, 0, 1)->cut = kind;
+	change = net_lab_apply(lab);
+	fabric_change_fini(&change);
+}
+
+static void wire__cut_of_kind_wire_drops_what_is_under_way_and_counts_it(void **state)
 {
 	const struct link_state s = {.delay_ns = 100 * NS_PER_S};
-	const struct fabric_delta delta = {.src = 0, .dst = 1};
 	struct fabric_quality quality;
-	struct fabric_change change;
-	struct err err = {0};
 	struct net_lab lab;
 	uint64_t at;
 	int rx;
@@ -311,12 +317,13 @@ static void wire__flush_drops_what_is_under_way_and_counts_it(void **state)
 	build(&lab, &s);
 	rx = receiver(&lab);
 	burst(&lab, 400, 100);
-	assert_int_equal(wire_ops.flush(lab.fabric->emulator, &delta, 1, &err), 0);
+	cut(&lab, CUT_EDGE);
+	assert_int_equal(counters(&lab).flushed, 0);
+	cut(&lab, CUT_WIRE);
 	assert_int_equal(counters(&lab).flushed, 400);
-	/* What comes after it arrives, and is the first that does. */
+	/* What comes after the heal arrives, and is the first that does. */
 	link_matrix_at(&lab.want, 0, 1)->delay_ns = MS;
-	change = net_lab_apply(&lab);
-	fabric_change_fini(&change);
+	cut(&lab, CUT_NONE);
 	burst(&lab, 7, 100);
 	for (int64_t i = 0; i < 7; i++)
 		assert_int_equal(receive(rx, 1000, &at), i);
@@ -326,15 +333,6 @@ static void wire__flush_drops_what_is_under_way_and_counts_it(void **state)
 	assert_int_equal(quality.lost, 0);
 	close(rx);
 	net_lab_destroy(&lab);
-}
-
-/* As a cut of kind reject has it, under both copies of the matrix. */
-static void reject(struct net_lab *lab)
-{
-	uint32_t *rule = matrix_at(&lab->fabric->matrix, 0, 1)->rule;
-
-	__atomic_store_n(&rule[0], MATRIX_CUT | MATRIX_REJECT, __ATOMIC_RELEASE);
-	__atomic_store_n(&rule[1], MATRIX_CUT | MATRIX_REJECT, __ATOMIC_RELEASE);
 }
 
 /* A socket in node @node that waits at most a second. */
@@ -370,7 +368,7 @@ static void wire__rejected_tcp_is_reset(void **state)
 	old = tcp(&lab, 0);
 	late = tcp(&lab, 0);
 	assert_int_equal(connect(old, (struct sockaddr *)&to, sizeof to), 0);
-	reject(&lab);
+	cut(&lab, CUT_REJECT);
 	assert_int_equal(connect(late, (struct sockaddr *)&to, sizeof to), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	/* A connection that was there breaks with its next byte. */
@@ -400,7 +398,7 @@ static void wire__rejected_udp_hears_that_it_is_prohibited(void **state)
 	tx = net_lab_udp(&lab, 0, 0);
 	(void)setsockopt(tx, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	assert_int_equal(connect(tx, (struct sockaddr *)&to, sizeof to), 0);
-	reject(&lab);
+	cut(&lab, CUT_REJECT);
 	assert_int_equal(send(tx, &byte, 1, 0), 1);
 	assert_int_equal(recv(tx, &byte, 1, 0), -1);
 	assert_int_equal(errno, EHOSTUNREACH); /* what Linux makes of code 13 */
@@ -420,7 +418,7 @@ static void wire__answers_a_flood_at_its_own_rate(void **state)
 	(void)state;
 	need_root();
 	net_lab_build(&lab, 2, EMULATOR_WIRE);
-	reject(&lab);
+	cut(&lab, CUT_REJECT);
 	begin = clock_now_ns();
 	burst(&lab, 3000, 100);
 	/* The last frame has been looked at when the flush behind it is done. */
@@ -516,7 +514,7 @@ int main(void)
 		cmocka_unit_test(wire__silently_corrupted_frames_are_received),
 		cmocka_unit_test(wire__the_seed_chooses_the_frames),
 		cmocka_unit_test(wire__reordered_frames_overtake),
-		cmocka_unit_test(wire__flush_drops_what_is_under_way_and_counts_it),
+		cmocka_unit_test(wire__cut_of_kind_wire_drops_what_is_under_way_and_counts_it),
 		cmocka_unit_test(wire__rejected_tcp_is_reset),
 		cmocka_unit_test(wire__rejected_udp_hears_that_it_is_prohibited),
 		cmocka_unit_test(wire__answers_a_flood_at_its_own_rate),
