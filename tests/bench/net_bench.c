@@ -345,6 +345,14 @@ static void measure_error(struct stream *s, uint64_t delay_ns, struct hist *erro
 	(void)pthread_join(sender, NULL);
 }
 
+/* What the emulator's process has used so far. */
+static uint64_t wire_cpu_ns(const struct net_lab *lab)
+{
+	clockid_t id;
+
+	return clock_getcpuclockid(fabric_wire_pid(lab->fabric), &id) ? 0 : clock_read_ns(id);
+}
+
 static void bench_error(struct net_lab *lab, struct stream *s, uint64_t delay_ns, const char *load)
 {
 	static const struct {
@@ -354,14 +362,21 @@ static void bench_error(struct net_lab *lab, struct stream *s, uint64_t delay_ns
 	} quantiles[] = {{0.5, "p50", "< 30"}, {0.99, "p99", "< 200"}, {0.999, "p99.9", "-"}};
 	static struct hist error;
 	struct fabric_change change;
+	uint64_t cpu_ns, begin_ns;
+	char name[64];
 
 	net_lab_delay_all(lab, delay_ns, 0);
 	change = net_lab_apply(lab);
 	fabric_change_fini(&change);
+	cpu_ns = wire_cpu_ns(lab);
+	begin_ns = clock_now_ns();
 	measure_error(s, delay_ns, &error);
+	(void)snprintf(name, sizeof name, "wire_cpu_%.1fms_%llupps_%s", (double)delay_ns / 1e6,
+		(unsigned long long)s->pps, load);
+	say(name, 0,
+		100 * (double)(wire_cpu_ns(lab) - cpu_ns) / (double)(clock_now_ns() - begin_ns),
+		"%", "-");
 	for (unsigned i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
-		char name[64];
-
 		(void)snprintf(name, sizeof name, "delay_error_%.1fms_%llupps_%s_%s",
 			(double)delay_ns / 1e6, (unsigned long long)s->pps, load,
 			quantiles[i].name);
