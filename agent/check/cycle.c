@@ -274,6 +274,20 @@ static size_t choose_starts(const struct cycle *c, uint32_t *start)
 	return count;
 }
 
+/* The order of a session is one step, however many transactions are between. */
+static void cycle_merge(struct graph_cycle *ret)
+{
+	size_t kept = 0;
+
+	if (ret->count > GRAPH_CYCLE_MAX)
+		return;
+	for (size_t i = 0; i < ret->count; i++)
+		if (i == 0 || ret->step[i - 1].kind != GRAPH_SESSION ||
+			ret->step[i].kind != GRAPH_SESSION)
+			ret->step[kept++] = ret->step[i];
+	ret->count = kept;
+}
+
 static void cycle_shortest(struct cycle *c, struct graph_cycle *ret)
 {
 	uint32_t start[CYCLE_STARTS];
@@ -315,8 +329,10 @@ bool graph_find(const struct graph *g, unsigned kinds, bool apart, struct graph_
 	c.component = calloc(c.states + 1, sizeof *c.component);
 	assert(c.component);
 	found = tarjan(&c);
-	if (found)
+	if (found) {
 		cycle_shortest(&c, ret);
+		cycle_merge(ret);
+	}
 	free(c.component);
 	return found;
 }

@@ -76,7 +76,7 @@ struct graph_cycle {
  * @apart:	no two anti-dependencies may follow each other
  *
  * Return: whether there is one. It goes through an edge that leads far back in time, if one does,
- * and is the shortest through that edge.
+ * and is the shortest through that edge, its steps along one session made one.
  */
 bool graph_find(const struct graph *g, unsigned kinds, bool apart, struct graph_cycle *ret);
 
