@@ -266,9 +266,10 @@ void matrix_read(const struct matrix *m, unsigned src, unsigned dst, struct link
 
 /*
  * The programs run with soft interrupts off, and no thread runs on a processor where that is so:
- * once this thread has run on each, every program that was at work has ended.
+ * once this thread has run on each, every program that was at work has ended. A real-time kernel
+ * (PREEMPT_RT) is the exception, and says what it is.
  *
- * Return: false if it may not run everywhere.
+ * Return: false if this tells nothing: the thread may not run everywhere, or threads go first.
  */
 static bool visit_processors(void)
 {
@@ -276,7 +277,8 @@ static bool visit_processors(void)
 	cpu_set_t was, one;
 	long visited = 0;
 
-	if (cpus > SETTLE_CPUS_MAX || sched_getaffinity(0, sizeof was, &was))
+	if (cpus > SETTLE_CPUS_MAX || sched_getaffinity(0, sizeof was, &was) ||
+		access("/sys/kernel/realtime", F_OK) == 0)
 		return false;
 	for (long cpu = 0; cpu < cpus; cpu++) {
 		CPU_ZERO(&one);

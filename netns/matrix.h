@@ -28,6 +28,8 @@
  * A frame for the wire emulator carries the time at which it came in, so that its delay counts
  * from there and not from when the emulator found time to read it: the low 32 bits of the
  * monotonic nanoseconds, in the machine's byte order, where the source MAC is the same for all.
+ * The rest of the source MAC, the number of the node, is written by the program, too: the emulator
+ * knows the link by it, and a node can put what it likes there.
  */
 #define MATRIX_STAMP_AT 6
 #define MATRIX_STAMP_LEN 4

@@ -55,6 +55,7 @@ int matrix_asm_load(struct matrix_asm *a, const char *name, int *ret_fd, struct 
 	LINE(BPF_LD | BPF_DW | BPF_IMM, d, 0, 0, (uint32_t)(i)), LINE(0, 0, 0, 0, (i) >> 32)
 #define ALU_REG(op, d, s) LINE(BPF_ALU64 | (op) | BPF_X, d, s, 0, 0)
 #define ALU_IMM(op, d, i) LINE(BPF_ALU64 | (op) | BPF_K, d, 0, 0, i)
+#define TO_BE16(d) LINE(BPF_ALU | BPF_END | BPF_TO_BE, d, 0, 0, 16)
 #define LOAD(size, d, s, off) LINE(BPF_LDX | BPF_MEM | (size), d, s, off, 0)
 #define STORE(size, d, off, s) LINE(BPF_STX | BPF_MEM | (size), d, s, off, 0)
 #define STORE_IMM(size, d, off, i) LINE(BPF_ST | BPF_MEM | (size), d, 0, off, i)

@@ -13,8 +13,8 @@
  *	if rule & FLAP and it is closed now: count dropped, drop
  *	if rule & CHANCE: number it, draw		matrix_chance.c; count lost, drop
  *	count passed; skb->priority = class of src	which HTB obeys without a filter
- *	if rule & WIRE: write the time over the constant part of the source MAC,
- *		redirect to the tap
+ *	if rule & WIRE: write the time over the constant part of the source MAC and src over the
+ *		rest, redirect to the tap
  *
  * A frame that is to be doubled is cloned to where the frame itself goes: the tap, or the egress
  * of the destination's port. Neither is an ingress of a port, so no clone is ever judged again.
@@ -118,7 +118,9 @@ static void add_wire(struct matrix_asm *a)
 {
 	ADD(a, HERE(LABEL_STAMP), CALL(BPF_FUNC_ktime_get_ns),
 		STORE(BPF_W, R10, STACK_SCRATCH, R0));
-	add_write(a, MATRIX_STAMP_AT, MATRIX_STAMP_LEN);
+	ADD(a, LOAD(BPF_DW, R1, R10, STACK_SRC), TO_BE16(R1),
+		STORE(BPF_H, R10, STACK_SCRATCH + MATRIX_STAMP_LEN, R1));
+	add_write(a, MATRIX_STAMP_AT, MATRIX_STAMP_LEN + 2);
 	ADD(a, JUMP_IF_IMM(BPF_JEQ, R9, 0, LABEL_TO_TAP), MOV_IMM(R2, LINK_TAP));
 	add_clone(a, LABEL_TO_TAP);
 	ADD(a, HERE(LABEL_TO_TAP), MOV_IMM(R1, LINK_TAP), MOV_IMM(R2, 0), CALL(BPF_FUNC_redirect),

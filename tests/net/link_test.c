@@ -233,6 +233,38 @@ static void switch__has_no_class_that_no_link_needs(void **state)
 	net_lab_destroy(&lab);
 }
 
+/* A node that lies about its address stays the sender that it is. */
+static void switch__knows_a_sender_by_its_port(void **state)
+{
+	struct fabric_change change;
+	char out[NET_LAB_OUTPUT_MAX];
+	struct net_lab lab;
+	uint64_t sent_ns;
+	int tx, rx;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 3, EMULATOR_AUTO);
+	link_matrix_at(&lab.want, 0, 1)->delay_ns = 50 * NS_PER_MS;
+	link_matrix_at(&lab.want, 2, 1)->delay_ns = NS_PER_MS;
+	change = net_lab_apply(&lab);
+	fabric_change_fini(&change);
+	assert_int_equal(net_lab_run(fabric_netns_fd(lab.fabric, 0),
+				 "ip link set eth0 address 02:00:00:00:00:02 && "
+				 "ip neigh replace 10.99.0.2 lladdr 02:00:00:00:00:01 dev eth0",
+				 out, sizeof out),
+		0);
+	tx = net_lab_udp(&lab, 0, 0);
+	rx = net_lab_udp(&lab, 1, PORT);
+	sent_ns = clock_now_ns();
+	net_lab_send(&lab, tx, 1, PORT, 1);
+	assert_int_equal(net_lab_receive(rx, 2000), 1);
+	assert_true(clock_now_ns() - sent_ns >= 50 * NS_PER_MS);
+	close(tx);
+	close(rx);
+	net_lab_destroy(&lab);
+}
+
 static long frames_in(const struct net_lab *lab, unsigned node)
 {
 	char out[NET_LAB_OUTPUT_MAX];
@@ -318,6 +350,7 @@ int main(void)
 		cmocka_unit_test(counters__are_exact),
 		cmocka_unit_test(switch__has_a_class_for_every_source_where_classes_cut),
 		cmocka_unit_test(switch__has_no_class_that_no_link_needs),
+		cmocka_unit_test(switch__knows_a_sender_by_its_port),
 		cmocka_unit_test(switch__drops_what_is_for_nobody),
 		cmocka_unit_test(change__of_nothing_is_no_change),
 	};
