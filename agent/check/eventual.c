@@ -168,7 +168,7 @@ static bool eventual_key(const struct history_ops *h, const struct keys_group *g
 	for (size_t i = 0; i < group->count && e.count > 0; i++)
 		if (web_writes(&h->op[group->index[i]]))
 			endings_write(&e, group->index[i]);
-	if (endings_differ(&e, pair)) {
+	if (e.count > 0 && endings_differ(&e, pair)) {
 		ret->verdict = CHECK_VIOLATION;
 		eventual_tell(h, names, pair, ret);
 	}
