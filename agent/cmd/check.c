@@ -202,20 +202,6 @@ static void check_limit(struct check_run *run, const struct history_ops *h, uint
 		run->budget.memory_bytes -= taken < memory ? taken : memory - 1;
 }
 
-static int check_file(const char *path, struct check_run *run, struct err *err)
-{
-	uint64_t begin_ns = clock_now_ns();
-	struct history_ops h;
-	int r = history_read_as(&h, path, run->from, err);
-
-	if (r)
-		return r;
-	check_limit(run, &h, begin_ns);
-	r = check_history(path, run, &h, err);
-	history_ops_fini(&h);
-	return r;
-}
-
 /* A file that nobody has judged, and why. */
 static void check_not_known(struct check_run *run, const char *path, const char *why)
 {
@@ -235,6 +221,35 @@ static void check_not_known(struct check_run *run, const char *path, const char 
 	json_key(j, "words");
 	json_string(j, why);
 	json_object_end(j);
+}
+
+static void check_outgrown(struct check_run *run, const char *path)
+{
+	char why[64];
+	char text[32];
+
+	(void)snprintf(why, sizeof why, "it needs more than %s of memory",
+		units_print_memory(run->watch.memory_bytes, text, sizeof text));
+	check_not_known(run, path, why);
+}
+
+static int check_file(const char *path, struct check_run *run, struct err *err)
+{
+	uint64_t begin_ns = clock_now_ns();
+	struct history_ops h;
+	int r = history_read_as(&h, path, run->from, err);
+
+	if (r)
+		return r;
+	/* Whoever watches may have looked away. */
+	if (run->watch.memory_bytes && watch_own_bytes(0) > run->watch.memory_bytes) {
+		check_outgrown(run, path);
+	} else {
+		check_limit(run, &h, begin_ns);
+		r = check_history(path, run, &h, err);
+	}
+	history_ops_fini(&h);
+	return r;
 }
 
 /* Not even the operations would find room. */
@@ -281,13 +296,13 @@ static void check_ended(struct check_run *run, enum watch_end end)
 	if (end == WATCH_TIME)
 		(void)snprintf(why, sizeof why, "it took longer than %s",
 			units_print_duration(run->watch.time_ns, text, sizeof text));
-	else if (end == WATCH_MEMORY)
-		(void)snprintf(why, sizeof why, "it needs more than %s of memory",
-			units_print_memory(run->watch.memory_bytes, text, sizeof text));
 	else
 		(void)snprintf(why, sizeof why, "the process that judged it was killed");
 	run->json = run->json_before;
-	check_not_known(run, run->file[i], why);
+	if (end == WATCH_MEMORY)
+		check_outgrown(run, run->file[i]);
+	else
+		check_not_known(run, run->file[i], why);
 	atomic_store(&run->watch.item, i + 1);
 }
 

@@ -44,13 +44,44 @@ for effect, begin, end, c, i in sorted(ops):
 PYTHON
 }
 
-# models: that judge registers.
+# typed TYPE OPERATIONS: objects of another type, one operation after the other, in $tmp/TYPE.jsonl
+typed() {
+	python3 - "$@" >"$tmp/$1.jsonl" <<'PYTHON'
+import sys
+kind, count = sys.argv[1], int(sys.argv[2])
+elements, total = [], 0
+for i in range(1, count + 1):
+    key = 0 if kind in ("counter", "bank") else i // 30
+    if i % 30 == 0:
+        elements = []
+    read = i % 2 == 0
+    if kind == "transactions":
+        elements.append(i)
+        what = f'"kind":"transaction","steps":[["append",{key},{i}],["read",{key},{elements}]]'
+    elif kind in ("list", "set"):
+        add = "append" if kind == "list" else "add"
+        what = f'"kind":"read","key":{key},"values":{elements}'
+        if not read:
+            what = f'"kind":"{add}","key":{key},"value":{i}'
+            elements.append(i)
+    elif kind == "counter":
+        what = f'"kind":"read","key":0,"value":{total}'
+        if not read:
+            what = '"kind":"increase","key":0,"value":1'
+            total += 1
+    else:
+        what = f'"kind":"read","key":0,"values":[{100000 - total},{total}]'
+        if not read:
+            what = '"kind":"transfer","key":0,"from":0,"to":1,"value":1'
+            total += 1
+    what = what.replace(" ", "")
+    print(f'{{"session":1,{what},"invoke_ns":{3*i},"return_ns":{3*i+1},"outcome":"ok"}}')
+PYTHON
+}
+
+# models TYPE: that judge objects of the type.
 models() {
-	local model
-	for model in $("$B/pacelab" list models | awk 'NR > 1 { print $1 }' | sort -u); do
-		! "$B/pacelab" check --model "$model" "$good" 2>&1 | grep -q '^pacelab: ' &&
-			echo "$model"
-	done
+	"$B/pacelab" list models | awk -v type="$1" 'NR > 1 && $2 == type { print $1 }'
 }
 
 # says STATUS TEXT ARGUMENT...
@@ -79,16 +110,17 @@ slack_kb=150000
 [[ $B == *san* ]] && slack_kb=100000000
 
 memory_does() {
-	local model
-	for model in $(models); do
-		says 2 "memory" --memory "$1" --model "$model" "$tmp/many.jsonl" || return
+	local model=
+	for model in $(models "$2"); do
+		says 2 "memory" --memory "$1" --model "$model" "$tmp/$3.jsonl" || return
 	done
-	peak $((30000 + slack_kb)) "$B/pacelab" check --memory "$1" "$tmp/many.jsonl"
+	[ -n "$model" ] &&
+		peak $((30000 + slack_kb)) "$B/pacelab" check --memory "$1" "$tmp/$3.jsonl"
 }
 
 time_does() {
 	local model status
-	for model in $(models); do
+	for model in $(models register); do
 		status=0
 		"$B/pacelab" check --time 1ms --model "$model" "$tmp/many.jsonl" >"$tmp/out" 2>&1 ||
 			status=$?
@@ -115,8 +147,14 @@ PYTHON
 
 history many 150000 5 0
 history hard 4000 50 60
-check check__is_unknown_before_reading_what_is_too_big memory_does 1mb
-check check__is_unknown_when_memory_is_used_up memory_does 12mb
+check check__is_unknown_before_reading_what_is_too_big memory_does 1mb register many
+check check__is_unknown_when_memory_is_used_up memory_does 8mb register many
+for type in list set counter bank transactions; do
+	typed "$type" 130000
+	check "check__is_unknown_when_memory_is_used_up_by_$type" \
+		memory_does 8mb "$type" "$type"
+	rm "$tmp/$type.jsonl"
+done
 check check__is_unknown_when_time_is_used_up time_does
 check check__goes_on_with_the_next_file next_file_is_judged
 check check__refuses_a_size_without_unit says 64 "'5' is not a size" --memory 5 "$good"
