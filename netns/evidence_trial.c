@@ -20,8 +20,9 @@
 
 #define TRIAL_LINKS_MAX 64
 #define TRIAL_FRAMES_MAX 16384 /* of one link */
-#define TRIAL_BUDGET 32768     /* of all links: half a second of one processor */
+#define TRIAL_BUDGET 20000     /* of all links: a third of a second of one processor */
 #define TRIAL_NS_MAX NS_PER_S  /* from the first frame to the last */
+#define TRIAL_LIMIT_NS (TRIAL_NS_MAX + TRIAL_NS_MAX / 4) /* a slow machine sends no more */
 #define TRIAL_FRAMES_MIN 16
 #define TRIAL_GAP_NS (25 * NS_PER_US)
 #define TRIAL_RATE_SHARE 4 /* a quarter of the rate */
@@ -284,7 +285,7 @@ static void try_rows(struct trials *t)
 		frame += x->stream.frames;
 		stream[i] = x->stream;
 	}
-	probe_streams(t->f, stream, t->trials, EVIDENCE_SLACK_NS);
+	probe_streams(t->f, stream, t->trials, TRIAL_LIMIT_NS, EVIDENCE_SLACK_NS);
 	for (unsigned i = 0; i < t->trials; i++) {
 		struct trial *x = &t->trial[i];
 
@@ -320,7 +321,7 @@ static void try_trains(struct trials *t)
 			continue;
 		set_times(&x.stream, &delta->to);
 		count(t->f, &x, &x.before);
-		probe_streams(t->f, &x.stream, 1, EVIDENCE_SLACK_NS);
+		probe_streams(t->f, &x.stream, 1, TRIAL_LIMIT_NS, EVIDENCE_SLACK_NS);
 		count(t->f, &x, &x.after);
 		trial_judge_train(&t->court, &x);
 	}

@@ -157,7 +157,7 @@ static int receive_some(struct session *s, uint64_t wait_ns)
 	return n;
 }
 
-static void send_all(struct session *s)
+static void send_until(struct session *s, uint64_t end_ns)
 {
 	unsigned sent = 0;
 
@@ -172,7 +172,7 @@ static void send_all(struct session *s)
 				(!next || stream->next_ns < next->next_ns))
 				next = stream;
 		}
-		if (!next)
+		if (!next || now > end_ns)
 			return;
 		if (next->next_ns > now) {
 			(void)receive_some(s, next->next_ns - now);
@@ -198,8 +198,15 @@ static bool all_complete(const struct session *s)
 	return true;
 }
 
-void probe_streams(
-	struct fabric *f, struct probe_stream *stream, unsigned streams, uint64_t slack_ns)
+/* Rows that this machine is too slow for are as long as they got. */
+static void cut_short(struct session *s)
+{
+	for (unsigned i = 0; i < s->streams; i++)
+		s->stream[i].frames = s->stream[i].sent;
+}
+
+void probe_streams(struct fabric *f, struct probe_stream *stream, unsigned streams,
+	uint64_t limit_ns, uint64_t slack_ns)
 {
 	struct session s = {.f = f, .stream = stream, .streams = streams};
 	uint64_t now = clock_now_ns(), sent_ns, usual_ns = 0, longest_ns = 0;
@@ -215,7 +222,8 @@ void probe_streams(
 		if (stream[i].longest_ns > longest_ns)
 			longest_ns = stream[i].longest_ns;
 	}
-	send_all(&s);
+	send_until(&s, now + limit_ns);
+	cut_short(&s);
 	sent_ns = clock_now_ns();
 	/* What came in time counts also when this process was kept from running until now. */
 	for (;;) {

@@ -49,10 +49,13 @@ struct probe_stream {
 	uint64_t next_ns;
 };
 
-/* probe_streams() - all side by side; returns when no more of them can be on their way, at the
- * latest @slack_ns after that. */
-void probe_streams(
-	struct fabric *f, struct probe_stream *stream, unsigned streams, uint64_t slack_ns);
+/**
+ * probe_streams() - all side by side; returns when no more of them can be on their way
+ * @limit_ns:	what is not sent by then is not sent: @frames becomes @sent
+ * @slack_ns:	a row whose end is missing is waited for so much longer
+ */
+void probe_streams(struct fabric *f, struct probe_stream *stream, unsigned streams,
+	uint64_t limit_ns, uint64_t slack_ns);
 
 /* probe_stamp_ns() - when a message arrived. */
 struct msghdr;
