@@ -52,6 +52,8 @@ static void label_list(struct label *l, const struct history_ops *h, uint32_t fi
 static void label_transaction(
 	struct label *l, const struct history_ops *h, const struct history_op *op)
 {
+	/* The words below call it so. */
+	label_say(l, "T%u: ", op->op);
 	for (uint32_t i = 0; i < op->count; i++) {
 		const struct history_micro *m = &h->micro[op->first + i];
 
@@ -59,12 +61,17 @@ static void label_transaction(
 			label_say(l, "; … %u more", op->count - i);
 			return;
 		}
-		label_say(l, "%s%s k%" PRIu64, i ? "; " : "",
-			m->kind == HISTORY_READ ? "read" : "append", m->key);
-		if (m->kind != HISTORY_READ)
-			label_say(l, " %" PRIu64, m->value);
-		else if (op->outcome == HISTORY_OK)
-			label_list(l, h, m->first, m->count);
+		if (i > 0)
+			label_say(l, "; ");
+		if (m->kind != HISTORY_READ) {
+			label_say(l, "append %" PRIu64 " to k%" PRIu64, m->value, m->key);
+			continue;
+		}
+		label_say(l, "read k%" PRIu64, m->key);
+		if (op->outcome != HISTORY_OK)
+			continue;
+		label_say(l, " → ");
+		label_list(l, h, m->first, m->count);
 	}
 }
 

@@ -102,8 +102,8 @@ static void svg__labels_each_kind_of_operation(void **state)
 			"increase k3 by -5"},
 		{{.kind = HISTORY_TRANSFER, .outcome = HISTORY_OK, .value = 7, .old = 1, .to = 2},
 			"transfer 7 from 1 to 2"},
-		{{.kind = HISTORY_TRANSACTION, .outcome = HISTORY_OK, .count = 2},
-			"read k1[1 2]; append k2 9"},
+		{{.kind = HISTORY_TRANSACTION, .outcome = HISTORY_OK, .op = 4, .count = 2},
+			"T4: read k1 → [1 2]; append 9 to k2"},
 	};
 
 	(void)state;
