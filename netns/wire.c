@@ -135,8 +135,9 @@ static int wire_open(void **ret, const struct emulator_host *host, struct err *e
 	}
 	w->shared_size = sizeof *w->job.shared +
 			 (size_t)host->nodes * host->nodes * sizeof w->job.shared->link[0];
-	w->job.shared = mmap(
-		NULL, w->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* Populated: the first change of many links is not the time to find pages. */
+	w->job.shared = mmap(NULL, w->shared_size, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (w->job.shared == MAP_FAILED) {
 		w->job.shared = NULL;
 		code = err_sys(err, -errno, "memory of the wire emulator");
