@@ -121,12 +121,17 @@ reorders() {
 	[ "$low" -le 25000 ] && [ "$high" -ge 39800 ] && clean
 }
 
+# listens NODE PORT: something takes TCP connections there (proc(5): state 0A).
+listens() {
+	in_node "$1" cat /proc/net/tcp /proc/net/tcp6 |
+		grep -q "$(printf ':%04X [0-9A-F:]* 0A' "$2")"
+}
 limits_the_rate() {
 	local bps
 	does link --one-way c-east c-west rate 10mbit delay 10ms || return 1
 	in_node c-west timeout 20 iperf3 -s -1 >"$tmp/server" 2>&1 &
-	wait_until 5 in_node c-east sh -c 'iperf3 -c 10.99.0.7 -t 2 -J >"$1" 2>&1' - "$tmp/iperf" ||
-		return 1
+	wait_until 10 listens c-west 5201 || return 1
+	in_node c-east timeout 20 iperf3 -c 10.99.0.7 -t 2 -J >"$tmp/iperf" 2>&1
 	bps=$(python3 -c 'import json, sys
 print(int(json.load(open(sys.argv[1]))["end"]["sum_received"]["bits_per_second"]))' "$tmp/iperf")
 	echo "$bps bit/s"
