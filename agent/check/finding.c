@@ -44,29 +44,21 @@ bool finding_clearer(const struct finding *a, const struct finding *b, const str
 	       h->op[b->look].t_invoke_ns - h->op[b->newer].t_return_ns;
 }
 
-static void say_value(struct words *l, uint64_t value)
-{
-	if (value == 0)
-		words_say(l, "nothing");
-	else
-		words_say(l, "%llu", (unsigned long long)value);
-}
-
 /* "n5 answered 7 for k3 at 6.204 s" */
 static void say_look(struct words *l, const struct history_op *op)
 {
 	words_node(l, op);
 	if (op->kind == HISTORY_READ) {
 		words_say(l, " answered ");
-		say_value(l, op->value);
+		words_value(l, op->value);
 		words_say(l, " for k%llu", (unsigned long long)op->key);
 	} else if (op->kind == HISTORY_CAS && op->outcome == HISTORY_OK && !op->met) {
 		words_say(l, " did not find ");
-		say_value(l, op->old);
+		words_value(l, op->old);
 		words_say(l, " in k%llu (compare-and-set)", (unsigned long long)op->key);
 	} else if (op->kind == HISTORY_CAS) {
 		words_say(l, " replaced ");
-		say_value(l, op->old);
+		words_value(l, op->old);
 		words_say(l, " by %llu in k%llu", (unsigned long long)op->value,
 			(unsigned long long)op->key);
 	} else {
@@ -86,12 +78,12 @@ static void say_had(struct words *l, const struct history_op *op)
 	words_node(l, op);
 	if (op->kind == HISTORY_CAS && op->met) {
 		words_say(l, " had replaced ");
-		say_value(l, op->old);
+		words_value(l, op->old);
 		words_say(l, " by %llu", (unsigned long long)op->value);
 		return;
 	}
 	words_say(l, op->kind == HISTORY_READ ? " had answered " : " had acknowledged ");
-	say_value(l, op->value);
+	words_value(l, op->value);
 }
 
 static void say_stale(struct words *l, const struct finding *f)
@@ -112,7 +104,7 @@ static void say_stale(struct words *l, const struct finding *f)
 		/* A compare-and-set has said already what it replaced. */
 		if (newer->kind != HISTORY_CAS || newer->old != saw) {
 			words_say(l, ", which had replaced ");
-			say_value(l, saw);
+			words_value(l, saw);
 		}
 		return;
 	}
@@ -151,7 +143,7 @@ static void say_lost_update(struct words *l, const struct finding *f)
 	words_say(l, " and ");
 	words_node(l, b);
 	words_say(l, " both replaced ");
-	say_value(l, a->old);
+	words_value(l, a->old);
 	words_say(l,
 		" in k%llu: by %llu, acknowledged at %.3f s, and by %llu, acknowledged at %.3f s; "
 		"one update is lost",
@@ -187,15 +179,15 @@ static void say_operation(struct words *l, const struct history_op *op)
 		words_say(l, op->outcome != HISTORY_OK ? " perhaps replaced "
 			     : op->met                 ? " replaced "
 						       : " did not find ");
-		say_value(l, op->old);
+		words_value(l, op->old);
 		if (op->outcome != HISTORY_OK || op->met)
 			words_say(l, " by %llu", (unsigned long long)op->value);
 	} else if (op->kind == HISTORY_WRITE) {
 		words_say(l, op->outcome == HISTORY_OK ? " wrote " : " perhaps wrote ");
-		say_value(l, op->value);
+		words_value(l, op->value);
 	} else {
 		words_say(l, " read ");
-		say_value(l, op->value);
+		words_value(l, op->value);
 	}
 	words_say(l, " (");
 	words_when(l, op);
@@ -232,8 +224,8 @@ void finding_print(const struct finding *f, const struct history_ops *h,
 	case FINDING_THIN_AIR:
 		say_look(&l, &h->op[f->look]);
 		words_say(&l, ", but nobody had written ");
-		say_value(&l, h->op[f->look].kind == HISTORY_CAS ? h->op[f->look].old
-								 : h->op[f->look].value);
+		words_value(&l, h->op[f->look].kind == HISTORY_CAS ? h->op[f->look].old
+								   : h->op[f->look].value);
 		break;
 	case FINDING_FAILED:
 		say_look(&l, &h->op[f->look]);

@@ -11,31 +11,23 @@
 
 #include "agent/check/words.h"
 
-static void told_value(struct words *l, uint64_t value)
-{
-	if (value == 0)
-		words_say(l, "nothing");
-	else
-		words_say(l, "%llu", (unsigned long long)value);
-}
-
 /* "session 7 read 3 of k1 on n5 at 6.200 s" */
 static void told_did(struct words *l, const struct history_op *op)
 {
 	words_say(l, "session %u ", op->session);
 	if (op->kind == HISTORY_WRITE) {
 		words_say(l, op->outcome == HISTORY_OK ? "wrote " : "perhaps wrote ");
-		told_value(l, op->value);
+		words_value(l, op->value);
 		words_say(l, " to k%llu", (unsigned long long)op->key);
 	} else if (op->kind == HISTORY_READ) {
 		words_say(l, "read ");
-		told_value(l, op->value);
+		words_value(l, op->value);
 		words_say(l, " of k%llu", (unsigned long long)op->key);
 	} else {
 		words_say(l, op->outcome != HISTORY_OK ? "perhaps replaced "
 			     : op->met                 ? "replaced "
 						       : "did not find ");
-		told_value(l, op->old);
+		words_value(l, op->old);
 		if (web_writes(op))
 			words_say(l, " by %llu", (unsigned long long)op->value);
 		words_say(l, " in k%llu", (unsigned long long)op->key);
@@ -76,14 +68,14 @@ static void told_although(struct words *l, const struct told *told, const struct
 	words_say(l, ", although ");
 	if (!knew) {
 		words_say(l, "it knew what followed ");
-		told_value(l, missed->value);
+		words_value(l, missed->value);
 		words_say(
 			l, ", %s", told->kind == FLAW_OLD ? "which had replaced that" : "written");
 		words_say(l, told->kind == FLAW_OLD ? "" : " by session %u", missed->session);
 		return;
 	}
 	words_say(l, knew == missed ? "it had itself written " : "it had seen ");
-	told_value(l, missed->value);
+	words_value(l, missed->value);
 	words_say(l, " there on ");
 	words_node(l, knew);
 	if (knew->outcome == HISTORY_OK)
@@ -107,7 +99,7 @@ static void told_nowhere(struct words *l, const struct told *told)
 		return;
 	}
 	words_say(l, ", but nobody had written ");
-	told_value(l, web_seen(look));
+	words_value(l, web_seen(look));
 }
 
 /* Whether what has been said names every operation of the witness. */

@@ -54,22 +54,33 @@ void words_when(struct words *w, const struct history_op *op)
 		words_say(w, " to %.3f s", words_seconds(w, op->t_return_ns));
 }
 
+void words_value(struct words *w, uint64_t value)
+{
+	const char *text = history_text(w->h, value);
+
+	if (value == 0)
+		words_say(w, "nothing");
+	else if (text)
+		words_say(w, "%s", text);
+	else
+		words_say(w, "%llu", (unsigned long long)value);
+}
+
 void words_elements(struct words *w, const uint64_t *element, size_t count)
 {
 	size_t first = count > WORDS_ELEMENTS ? count - WORDS_ELEMENTS : 0;
 
 	words_say(w, "[%s", first > 0 ? "... " : "");
-	for (size_t i = first; i < count; i++)
-		words_say(w, "%s%llu", i > first ? " " : "", (unsigned long long)element[i]);
-	words_say(w, "]");
-}
+	for (size_t i = first; i < count; i++) {
+		const char *text = history_text(w->h, element[i]);
 
-static void words_value(struct words *w, uint64_t value)
-{
-	if (value == 0)
-		words_say(w, "nothing");
-	else
-		words_say(w, "%llu", (unsigned long long)value);
+		words_say(w, "%s", i > first ? " " : "");
+		if (text)
+			words_value(w, element[i]);
+		else
+			words_say(w, "%llu", (unsigned long long)element[i]);
+	}
+	words_say(w, "]");
 }
 
 static void words_read(struct words *w, const struct history_op *op)
@@ -128,7 +139,8 @@ void words_operation(struct words *w, const struct history_op *op)
 	case HISTORY_APPEND:
 	case HISTORY_ADD:
 	case HISTORY_KIND_NR:
-		words_say(w, " %llu", (unsigned long long)op->value);
+		words_say(w, " ");
+		words_value(w, op->value);
 		break;
 	}
 }

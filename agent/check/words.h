@@ -44,4 +44,7 @@ void words_operation(struct words *w, const struct history_op *op);
 /* words_seconds() - a time as people count it. */
 double words_seconds(const struct words *w, uint64_t t_ns);
 
+/* words_value() - a value as the history's file writes it; "nothing" for 0. */
+void words_value(struct words *w, uint64_t value);
+
 #endif
