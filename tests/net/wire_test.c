@@ -299,7 +299,7 @@ static void cut(struct net_lab *lab, enum link_cut kind)
 {
 	struct fabric_change change;
 
-	link_matrix_at(&lab->want, 0, 1)->cut = kind;
+	link_matrix_at(&lab->want, 0, 1)->cut = (uint8_t)kind;
 	change = net_lab_apply(lab);
 	fabric_change_fini(&change);
 }
