@@ -81,13 +81,17 @@ uint64_t probe_stamp_ns(struct msghdr *msg)
 	return clock_wall_ns();
 }
 
-/* Whose payload it is, nobody knows: the link by which it came is told by its ends. */
-static void count_wrong(struct session *s, int fd, uint32_t from_be)
+/*
+ * Whose payload it is, nobody knows: the link by which it came is told by its ends. A frame of
+ * another length is none of these: the second copy of a probe comes when its round trip is over.
+ */
+static void count_wrong(struct session *s, size_t len, int fd, uint32_t from_be)
 {
 	for (unsigned i = 0; i < s->streams; i++) {
 		struct probe_stream *stream = &s->stream[i];
 
 		if (s->f->node[stream->dst].probe_fd == fd &&
+			len == stream->bytes - STREAM_HEADERS &&
 			s->f->name[stream->src].addr_be == from_be) {
 			stream->wrong++;
 			return;
@@ -108,7 +112,7 @@ static void count_arrival(struct session *s, size_t len, int fd, uint32_t from_b
 	memcpy(&crc, s->in + len - sizeof crc, sizeof crc);
 	if (crc != crc32c(0, s->in, len - sizeof crc)) {
 		/* Also what another process sends to this port; it does not do that. */
-		count_wrong(s, fd, from_be);
+		count_wrong(s, len, fd, from_be);
 		return;
 	}
 	if (head.magic != STREAM_MAGIC || head.run != s->f->probe_run || head.stream >= s->streams)
