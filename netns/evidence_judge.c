@@ -25,6 +25,9 @@
 #define TRAIN_NOISE_NS (500 * NS_PER_US)
 #define TRAIN_NOISE_SHARE 10
 #define OVERTAKE_SHARE 0.9 /* frames that do not wait and find an earlier one under way */
+/* Frames that come by two processors may change places behind the emulator: seen with netem's timer
+ * on Linux 6.1, 1 % of them. */
+#define ORDER_NOISE 0.02
 #define SHARE_TEXT_MAX 24
 
 /* A flipped bit that no receiver looks at: in the source's MAC address. */
@@ -81,7 +84,7 @@ static struct fates fates_of(const struct link_state *s, uint32_t bytes)
 		r.changed.hi = (1 - loss.lo) * fmin(1, flipped * (1 + doubled));
 	}
 	r.overtook.lo = reordered * OVERTAKE_SHARE * (1 - reordered);
-	r.overtook.hi = fmin(1, reordered * (1 + doubled));
+	r.overtook.hi = fmin(1, ORDER_NOISE + reordered * (1 + doubled));
 	r.missing.bunch = r.twice.bunch = r.changed.bunch = loss.bunch;
 	r.overtook.bunch = 1;
 	return r;
@@ -240,9 +243,10 @@ static void judge_order(struct trial_court *c, const struct trial *x)
 	/* Frames that have to wait longer for the rate than for the delay are hard to overtake. */
 	if (to->reorder_ppm && x->stream.gap_ns * 10 > to->delay_ns)
 		fates.overtook.lo = 0;
-	if (judge_share(c, x, "overtook another", seen, frames, &fates.overtook) != STATS_FITS)
+	if (judge_share(c, x, "overtook another", seen, frames, &fates.overtook) == STATS_MORE)
 		c->sure = true;
-	judge_enough(c, x, "reordering", frames, &fates.overtook);
+	if (to->reorder_ppm)
+		judge_enough(c, x, "reordering", frames, &fates.overtook);
 }
 
 /* The row without what is missing or overtook. Return: its length. */

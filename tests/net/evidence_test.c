@@ -405,7 +405,7 @@ static void evidence__finds_wrong_order_rates_and_flaps_in_rows(void **state)
 {
 	static const struct row_case cases[] = {
 		{"overtook", {.delay_ns = MS(10), .reorder_ppm = 100000}, {.delay_ns = MS(10)}},
-		{"overtook", {.delay_ns = MS(10)}, {.delay_ns = MS(10), .reorder_ppm = 100000}},
+		{"overtook", {.delay_ns = MS(10)}, {.delay_ns = MS(10), .reorder_ppm = 250000}},
 		{"link n1 > n2", {.rate_bps = 10000000}, {.rate_bps = 14000000}},
 		{"link n1 > n2", {.rate_bps = 10000000}, {.rate_bps = 7000000}},
 		{"link n1 > n2", {.rate_bps = 100000000}, {.cut = CUT_NONE}},
