@@ -2,8 +2,8 @@
 /*
  * regions.c - round trips between the regions of real clouds, as they were measured
  *
- * Averages over days, of probes between machines inside the two regions. Only the half above the
- * diagonal is kept: the two directions differ by less than 3 %.
+ * Averages over days, of probes between machines inside the two regions; one value for both
+ * directions.
  *
  * ibm: IBM Cloud, documentation of VPC, "Network latency", average inter-region latency of 28
  * September to 27 October 2024.
