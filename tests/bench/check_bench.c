@@ -53,12 +53,16 @@ static const struct bench benches[] = {
 		{.ops = 10000, .clients = 10, .keys = 1}, "", 27, true},
 	{"hard: the same over 50 values", {.ops = 10000, .clients = 10, .keys = 1, .domain = 50},
 		"", 27, true},
-	{"hard: 10,000 compare-and-set over 5 values, 50 clients on 1 key",
-		{.ops = 10000, .clients = 50, .keys = 1, .cas = 33, .domain = 5}, "", 0, false},
-	{"hard: 100,000 of them", {.ops = 100000, .clients = 50, .keys = 1, .cas = 33, .domain = 5},
+	{"hard: 10,000 compare-and-set over 5 values, 50 clients with pauses on 1 key",
+		{.ops = 10000, .clients = 50, .pauses = true, .keys = 1, .cas = 33, .domain = 5},
 		"", 0, false},
-	{"hard: a million of them",
-		{.ops = BENCH_OPS, .clients = 50, .keys = 1, .cas = 33, .domain = 5}, "", 0, false},
+	{"hard: 100,000 of them",
+		{.ops = 100000, .clients = 50, .pauses = true, .keys = 1, .cas = 33, .domain = 5},
+		"", 0, false},
+	{"hard: 10,000 without pauses",
+		{.ops = 10000, .clients = 50, .keys = 1, .cas = 33, .domain = 5}, "", 0, false},
+	{"hard: 100,000 without pauses",
+		{.ops = 100000, .clients = 50, .keys = 1, .cas = 33, .domain = 5}, "", 0, false},
 };
 
 /* A figure of /proc/self/status, in bytes; 0 if there is none. */
