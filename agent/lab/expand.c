@@ -533,6 +533,18 @@ static int parse_decimal(
 	return 0;
 }
 
+static int take_roam(
+	struct plan_load *load, const struct plan *plan, const struct script *s, struct err *err)
+{
+	load->roam = (unsigned)s->load.roam;
+	if (load->roam > 0 && plan->replicas < 2)
+		return script_fail(s, s->load.line, err,
+			"load: roam is %u %%, but there is one replica only: name more in site(), "
+			"or leave roam out",
+			load->roam);
+	return 0;
+}
+
 static int expand_load(struct plan *plan, const struct script *s,
 	const struct plan_options *options, struct err *err)
 {
@@ -546,6 +558,8 @@ static int expand_load(struct plan *plan, const struct script *s,
 	rc = take_shares(load, s, err);
 	if (rc == 0)
 		rc = take_workload(load, s, err);
+	if (rc == 0)
+		rc = take_roam(load, plan, s, err);
 	if (rc == 0 && options->rate)
 		rc = parse_decimal(
 			"--rate", options->rate, 0.001, SCRIPT_RATE_MAX, &load->rate, err);

@@ -100,6 +100,7 @@ struct plan_load {
 	unsigned read;
 	unsigned write;
 	unsigned cas;
+	unsigned roam; /* per cent of operations before which a session goes to another replica */
 	uint64_t deadline_ns;
 };
 

@@ -154,6 +154,11 @@ static void print_load(const struct plan *plan, FILE *out)
 	(void)fprintf(out, "read %u %% write %u %% cas %u %%, deadline %s\n", load->read,
 		load->write, load->cas,
 		units_print_duration(load->deadline_ns, deadline, sizeof deadline));
+	if (load->roam)
+		(void)fprintf(out,
+			"            sessions roam: before %u %% of operations to another of the "
+			"%u replicas\n",
+			load->roam, plan->replicas);
 	if (clients_can(plan) < CLIENTS_ENOUGH)
 		(void)fprintf(out, "            too few clients: operations will wait for one, and "
 				   "that wait is measured, too\n");

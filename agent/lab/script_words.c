@@ -217,6 +217,7 @@ static const struct field load_fields[] = {
 	{"read", FIELD_COUNT, OFFSET(script_load, read), 0, 100},
 	{"write", FIELD_COUNT, OFFSET(script_load, write), 0, 100},
 	{"cas", FIELD_COUNT, OFFSET(script_load, cas), 0, 100},
+	{"roam", FIELD_COUNT, OFFSET(script_load, roam), 0, 100},
 	{"deadline", FIELD_DURATION, OFFSET(script_load, deadline_ns), 1000000,
 		SCRIPT_DEADLINE_NS_MAX},
 	{NULL, FIELD_TEXT, 0, 0, 0},

@@ -8,6 +8,8 @@
  *  2. A session has one operation in flight. After UNKNOWN it is over: the lost operation may
  *     still take effect while the client goes on under a new session number.
  *  3. Nothing is sent twice: a failed operation stays failed, the next one is another.
+ *  4. A session that roams is at the replica that the schedule says when an operation is sent. One
+ *     that is too late to be sent is recorded where the client was: at the replica that kept it.
  */
 #include "agent/load/client.h"
 
@@ -26,22 +28,39 @@
 #define CLIENT_SETTLE_NS (100 * NS_PER_MS)
 #define CLIENT_SETTLE_NS_MAX (3 * NS_PER_S)
 
+/* Connections to replicas that the client leaves are kept. */
+static struct driver *driver_at(struct client *c, unsigned replica)
+{
+	const struct client_site *common = c->common;
+
+	if (!c->driver[replica])
+		c->driver[replica] =
+			common->driver->open(common->plan->node[replica].addr_be, LOAD_PORT);
+	return c->driver[replica];
+}
+
+static void go_to(struct client *c, unsigned replica)
+{
+	c->node = (uint16_t)replica;
+	c->objects.driver = driver_at(c, replica);
+}
+
 void client_init(struct client *c, struct client_site *common, unsigned number)
 {
 	const struct plan *plan = common->plan;
 
 	*c = (struct client){.common = common, .number = number};
-	c->node = (uint16_t)plan_contact(plan, common->site, number);
-	c->driver = common->driver->open(plan->node[c->node].addr_be, LOAD_PORT);
-	c->objects = (struct objects){
-		.driver = c->driver, .atomic = common->atomic, .accounts = plan->load.keys};
+	c->objects = (struct objects){.atomic = common->atomic, .accounts = plan->load.keys};
+	go_to(c, plan_contact(plan, common->site, number));
 }
 
 void client_fini(struct client *c)
 {
-	if (c->driver)
-		c->driver->ops->close(c->driver);
-	c->driver = NULL;
+	for (unsigned i = 0; i < PROTO_NODES_MAX; i++) {
+		if (c->driver[i])
+			c->driver[i]->ops->close(c->driver[i]);
+		c->driver[i] = NULL;
+	}
 	objects_fini(&c->objects);
 }
 
@@ -62,8 +81,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Return: true at @t_ns, false if the state is no longer @state. */
-static bool wait_until(struct client *c, uint64_t t_ns, enum load_state state)
+/* Return: true at @t_ns, false if the state is no longer @state. @d is looked after meanwhile. */
+static bool wait_until(
+	const struct client *c, struct driver *d, uint64_t t_ns, enum load_state state)
 {
 	for (;;) {
 		uint64_t now = clock_now_ns();
@@ -73,8 +93,8 @@ static bool wait_until(struct client *c, uint64_t t_ns, enum load_state state)
 		if (now >= t_ns)
 			return true;
 		if (t_ns - now > CLIENT_IDLE_NS)
-			c->driver->ops->connect(c->driver,
-				earlier(t_ns - CLIENT_IDLE_NS / 2, now + CLIENT_SLICE_NS));
+			d->ops->connect(
+				d, earlier(t_ns - CLIENT_IDLE_NS / 2, now + CLIENT_SLICE_NS));
 		sleep_until(earlier(t_ns, now + CLIENT_SLICE_NS));
 	}
 }
@@ -83,7 +103,8 @@ static bool wait_until(struct client *c, uint64_t t_ns, enum load_state state)
 static bool wait_for_run(struct client *c)
 {
 	while (state_of(c) == LOAD_WAIT)
-		(void)wait_until(c, clock_now_ns() + CLIENT_SLICE_NS, LOAD_WAIT);
+		(void)wait_until(
+			c, driver_at(c, c->node), clock_now_ns() + CLIENT_SLICE_NS, LOAD_WAIT);
 	return state_of(c) != LOAD_STOP;
 }
 
@@ -218,7 +239,10 @@ static bool operate(struct client *c, struct gen_op *op)
 	struct driver_result result = {.outcome = HISTORY_FAIL, .error = HISTORY_LATE};
 	struct history_record record;
 	uint64_t old = 0;
+	bool late = clock_now_ns() > op->t_intended_ns + deadline_ns;
 
+	if (!late)
+		go_to(c, op->replica);
 	if (op->kind == HISTORY_CAS)
 		old = atomic_load(&c->common->seen[op->key]);
 	/* Nothing is known to compare with: look first. */
@@ -227,7 +251,7 @@ static bool operate(struct client *c, struct gen_op *op)
 	invoke(c, op, old, &record);
 	if (!add(c, op, &record))
 		return false;
-	if (record.t_ns - op->t_intended_ns <= deadline_ns)
+	if (!late)
 		call(c, op, &record, record.t_ns + deadline_ns, &result);
 	if (!complete(c, op, &record, &result))
 		return false;
@@ -243,7 +267,8 @@ static void run_schedule(struct client *c)
 	gen_init(&c->gen, c->common->plan, c->common->site, c->number, clock_now_ns());
 	for (;;) {
 		gen_next(&c->gen, &op);
-		if (!wait_until(c, op.t_intended_ns, LOAD_RUN) || !operate(c, &op))
+		if (!wait_until(c, driver_at(c, op.replica), op.t_intended_ns, LOAD_RUN) ||
+			!operate(c, &op))
 			return;
 	}
 }
@@ -291,18 +316,17 @@ static bool wait_for_settling(struct client *c)
 	uint64_t settle_ns =
 		earlier(2 * slowest_ns(c->common) + CLIENT_SETTLE_NS, CLIENT_SETTLE_NS_MAX);
 
-	return wait_until(c, clock_now_ns() + settle_ns, LOAD_FINAL);
+	return wait_until(c, driver_at(c, c->node), clock_now_ns() + settle_ns, LOAD_FINAL);
 }
 
-/* Where the final reads of one client stand: by replica, the connection and the next key. */
+/* Where the final reads of one client stand: by replica, the next key. */
 struct finals {
-	struct driver *driver[PROTO_NODES_MAX];
 	uint64_t key[PROTO_NODES_MAX];
 	uint64_t keys;
 };
 
 /* Read @key from the replica c->node. Return: whether it was answered. */
-static bool read_final(struct client *c, struct driver *d, uint64_t key)
+static bool read_final(struct client *c, uint64_t key)
 {
 	uint64_t patience_ns = c->common->plan->load.deadline_ns * CLIENT_FINAL_DEADLINES;
 	struct gen_op op = {.t_intended_ns = clock_now_ns(),
@@ -317,7 +341,6 @@ static bool read_final(struct client *c, struct driver *d, uint64_t key)
 		op.steps = 1;
 		op.step[0] = (struct history_micro){.key = key, .kind = HISTORY_READ};
 	}
-	c->objects.driver = d;
 	invoke(c, &op, 0, &record);
 	record.flags = HISTORY_F_FINAL;
 	if (!add(c, &op, &record))
@@ -336,11 +359,11 @@ static bool read_finals_once(struct client *c, struct finals *finals)
 	bool all = true;
 
 	for (unsigned i = 0; i < plan->replicas; i++) {
-		if (!finals->driver[i])
+		if (plan->node[i].site != c->common->site)
 			continue;
-		c->node = (uint16_t)i;
+		go_to(c, i);
 		while (finals->key[i] < finals->keys && state_of(c) == LOAD_FINAL &&
-			read_final(c, finals->driver[i], finals->key[i]))
+			read_final(c, finals->key[i]))
 			finals->key[i] += plan->load.clients_per_site;
 		all = all && finals->key[i] >= finals->keys;
 	}
@@ -354,18 +377,10 @@ static void read_finals(struct client *c)
 	struct finals finals = {
 		.keys = gen_keys(plan, c->gen.start_ns ? clock_now_ns() - c->gen.start_ns : 0)};
 
-	for (unsigned i = 0; i < plan->replicas; i++) {
-		if (plan->node[i].site != c->common->site)
-			continue;
-		finals.driver[i] = c->common->driver->open(plan->node[i].addr_be, LOAD_PORT);
+	for (unsigned i = 0; i < plan->replicas; i++)
 		finals.key[i] = c->number;
-	}
 	while (!read_finals_once(c, &finals) && !c->error && state_of(c) == LOAD_FINAL)
 		sleep_until(clock_now_ns() + CLIENT_FINAL_PAUSE_NS);
-	for (unsigned i = 0; i < plan->replicas; i++) {
-		if (finals.driver[i])
-			finals.driver[i]->ops->close(finals.driver[i]);
-	}
 }
 
 void *client_run(void *arg)

@@ -26,11 +26,11 @@ struct client {
 	struct client_site *common;
 	unsigned number; /* in its site */
 	pthread_t thread;
-	struct driver *driver;
+	struct driver *driver[PROTO_NODES_MAX]; /* by replica, NULL: not needed yet */
 	struct gen gen;
 	struct objects objects;
 	uint32_t session;
-	uint16_t node; /* replica it talks to */
+	uint16_t node; /* replica it talks to, or talked to last */
 	int error;     /* why it gave up, 0 if it did not */
 };
 

@@ -8,6 +8,11 @@
 
 /* Streams of the lab's seed from here on belong to clients. */
 #define GEN_STREAM_FIRST 0x10000u
+/* From here on to their ways from replica to replica. */
+#define GEN_STREAM_WAYS 0x20000u
+
+_Static_assert(PLAN_SITES_MAX *PLAN_CLIENTS_PER_SITE_MAX <= GEN_STREAM_WAYS - GEN_STREAM_FIRST,
+	"a stream for each client");
 
 static bool grows(enum plan_workload workload)
 {
@@ -45,9 +50,13 @@ void gen_init(
 		.keys = load->keys,
 		.read = load->read,
 		.write = load->write,
+		.roam = load->roam,
+		.replicas = plan->replicas,
+		.replica = plan_contact(plan, site, client),
 	};
 	g->mean_ns = (double)g->clients / load->rate * (double)NS_PER_S;
 	prng_init(&g->prng, plan->seed, GEN_STREAM_FIRST + g->number);
+	prng_init(&g->way, plan->seed, GEN_STREAM_WAYS + g->number);
 }
 
 static uint64_t next_key(struct gen *g)
@@ -106,9 +115,21 @@ static void next_transaction(struct gen *g, struct gen_op *ret)
 	}
 }
 
+/* Any of the others, each as often. */
+static void roam(struct gen *g)
+{
+	unsigned to;
+
+	if (g->roam == 0 || prng_below(&g->way, 100) >= g->roam)
+		return;
+	to = (unsigned)prng_below(&g->way, g->replicas - 1);
+	g->replica = to + (to >= g->replica);
+}
+
 void gen_next(struct gen *g, struct gen_op *ret)
 {
-	*ret = (struct gen_op){.workload = g->workload};
+	roam(g);
+	*ret = (struct gen_op){.workload = g->workload, .replica = (uint16_t)g->replica};
 	g->at_ns += prng_exp(&g->prng, g->mean_ns);
 	ret->t_intended_ns = g->start_ns + (uint64_t)g->at_ns;
 	ret->key = next_key(g);

@@ -7,6 +7,9 @@
  *
  * Lists and sets would grow with the run, and their reads with them: after GEN_LIFE operations on
  * each, by the clock of the schedule, the clients go on to new ones, of the next generation.
+ *
+ * Where a client's session is, at which replica, is drawn by a generator of its own: what clients
+ * do and when is the same whether they roam or not.
  */
 #ifndef LOAD_GEN_H
 #define LOAD_GEN_H
@@ -27,14 +30,16 @@ struct gen_op {
 	uint64_t value; /* unique in the run, never 0; INCREASE and TRANSFER: the amount */
 	uint16_t from;  /* TRANSFER */
 	uint16_t to;
-	unsigned steps; /* TRANSACTION */
+	uint16_t replica; /* where the session is */
+	unsigned steps;   /* TRANSACTION */
 	struct history_micro step[GEN_STEPS_MAX];
 };
 
 struct gen {
 	struct prng prng;
-	double mean_ns; /* gap between two operations of this client */
-	double at_ns;   /* of the last operation, after start_ns */
+	struct prng way; /* of a session that roams */
+	double mean_ns;  /* gap between two operations of this client */
+	double at_ns;    /* of the last operation, after start_ns */
 	uint64_t start_ns;
 	uint64_t number; /* of this client in the lab */
 	uint64_t clients;
@@ -44,6 +49,9 @@ struct gen {
 	unsigned keys;
 	unsigned read;
 	unsigned write;
+	unsigned roam;
+	unsigned replicas;
+	unsigned replica; /* where the session is */
 };
 
 #define GEN_LIFE 100

@@ -80,6 +80,13 @@ int availability_side(const struct plan *plan, unsigned phase, const struct hist
 	return p->side_of[op->node];
 }
 
+unsigned availability_asked(const struct plan *plan, unsigned phase, const struct history_op *op)
+{
+	int side = availability_side(plan, phase, op);
+
+	return side >= 0 ? (unsigned)side : plan->phase[phase].side_of[op->client];
+}
+
 static bool stops(const struct run_fault *f)
 {
 	return strcmp(f->kind, plan_event_names[PLAN_KILL]) == 0 ||
@@ -166,7 +173,6 @@ void availability_measure(struct results *r, const struct history_ops *ops)
 		uint64_t end = op_end_ns(plan, op);
 		uint64_t phase_end;
 		bool hit;
-		int on;
 
 		if (p < 0 || op->flags & HISTORY_F_FINAL)
 			continue;
@@ -176,9 +182,9 @@ void availability_measure(struct results *r, const struct history_ops *ops)
 			r->phase[p].caught++;
 		if (op->kind == HISTORY_CAS && !claim.cas)
 			continue; /* refused as such, cut or not */
-		on = availability_side(plan, (unsigned)p, op);
-		side = &r->phase[p].side[on >= 0 ? on : plan->phase[p].side_of[op->client]];
-		hit = on < 0 || hit_by_outage(&outages, op, end);
+		side = &r->phase[p].side[availability_asked(plan, (unsigned)p, op)];
+		hit = availability_side(plan, (unsigned)p, op) < 0 ||
+		      hit_by_outage(&outages, op, end);
 		side->hung += !hit && hung(op, from_ns[p], phase_end, end);
 		if (hit || op->t_intended_ns < from_ns[p] || end > phase_end)
 			side->stranded++;

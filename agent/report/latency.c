@@ -8,7 +8,8 @@
  *
  * The fit is a straight line by least squares through the medians of the phases that differ in
  * nothing but the round-trip time between sites: latency = a + b * RTT. The same fit through the
- * floors says what b should be.
+ * floors says what b should be. In these phases only operations at a replica of the client's own
+ * site have a latency: that a session roams to another site is no round trip of the store's.
  */
 #include <assert.h>
 #include <math.h>
@@ -129,6 +130,14 @@ static void latency_fit(struct results *r, size_t field, struct results_fit *ret
 		ret->points = 1; /* one RTT, however often */
 }
 
+/* Is it one whose latency tells about phase @p? */
+static bool latency_tells(const struct plan *plan, unsigned p, const struct history_op *op)
+{
+	return op->outcome == HISTORY_OK &&
+	       (plan->phase[p].fit_rtt_ns == 0 ||
+		       plan->node[op->node].site == plan->node[op->client].site);
+}
+
 void latency_measure(struct results *r, const struct history_ops *ops)
 {
 	struct samples(*samples)[LATENCY_NR] = calloc(PLAN_PHASES_MAX, sizeof *samples);
@@ -143,7 +152,7 @@ void latency_measure(struct results *r, const struct history_ops *ops)
 		if (p < 0 || op->flags & HISTORY_F_FINAL)
 			continue;
 		latency_count(&r->phase[p], op);
-		if (op->outcome == HISTORY_OK)
+		if (latency_tells(r->plan, (unsigned)p, op))
 			latency_sample(&samples[p][read ? LATENCY_READ : LATENCY_WRITE], op,
 				floor_ns(f, (unsigned)p, op));
 	}

@@ -36,6 +36,9 @@ int recovery_heal_phase(const struct results *r);
 /* availability_side() - the side that @op was a request to, -1 if a cut was in between. */
 int availability_side(const struct plan *plan, unsigned phase, const struct history_op *op);
 
+/* availability_asked() - that side, or else the one of the client, who was cut off from it. */
+unsigned availability_asked(const struct plan *plan, unsigned phase, const struct history_op *op);
+
 /* availability_majority() - the side of @phase with more than half of the replicas, -1 if none has.
  */
 int availability_majority(const struct plan *plan, unsigned phase);

@@ -69,14 +69,14 @@ static bool was_down(const struct results *r, unsigned side)
 
 static double recovered_s(const struct results *r, const struct history_ops *ops, uint64_t heal_ns)
 {
-	const uint8_t *side_of = r->plan->phase[r->cut_phase].side_of;
+	unsigned cut = (unsigned)r->cut_phase;
 	uint64_t first_ns = UINT64_MAX;
 
 	for (size_t i = 0; i < ops->count; i++) {
 		const struct history_op *op = &ops->op[i];
 
 		if (acknowledges(op) && op->t_return_ns >= heal_ns && op->t_return_ns < first_ns &&
-			was_down(r, side_of[op->client]))
+			was_down(r, availability_asked(r->plan, cut, op)))
 			first_ns = op->t_return_ns;
 	}
 	return first_ns == UINT64_MAX ? NAN : units_s(first_ns - heal_ns);

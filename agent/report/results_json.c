@@ -124,6 +124,7 @@ static void put_settings(struct json *j, const struct plan *plan)
 	put_uint(j, "read_percent", load->read);
 	put_uint(j, "write_percent", load->write);
 	put_uint(j, "cas_percent", load->cas);
+	put_uint(j, "roam_percent", load->roam);
 	put_double(j, "deadline_ms", units_ms(load->deadline_ns));
 	json_object_end(j);
 }

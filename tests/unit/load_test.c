@@ -80,6 +80,51 @@ static bool near(double is, double wanted, double tolerance)
 	return is > wanted * (1 - tolerance) && is < wanted * (1 + tolerance);
 }
 
+/* Whether sessions roam or not, the operations are the same, and at the same time. */
+static void gen__roams_without_changing_what_is_done(void **state)
+{
+	enum { OPS = 20000 };
+	static struct plan plan;
+	struct gen stays;
+	struct gen roams;
+	struct gen again;
+	unsigned moves = 0;
+	unsigned at[4] = {0};
+	unsigned before = 1;
+
+	(void)state;
+	make_plan(&plan, 2, 100, 0);
+	plan.replicas = 4;
+	for (unsigned i = 0; i < plan.replicas; i++)
+		plan.node[i].site = i != 0;
+	gen_init(&stays, &plan, 1, 0, 5);
+	plan.load.roam = 30;
+	gen_init(&roams, &plan, 1, 0, 5);
+	gen_init(&again, &plan, 1, 0, 5);
+	for (int i = 0; i < OPS; i++) {
+		struct gen_op x;
+		struct gen_op y;
+		struct gen_op z;
+
+		gen_next(&stays, &x);
+		gen_next(&roams, &y);
+		gen_next(&again, &z);
+		assert_int_equal(x.replica, 1);
+		assert_int_equal(y.replica, z.replica);
+		assert_true(y.replica < 4);
+		assert_int_equal(x.t_intended_ns, y.t_intended_ns);
+		assert_int_equal(x.kind, y.kind);
+		assert_int_equal(x.key, y.key);
+		assert_int_equal(x.value, y.value);
+		moves += y.replica != before;
+		before = y.replica;
+		at[before]++;
+	}
+	assert_true(near(moves, OPS * 0.3, 0.05));
+	for (int i = 0; i < 4; i++)
+		assert_true(near(at[i], OPS / 4.0, 0.1));
+}
+
 static void gen__keeps_rate_shares_and_keys(void **state)
 {
 	enum { OPS = 40000 };
@@ -515,6 +560,64 @@ static void load__clients_talk_to_the_replicas_of_their_site(void **state)
 	end_lab(lab, &ops);
 }
 
+static void load__sessions_that_roam_go_on_at_other_replicas(void **state)
+{
+	struct lab *lab = start_lab(2, 400);
+	struct history_ops ops = {0};
+	unsigned moves = 0;
+
+	(void)state;
+	lab->plan.load.roam = 50;
+	atomic_store(&lab->shared.state, LOAD_RUN);
+	wait_for_total(lab, 'o', 100);
+	atomic_store(&lab->shared.state, LOAD_STOP);
+	join_lab(lab);
+	read_history(lab, &ops);
+	for (size_t i = 0; i < ops.count; i++) {
+		for (size_t k = i + 1; k < ops.count; k++) {
+			if (ops.op[k].session != ops.op[i].session)
+				continue;
+			moves += ops.op[k].node != ops.op[i].node;
+			break;
+		}
+	}
+	assert_true(moves > 20 && moves < 80);
+	end_lab(lab, &ops);
+}
+
+/* What was never sent because a replica kept the client waiting is recorded at that replica. */
+static void load__is_late_at_the_replica_that_kept_it(void **state)
+{
+	struct lab *lab = start_lab(1, 400);
+	struct history_ops ops = {0};
+	unsigned late = 0;
+
+	(void)state;
+	lab->plan.load.roam = 100;
+	atomic_store(&lab->shared.state, LOAD_RUN);
+	wait_for_total(lab, 'o', 20);
+	lab->server.stalled = true;
+	wait_for_total(lab, 'u', 3);
+	lab->server.stalled = false;
+	atomic_store(&lab->shared.state, LOAD_STOP);
+	join_lab(lab);
+	read_history(lab, &ops);
+	for (size_t i = 0; i < ops.count; i++) {
+		const struct history_op *before = NULL;
+
+		if (ops.op[i].error != HISTORY_LATE)
+			continue;
+		for (size_t k = 0; k < i; k++)
+			if (ops.op[k].client == ops.op[i].client)
+				before = &ops.op[k];
+		assert_non_null(before);
+		assert_int_equal(ops.op[i].node, before->node);
+		late++;
+	}
+	assert_true(late > 0);
+	end_lab(lab, &ops);
+}
+
 static void load__final_reads_see_the_end_of_every_operation(void **state)
 {
 	struct lab *lab = start_lab(2, 400);
@@ -668,6 +771,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gen__same_seed_same_schedule),
+		cmocka_unit_test(gen__roams_without_changing_what_is_done),
 		cmocka_unit_test(gen__keeps_rate_shares_and_keys),
 		cmocka_unit_test(gen__goes_on_to_new_lists_before_they_are_long),
 		cmocka_unit_test(gen__transfers_and_transactions_are_whole),
@@ -675,6 +779,8 @@ int main(void)
 		cmocka_unit_test(load__an_outage_counts_as_many_failures_as_it_lasted),
 		cmocka_unit_test(load__a_session_ends_with_an_unknown_outcome),
 		cmocka_unit_test(load__clients_talk_to_the_replicas_of_their_site),
+		cmocka_unit_test(load__sessions_that_roam_go_on_at_other_replicas),
+		cmocka_unit_test(load__is_late_at_the_replica_that_kept_it),
 		cmocka_unit_test(load__final_reads_see_the_end_of_every_operation),
 		cmocka_unit_test(load__final_reads_wait_for_the_longest_link),
 		cmocka_unit_test(load__a_dead_replica_keeps_no_other_from_its_final_reads),

@@ -279,6 +279,20 @@ static void plan__has_enough_clients_for_the_rate(void **state)
 	plan_free(plan);
 }
 
+static void plan__lets_sessions_roam(void **state)
+{
+	struct plan *plan = must_load(HEAD "load {roam = 25}\nphase('p', '1s')", NULL);
+	char text[8192] = "";
+	FILE *out = fmemopen(text, sizeof text, "w");
+
+	(void)state;
+	assert_int_equal(plan->load.roam, 25);
+	plan_print(plan, out);
+	(void)fclose(out);
+	assert_non_null(strstr(text, "sessions roam: before 25 % of operations to another of"));
+	plan_free(plan);
+}
+
 static void plan__clients_without_their_replicas_are_a_side_of_their_own(void **state)
 {
 	struct plan *plan = must_load(HEAD "phase('a', '1s', isolate('n3'))\n"
@@ -413,6 +427,8 @@ static void plan__names_what_is_missing(void **state)
 		{"lab 'x'\nsite('a', {'n1'})\nphase('p', '1s')",
 			"lab.lua:3: no store: add store \"raft\""},
 		{HEAD, "lab.lua:4: no phase: add phase(\"baseline\", \"5s\")"},
+		{"lab 'x'\nsite('a', {'n1'})\nstore 'single'\nload {roam = 5}\nphase('p', '1s')",
+			"lab.lua:4: load: roam is 5 %, but there is one replica only: name more"},
 	};
 
 	(void)state;
@@ -586,6 +602,7 @@ int main(void)
 		cmocka_unit_test(plan__a_bridge_keeps_replicas_on_one_side),
 		cmocka_unit_test(plan__a_side_needs_links_in_both_directions),
 		cmocka_unit_test(plan__has_enough_clients_for_the_rate),
+		cmocka_unit_test(plan__lets_sessions_roam),
 		cmocka_unit_test(plan__clients_without_their_replicas_are_a_side_of_their_own),
 		cmocka_unit_test(plan__sorts_process_faults_by_time),
 		cmocka_unit_test(plan__derives_timing_from_the_longest_round_trip),

@@ -180,6 +180,7 @@ static void script__names_line_and_cure_of_wrong_fields(void **state)
 		{"load {rate = 0/0}", "lab.lua:1: 'rate' of load is "},
 		{"load {rate = '5'}", "lab.lua:1: 'rate' of load is 5: write operations per"},
 		{"load {keys = 0}", "lab.lua:1: 'keys' of load is 0: write a whole number from 1"},
+		{"load {roam = 101}", "lab.lua:1: 'roam' of load is 101: write a whole number"},
 		{"load {read = 101}", "lab.lua:1: 'read' of load is 101: write a whole number"},
 		{"load {deadline = '2m'}",
 			"lab.lua:1: 'deadline' of load is out of range: 1 ms to 60 s make sense"},
