@@ -16,8 +16,12 @@
 #include "agent/check/keys.h"
 #include "agent/check/models.h"
 #include "agent/check/search.h"
+#include "agent/check/shrink.h"
 #include "agent/check/words.h"
 #include "agent/history/pairs.h"
+
+/* Making a witness small may take this long beyond what finding it took. */
+#define TEXT_SHRINK_NS (5 * NS_PER_S)
 
 /* The strings of one key. */
 struct text_key {
@@ -103,10 +107,82 @@ static void text_destroy(struct text_key *k)
 	free(k->r.op);
 }
 
-static void text_say(
-	const struct history_ops *h, const struct check_names *names, struct check_result *ret)
+/* What is still a violation when operations are left out. */
+struct text_rest {
+	const struct history_ops *h;
+	const struct search *how;
+	uint32_t deepest; /* of the last one that was: index in the history */
+};
+
+static bool text_is_violation(void *arg, const uint32_t *index, size_t count)
 {
-	const struct history_op *op = &h->op[ret->witness[0]];
+	struct text_rest *rest = arg;
+	const struct keys_group group = {
+		.key = rest->h->op[index[0]].key, .index = index, .count = count};
+	struct search s = *rest->how;
+	enum check_verdict verdict;
+	struct text_key k;
+
+	text_build(&k, rest->h, &group);
+	s.r = &k.r;
+	verdict = search_run(&s);
+	if (verdict == CHECK_VIOLATION)
+		rest->deepest = k.r.op[s.ret_deepest].index;
+	text_destroy(&k);
+	return verdict == CHECK_VIOLATION;
+}
+
+static void text_restore(
+	const struct history_ops *h, const uint32_t *index, size_t count, bool *keep)
+{
+	struct pairs seen = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct history_op *op = &h->op[index[i]];
+
+		for (uint32_t e = 0; keep[i] && op->kind == HISTORY_READ && e < op->count; e++)
+			(void)pairs_put(&seen, h->list[op->first + e], 0, 1);
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct history_op *op = &h->op[index[i]];
+
+		if (op->kind != HISTORY_READ && pairs_get(&seen, op->value, 0) != PAIRS_NONE)
+			keep[i] = true;
+	}
+	pairs_fini(&seen);
+}
+
+/* Few operations that no order explains. Return: the one before whose return it shows. */
+static uint32_t text_shrink(
+	const struct text_key *k, const struct search *how, uint32_t look, struct check_result *ret)
+{
+	uint64_t until = clock_now_ns() + TEXT_SHRINK_NS;
+	struct search part = *how;
+	struct text_rest rest = {.h = k->h, .how = &part, .deepest = look};
+	struct shrink s = {.h = k->h,
+		.index = malloc((k->r.count + 1) * sizeof *s.index),
+		.deepest = &k->h->op[look],
+		.is_violation = text_is_violation,
+		.restore = text_restore,
+		.arg = &rest};
+
+	assert(s.index);
+	s.until_ns = how->until_ns && how->until_ns < until ? how->until_ns : until;
+	part.until_ns = s.until_ns;
+	for (size_t i = 0; i < k->r.count; i++)
+		s.index[s.count++] = k->r.op[i].index;
+	shrink_run(&s);
+	ret->witnesses = s.count < CHECK_WITNESS_MAX ? s.count : CHECK_WITNESS_MAX;
+	for (size_t i = 0; i < ret->witnesses; i++)
+		ret->witness[i] = s.index[s.count - ret->witnesses + i];
+	free(s.index);
+	return rest.deepest;
+}
+
+static void text_say(const struct history_ops *h, uint32_t look, const struct check_names *names,
+	struct check_result *ret)
+{
+	const struct history_op *op = &h->op[look];
 	struct words w;
 
 	words_init(&w, h, names, ret->words, sizeof ret->words);
@@ -137,9 +213,7 @@ static void text_judge(const struct history_ops *h, const struct keys_group *gro
 	verdict = ret->verdict == CHECK_VIOLATION ? CHECK_OK : search_run(&s);
 	if (verdict == CHECK_VIOLATION) {
 		ret->verdict = verdict;
-		ret->witness[0] = k.r.op[s.ret_deepest].index;
-		ret->witnesses = 1;
-		text_say(h, names, ret);
+		text_say(h, text_shrink(&k, how, k.r.op[s.ret_deepest].index, ret), names, ret);
 	} else if (verdict == CHECK_UNKNOWN) {
 		ret->verdict = verdict;
 		(void)snprintf(ret->words, sizeof ret->words, "k%llu could not be judged: %s",
