@@ -2,11 +2,14 @@
 /*
  * history_fuzz.c - any bytes as a history: refused with a reason, or read, judged and written again
  *
+ * Every model for the type of its objects judges it; the witness of a violation, judged alone, is
+ * a violation, too.
+ *
  * Checksums would stop nearly every mutation at once, so binary input is read a second time with
  * all of them made right.
  */
 #include "agent/base/clock.h"
-#include "agent/check/models.h"
+#include "agent/check/check.h"
 #include "agent/history/format.h"
 #include "tests/fuzz/again.h"
 #include "tests/fuzz/fuzz.h"
@@ -30,19 +33,61 @@ static void look(const struct history_ops *ops)
 	}
 }
 
-static void judge(const struct history_ops *ops)
+static const struct check_budget budget = {
+	.time_ns = FUZZ_CHECK_NS, .memory_bytes = FUZZ_CHECK_BYTES};
+
+/* Nothing but the witness of @result is what it was found in. */
+static void judge_witness(
+	const struct check_ops *model, const struct history_ops *ops, const struct check_result *r)
 {
-	const struct check_budget budget = {
-		.time_ns = FUZZ_CHECK_NS, .memory_bytes = FUZZ_CHECK_BYTES};
-	struct check_result result;
-	struct check_lost lost;
+	struct history_op op[CHECK_WITNESS_MAX];
+	struct history_ops alone = *ops;
+	struct check_result again;
 	struct err err = {0};
 
-	assert(linearizable_ops.check(ops, &budget, NULL, &result, &err) == 0);
-	assert((result.verdict == CHECK_VIOLATION) == (result.witnesses > 0));
-	assert((result.verdict == CHECK_OK) == (result.words[0] == '\0'));
-	for (size_t i = 0; i < result.witnesses; i++)
+	alone.op = op;
+	alone.count = r->witnesses;
+	for (size_t i = 0; i < r->witnesses; i++)
+		op[i] = ops->op[r->witness[i]];
+	if (model->check(&alone, &budget, NULL, &again, &err) || again.verdict == CHECK_OK) {
+		fprintf(stderr, "%s: the witness alone is none: %s\n", model->name, r->words);
+		abort();
+	}
+}
+
+static void judge_model(const struct check_ops *model, const struct history_ops *ops)
+{
+	struct check_result result;
+	struct err err = {0};
+
+	if (model->check(ops, &budget, NULL, &result, &err)) {
+		assert(err.status == EXIT_USAGE && err.text[0] != '\0');
+		return;
+	}
+	if ((result.verdict == CHECK_VIOLATION) != (result.witnesses > 0) ||
+		(result.verdict != CHECK_OK && result.words[0] == '\0')) {
+		fprintf(stderr, "%s: %s with %zu witnesses and words '%s'\n", model->name,
+			check_verdict_names[result.verdict], result.witnesses, result.words);
+		abort();
+	}
+	for (size_t i = 0; i < result.witnesses; i++) {
 		assert(result.witness[i] < ops->count);
+		assert(i == 0 || ops->op[result.witness[i - 1]].t_invoke_ns <=
+					 ops->op[result.witness[i]].t_invoke_ns);
+	}
+	if (result.verdict == CHECK_VIOLATION && result.witnesses < CHECK_WITNESS_MAX)
+		judge_witness(model, ops, &result);
+}
+
+static void judge(const struct history_ops *ops, enum check_type type)
+{
+	struct check_lost lost;
+
+	for (unsigned i = 0; check_list(i); i++)
+		if (check_list(i)->type == type)
+			judge_model(check_list(i), ops);
+	if (type != CHECK_REGISTER)
+		return;
 	check_lost(ops, NULL, &lost);
 	assert(lost.lost <= lost.acknowledged);
 	assert((lost.lost > 0) == (lost.words[0] != '\0'));
@@ -61,8 +106,8 @@ static void take(const void *bytes, size_t size)
 		assert(strncmp(err.text, path, strlen(path)) == 0);
 	} else {
 		look(&ops);
-		if (check_type_of(&ops, &type, &err) == 0 && type == CHECK_REGISTER)
-			judge(&ops);
+		if (check_type_of(&ops, &type, &err) == 0)
+			judge(&ops, type);
 		if (ops.count < AGAIN_OPS_MAX) {
 			write_again(&ops, HISTORY_EDN);
 			write_again(&ops, HISTORY_JSONL);
