@@ -52,7 +52,7 @@ static void say_txn(struct teller *t, uint32_t txn)
 /* "k5 = [... 2 3]" */
 static void say_read(struct teller *t, const struct lists_step *read, uint32_t count)
 {
-	words_say(&t->w, "k%llu = ", (unsigned long long)t->l->key[read->key].key);
+	words_say(&t->w, "%s = ", words_key(t->l->h, t->l->key[read->key].key).text);
 	words_elements(&t->w, read->value, count);
 }
 
@@ -115,10 +115,11 @@ static void tell_ww(struct teller *t, uint32_t key, uint32_t from, uint32_t to)
 	read = shower(t, key, place == LISTS_NONE ? l->item[first].place : place);
 	join(t, l->step[read].txn);
 	say_txn(t, from);
-	words_say(&t->w, " appended %llu to k%llu before ",
-		(unsigned long long)l->item[first].value, (unsigned long long)l->key[key].key);
+	words_say(&t->w, " appended %s to %s before ",
+		words_number(l->h, l->item[first].value).text,
+		words_key(l->h, l->key[key].key).text);
 	say_txn(t, to);
-	words_say(&t->w, "'s %llu (", (unsigned long long)l->item[second].value);
+	words_say(&t->w, "'s %s (", words_number(l->h, l->item[second].value).text);
 	say_txn(t, l->step[read].txn);
 	words_say(&t->w, " read ");
 	say_read(t, &l->step[read], l->step[read].count);
@@ -143,8 +144,8 @@ static void tell_wr(struct teller *t, uint32_t key, uint32_t from, uint32_t to)
 		say_read(t, read, read->base);
 		words_say(&t->w, " and so came after ");
 		say_txn(t, from);
-		words_say(&t->w, ", which appended %llu",
-			(unsigned long long)read->value[read->base - 1]);
+		words_say(&t->w, ", which appended %s",
+			words_number(l->h, read->value[read->base - 1]).text);
 		return;
 	}
 }
@@ -184,8 +185,8 @@ static void tell_rw(struct teller *t, uint32_t key, uint32_t from, uint32_t to)
 		say_txn(t, from);
 		words_say(&t->w, " read ");
 		say_read(t, read, read->base);
-		words_say(&t->w, " without %llu and so came before ",
-			(unsigned long long)l->item[item].value);
+		words_say(&t->w, " without %s and so came before ",
+			words_number(l->h, l->item[item].value).text);
 		say_txn(t, to);
 		words_say(&t->w, ", which appended it");
 		return;
@@ -310,7 +311,8 @@ static void tell_flaw(struct teller *t)
 {
 	const struct lists_flaw *f = &t->l->flaw[t->a->flaw];
 	const struct lists_step *read = &t->l->step[f->step];
-	unsigned long long value = f->value;
+	const struct words_name name_of_value = words_number(t->l->h, f->value);
+	const char *value = name_of_value.text;
 
 	static const char *const name[LISTS_FLAW_NR] = {
 		[LISTS_THIN_AIR] = "value from nowhere",
@@ -330,10 +332,10 @@ static void tell_flaw(struct teller *t)
 	say_read(t, read, read->count);
 	switch (t->a->flaw) {
 	case LISTS_THIN_AIR:
-		words_say(&t->w, ", but nobody had appended %llu", value);
+		words_say(&t->w, ", but nobody had appended %s", value);
 		break;
 	case LISTS_DUPLICATE:
-		words_say(&t->w, " with %llu twice", value);
+		words_say(&t->w, " with %s twice", value);
 		tell_item(t, f, ", which was appended once, by ");
 		break;
 	case LISTS_INCOMPATIBLE:
@@ -343,27 +345,27 @@ static void tell_flaw(struct teller *t)
 		words_say(&t->w, " read ");
 		say_read(t, &t->l->step[f->other], t->l->step[f->other].count);
 		words_say(&t->w,
-			", of which none is the beginning of the other: from %llu on they "
+			", of which none is the beginning of the other: from %s on they "
 			"differ",
 			value);
 		break;
 	case LISTS_MIXED:
-		words_say(&t->w, ", where %llu stands without what was appended just before by ",
+		words_say(&t->w, ", where %s stands without what was appended just before by ",
 			value);
 		tell_item(t, f, "");
 		break;
 	case LISTS_OWN:
-		words_say(&t->w, " after it had itself appended %llu, which is not at the end",
-			value);
+		words_say(
+			&t->w, " after it had itself appended %s, which is not at the end", value);
 		break;
 	case LISTS_ABORTED:
-		words_say(&t->w, " with %llu, appended by ", value);
+		words_say(&t->w, " with %s, appended by ", value);
 		tell_item(t, f, "");
 		words_say(&t->w, ", which had failed");
 		break;
 	case LISTS_INTERMEDIATE:
 		if (writer(t->l, f->other) == read->txn)
-			words_say(&t->w, " before it appended %llu itself", value);
+			words_say(&t->w, " before it appended %s itself", value);
 		else
 			tell_item(t, f, ", which ends in the middle of what was appended by ");
 		break;

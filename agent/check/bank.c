@@ -129,15 +129,14 @@ static void bank_tell(const struct bank_finding *f, const struct history_ops *h,
 	anomaly_witness(ret, h, f->look);
 	words_node(&w, look);
 	if (f->other == NONE) {
-		words_say(&w, " answered at %.3f s that account %u of k%llu has %lld",
+		words_say(&w, " answered at %.3f s that account %u of %s has %lld",
 			words_seconds(&w, look->t_return_ns), f->account,
-			(unsigned long long)look->key,
-			(long long)h->list[look->first + f->account]);
+			words_key(h, look->key).text, (long long)h->list[look->first + f->account]);
 		return;
 	}
 	anomaly_witness(ret, h, f->other);
-	words_say(&w, " answered %u accounts of k%llu with %lld in all at %.3f s, but ",
-		look->count, (unsigned long long)look->key, (long long)bank_total(h, look),
+	words_say(&w, " answered %u accounts of %s with %lld in all at %.3f s, but ", look->count,
+		words_key(h, look->key).text, (long long)bank_total(h, look),
 		words_seconds(&w, look->t_return_ns));
 	words_node(&w, &h->op[f->other]);
 	words_say(&w, " %u with %lld at %.3f s, as most reads show", h->op[f->other].count,

@@ -189,8 +189,8 @@ static void counter_tell(const struct counter_breach *b, const struct history_op
 	counter_witness(b, h, g, ret);
 	words_init(&w, h, names, ret->words, sizeof ret->words);
 	words_node(&w, look);
-	words_say(&w, " answered %lld for k%llu at %.3f s, but at %s ", (long long)by_of(look),
-		(unsigned long long)look->key, words_seconds(&w, look->t_return_ns),
+	words_say(&w, " answered %lld for %s at %.3f s, but at %s ", (long long)by_of(look),
+		words_key(h, look->key).text, words_seconds(&w, look->t_return_ns),
 		few ? "least" : "most");
 	say_sum(&w, few ? b->low : b->high);
 	words_say(&w, few ? " had been acknowledged when it was asked"
@@ -207,10 +207,10 @@ static void counter_tell_order(const struct counter_breach *b, const struct hist
 	words_node(&w, look);
 	words_say(&w,
 		look->kind == HISTORY_READ
-			? " answered %lld for k%llu at %.3f s, which no order explains"
-			: " added %lld to k%llu at %.3f s, after which no order explains what "
+			? " answered %lld for %s at %.3f s, which no order explains"
+			: " added %lld to %s at %.3f s, after which no order explains what "
 			  "was read",
-		(long long)by_of(look), (unsigned long long)look->key,
+		(long long)by_of(look), words_key(h, look->key).text,
 		words_seconds(&w, look->t_return_ns));
 }
 
@@ -236,8 +236,8 @@ static void counter_key(const struct history_ops *h, const struct keys_group *g,
 	} else if (verdict == CHECK_UNKNOWN) {
 		ret->verdict = verdict;
 		(void)snprintf(ret->words, sizeof ret->words,
-			"k%llu could not be judged: too many operations at a time",
-			(unsigned long long)g->key);
+			"%s could not be judged: too many operations at a time",
+			words_key(h, g->key).text);
 	}
 }
 

@@ -122,10 +122,8 @@ static void eventual_say(struct words *w, uint32_t read)
 	const struct history_op *op = &w->h->op[read];
 
 	words_node(w, op);
-	if (op->value == 0)
-		words_say(w, " has nothing");
-	else
-		words_say(w, " has %llu", (unsigned long long)op->value);
+	words_say(w, " has ");
+	words_value(w, op->value);
 	words_say(w, " (read at %.3f s)", words_seconds(w, op->t_return_ns));
 }
 
@@ -139,12 +137,12 @@ static void eventual_tell(const struct history_ops *h, const struct check_names 
 	if (pair[0] == pair[1]) {
 		words_say(&w, "in the end ");
 		eventual_say(&w, pair[0]->read);
-		words_say(&w, " for k%llu, which nobody wrote", (unsigned long long)read->key);
+		words_say(&w, " for %s, which nobody wrote", words_key(h, read->key).text);
 		eventual_add(h, ret, pair[0]->read);
 		return;
 	}
-	words_say(&w, "the replicas did not converge on k%llu: in the end ",
-		(unsigned long long)read->key);
+	words_say(&w, "the replicas did not converge on %s: in the end ",
+		words_key(h, read->key).text);
 	for (size_t i = 0; i < 2; i++) {
 		eventual_say(&w, pair[i]->read);
 		words_say(&w, i ? "" : " and ");

@@ -51,19 +51,19 @@ static void say_look(struct words *l, const struct history_op *op)
 	if (op->kind == HISTORY_READ) {
 		words_say(l, " answered ");
 		words_value(l, op->value);
-		words_say(l, " for k%llu", (unsigned long long)op->key);
+		words_say(l, " for %s", words_key(l->h, op->key).text);
 	} else if (op->kind == HISTORY_CAS && op->outcome == HISTORY_OK && !op->met) {
 		words_say(l, " did not find ");
 		words_value(l, op->old);
-		words_say(l, " in k%llu (compare-and-set)", (unsigned long long)op->key);
+		words_say(l, " in %s (compare-and-set)", words_key(l->h, op->key).text);
 	} else if (op->kind == HISTORY_CAS) {
 		words_say(l, " replaced ");
 		words_value(l, op->old);
-		words_say(l, " by %llu in k%llu", (unsigned long long)op->value,
-			(unsigned long long)op->key);
+		words_say(l, " by %s in %s", words_number(l->h, op->value).text,
+			words_key(l->h, op->key).text);
 	} else {
-		words_say(l, " acknowledged %llu for k%llu", (unsigned long long)op->value,
-			(unsigned long long)op->key);
+		words_say(l, " acknowledged %s for %s", words_number(l->h, op->value).text,
+			words_key(l->h, op->key).text);
 	}
 	if (op->outcome == HISTORY_OK)
 		words_say(l, " at %.3f s", words_seconds(l, op->t_return_ns));
@@ -79,7 +79,7 @@ static void say_had(struct words *l, const struct history_op *op)
 	if (op->kind == HISTORY_CAS && op->met) {
 		words_say(l, " had replaced ");
 		words_value(l, op->old);
-		words_say(l, " by %llu", (unsigned long long)op->value);
+		words_say(l, " by %s", words_number(l->h, op->value).text);
 		return;
 	}
 	words_say(l, op->kind == HISTORY_READ ? " had answered " : " had acknowledged ");
@@ -128,8 +128,8 @@ static void say_future(struct words *l, const struct finding *f)
 	if (newer->value == saw)
 		words_say(l, " before its write through ");
 	else
-		words_say(l, " before the write of %llu, which it follows, through ",
-			(unsigned long long)newer->value);
+		words_say(l, " before the write of %s, which it follows, through ",
+			words_number(l->h, newer->value).text);
 	words_node(l, newer);
 	words_say(l, " began");
 }
@@ -145,10 +145,10 @@ static void say_lost_update(struct words *l, const struct finding *f)
 	words_say(l, " both replaced ");
 	words_value(l, a->old);
 	words_say(l,
-		" in k%llu: by %llu, acknowledged at %.3f s, and by %llu, acknowledged at %.3f s; "
+		" in %s: by %s, acknowledged at %.3f s, and by %s, acknowledged at %.3f s; "
 		"one update is lost",
-		(unsigned long long)a->key, (unsigned long long)a->value,
-		words_seconds(l, a->t_return_ns), (unsigned long long)b->value,
+		words_key(l->h, a->key).text, words_number(l->h, a->value).text,
+		words_seconds(l, a->t_return_ns), words_number(l->h, b->value).text,
 		words_seconds(l, b->t_return_ns));
 }
 
@@ -181,7 +181,7 @@ static void say_operation(struct words *l, const struct history_op *op)
 						       : " did not find ");
 		words_value(l, op->old);
 		if (op->outcome != HISTORY_OK || op->met)
-			words_say(l, " by %llu", (unsigned long long)op->value);
+			words_say(l, " by %s", words_number(l->h, op->value).text);
 	} else if (op->kind == HISTORY_WRITE) {
 		words_say(l, op->outcome == HISTORY_OK ? " wrote " : " perhaps wrote ");
 		words_value(l, op->value);
@@ -199,8 +199,8 @@ static void say_order(struct words *l, const struct finding *f)
 	const struct history_op *look = &l->h->op[f->look];
 
 	if (f->whole) {
-		words_say(l, "no order explains what happened to k%llu: ",
-			(unsigned long long)look->key);
+		words_say(l,
+			"no order explains what happened to %s: ", words_key(l->h, look->key).text);
 	} else {
 		say_look(l, look);
 		words_say(l, ", which no order explains; the operations around it: ");

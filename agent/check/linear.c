@@ -22,6 +22,7 @@
 #include "agent/check/search.h"
 #include "agent/check/shrink.h"
 #include "agent/check/source.h"
+#include "agent/check/words.h"
 #include "agent/check/zone.h"
 
 /* Making a witness small may take this long beyond what finding it took. */
@@ -285,8 +286,8 @@ static enum check_verdict linear_conclude(
 		return CHECK_VIOLATION;
 	if (!why)
 		return CHECK_OK;
-	(void)snprintf(ret->words, sizeof ret->words, "k%llu could not be judged: %s",
-		(unsigned long long)why_key, why);
+	(void)snprintf(ret->words, sizeof ret->words, "%s could not be judged: %s",
+		words_key(l->h, why_key).text, why);
 	return CHECK_UNKNOWN;
 }
 

@@ -71,8 +71,8 @@ static void say_had(struct words *w, const struct lists *l, const struct lists_s
 		words_say(w, " had answered ");
 		words_elements(w, step->value, step->count);
 	} else {
-		words_say(w, " had acknowledged the append of %llu",
-			(unsigned long long)l->item[step->item].value);
+		words_say(w, " had acknowledged the append of %s",
+			words_number(l->h, l->item[step->item].value).text);
 	}
 }
 
@@ -84,7 +84,7 @@ static void list_tell(const struct lists *l, const struct rank_op *before,
 	const struct lists_step *second = &l->step[after->id];
 	const struct lists_step *longest = &l->step[l->key[first->key].longest];
 	const struct history_op *op = &l->h->op[l->txn[second->txn].index];
-	unsigned long long key = l->key[first->key].key;
+	const struct words_name key = words_key(l->h, l->key[first->key].key);
 	struct words w;
 
 	words_init(&w, l->h, names, ret->words, sizeof ret->words);
@@ -94,10 +94,10 @@ static void list_tell(const struct lists *l, const struct rank_op *before,
 	if (second->item == LISTS_NONE) {
 		words_say(&w, " answered ");
 		words_elements(&w, second->value, second->count);
-		words_say(&w, " for k%llu at %.3f s, ", key, words_seconds(&w, op->t_return_ns));
+		words_say(&w, " for %s at %.3f s, ", key.text, words_seconds(&w, op->t_return_ns));
 	} else {
-		words_say(&w, " was asked to append %llu to k%llu at %.3f s, ",
-			(unsigned long long)l->item[second->item].value, key,
+		words_say(&w, " was asked to append %s to %s at %.3f s, ",
+			words_number(l->h, l->item[second->item].value).text, key.text,
 			words_seconds(&w, op->t_invoke_ns));
 	}
 	words_span(&w, after->t_invoke_ns - before->t_return_ns);

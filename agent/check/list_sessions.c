@@ -283,7 +283,6 @@ static void sessions_tell(const struct sessions *s, const struct breach *b,
 	const struct lists_step *look = &l->step[b->look];
 	const struct history_op *op = &l->h->op[l->txn[look->txn].index];
 	const struct history_op *first = &l->h->op[l->txn[l->step[b->first].txn].index];
-	unsigned long long value = b->value;
 	struct words w;
 
 	words_init(&w, l->h, names, ret->words, sizeof ret->words);
@@ -292,12 +291,12 @@ static void sessions_tell(const struct sessions *s, const struct breach *b,
 		anomaly_witness(ret, l->h, l->txn[l->step[b->second].txn].index);
 	anomaly_witness(ret, l->h, l->txn[look->txn].index);
 	words_node(&w, op);
-	words_say(&w, " answered %u elements of k%llu at %.3f s without %llu", look->count,
-		(unsigned long long)l->key[look->key].key, words_seconds(&w, op->t_return_ns),
-		value);
+	words_say(&w, " answered %u elements of %s at %.3f s without %s", look->count,
+		words_key(l->h, l->key[look->key].key).text, words_seconds(&w, op->t_return_ns),
+		words_number(l->h, b->value).text);
 	if (b->second != LISTS_NONE)
-		words_say(&w, " in front of %llu",
-			(unsigned long long)l->item[l->step[b->second].item].value);
+		words_say(&w, " in front of %s",
+			words_number(l->h, l->item[l->step[b->second].item].value).text);
 	words_say(&w, what == SAY_OWN_WRITE  ? ", which it had itself appended through "
 		      : what == SAY_OWN_READ ? ", which it had itself read from "
 		      : what == SAY_ORDER

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/check/keys.h"
+#include "agent/check/words.h"
 #include "agent/history/pairs.h"
 
 struct lists_maker {
@@ -50,10 +51,11 @@ static int lists_twice(
 	const struct lists *l, const struct lists_step *step, uint32_t item, struct err *err)
 {
 	return err_usage(err,
-		"operations %u and %u both append %llu to k%llu: the elements of a list must be "
+		"operations %u and %u both append %s to %s: the elements of a list must be "
 		"unique",
 		l->h->op[lists_writer(l, item)->index].op, l->h->op[l->txn[step->txn].index].op,
-		(unsigned long long)l->item[item].value, (unsigned long long)l->key[step->key].key);
+		words_number(l->h, l->item[item].value).text,
+		words_key(l->h, l->key[step->key].key).text);
 }
 
 /* An element is appended by one transaction; one that failed may have been tried again. */

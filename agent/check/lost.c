@@ -17,6 +17,7 @@
 
 #include "agent/base/units.h"
 #include "agent/check/check.h"
+#include "agent/check/words.h"
 #include "agent/history/pairs.h"
 
 /* What the final reads of a key say. */
@@ -137,16 +138,16 @@ static void lost_words(const struct lost *l, const struct check_names *names,
 	uint64_t t0 = names ? names->t0_ns : 0;
 	char writer[32];
 	char reader[32];
-	char seen[48] = "nothing";
+	char seen[64] = "nothing";
 
 	lost_node(writer, sizeof writer, names, op->node);
 	lost_node(reader, sizeof reader, names, read->node);
 	if (read->value != 0)
 		(void)snprintf(
-			seen, sizeof seen, "the older %llu", (unsigned long long)read->value);
+			seen, sizeof seen, "the older %s", words_number(l->h, read->value).text);
 	(void)snprintf(ret->words, sizeof ret->words,
-		"%s acknowledged %llu for k%llu at %.3f s; at the end %s answered %s%s", writer,
-		(unsigned long long)op->value, (unsigned long long)op->key,
+		"%s acknowledged %s for %s at %.3f s; at the end %s answered %s%s", writer,
+		words_number(l->h, op->value).text, words_key(l->h, op->key).text,
 		(double)(int64_t)(op->t_return_ns - t0) / 1e9, reader, seen,
 		key->diverged ? ", and the other replicas nothing newer" : "");
 }

@@ -11,6 +11,7 @@
 #include "agent/check/staleness.h"
 #include "agent/check/versions.h"
 #include "agent/check/visibility.h"
+#include "agent/check/words.h"
 #include "agent/history/pairs.h"
 
 /* Times of the values that were off. */
@@ -123,16 +124,16 @@ static void measures_tell_resurrected(struct measuring *m, const struct versions
 	const struct version_read *seen, const struct version_read *final)
 {
 	const struct history_op *read = &m->h->op[seen->index];
-	char was[32] = "nothing";
+	char was[WORDS_NAME_MAX] = "nothing";
 
 	if (m->ret->words[0] != '\0')
 		return;
 	if (final->version > 0)
-		(void)snprintf(was, sizeof was, "%llu",
-			(unsigned long long)v->version[final->version].value);
+		(void)snprintf(was, sizeof was, "%s",
+			words_number(m->h, v->version[final->version].value).text);
 	(void)snprintf(m->ret->words, sizeof m->ret->words,
-		"k%llu: %s had been replaced, for %llu was read at %.3f s; at the end it was back",
-		(unsigned long long)read->key, was, (unsigned long long)read->value,
+		"%s: %s had been replaced, for %s was read at %.3f s; at the end it was back",
+		words_key(m->h, read->key).text, was, words_number(m->h, read->value).text,
 		measures_s(m, read->t_return_ns));
 }
 
@@ -215,8 +216,9 @@ static void duplicates_look(
 			continue;
 		if (d->m->ret->duplicates++ == 0)
 			(void)snprintf(d->m->ret->words, sizeof d->m->ret->words,
-				"k%llu: %llu stood twice in what operation %u read at %.3f s",
-				(unsigned long long)read->key, (unsigned long long)list[i], op->op,
+				"%s: %s stood twice in what operation %u read at %.3f s",
+				words_key(d->m->h, read->key).text,
+				words_number(d->m->h, list[i]).text, op->op,
 				measures_s(d->m, op->t_return_ns));
 	}
 	d->reads++;

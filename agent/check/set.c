@@ -382,7 +382,7 @@ static void say_did(struct words *w, uint32_t index)
 	if (op->kind == HISTORY_READ)
 		words_say(w, " answered %u elements", op->many ? op->count : 0);
 	else
-		words_say(w, " acknowledged %llu", (unsigned long long)op->value);
+		words_say(w, " acknowledged %s", words_number(w->h, op->value).text);
 	words_say(w, " (");
 	words_when(w, op);
 	words_say(w, ")");
@@ -392,7 +392,8 @@ static void set_tell(const struct set_key *k, const struct set_finding *f,
 	const struct check_names *names, struct check_result *ret)
 {
 	const struct history_op *look = &k->h->op[f->look];
-	unsigned long long value = f->value;
+	const struct words_name name = words_number(k->h, f->value);
+	const char *value = name.text;
 	uint32_t shower = set_shower(k, f);
 	struct words w;
 
@@ -404,11 +405,11 @@ static void set_tell(const struct set_key *k, const struct set_finding *f,
 		anomaly_witness(ret, k->h, f->add);
 	if (shower != NONE)
 		anomaly_witness(ret, k->h, shower);
-	words_say(&w, "set k%llu: ", (unsigned long long)look->key);
+	words_say(&w, "set %s: ", words_key(k->h, look->key).text);
 	if (f->wrong == SET_ORDER && look->kind == HISTORY_ADD) {
 		words_node(&w, look);
-		words_say(&w, " was asked to add %llu only at %.3f s",
-			(unsigned long long)look->value, words_seconds(&w, look->t_invoke_ns));
+		words_say(&w, " was asked to add %s only at %.3f s",
+			words_number(k->h, look->value).text, words_seconds(&w, look->t_invoke_ns));
 	} else {
 		say_did(&w, f->look);
 	}
@@ -416,23 +417,23 @@ static void set_tell(const struct set_key *k, const struct set_finding *f,
 	case SET_FINE:
 		break;
 	case SET_THIN_AIR:
-		words_say(&w, " with %llu, which nobody had added", value);
+		words_say(&w, " with %s, which nobody had added", value);
 		break;
 	case SET_FAILED:
-		words_say(&w, " with %llu, whose addition through ", value);
+		words_say(&w, " with %s, whose addition through ", value);
 		words_node(&w, &k->h->op[f->other]);
 		words_say(&w, " had failed");
 		break;
 	case SET_DUPLICATE:
-		words_say(&w, " with %llu twice", value);
+		words_say(&w, " with %s twice", value);
 		break;
 	case SET_LOST:
-		words_say(&w, " without %llu, as all later reads, after ", value);
+		words_say(&w, " without %s, as all later reads, after ", value);
 		say_did(&w, f->other);
 		words_say(&w, k->h->op[f->other].kind == HISTORY_READ ? " with it" : "");
 		break;
 	case SET_FORKED:
-		words_say(&w, " without %llu, and ", value);
+		words_say(&w, " without %s, and ", value);
 		say_did(&w, f->other);
 		words_say(&w, " with it, but without others that the first shows");
 		break;

@@ -186,8 +186,7 @@ static void text_say(const struct history_ops *h, uint32_t look, const struct ch
 	struct words w;
 
 	words_init(&w, h, names, ret->words, sizeof ret->words);
-	words_say(&w, "no order explains the operations on k%llu before ",
-		(unsigned long long)op->key);
+	words_say(&w, "no order explains the operations on %s before ", words_key(h, op->key).text);
 	words_node(&w, op);
 	if (op->kind == HISTORY_READ)
 		words_say(&w, " answered a string of %u parts", op->count);
@@ -216,8 +215,8 @@ static void text_judge(const struct history_ops *h, const struct keys_group *gro
 		text_say(h, text_shrink(&k, how, k.r.op[s.ret_deepest].index, ret), names, ret);
 	} else if (verdict == CHECK_UNKNOWN) {
 		ret->verdict = verdict;
-		(void)snprintf(ret->words, sizeof ret->words, "k%llu could not be judged: %s",
-			(unsigned long long)group->key, s.ret_why);
+		(void)snprintf(ret->words, sizeof ret->words, "%s could not be judged: %s",
+			words_key(h, group->key).text, s.ret_why);
 	}
 	text_destroy(&k);
 }

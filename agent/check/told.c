@@ -18,19 +18,19 @@ static void told_did(struct words *l, const struct history_op *op)
 	if (op->kind == HISTORY_WRITE) {
 		words_say(l, op->outcome == HISTORY_OK ? "wrote " : "perhaps wrote ");
 		words_value(l, op->value);
-		words_say(l, " to k%llu", (unsigned long long)op->key);
+		words_say(l, " to %s", words_key(l->h, op->key).text);
 	} else if (op->kind == HISTORY_READ) {
 		words_say(l, "read ");
 		words_value(l, op->value);
-		words_say(l, " of k%llu", (unsigned long long)op->key);
+		words_say(l, " of %s", words_key(l->h, op->key).text);
 	} else {
 		words_say(l, op->outcome != HISTORY_OK ? "perhaps replaced "
 			     : op->met                 ? "replaced "
 						       : "did not find ");
 		words_value(l, op->old);
 		if (web_writes(op))
-			words_say(l, " by %llu", (unsigned long long)op->value);
-		words_say(l, " in k%llu", (unsigned long long)op->key);
+			words_say(l, " by %s", words_number(l->h, op->value).text);
+		words_say(l, " in %s", words_key(l->h, op->key).text);
 	}
 	words_say(l, " on ");
 	words_node(l, op);

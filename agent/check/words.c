@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/base/units.h"
 
@@ -54,16 +55,34 @@ void words_when(struct words *w, const struct history_op *op)
 		words_say(w, " to %.3f s", words_seconds(w, op->t_return_ns));
 }
 
+static struct words_name words_name(
+	const struct history_ops *h, const char *before, uint64_t number)
+{
+	const char *text = history_text(h, number);
+	struct words_name name;
+
+	if (text)
+		(void)snprintf(name.text, sizeof name.text, "%.44s%s", text,
+			strlen(text) > 44 ? "..." : "");
+	else
+		(void)snprintf(
+			name.text, sizeof name.text, "%s%llu", before, (unsigned long long)number);
+	return name;
+}
+
+struct words_name words_number(const struct history_ops *h, uint64_t value)
+{
+	return words_name(h, "", value);
+}
+
+struct words_name words_key(const struct history_ops *h, uint64_t key)
+{
+	return words_name(h, "k", key);
+}
+
 void words_value(struct words *w, uint64_t value)
 {
-	const char *text = history_text(w->h, value);
-
-	if (value == 0)
-		words_say(w, "nothing");
-	else if (text)
-		words_say(w, "%s", text);
-	else
-		words_say(w, "%llu", (unsigned long long)value);
+	words_say(w, "%s", value == 0 ? "nothing" : words_number(w->h, value).text);
 }
 
 void words_elements(struct words *w, const uint64_t *element, size_t count)
@@ -71,15 +90,8 @@ void words_elements(struct words *w, const uint64_t *element, size_t count)
 	size_t first = count > WORDS_ELEMENTS ? count - WORDS_ELEMENTS : 0;
 
 	words_say(w, "[%s", first > 0 ? "... " : "");
-	for (size_t i = first; i < count; i++) {
-		const char *text = history_text(w->h, element[i]);
-
-		words_say(w, "%s", i > first ? " " : "");
-		if (text)
-			words_value(w, element[i]);
-		else
-			words_say(w, "%llu", (unsigned long long)element[i]);
-	}
+	for (size_t i = first; i < count; i++)
+		words_say(w, "%s%s", i > first ? " " : "", words_number(w->h, element[i]).text);
 	words_say(w, "]");
 }
 
@@ -90,6 +102,8 @@ static void words_read(struct words *w, const struct history_op *op)
 	words_say(w, " -> ");
 	if (op->many)
 		words_elements(w, w->h->list + op->first, op->count);
+	else if (history_has(w->h, HISTORY_INCREASE))
+		words_say(w, "%lld", (long long)op->value); /* a counter may be 0, or below */
 	else
 		words_value(w, op->value);
 }
@@ -99,10 +113,10 @@ static void words_steps(struct words *w, const struct history_op *op)
 	for (uint32_t s = 0; s < op->count; s++) {
 		const struct history_micro *m = &w->h->micro[op->first + s];
 
-		words_say(w, "%s %s k%llu", s > 0 ? "," : "", history_kind_names[m->kind],
-			(unsigned long long)m->key);
+		words_say(w, "%s %s %s", s > 0 ? "," : "", history_kind_names[m->kind],
+			words_key(w->h, m->key).text);
 		if (m->kind != HISTORY_READ) {
-			words_say(w, " %llu", (unsigned long long)m->value);
+			words_say(w, " %s", words_number(w->h, m->value).text);
 		} else if (op->outcome == HISTORY_OK) {
 			words_say(w, " -> ");
 			words_elements(w, w->h->list + m->first, m->count);
@@ -114,7 +128,7 @@ void words_operation(struct words *w, const struct history_op *op)
 {
 	words_say(w, "%s", history_kind_names[op->kind]);
 	if (op->kind != HISTORY_TRANSACTION)
-		words_say(w, " k%llu", (unsigned long long)op->key);
+		words_say(w, " %s", words_key(w->h, op->key).text);
 	switch ((enum history_kind)op->kind) {
 	case HISTORY_READ:
 		words_read(w, op);

@@ -8,6 +8,8 @@
 
 #include "agent/check/check.h"
 
+#define WORDS_NAME_MAX 48
+
 /* What is told is @h, with its nodes called as in @names, which may be NULL. */
 struct words {
 	const struct history_ops *h;
@@ -16,6 +18,15 @@ struct words {
 	size_t size;
 	size_t len;
 };
+
+/* A value or a key as a word; a long one is cut. */
+struct words_name {
+	char text[WORDS_NAME_MAX];
+};
+
+/* words_number() - a value as the history's file writes it. words_key() - "k7", or likewise. */
+struct words_name words_number(const struct history_ops *h, uint64_t value);
+struct words_name words_key(const struct history_ops *h, uint64_t key);
 
 /* words_init() - begin an empty line of at most @size > 0 bytes in @out. */
 void words_init(struct words *w, const struct history_ops *h, const struct check_names *names,

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
+#include "agent/check/words.h"
 #include "agent/report/svg_layout.h"
 
 /* A list shows so many elements, the last of them always. */
@@ -28,12 +29,9 @@ __attribute__((format(printf, 2, 3))) static void label_say(struct label *l, con
 			(size_t)n < SVG_LABEL_MAX - l->len ? (size_t)n : SVG_LABEL_MAX - l->len - 1;
 }
 
-static void label_value(struct label *l, uint64_t value)
+static void label_value(struct label *l, const struct history_ops *h, uint64_t value)
 {
-	if (value == 0)
-		label_say(l, "nothing");
-	else
-		label_say(l, "%" PRIu64, value);
+	label_say(l, "%s", value == 0 ? "nothing" : words_number(h, value).text);
 }
 
 static void label_list(struct label *l, const struct history_ops *h, uint32_t first, uint32_t count)
@@ -44,7 +42,7 @@ static void label_list(struct label *l, const struct history_ops *h, uint32_t fi
 			label_say(l, " …");
 			i = count - (LIST_SHOWN - 1);
 		}
-		label_say(l, "%s%" PRIu64, i ? " " : "", h->list[first + i]);
+		label_say(l, "%s%s", i ? " " : "", words_number(h, h->list[first + i]).text);
 	}
 	label_say(l, "]");
 }
@@ -64,10 +62,11 @@ static void label_transaction(
 		if (i > 0)
 			label_say(l, "; ");
 		if (m->kind != HISTORY_READ) {
-			label_say(l, "append %" PRIu64 " to k%" PRIu64, m->value, m->key);
+			label_say(l, "append %s to %s", words_number(h, m->value).text,
+				words_key(h, m->key).text);
 			continue;
 		}
-		label_say(l, "read k%" PRIu64, m->key);
+		label_say(l, "read %s", words_key(h, m->key).text);
 		if (op->outcome != HISTORY_OK)
 			continue;
 		label_say(l, " → ");
@@ -77,38 +76,43 @@ static void label_transaction(
 
 static void label_read(struct label *l, const struct history_ops *h, const struct history_op *op)
 {
-	label_say(l, "read k%" PRIu64, op->key);
+	label_say(l, "read %s", words_key(h, op->key).text);
 	if (op->outcome != HISTORY_OK)
 		return;
 	label_say(l, " → ");
 	if (op->many)
 		label_list(l, h, op->first, op->count);
+	else if (history_has(h, HISTORY_INCREASE))
+		label_say(l, "%" PRId64, (int64_t)op->value); /* a counter may be 0, or below */
 	else
-		label_value(l, op->value);
+		label_value(l, h, op->value);
 }
 
 static void label_kind(struct label *l, const struct history_ops *h, const struct history_op *op)
 {
+	const struct words_name value = words_number(h, op->value);
+	const struct words_name key = words_key(h, op->key);
+
 	switch ((enum history_kind)op->kind) {
 	case HISTORY_READ:
 		label_read(l, h, op);
 		break;
 	case HISTORY_WRITE:
-		label_say(l, "write k%" PRIu64 " = %" PRIu64, op->key, op->value);
+		label_say(l, "write %s = %s", key.text, value.text);
 		break;
 	case HISTORY_CAS:
-		label_say(l, "compare-and-set k%" PRIu64 " ", op->key);
-		label_value(l, op->old);
-		label_say(l, " → %" PRIu64, op->value);
+		label_say(l, "compare-and-set %s ", key.text);
+		label_value(l, h, op->old);
+		label_say(l, " → %s", value.text);
 		break;
 	case HISTORY_APPEND:
-		label_say(l, "append %" PRIu64 " to k%" PRIu64, op->value, op->key);
+		label_say(l, "append %s to %s", value.text, key.text);
 		break;
 	case HISTORY_ADD:
-		label_say(l, "add %" PRIu64 " to k%" PRIu64, op->value, op->key);
+		label_say(l, "add %s to %s", value.text, key.text);
 		break;
 	case HISTORY_INCREASE:
-		label_say(l, "increase k%" PRIu64 " by %" PRId64, op->key, (int64_t)op->value);
+		label_say(l, "increase %s by %" PRId64, key.text, (int64_t)op->value);
 		break;
 	case HISTORY_TRANSFER:
 		label_say(l, "transfer %" PRIu64 " from %" PRIu64 " to %u", op->value, op->old,

@@ -96,6 +96,67 @@ for part in ("write k3 = 7", "write k3 = 9", "read k3 → 7", "node 4 answered 7
 PYTHON
 }
 
+# judges_all: --model auto, for people and for programs; nothing is asked for that could be broken
+judges_all() {
+	says 0 "strongest kept: sequential" --model auto "$bad" &&
+		says 0 "weakest broken: linearizable" --model auto "$bad" &&
+		says 0 "$stale" --model auto "$bad" &&
+		says 0 "strongest kept: linearizable" --model auto "$good" || return
+	"$B/pacelab" check --json --model auto "$good" "$bad" | python3 -c '
+import json, sys
+good, bad = json.load(sys.stdin)
+assert good["model"] == "linearizable" and good["result"] == "ok", good
+assert good["kept"] == ["linearizable"] and good["broken"] == [], good
+assert bad["model"] == "linearizable" and bad["result"] == "violation", bad
+assert bad["kept"] == ["sequential"] and bad["broken"] == ["linearizable"], bad
+assert bad["unknown"] == ["eventual"] and bad["witness"] == [1, 2, 3], bad'
+}
+
+# knows_all_models: help and manual send to the list, in which each model has a line
+knows_all_models() {
+	local model
+	"$B/pacelab" check --help | grep -q "list models" &&
+		grep -q "pacelab list models" agent/pacelab.1 || return
+	for model in $("$B/pacelab" list models | awk 'NR > 1 { print $1 }' | sort -u); do
+		says 0 "" --model "$model" "$good" || says 2 "not known" --model "$model" "$good" ||
+			says 64 "no model '$model' for objects of" --model "$model" "$good" ||
+			return
+	done >/dev/null
+}
+
+# txn PROCESS TYPE STEPS: an event of a transaction, as Elle has it
+txn() {
+	printf '{:type :%s, :f :txn, :process %d, :time %d, :value [%s]}\n' \
+		"$2" "$1" "$((++txns))" "$3"
+}
+txns=0
+{
+	txn 0 invoke '[:append :x "a"] [:r :y nil]'
+	txn 1 invoke '[:append :y "b"] [:r :x nil]'
+	txn 0 ok '[:append :x "a"] [:r :y []]'
+	txn 1 ok '[:append :y "b"] [:r :x []]'
+} >"$tmp/skew.edn"
+
+# spells: keys and values are called as the file calls them, in words, operations and picture
+spells() {
+	says 1 'T1 read :y = [] without "b" and so came before T2' --svg "$tmp/skew.svg" \
+		"$tmp/skew.edn" &&
+		says 1 'transaction append :y "b", read :x -> []' "$tmp/skew.edn" &&
+		grep -q 'append &quot;a&quot; to :x; read :y' "$tmp/skew.svg"
+}
+
+sed 's/"write"/"increase"/; s/:7,/:-7,/' "$bad" >"$tmp/counter.jsonl"
+line 1 4 read 0 3000 3010 >>"$tmp/counter.jsonl"
+
+# counts: a counter may be below zero, and zero is a number
+counts() {
+	head -n 3 "$tmp/counter.jsonl" >"$tmp/below.jsonl"
+	says 1 "read k3 -> -7  ok at" --svg "$tmp/below.svg" "$tmp/below.jsonl" &&
+		grep -q "read k3 → -7" "$tmp/below.svg" &&
+		sed 3d "$tmp/counter.jsonl" >"$tmp/zero.jsonl" &&
+		says 1 "read k3 -> 0  ok at" "$tmp/zero.jsonl"
+}
+
 stale="node 4 answered 7 for k3 at 2.204 s, 1.1 s after node 0 had acknowledged 9"
 
 check check__passes_a_good_history says 0 "linearizable, 8 operations" "$good"
@@ -117,6 +178,10 @@ fi
 check check__prints_json is_json
 check check__measures_staleness measures
 check check__draws_the_witness draws
+check check__finds_the_strongest_model judges_all
+check check__tells_of_all_models knows_all_models
+check check__spells_names_as_the_file_does spells
+check check__counters_may_be_below_zero counts
 head -c 700 "$good" >"$tmp/short"
 check check__refuses_a_short_file says 64 "$tmp/short: offset 700: the file ends" "$tmp/short"
 sed 's/"read"/"reed"/' "$bad" >"$tmp/misspelt"
