@@ -38,7 +38,9 @@ static const struct cmd_option check_options[] = {
 		"give up on a file after this long (" CHECK_TIME_DEFAULT "; 0: never)"},
 	[OPT_MEMORY] = {"--memory", "SIZE",
 		"take no more memory than this (three quarters of what is free; 0: any)"},
-	[OPT_JOBS] = {"--jobs", "N", "threads to judge with (one for each processor)"},
+	[OPT_JOBS] = {"--jobs", "N",
+		"threads to judge the keys of registers with that are to be linearizable; all else takes "
+		"one (one for each processor)"},
 	[OPT_MEASURES] = {"--measures", NULL,
 		"also tell how stale reads were, how soon writes were visible, what was lost"},
 	[OPT_SVG] = {"--svg", "OUT", "also draw the witness of a violation into OUT"},
@@ -387,7 +389,7 @@ const struct cmd check_cmd = {
 	.help = "Prints for each file the verdict and, for a violation, the few operations that prove\n"
 		"it. Times count from the first operation.\n"
 		"Exit status: 0 all fit the model, 1 one does not, 2 one could not be judged. With\n"
-		"--model auto nothing is asked of a file that it could break.\n",
+		"--model auto no model is asked for: 0 whatever was broken, 2 if nothing was found out.\n",
 	.args_min = 1,
 	.args_max = CMD_ARGS_ANY,
 	.option = check_options,
