@@ -106,6 +106,23 @@ static int open_tap(struct err *err)
 	return fd;
 }
 
+/* Linux 6.1.192 takes no more than 32,767 frames, 6.18 does. */
+static int size_tap(struct nlsock *sw, struct err *err)
+{
+	static const uint32_t frames[] = {WIRE_TAP_QUEUE, WIRE_TAP_QUEUE_OLD};
+	int code = -ERANGE;
+
+	for (unsigned i = 0; i < 2 && code == -ERANGE; i++) {
+		struct nlbatch b = {0};
+
+		link_tap(&b, frames[i]);
+		*err = (struct err){0};
+		code = nlsock_send(sw, &b, err);
+		nlbatch_fini(&b);
+	}
+	return code;
+}
+
 static int wire_open(void **ret, const struct emulator_host *host, struct err *err)
 {
 	struct wire_host *w = calloc(1, sizeof *w);
@@ -143,12 +160,13 @@ static int wire_open(void **ret, const struct emulator_host *host, struct err *e
 		code = err_sys(err, -errno, "memory of the wire emulator");
 		goto fail;
 	}
-	link_tap(&b, WIRE_TAP_QUEUE);
 	qdisc_clsact(&b, LINK_TAP);
 	if (!host->matrix->refusal)
 		qdisc_ingress_program(&b, LINK_TAP, host->matrix->tap_prog_fd, "pacelab");
 	link_port(&b, LINK_TAP);
-	code = nlsock_send(host->sw, &b, err);
+	code = size_tap(host->sw, err);
+	if (!code)
+		code = nlsock_send(host->sw, &b, err);
 	nlbatch_fini(&b);
 	if (code) {
 		err_wrap(err, "set up the tap of the wire emulator");

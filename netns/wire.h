@@ -11,8 +11,10 @@
 #include "netns/matrix.h"
 #include "netns/wire_queue.h"
 
-/* Frames that the tap holds for the wire process: it may be away for 0.3 s at 200,000/s. */
+/* Frames that the tap holds for the wire process: it may be away for 0.3 s at 200,000/s; and what
+ * kernels take that refuse more. */
 #define WIRE_TAP_QUEUE 65536
+#define WIRE_TAP_QUEUE_OLD 32767
 
 /* Real-time priority: above everything of the lab, below the kernel's own threads (50 is theirs).
  */

@@ -7,7 +7,8 @@
 #
 # For kernels without sch_netem. Every argument that names a program or a file goes along, at its
 # own path and with its libraries, as do bash, ip, tc, ping, busybox, and pacelab with its labs.
-# The output is passed through and so is the exit status; 77 where this cannot run here.
+# The output is passed through and so is the exit status; 77 where this cannot run here. The guest's
+# environment says VM_TIME=emulated, for tests that time would fail.
 #
 # The guest's root is an initramfs of two parts, kernel modules and tools (kept in build/vm until
 # they change) and the command. Time there is emulated: it shows what happens, not how fast.
@@ -169,6 +170,7 @@ build_command() {
 	{
 		echo '#!/bin/bash'
 		echo "cd ${PWD@Q}"
+		echo "export VM_TIME=emulated"
 		for name in "${environment[@]}"; do
 			[ -z "${!name+set}" ] || echo "export $name=${!name@Q}"
 		done

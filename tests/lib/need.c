@@ -39,3 +39,13 @@ void need_root(void)
 {
 	need_feature(geteuid() == 0, "not root");
 }
+
+bool time_is_emulated(void)
+{
+	return getenv("VM_TIME") != NULL;
+}
+
+void need_true_time(void)
+{
+	need_feature(!time_is_emulated(), "elsewhere: time is emulated here");
+}

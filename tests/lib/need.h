@@ -21,4 +21,9 @@ void need_root(void);
  */
 void need_feature(bool have, const char *reason, ...) __attribute__((format(printf, 2, 3)));
 
+/* need_true_time() - go on only where time is not emulated, as it is in scripts/vm.sh: frames are
+ * sent there faster than the machine carries them. */
+bool time_is_emulated(void);
+void need_true_time(void);
+
 #endif

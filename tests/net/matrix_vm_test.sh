@@ -3,7 +3,8 @@
 # matrix_vm_test.sh - the matrix program on another kernel and before another emulator
 #
 # Runs tests/net/change_test and chance_test in a virtual machine, where netem makes the links slow,
-# and compares: the same seed drops and doubles the same packets there and here. Without QEMU
+# and compares: the same seed drops and doubles the same packets there and here. The tests of the
+# wire emulator run in the same machine: Linux 6.1 is the oldest that it must work on. Without QEMU
 # or the kernel package scripts/vm.sh ends with 77 and the reason, which skips the suite.
 set -uo pipefail
 
@@ -31,14 +32,15 @@ digests() {
 }
 failed=0
 # shellcheck disable=SC2016 # the guest expands it
-there=$(scripts/vm.sh bash -c '"$0"; status=$?; "$1" && exit $status' \
-	"$B/tests/net/change_test" "$B/tests/net/chance_test" 2>&1)
+there=$(scripts/vm.sh bash -c '"$0"; status=$?; "$1" || status=1
+	"$2" && echo "wire: all passed"; exit $status' \
+	"$B/tests/net/change_test" "$B/tests/net/chance_test" "$B/tests/net/wire_test" 2>&1)
 status=$?
 [ "$status" -ne 77 ] || {
 	echo "$there"
 	exit 77
 }
-echo "1..2"
+echo "1..3"
 note netem "$there"
 why=
 [ "$status" -eq 0 ] || why="the tests in the virtual machine ended with $status"
@@ -52,4 +54,8 @@ why=
 [ "$(digests "$here" | wc -l)" -eq 3 ] || why="there are not three digests"
 [ "$status" -eq 0 ] || why="the test here ended with $status"
 done_with 2 the_same_seed_drops_the_same_packets_on_wire_and_on_netem "$why"
+
+why=
+grep -q '^wire: all passed' <<<"$there" || why="the tests of wire failed"
+done_with 3 every_test_of_the_wire_emulator_passes_on_linux_6_1 "$why"
 exit "$failed"

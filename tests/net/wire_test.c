@@ -42,6 +42,7 @@ static void wire__loses_nothing_and_keeps_order_with_jitter(void **state)
 
 	(void)state;
 	need_root();
+	need_true_time();
 	net_lab_build(&lab, 2, EMULATOR_WIRE);
 	net_lab_delay_all(&lab, 20 * MS, 15 * MS);
 	change = net_lab_apply(&lab);
@@ -265,6 +266,7 @@ static void wire__the_seed_chooses_the_frames(void **state)
 
 	(void)state;
 	need_root();
+	need_true_time();
 	assert_int_equal(taken(one), taken(other));
 	assert_memory_equal(one, other, sizeof one);
 }
