@@ -593,10 +593,27 @@ static int check_history(const struct plan *plan, const struct script *s, struct
 	return 0;
 }
 
+/* What a history of a workload is judged as. */
+static enum check_type type_of(enum plan_workload workload)
+{
+	static const enum check_type type[] = {
+		[PLAN_REGISTER] = CHECK_REGISTER,
+		[PLAN_LIST] = CHECK_LIST,
+		[PLAN_SET] = CHECK_SET,
+		[PLAN_COUNTER] = CHECK_COUNTER,
+		[PLAN_BANK] = CHECK_BANK,
+		[PLAN_TRANSACTIONS] = CHECK_TRANSACTIONS,
+	};
+
+	_Static_assert(sizeof type / sizeof *type == PLAN_WORKLOAD_NR, "one for each");
+	return type[workload];
+}
+
 static int expand_expect(struct plan *plan, const struct script *s, struct err *err)
 {
 	const char *model = s->expect.model;
 	const char *verdict = s->expect.verdict;
+	enum check_type type = type_of(plan->load.workload);
 	char all[EXPAND_MODELS_MAX] = "";
 
 	/* With another store than the script's own, its expectation says nothing. */
@@ -609,16 +626,17 @@ static int expand_expect(struct plan *plan, const struct script *s, struct err *
 			"expect: '%s' is no verdict: write PC, PA or P-, a slash, and EC, EL or "
 			"E-, like \"PC/EC\"",
 			verdict);
-	if (model[0] && !check_find(model, CHECK_REGISTER)) {
+	if (model[0] && !check_find(model, type)) {
 		for (unsigned i = 0; check_list(i); i++) {
 			size_t len = strlen(all);
 
-			if (check_list(i)->type == CHECK_REGISTER)
+			if (check_list(i)->type == type)
 				(void)snprintf(all + len, sizeof all - len, "%s%s", len ? ", " : "",
 					check_list(i)->name);
 		}
 		return script_fail(s, s->expect.line, err,
-			"expect: no model is called '%s': there are %s", model, all);
+			"expect: no model of the workload %s is called '%s': there are %s",
+			plan_workload_names[plan->load.workload], model, all);
 	}
 	(void)snprintf(
 		plan->expect.model, sizeof plan->expect.model, "%.*s", PLAN_NAME_MAX - 1, model);

@@ -488,7 +488,11 @@ static void plan__names_line_and_cure_of_a_bad_store_or_load(void **state)
 		{HEAD "expect {verdict = 'CP'}\nphase('p', '1s')",
 			"lab.lua:5: expect: 'CP' is no verdict: write PC, PA or P-"},
 		{HEAD "expect {model = 'perfect'}\nphase('p', '1s')",
-			"lab.lua:5: expect: no model is called 'perfect': there are linearizable"},
+			"lab.lua:5: expect: no model of the workload register is called 'perfect': "
+			"there are linearizable, sequential, "},
+		{HEAD "load {workload = 'list'}\nexpect {model = 'eventual'}\nphase('p', '1s')",
+			"lab.lua:6: expect: no model of the workload list is called 'eventual': "
+			"there are linearizable, "},
 	};
 
 	(void)state;

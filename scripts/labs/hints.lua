@@ -1,0 +1,27 @@
+-- The replica that remembers what another has missed dies: the rest never agree; exit status 1.
+--
+-- During a cut, a replica keeps a hint for each write that another did not get, and hands it over
+-- after the heal. n1 is killed before that and its hints with it. n2 has all that n1 has written
+-- and n3 does not; nobody compares the two (at level ONE no read repairs, and there is no
+-- anti-entropy here). Cassandra's manual asks for `nodetool repair` after such a loss.
+lab "hints"
+seed(7)
+
+site("east", {"n1", "n2"})
+site("far", {"n3"})
+
+rtt("east", "far", "20ms")
+
+store("cassandra-one")
+
+-- Many keys: some of them are not written again after the heal.
+load {
+	rate = 200, keys = 60,
+	read = 50, write = 50, deadline = "500ms",
+}
+
+phase("baseline", "1s")
+phase("split", "2s", cut({"n1", "n2"}, {"n3"}), kill("n1", "1900ms"))
+phase("healed", "1s")
+
+expect {model = "eventual"}
