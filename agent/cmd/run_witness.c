@@ -42,6 +42,8 @@ int run_witness_keep(const struct results *results, const struct history_ops *op
 	struct err *err)
 {
 	const struct plan *plan = results->plan;
+	bool unexpected = results->expected && results->check_expected.verdict == CHECK_VIOLATION;
+	const struct check_result *result = unexpected ? &results->check_expected : &results->check;
 	const char *node[FABRIC_NODES_MAX];
 	struct check_names names = {
 		.node = node, .nodes = plan->nodes, .t0_ns = results->log->t_start_ns};
@@ -50,18 +52,18 @@ int run_witness_keep(const struct results *results, const struct history_ops *op
 	char title[SVG_TITLE_MAX];
 	struct svg svg = {.title = title,
 		.h = ops,
-		.result = &results->check,
+		.result = result,
 		.names = &names,
 		.band = band,
 		.bands = witness_bands(results, band),
 		.mark = mark,
 		.marks = witness_marks(results, mark)};
 
-	if (results->check.verdict != CHECK_VIOLATION)
+	if (result->verdict != CHECK_VIOLATION)
 		return 0;
 	for (unsigned i = 0; i < plan->nodes; i++)
 		node[i] = plan->node[i].name;
 	(void)snprintf(title, sizeof title, "%s on %s: not %s", plan->name, plan->system->name,
-		results->model);
+		unexpected ? plan->expect.model : results->model);
 	return svg_keep(&svg, path, err);
 }

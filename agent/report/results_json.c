@@ -244,11 +244,11 @@ static void put_fault(struct json *j, const struct results *r, const struct run_
 }
 
 static void put_check(
-	struct json *j, const char *key, const struct results *r, const struct check_result *c)
+	struct json *j, const char *key, const char *model, const struct check_result *c)
 {
 	json_key(j, key);
 	json_object(j);
-	put_string(j, "model", r->model);
+	put_string(j, "model", model);
 	put_string(j, "result", check_verdict_names[c->verdict]);
 	put_uint(j, "operations", c->operations);
 	put_uint(j, "keys", c->keys);
@@ -259,6 +259,16 @@ static void put_check(
 	else
 		json_null(j);
 	json_object_end(j);
+}
+
+static void put_check_expected(struct json *j, const struct results *r)
+{
+	if (r->expected) {
+		put_check(j, "check_expected", r->plan->expect.model, &r->check_expected);
+		return;
+	}
+	json_key(j, "check_expected");
+	json_null(j);
 }
 
 static void put_lost(struct json *j, const struct check_lost *lost)
@@ -338,8 +348,9 @@ static void put_run(struct json *j, const struct results *r)
 	for (unsigned i = 0; i < r->log->faults; i++)
 		put_fault(j, r, &r->log->fault[i]);
 	json_array_end(j);
-	put_check(j, "check", r, &r->check);
-	put_check(j, "check_whole", r, &r->check_whole);
+	put_check(j, "check", r->model, &r->check);
+	put_check(j, "check_whole", r->model, &r->check_whole);
+	put_check_expected(j, r);
 	put_lost(j, &r->lost);
 	json_key(j, "recovery");
 	json_object(j);

@@ -460,6 +460,8 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	text_wide(&t, "claim", r->claim);
 	if (r->expect[0])
 		text_wide(&t, "expected", r->expect);
+	if (r->expected && r->check_expected.verdict == CHECK_VIOLATION)
+		text_wide(&t, "", r->check_expected.words);
 	text_wide(&t, "result", r->why);
 	if (report_path)
 		text_row(&t, "report", report_path, "");
