@@ -1,9 +1,9 @@
--- The replica that remembers what another has missed dies: the rest never agree; exit status 1.
+-- The replica that remembers what another one has missed dies: the rest never agree (exit status 1).
 --
--- During a cut, a replica keeps a hint for each write that another did not get, and hands it over
--- after the heal. n1 is killed before that and its hints with it. n2 has all that n1 has written
--- and n3 does not; nobody compares the two (at level ONE no read repairs, and there is no
--- anti-entropy here). Cassandra's manual asks for `nodetool repair` after such a loss.
+-- During a cut, a replica keeps a hint for each of its writes that another one did not get, and
+-- hands it over after the heal. n1 is killed before that. n2 has all that n1 had written, n3 has
+-- not, and nobody compares the two: at level ONE no read repairs, and anti-entropy is left out.
+-- (Cassandra's manual asks for `nodetool repair` after such a loss.)
 lab "hints"
 seed(7)
 

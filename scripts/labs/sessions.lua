@@ -1,10 +1,10 @@
--- Sessions roam over replicas that lag and then part: no guarantee of a session is kept; exit status 1.
+-- Sessions roam over replicas that lag, then part: what a session expects is broken (exit status 1).
 --
 -- Behind a load balancer, a user's next request may go to another replica. On a store that
--- acknowledges what one replica has (consistency level ONE), the user then misses what he has just
--- written or seen. Only replicas are cut off from each other here, clients reach all of them: so
--- every session is soon on both sides. Afterwards `pacelab check --model NAME --svg OUT` shows the
--- same of all models of registers but `eventual`; with `--store raft` all of them are kept.
+-- acknowledges what one replica has (level ONE), users miss what they have just written or seen.
+-- Only replicas are cut off from each other here, clients reach all of them: a session is soon on
+-- both sides. `pacelab check --model NAME --svg OUT .../history.bin` shows the same of every model
+-- of registers but `eventual`. With `--store raft` all of them are kept.
 lab "sessions"
 seed(7)
 

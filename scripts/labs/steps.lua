@@ -1,9 +1,9 @@
--- Transactions done step by step on a linearizable store: each step is right, the whole is not; exit 1.
+-- Transactions done step by step: each step is linearizable, the whole is nothing (exit status 1).
 --
 -- Every single list in Raft is linearizable. A client that reads and appends to several of them,
--- one after the other, still has no transaction: others come in between. No fault is needed.
--- Afterwards `pacelab check --model NAME` shows the same of all models of transactions; with
--- workload "bank" money appears and vanishes. `workload = "list"` on the same store is linearizable.
+-- one after the other, still has no transaction: others come in between, without any fault.
+-- `pacelab check --model NAME --svg OUT .../history.bin` shows the same of every model of
+-- transactions. With `workload = "bank"` money appears and vanishes; with "list" nothing is wrong.
 lab "steps"
 seed(7)
 
