@@ -71,16 +71,14 @@ static struct fabric *alloc(const struct fabric_config *config, struct err *err)
 	f->node = calloc(n, sizeof *f->node);
 	f->scratch = calloc(n * n, sizeof *f->scratch);
 	f->classed = calloc(n * n, sizeof *f->classed);
+	f->changed = calloc(n * n, sizeof *f->changed);
 	f->probe_epoll = epoll_create1(EPOLL_CLOEXEC);
 	for (unsigned i = 0; f->node && i < f->nodes; i++)
 		f->node[i].netns_fd = f->node[i].probe_fd = -1;
-	if (!f->name || !f->node || !f->scratch || !f->classed || f->probe_epoll < 0 ||
-		link_matrix_init(&f->now, config->nodes))
+	if (!f->name || !f->node || !f->scratch || !f->classed || !f->changed ||
+		f->probe_epoll < 0 || link_matrix_init(&f->now, config->nodes))
 		goto fail;
 	memcpy(f->name, config->node, n * sizeof *f->name);
-	/* Touched now, not while a change is being timed. */
-	memset(f->scratch, 0, n * n * sizeof *f->scratch);
-	memset(f->now.link, 0, n * n * sizeof *f->now.link);
 	return f;
 fail:
 	fabric_destroy(f);
@@ -162,11 +160,23 @@ static int build(struct fabric *f, const struct fabric_config *config, struct er
 	return code;
 }
 
+/* Have the memory of changes there, not found while one is timed. After the fork: whoever writes to
+ * a page that a child shares is given a copy first. */
+static void touch(struct fabric *f)
+{
+	size_t links = (size_t)f->nodes * f->nodes;
+
+	memset(f->changed, 0, links * sizeof *f->changed);
+	memset(f->scratch, 0, links * sizeof *f->scratch);
+	memset(f->now.link, 0, links * sizeof *f->now.link);
+}
+
 /* Processes are not counted in the time that the network takes. */
 static int start(struct fabric *f, struct err *err)
 {
 	int code = f->ops->start(f->emulator, err);
 
+	touch(f);
 	if (!code)
 		code = probe_bias(f, err);
 	if (code)
@@ -238,6 +248,7 @@ void fabric_destroy(struct fabric *f)
 	matrix_close(&f->matrix);
 	link_matrix_fini(&f->now);
 	free(f->classed);
+	free(f->changed);
 	free(f->scratch);
 	free(f->node);
 	free(f->name);

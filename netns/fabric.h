@@ -119,8 +119,7 @@ struct fabric_delta {
 	uint16_t dst;
 	struct link_state from;
 	struct link_state to;
-	struct fabric_counters before; /* just before the change */
-	struct fabric_counters after;  /* as soon as no packet could see the state before */
+	struct fabric_counters after; /* as soon as no packet could see the state before */
 };
 
 /* One change from a matrix to the next. Times are CLOCK_MONOTONIC. */

@@ -11,6 +11,13 @@
 
 #define FABRIC_LAB_MAX 32
 
+/* A link that changes, and the cut that it gets. */
+struct fabric_link {
+	uint16_t src;
+	uint16_t dst;
+	uint8_t cut;
+};
+
 struct fabric {
 	char lab[FABRIC_LAB_MAX + 1];
 	unsigned nodes;
@@ -27,6 +34,7 @@ struct fabric {
 	char text[EMULATOR_TEXT_MAX];
 	struct link_matrix now;
 	bool *classed;                /* src * nodes + dst: the link has an HTB class */
+	struct fabric_link *changed;  /* by the change that is under way */
 	struct fabric_delta *scratch; /* one change at its largest */
 	int probe_epoll;              /* all probe sockets */
 	uint32_t probe_run; /* number of the last one; tells its probes from earlier ones */

@@ -159,16 +159,16 @@ void matrix_close(struct matrix *m)
 	*m = MATRIX_CLOSED;
 }
 
+static const uint32_t cut_rule[CUT_NR] = {
+	[CUT_EDGE] = MATRIX_CUT,
+	[CUT_WIRE] = MATRIX_CUT | MATRIX_FLUSH,
+	[CUT_REJECT] = MATRIX_CUT | MATRIX_REJECT,
+};
+
 uint32_t matrix_rule(const struct link_state *s, uint32_t shape_bit)
 {
-	uint32_t rule = link_state_shaped(s) ? shape_bit : 0;
+	uint32_t rule = cut_rule[s->cut] | (link_state_shaped(s) ? shape_bit : 0);
 
-	if (s->cut)
-		rule |= MATRIX_CUT;
-	if (s->cut == CUT_WIRE)
-		rule |= MATRIX_FLUSH;
-	if (s->cut == CUT_REJECT)
-		rule |= MATRIX_REJECT;
 	if (s->flap_up_ns)
 		rule |= MATRIX_FLAP;
 	if (s->drop[0].first || s->loss || s->duplicate_ppm)
@@ -228,6 +228,16 @@ void matrix_prepare(struct matrix *m, unsigned src, unsigned dst, const struct l
 		}
 	}
 	__atomic_store_n(&link->rule[next], rule, __ATOMIC_RELEASE);
+}
+
+void matrix_prepare_cut(struct matrix *m, unsigned src, unsigned dst, enum link_cut cut)
+{
+	const unsigned now = matrix_active(m);
+	struct matrix_link *link = matrix_at(m, src, dst);
+	const uint32_t others = ~(MATRIX_CUT | MATRIX_FLUSH | MATRIX_REJECT);
+
+	__atomic_store_n(
+		&link->rule[!now], (link->rule[now] & others) | cut_rule[cut], __ATOMIC_RELEASE);
 }
 
 void matrix_follow(struct matrix *m, unsigned src, unsigned dst)

@@ -157,6 +157,9 @@ static inline void matrix_flip(struct matrix *m)
 void matrix_prepare(struct matrix *m, unsigned src, unsigned dst, const struct link_state *to,
 	uint32_t shape_bit, uint64_t now_ns);
 
+/* matrix_prepare_cut() - the same of a link that changes in nothing but its cut. */
+void matrix_prepare_cut(struct matrix *m, unsigned src, unsigned dst, enum link_cut cut);
+
 /* matrix_rule() - MATRIX_* bits of a link in state @s. */
 uint32_t matrix_rule(const struct link_state *s, uint32_t shape_bit);
 
