@@ -6,6 +6,9 @@
 
 #include "agent/check/words.h"
 
+/* Steps of a cycle that are told; more do not find room. */
+#define CYCLE_TOLD 8
+
 struct teller {
 	const struct anomaly *a;
 	const struct lists *l;
@@ -272,14 +275,14 @@ static void tell_cycle(struct teller *t)
 			time      ? "-realtime"
 			: session ? "-process"
 				  : "");
-	for (size_t i = 0; i < shown && i < CHECK_WITNESS_MAX; i++) {
+	for (size_t i = 0; i < shown && i < CYCLE_TOLD; i++) {
 		size_t at = (begin + i) % shown;
 
 		if (i > 0)
 			words_say(&t->w, "; ");
 		tell_edge(t, &c->step[at], c->step[(at + 1) % shown].txn);
 	}
-	if (c->count > CHECK_WITNESS_MAX)
+	if (c->count > CYCLE_TOLD)
 		words_say(&t->w, "; and so on, %zu in all", c->count);
 }
 
@@ -287,7 +290,7 @@ static void tell_cycle(struct teller *t)
 static void tell_who(struct teller *t)
 {
 	words_say(&t->w, " (");
-	for (size_t i = 0; i < t->ret->witnesses; i++) {
+	for (size_t i = 0; i < t->ret->witnesses && i < CYCLE_TOLD; i++) {
 		const struct history_op *op = &t->l->h->op[t->ret->witness[i]];
 
 		words_say(&t->w, "%s%s%u: ", i ? "; " : "", is_single(t->l) ? "#" : "T", op->op);
@@ -295,7 +298,7 @@ static void tell_who(struct teller *t)
 		words_say(&t->w, ", session %u, ", op->session);
 		words_when(&t->w, op);
 	}
-	words_say(&t->w, ")");
+	words_say(&t->w, t->ret->witnesses > CYCLE_TOLD ? "; ...)" : ")");
 }
 
 static void tell_item(struct teller *t, const struct lists_flaw *f, const char *before)

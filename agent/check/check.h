@@ -17,7 +17,8 @@
 enum check_verdict { CHECK_OK, CHECK_VIOLATION, CHECK_UNKNOWN, CHECK_VERDICT_NR };
 extern const char *const check_verdict_names[CHECK_VERDICT_NR]; /* "ok" "violation" "unknown" */
 
-#define CHECK_WITNESS_MAX 32 /* operations; more are not a witness that people read */
+#define CHECK_WITNESS_MAX 1024 /* operations; beyond that a witness is cut and proves nothing */
+#define CHECK_WITNESS_READ 32  /* of them that people are shown: the last ones */
 #define CHECK_WORDS_MAX 1024
 
 /* How far a check has come; may be shared with the process that shows it. */

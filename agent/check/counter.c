@@ -135,6 +135,20 @@ static void say_sum(struct words *w, sum_t sum)
 		words_say(w, "%lld", (long long)sum);
 }
 
+/* An increase and how much it moves the counter. */
+struct counter_step {
+	sum_t size;
+	uint32_t index;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct counter_step *x = a;
+	const struct counter_step *y = b;
+
+	return x->size > y->size ? -1 : x->size < y->size;
+}
+
 /* The increases before the read that put it out of bounds: the largest, as few as do. */
 static void counter_witness(const struct counter_breach *b, const struct history_ops *h,
 	const struct keys_group *g, struct check_result *ret)
@@ -144,39 +158,29 @@ static void counter_witness(const struct counter_breach *b, const struct history
 	/* What all that is not needed as a witness may add up to. */
 	sum_t missing = few ? b->low - by_of(look) : by_of(look) - b->high;
 	sum_t spare = 0;
-	uint64_t *used = calloc(g->count / 64 + 1, sizeof *used);
+	struct counter_step *step = malloc((g->count + 1) * sizeof *step);
+	size_t steps = 0;
 
-	assert(used);
+	assert(step);
 	for (size_t i = 0; i < g->count; i++) {
 		const struct history_op *op = &h->op[g->index[i]];
-		int64_t by = by_of(op);
+		sum_t by = by_of(op);
 
-		if (op->kind == HISTORY_INCREASE && op->outcome == HISTORY_OK &&
-			op->t_return_ns < look->t_invoke_ns && by != 0 && (by > 0) == few)
-			spare += by > 0 ? by : -(sum_t)by;
+		if (op->kind != HISTORY_INCREASE || op->outcome != HISTORY_OK ||
+			op->t_return_ns >= look->t_invoke_ns || by == 0 || (by > 0) != few)
+			continue;
+		step[steps++] = (struct counter_step){by > 0 ? by : -by, g->index[i]};
+		spare += step[steps - 1].size;
 	}
+	qsort(step, steps, sizeof *step, by_size);
 	/* As long as what is left out could explain the read, take the largest of it. */
 	anomaly_witness(ret, h, b->look);
-	while (spare >= missing && ret->witnesses < CHECK_WITNESS_MAX) {
-		sum_t most = 0;
-		size_t best = 0;
-
-		for (size_t i = 0; i < g->count; i++) {
-			const struct history_op *op = &h->op[g->index[i]];
-			sum_t by = by_of(op) > 0 ? by_of(op) : -(sum_t)by_of(op);
-
-			if (op->kind == HISTORY_INCREASE && op->outcome == HISTORY_OK &&
-				op->t_return_ns < look->t_invoke_ns && by > most &&
-				(by_of(op) > 0) == few && !(used[i / 64] >> i % 64 & 1)) {
-				most = by;
-				best = i;
-			}
-		}
-		used[best / 64] |= 1ull << best % 64;
-		anomaly_witness(ret, h, g->index[best]);
-		spare -= most;
+	for (size_t i = 0; i < steps && spare >= missing && ret->witnesses < CHECK_WITNESS_MAX;
+		i++) {
+		anomaly_witness(ret, h, step[i].index);
+		spare -= step[i].size;
 	}
-	free(used);
+	free(step);
 }
 
 static void counter_tell(const struct counter_breach *b, const struct history_ops *h,

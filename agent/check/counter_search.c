@@ -295,7 +295,7 @@ void counter_shrink(const struct history_ops *h, const struct keys_group *g,
 		part.count++;
 	}
 	anomaly_witness(ret, h, breach->look);
-	for (size_t i = part.count; i-- > 0;)
+	for (size_t i = part.count; i-- > 0 && ret->witnesses < CHECK_WITNESS_MAX;)
 		if (h->op[index[i]].outcome != HISTORY_FAIL)
 			anomaly_witness(ret, h, index[i]);
 	free(index);

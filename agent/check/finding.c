@@ -249,6 +249,8 @@ void finding_print(const struct finding *f, const struct history_ops *h,
 		break;
 	case FINDING_ORDER:
 		say_order(&l, f);
-		break;
+		return;
 	}
+	if (!f->whole)
+		words_say(&l, "; what that follows from is longer than a witness");
 }

@@ -24,23 +24,29 @@ enum finding_kind {
 
 /**
  * struct finding - a violation; operations are indexes into the history
- * @op:		the witness, in order of invocation
  * @whole:	the witness is all of it: by itself it is still a violation
  * @look:	the operation that saw what it should not
  * @newer:	STALE: it returned before @look began, and its value had replaced the older one
  * @older:	STALE: it returned (or had seen the older value) before @replaced began
  * @replaced:	STALE: operation of the newer value that began after @older
+ * @op:		the witness, in order of invocation; what is behind it need not be there
  */
 struct finding {
 	enum finding_kind kind;
-	uint32_t op[CHECK_WITNESS_MAX];
 	unsigned count;
 	bool whole;
 	uint32_t look;
 	uint32_t newer;
 	uint32_t older;
 	uint32_t replaced;
+	uint32_t op[CHECK_WITNESS_MAX];
 };
+
+/* finding_size() - bytes of it that count. */
+static inline size_t finding_size(const struct finding *f)
+{
+	return offsetof(struct finding, op) + f->count * sizeof *f->op;
+}
 
 /* finding_add() - @index joins the witness, once; more than fit leave it not whole. */
 void finding_add(struct finding *f, const struct history_ops *h, uint32_t index);

@@ -12,6 +12,7 @@
 #ifndef CHECK_GRAPH_H
 #define CHECK_GRAPH_H
 
+#include "agent/check/check.h"
 #include "agent/check/lists.h"
 
 enum graph_kind {
@@ -29,7 +30,7 @@ enum graph_kind {
 /* Not a kind: take it that appends to a key that nobody saw were made in the order they began. */
 #define GRAPH_GUESS GRAPH_BIT(GRAPH_KIND_NR)
 
-#define GRAPH_CYCLE_MAX 64
+#define GRAPH_CYCLE_MAX (CHECK_WITNESS_MAX / 2) /* some steps take a read that shows them */
 #define GRAPH_KEY_MASK ((1u << 29) - 1)
 
 struct graph_edge {

@@ -204,7 +204,7 @@ static void linear_look_at(void *ctx, size_t i)
 		return;
 	verdict = linear_look(l, &l->keys->group[i], &open, &finding);
 	if (verdict == CHECK_VIOLATION)
-		l->key[i].finding = linear_keep(&finding, sizeof finding);
+		l->key[i].finding = linear_keep(&finding, finding_size(&finding));
 	if (verdict == CHECK_VIOLATION && linear_is_grave(&finding))
 		linear_settle(l, i);
 	if (verdict == CHECK_UNKNOWN) {
@@ -276,7 +276,7 @@ static enum check_verdict linear_conclude(
 		const struct linear_key *key = &l->key[i];
 
 		if (key->finding && finding_clearer(key->finding, best, l->h))
-			*best = *key->finding;
+			memcpy(best, key->finding, finding_size(key->finding));
 		if (key->why) {
 			why = key->why;
 			why_key = l->keys->group[i].key;

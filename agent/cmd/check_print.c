@@ -32,6 +32,7 @@ static void print_operation(
 void check_print_text(const char *path, const char *model, const struct history_ops *h,
 	const struct check_result *r, uint64_t t0_ns)
 {
+	size_t first = r->witnesses > CHECK_WITNESS_READ ? r->witnesses - CHECK_WITNESS_READ : 0;
 	char operations[32];
 	char keys[32];
 
@@ -48,7 +49,9 @@ void check_print_text(const char *path, const char *model, const struct history_
 			h->damaged);
 	if (r->words[0] != '\0')
 		printf("  %s\n", r->words);
-	for (size_t i = 0; i < r->witnesses; i++)
+	if (first > 0)
+		printf("    %zu operations before these: --json names all of them\n", first);
+	for (size_t i = first; i < r->witnesses; i++)
 		print_operation(h, &h->op[r->witness[i]], t0_ns);
 }
 

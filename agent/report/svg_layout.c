@@ -125,7 +125,9 @@ static void layout_sort_lanes(struct svg_layout *l)
 {
 	const struct check_result *r = l->svg->result;
 
-	for (size_t i = 0; i < r->witnesses && l->lanes < CHECK_WITNESS_MAX; i++) {
+	size_t cut = r->witnesses > SVG_LANES_MAX ? r->witnesses - SVG_LANES_MAX : 0;
+
+	for (size_t i = cut; i < r->witnesses; i++) {
 		const struct history_op *op = &l->svg->h->op[r->witness[i]];
 		unsigned at = l->lanes++;
 

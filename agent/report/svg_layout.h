@@ -19,8 +19,11 @@
 #define SVG_TICK_ROWS_MAX 4 /* they do not overlap within a row */
 #define SVG_LABEL_MAX 96
 
+/* Operations of the witness that are drawn: the last ones. */
+#define SVG_LANES_MAX CHECK_WITNESS_READ
+
 /* Instants that have a place of their own: ends of operations, of bands, marks. */
-#define SVG_TIMES_MAX (2 * CHECK_WITNESS_MAX + SVG_BANDS_MAX + SVG_MARKS_MAX)
+#define SVG_TIMES_MAX (2 * SVG_LANES_MAX + SVG_BANDS_MAX + SVG_MARKS_MAX)
 
 /* An operation's lane: its label, and below it its bar. */
 struct svg_lane {
@@ -59,14 +62,14 @@ struct svg_arrow {
 	bool saw; /* the second saw what the first did; else: the first was over before */
 };
 
-#define SVG_ARROWS_MAX (2 * CHECK_WITNESS_MAX * CHECK_WITNESS_MAX)
+#define SVG_ARROWS_MAX (2 * SVG_LANES_MAX * SVG_LANES_MAX)
 
 struct svg_layout {
 	const struct svg *svg;
 	uint64_t time[SVG_TIMES_MAX];
 	double x[SVG_TIMES_MAX];
 	unsigned times;
-	struct svg_lane lane[CHECK_WITNESS_MAX];
+	struct svg_lane lane[SVG_LANES_MAX];
 	unsigned lanes;
 	struct svg_place band[SVG_BANDS_MAX];
 	unsigned bands;
@@ -74,7 +77,7 @@ struct svg_layout {
 	struct svg_place mark[SVG_MARKS_MAX];
 	unsigned marks;
 	unsigned mark_rows;
-	struct svg_tick tick[2 * CHECK_WITNESS_MAX];
+	struct svg_tick tick[2 * SVG_LANES_MAX];
 	unsigned ticks;
 	unsigned tick_rows;
 	unsigned decimals; /* of seconds at the axis: so many that the times there differ */

@@ -194,6 +194,52 @@ static void counter__that_forgets_or_invents_is_out_of_bounds(void **state)
 		"n1 answered 6 for k3 at 0.030 s, but at most 5 could have been counted by then");
 }
 
+/* Nothing but the witness. */
+static enum check_verdict counter_alone(const struct check_ops *model, const struct history_ops *h,
+	const struct check_result *found)
+{
+	struct history_op *op = calloc(found->witnesses, sizeof *op);
+	struct history_ops part = {.op = op, .count = found->witnesses};
+	struct check_result result;
+
+	assert(op);
+	for (size_t i = 0; i < part.count; i++)
+		op[i] = h->op[found->witness[i]];
+	assert_int_equal(model->check(&part, NULL, NULL, &result, NULL), 0);
+	free(op);
+	return result.verdict;
+}
+
+static void counter__witness_of_many_small_increases_is_whole(void **state)
+{
+	struct history_op op[303] = {{.op = 0}};
+	struct history_ops h = {.op = op, .count = 303};
+	struct check_result result;
+
+	(void)state;
+	for (unsigned i = 0; i < h.count; i++)
+		op[i] = (struct history_op){.op = i + 1,
+			.t_invoke_ns = i * 10,
+			.t_return_ns = i * 10 + 5,
+			.kind = i < 300 ? HISTORY_INCREASE : HISTORY_READ,
+			.outcome = HISTORY_OK,
+			.value = i < 300 ? 1 : 300};
+	op[301].value = 100;
+	assert_int_equal(counter_ops.check(&h, NULL, NULL, &result, NULL), 0);
+	assert_int_equal(result.verdict, CHECK_VIOLATION);
+	assert_int_equal(result.witnesses, 102);
+	assert_int_equal(counter_alone(&counter_ops, &h, &result), CHECK_VIOLATION);
+	/* One of 50 is under way, seen, and then not any more. */
+	op[0].value = 50;
+	op[0].t_return_ns = 5000;
+	op[300].value = 349;
+	op[301].value = 299;
+	op[302].value = 349;
+	assert_int_equal(counter_linearizable_ops.check(&h, NULL, NULL, &result, NULL), 0);
+	assert_int_equal(result.verdict, CHECK_VIOLATION);
+	assert_int_equal(counter_alone(&counter_linearizable_ops, &h, &result), CHECK_VIOLATION);
+}
+
 static void counter__that_counts_down_again_is_not_linearizable(void **state)
 {
 	struct types t = {0};
@@ -269,6 +315,7 @@ int main(void)
 		cmocka_unit_test(set__element_that_appears_late_is_stale),
 		cmocka_unit_test(set__element_that_is_there_twice_is_told),
 		cmocka_unit_test(counter__that_forgets_or_invents_is_out_of_bounds),
+		cmocka_unit_test(counter__witness_of_many_small_increases_is_whole),
 		cmocka_unit_test(counter__that_counts_down_again_is_not_linearizable),
 		cmocka_unit_test(bank__with_another_total_names_the_transfer),
 		cmocka_unit_test(type__chooses_its_strongest_model),

@@ -199,7 +199,7 @@ static void svg__keeps_labels_apart(void **state)
 		char *text;
 
 		prng_init(&prng, seed, 0);
-		for (unsigned i = 0; i < 1 + seed % CHECK_WITNESS_MAX; i++) {
+		for (unsigned i = 0; i < 1 + seed % SVG_LANES_MAX; i++) {
 			uint64_t begin = prng_below(&prng, prng_below(&prng, 2) ? 20 : 90000);
 
 			make_read(&d.m, (unsigned)prng_below(&prng, 3), 7, begin,
