@@ -314,19 +314,20 @@ void commands_info(struct buf *text, const struct replica *r)
 		"# Replication\r\nrole:%s\r\nleader:%d\r\nterm:%llu\r\nlog_last:%llu\r\n"
 		"committed:%llu\r\napplied:%llu\r\nhints:%llu\r\npending:%llu\r\nready:%d\r\n",
 		r->config.ops->name, r->config.proto.self, r->config.proto.nodes,
-		r->config.sync ? "always" : "none", proto_role_names[view.role], view.leader,
+		wal_sync_names[r->config.sync], proto_role_names[view.role], view.leader,
 		(unsigned long long)view.term, (unsigned long long)view.log_last,
 		(unsigned long long)view.committed, (unsigned long long)view.applied,
-		(unsigned long long)view.hints, (unsigned long long)view.pending, view.ready);
+		(unsigned long long)view.hints, (unsigned long long)view.pending,
+		view.ready && !wal_full(&r->wal));
 	buf_printf(text,
 		"# Keyspace\r\nkeys:%llu\r\n# Persistence\r\nwal_bytes:%llu\r\n"
-		"recovered_records:%llu\r\ntorn_bytes:%llu\r\n"
+		"recovered_records:%llu\r\ntorn_bytes:%llu\r\ndisk_full:%d\r\n"
 		"# Clients\r\nconnected_clients:%u\r\nclients_bad:%llu\r\n"
 		"# Peers\r\npeers_up:%u\r\nframes_bad:%llu\r\nmessages_sent:%llu\r\n"
 		"messages_received:%llu\r\nmessages_dropped:%llu\r\n",
 		(unsigned long long)table_count(r->table), (unsigned long long)wal_bytes(&r->wal),
 		(unsigned long long)r->recovered.records,
-		(unsigned long long)r->recovered.torn_bytes, r->net.connected,
+		(unsigned long long)r->recovered.torn_bytes, wal_full(&r->wal), r->net.connected,
 		(unsigned long long)r->net.clients_bad, peers_up(&r->peers),
 		(unsigned long long)r->peers.frames_bad, (unsigned long long)r->peers.sent,
 		(unsigned long long)r->peers.received, (unsigned long long)r->peers.dropped);

@@ -139,10 +139,9 @@ static int read_dir(struct options *o, const char *text, struct err *err)
 
 static int read_fsync(struct options *o, const char *text, struct err *err)
 {
-	o->config.sync = strcmp(text, "always") == 0;
-	if (!o->config.sync && strcmp(text, "none") != 0)
-		return err_usage(err, "'%s' is neither always nor none", text);
-	return 0;
+	return wal_sync_find(text, &o->config.sync) < 0
+		       ? err_usage(err, "'%s' is none of always, interval and none", text)
+		       : 0;
 }
 
 static int read_level(const char *text, enum proto_level *ret, struct err *err)
@@ -235,7 +234,8 @@ static const struct option options[] = {
 	{"--peer-port", "PORT", read_peer_port, "where replicas talk to each other (7000)"},
 	{"--admin-fd", "N", read_admin_fd, "inherited listening socket that is served, too"},
 	{"--dir", "DIR", read_dir, "where the log is kept (.)"},
-	{"--fsync", "WHEN", read_fsync, "always, or none: a crash may lose what was acknowledged"},
+	{"--fsync", "WHEN", read_fsync,
+		"always (before the answer), interval (within a second) or none"},
 	{"--read-level", "LEVEL", read_read_level, "one, quorum (default) or all"},
 	{"--write-level", "LEVEL", read_write_level, "one, quorum (default) or all"},
 	{"--request-timeout", "TIME", read_request_timeout, "give a request up after (800ms)"},
@@ -366,7 +366,7 @@ static const struct replica_config defaults = {
 	.admin_fd = -1,
 	.signal_fd = -1,
 	.dir = ".",
-	.sync = true,
+	.sync = WAL_SYNC_ALWAYS,
 	.seed = 1,
 };
 /* clang-format on */

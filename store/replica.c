@@ -30,7 +30,6 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/base/crc32c.h"
 #include "agent/base/log.h"
 
 #define LISTEN_BACKLOG 1024
@@ -101,6 +100,12 @@ static uint64_t io_random(struct proto_io *io)
 
 void replica_request(struct replica *r, const struct proto_request *req)
 {
+	if (wal_full(&r->wal) && req->op != PROTO_GET) {
+		struct proto_reply refusal = {.status = PROTO_UNAVAILABLE, .why = "disk full"};
+
+		net_reply(&r->net, req->ticket, &refusal);
+		return;
+	}
 	enter(r);
 	r->config.ops->request(r->proto, req);
 	leave(r);
@@ -110,6 +115,11 @@ int replica_message(struct replica *r, unsigned from, const void *bytes, size_t 
 {
 	int ret;
 
+	/* What others ask to be written has a bound, too. To them it is a message that was lost. */
+	if (wal_full(&r->wal) && wal_busy(&r->wal)) {
+		r->peers.dropped++;
+		return 0;
+	}
 	enter(r);
 	ret = r->config.ops->message(r->proto, from, bytes, len);
 	leave(r);
@@ -144,9 +154,22 @@ static void log_failed(void *arg, const char *what, int error)
 	replica_stop(r, EXIT_INTERNAL);
 }
 
+/* Reads go on: only writes need room. */
+static void log_full(void *arg, int error)
+{
+	const struct replica *r = arg;
+
+	if (error)
+		log_warn("%s/" REPLICA_LOG ": no room: %s; writes are refused until there is some",
+			r->config.dir, strerror(-error));
+	else
+		log_info("%s/" REPLICA_LOG ": there is room again", r->config.dir);
+}
+
 bool replica_busy(const struct replica *r)
 {
-	return wal_full(&r->wal);
+	/* A full disk holds up nobody: what would need it is refused. */
+	return wal_busy(&r->wal) && !wal_full(&r->wal);
 }
 
 static void turn_end(void *arg)
@@ -204,29 +227,22 @@ static int log_open(struct replica *r, const char *path, struct err *err)
 	return ret;
 }
 
-/* A log is one replica's: with another's votes and entries it would break its promises. */
-static uint32_t log_kind(const struct replica *r)
-{
-	const uint8_t id = (uint8_t)r->config.proto.self;
-
-	_Static_assert(PROTO_NODES_MAX <= UINT8_MAX, "an id is a byte");
-	return crc32c(frame_proto_hash(r->config.ops->name), &id, sizeof id);
-}
-
 static int log_recover(struct replica *r, struct err *err)
 {
 	char path[PATH_MAX];
 	struct wal_source source = {
 		.name = path,
-		.kind = log_kind(r),
+		/* With another replica's votes and entries it would break its promises. */
+		.kind = wal_kind(r->config.ops->name, r->config.proto.self),
 		.restore = restore,
 		.arg = r,
 	};
 	struct wal_config config = {
 		.loop = r->loop,
-		.sync = r->config.sync,
+		.when = r->config.sync,
 		.durable = durable,
 		.failed = log_failed,
+		.full = log_full,
 		.arg = r,
 	};
 	int ret;
@@ -245,6 +261,7 @@ static int log_recover(struct replica *r, struct err *err)
 			(unsigned long long)r->recovered.end);
 	config.fd = r->wal_fd;
 	config.offset = r->recovered.end;
+	config.size = r->recovered.size;
 	config.last_seq = r->recovered.records;
 	wal_init(&r->wal, &config);
 	return 0;

@@ -28,7 +28,7 @@
  * @admin_fd:	a listening socket for the supervisor, -1: none
  * @signal_fd:	readable when the replica is to end with status 0, -1: none
  * @dir:	data directory, exists
- * @sync:	fdatasync before a record is durable
+ * @sync:	when records reach the disk
  */
 struct replica_config {
 	const struct proto_ops *ops;
@@ -39,7 +39,7 @@ struct replica_config {
 	int admin_fd;
 	int signal_fd;
 	const char *dir;
-	bool sync;
+	enum wal_sync sync;
 	uint64_t seed;
 };
 

@@ -10,319 +10,129 @@
  * to the disk, and nobody waits for a timer.
  *
  *	append --> fill --(turn ends, no batch)--> flight --write, fdatasync--> durable(seq)
- *	                                              |
- *	                                              +-- any failure --> failed(), for good
+ *	                                            ^  |
+ *	                                            |  +-- failure --> failed(), for good
+ *	                            WAL_RETRY_NS  full() <-- no room
+ *
+ * The fdatasync of a file that grows writes the file system's journal, too; where zeros stand
+ * already it does not. So the file is kept longer than the log: zeros are written behind it before
+ * they are needed, and reach the disk with the next batch. They never meet a batch: one that
+ * reaches into zeros under way waits for them.
+ *
+ * With WAL_SYNC_INTERVAL batches go out without fdatasync, and a timer follows the first of them.
+ *
+ * No room (ENOSPC, a quota, a limit): the write has put part of the batch, or nothing, where
+ * nothing was before. It is taken back by truncation, so that no half record is in the log, the
+ * batch stays in memory, and all of it is written again later.
  *
  * Invariants:
  *  1. durable(seq) is called only after a fdatasync that began after the last byte of record seq
- *     was written, and with rising seq.
- *  2. A failed write or fdatasync is never retried: after it the kernel may have dropped the dirty
- *     pages and a second fdatasync would lie (Rebello et al., "Can Applications Recover from fsync
- *     Failures?", USENIX ATC 2020). A short write is no failure: the rest is sent.
- *  3. Recovery changes the file only when all of it has been found sound, and returns only
- *     after a fdatasync of its own.
+ *     was written (WAL_SYNC_ALWAYS) or after that write, and with rising seq.
+ *  2. A failed fdatasync is never repeated: after it the kernel may have dropped the dirty pages
+ *     and a second fdatasync would lie (Rebello et al., "Can Applications Recover from fsync
+ *     Failures?", USENIX ATC 2020). A failed write is repeated only for lack of room, whole, from
+ *     memory, after a truncation. A short write is no failure: the rest is sent.
+ *  3. Behind the last record there are zeros only.
  */
 #include "store/wal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/crc32c.h"
 #include "agent/base/list.h"
 #include "store/proto.h"
 
-/* The record's header up to its own checksum; the file's header likewise. */
-#define CHECKED 16u
-#define KIND_AT 12u /* in the file's header */
-#define READ_CHUNK (1u << 20)
 /* Buffers that one large batch has blown up are given back above this. */
 #define KEEP_MAX (4u << 20)
-/* How many complete records BUG_LOG_DROPS_ACKED forgets. */
-#define BUG_FORGETS 3u
 
-/* --- recovery --- */
-
-/* A window over the file that slides forward. */
-struct scan {
-	const struct wal_source *source;
-	uint64_t size;
-	uint64_t at; /* of the record to be read next */
-	struct buf window;
-	uint64_t window_at;
-	uint64_t seq;                 /* of the last record read */
-	uint64_t recent[BUG_FORGETS]; /* where the last records began, newest first */
+const char *const wal_sync_names[] = {
+	[WAL_SYNC_ALWAYS] = "always",
+	[WAL_SYNC_INTERVAL] = "interval",
+	[WAL_SYNC_NONE] = "none",
 };
+_Static_assert(sizeof wal_sync_names / sizeof *wal_sync_names == WAL_SYNC_NR, "a name for each");
 
-/* Bytes at s->at. Return: how many of @want the file has, or negative errno. */
-static int64_t scan_look(struct scan *s, size_t want, const uint8_t **ret)
+int wal_sync_find(const char *name, enum wal_sync *ret)
 {
-	if (s->at + want > s->size)
-		want = (size_t)(s->size - s->at);
-	while (s->window_at + s->window.len < s->at + want) {
-		uint64_t end;
-		ssize_t n;
+	for (unsigned i = 0; i < WAL_SYNC_NR; i++)
+		if (strcmp(name, wal_sync_names[i]) == 0) {
+			*ret = (enum wal_sync)i;
+			return 0;
+		}
+	return -EINVAL;
+}
 
-		buf_drop(&s->window, (size_t)(s->at - s->window_at));
-		s->window_at = s->at;
-		end = s->window_at + s->window.len;
-		n = pread(s->source->fd, buf_grow(&s->window, READ_CHUNK), READ_CHUNK, (off_t)end);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO; /* shorter than it was a moment ago */
-		s->window.len += (size_t)n;
+static bool no_room(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
+}
+
+static void fail(struct wal *w, const char *what, int error)
+{
+	if (w->failed)
+		return;
+	w->failed = true;
+	w->config.failed(w->config.arg, what, error);
+}
+
+/* --- prepared space --- */
+
+static void prepare(struct wal *w)
+{
+	/* Never written to: pages of the kernel's zero page. */
+	static uint8_t zeros[WAL_CHUNK_MAX];
+	uint64_t end = w->offset + w->flight.len;
+	struct loop_write what = {.fd = w->config.fd, .bytes = zeros};
+	uint64_t chunk = end < WAL_CHUNK_MIN ? WAL_CHUNK_MIN : end;
+
+	if (w->failed || w->full || w->zero.pending || loop_now(w->config.loop) < w->prepare_ns)
+		return;
+	if (chunk > WAL_CHUNK_MAX)
+		chunk = WAL_CHUNK_MAX;
+	if (w->size >= end + chunk / 2)
+		return;
+	w->zero_at = w->size > end ? w->size : end;
+	what.offset = w->zero_at;
+	what.n = (size_t)chunk;
+	loop_write(w->config.loop, &w->zero, NULL, &what);
+}
+
+/* Whether the batch that would be sent now reaches where zeros are being written. */
+static bool zeros_meet(const struct wal *w, size_t len)
+{
+	return w->zero.pending && w->offset + len > w->zero_at;
+}
+
+/* Nothing of the batch stays in the file. */
+static void take_back(struct wal *w)
+{
+	w->flight_done = 0;
+	if (ftruncate(w->config.fd, (off_t)w->offset) < 0) {
+		fail(w, "truncate", -errno);
+		return;
 	}
-	*ret = s->window.p + (s->at - s->window_at);
-	return (int64_t)want;
+	w->size = w->offset;
 }
 
-static bool all_zero(const uint8_t *p, size_t n)
+static void zero_done(struct loop_op *op, const struct loop_event *event)
 {
-	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+	struct wal *w = list_entry(op, struct wal, zero);
+
+	if (event->res > 0)
+		w->size = w->zero_at + (uint64_t)event->res;
+	else if (event->res == 0 || no_room(event->res))
+		/* There is some room yet, or a batch will find out. */
+		w->prepare_ns = loop_now(w->config.loop) + WAL_RETRY_NS;
+	else
+		fail(w, "write", event->res);
+	if (w->full && !w->failed)
+		take_back(w);
 }
 
-/* Whether the file holds only zeros from s->at on. Return: 1, 0, or negative errno. */
-static int zeros_to_end(struct scan *s)
-{
-	const uint8_t *p;
-	uint64_t began = s->at;
-	int64_t n = 1;
-	bool zero = true;
-
-	while (zero && n > 0) {
-		n = scan_look(s, READ_CHUNK, &p);
-		if (n > 0)
-			zero = all_zero(p, (size_t)n);
-		if (n > 0)
-			s->at += (uint64_t)n;
-	}
-	s->at = began;
-	s->window.len = 0; /* the window may have moved past s->at */
-	s->window_at = began;
-	return n < 0 ? (int)n : zero;
-}
-
-static int damaged(
-	const struct scan *s, struct err *err, const char *what, uint64_t found, uint64_t expected)
-{
-	return err_set(err, -EBADMSG, EXIT_INTERNAL,
-		"%s: damaged at offset %llu (record %llu): %s 0x%llx found, 0x%llx expected",
-		s->source->name, (unsigned long long)s->at, (unsigned long long)s->seq + 1, what,
-		(unsigned long long)found, (unsigned long long)expected);
-}
-
-/* One record. Return: 1, 0 at the end of the sound part, or negative errno. */
-static int scan_record(struct scan *s, struct proto_bytes *ret, struct err *err)
-{
-	const uint8_t *p = NULL;
-	int64_t n = scan_look(s, WAL_RECORD_HEADER, &p);
-	struct cursor c = cursor_over(p, n > 0 ? (size_t)n : 0);
-	uint32_t length, crc, check, found;
-	uint64_t seq;
-
-	if (n < 0)
-		return err_sys(err, (int)n, "read %s", s->source->name);
-	if (n < WAL_RECORD_HEADER)
-		return 0;
-	length = cursor_u32(&c);
-	seq = cursor_u64(&c);
-	crc = cursor_u32(&c);
-	check = cursor_u32(&c);
-	found = crc32c(0, p, CHECKED);
-	if (found != check) {
-		int zero = all_zero(p, WAL_RECORD_HEADER) ? zeros_to_end(s) : 0;
-
-		if (zero < 0)
-			return err_sys(err, zero, "read %s", s->source->name);
-		return zero ? 0 : damaged(s, err, "header checksum", found, check);
-	}
-	if (length > PROTO_MESSAGE_MAX)
-		return damaged(s, err, "length", length, PROTO_MESSAGE_MAX);
-	if (seq != s->seq + 1)
-		return damaged(s, err, "sequence number", seq, s->seq + 1);
-	n = scan_look(s, WAL_RECORD_HEADER + (size_t)length, &p);
-	if (n < 0)
-		return err_sys(err, (int)n, "read %s", s->source->name);
-	if (n < (int64_t)(WAL_RECORD_HEADER + (size_t)length))
-		return 0;
-	found = crc32c(0, p + WAL_RECORD_HEADER, length);
-	if (found != crc)
-		return damaged(s, err, "payload checksum", found, crc);
-	*ret = (struct proto_bytes){.p = p + WAL_RECORD_HEADER, .len = length};
-	return 1;
-}
-
-static void scan_step(struct scan *s, const struct proto_bytes *payload)
-{
-	memmove(s->recent + 1, s->recent, sizeof s->recent - sizeof *s->recent);
-	s->recent[0] = s->at;
-	s->seq++;
-	s->at += WAL_RECORD_HEADER + payload->len;
-}
-
-static void header_encode(const struct wal_source *source, struct buf *out)
-{
-	buf_add(out, WAL_MAGIC, 8);
-	buf_u32(out, WAL_VERSION);
-	buf_u32(out, source->kind);
-	buf_u32(out, crc32c(0, out->p, CHECKED));
-	assert(out->len == WAL_HEADER);
-}
-
-static uint32_t word_at(const uint8_t *p, size_t at)
-{
-	struct cursor c = cursor_over(p + at, sizeof(uint32_t));
-
-	return cursor_u32(&c);
-}
-
-/* A sound header that differs in its kind only. */
-static bool header_foreign(const uint8_t *p, const uint8_t *expected)
-{
-	return memcmp(p, expected, KIND_AT) == 0 &&
-	       word_at(p, KIND_AT) != word_at(expected, KIND_AT) &&
-	       word_at(p, CHECKED) == crc32c(0, p, CHECKED);
-}
-
-/* Return: 1: a whole and right header; 0: none or a torn one; negative errno. */
-static int header_check(struct scan *s, const struct buf *expected, struct err *err)
-{
-	const uint8_t *p = NULL;
-	int64_t n = scan_look(s, WAL_HEADER, &p);
-
-	if (n < 0)
-		return err_sys(err, (int)n, "read %s", s->source->name);
-	if (n == WAL_HEADER && header_foreign(p, expected->p))
-		return err_set(err, -EBADMSG, EXIT_INTERNAL,
-			"%s: the log of another protocol or replica (kind 0x%08x at offset %u, "
-			"0x%08x expected): give each replica a folder of its own",
-			s->source->name, word_at(p, KIND_AT), KIND_AT, s->source->kind);
-	for (int64_t i = 0; i < n; i++)
-		if (p[i] != expected->p[i] && !(n < WAL_HEADER && all_zero(p, (size_t)n)))
-			return err_set(err, -EBADMSG, EXIT_INTERNAL,
-				"%s: damaged at offset %lld: header byte 0x%02x found, 0x%02x "
-				"expected (version %d, kind 0x%08x)",
-				s->source->name, (long long)i, p[i], expected->p[i], WAL_VERSION,
-				s->source->kind);
-	s->at = n == WAL_HEADER ? WAL_HEADER : 0;
-	return n == WAL_HEADER;
-}
-
-static int header_write(const struct wal_source *source, const struct buf *header, struct err *err)
-{
-	ssize_t n;
-
-	if (ftruncate(source->fd, 0) < 0)
-		return err_sys(err, -errno, "truncate %s", source->name);
-	n = pwrite(source->fd, header->p, header->len, 0);
-	if (n != (ssize_t)header->len)
-		return err_sys(err, n < 0 ? -errno : -ENOSPC, "write %s", source->name);
-	if (fdatasync(source->fd) < 0)
-		return err_sys(err, -errno, "fdatasync %s", source->name);
-	return 0;
-}
-
-/* Everything is looked at before anything is restored: invariant 3. */
-static int check_all(struct scan *s, struct wal_report *ret, struct err *err)
-{
-	struct proto_bytes payload;
-	int more;
-
-	while ((more = scan_record(s, &payload, err)) > 0)
-		scan_step(s, &payload);
-	if (more < 0)
-		return more;
-	ret->torn_bytes = s->size - s->at;
-	if (PROTO_BUG(BUG_LOG_DROPS_ACKED) && s->seq > BUG_FORGETS) {
-		s->at = s->recent[BUG_FORGETS - 1];
-		s->seq -= BUG_FORGETS;
-		s->size = s->at;
-	}
-	ret->records = s->seq;
-	ret->end = s->at;
-	return 0;
-}
-
-static int restore_all(struct scan *s, const struct wal_report *report, struct err *err)
-{
-	struct proto_bytes payload;
-	int ret;
-
-	s->at = WAL_HEADER;
-	s->seq = 0;
-	s->window.len = 0;
-	s->window_at = WAL_HEADER;
-	while (s->seq < report->records) {
-		ret = scan_record(s, &payload, err);
-		if (ret <= 0)
-			return ret < 0 ? ret : err_sys(err, -EIO, "read %s", s->source->name);
-		ret = s->source->restore(s->source->arg, payload.p, payload.len);
-		if (ret < 0)
-			return err_set(err, -EBADMSG, EXIT_INTERNAL,
-				"%s: damaged at offset %llu (record %llu): the protocol does not "
-				"know this record",
-				s->source->name, (unsigned long long)s->at,
-				(unsigned long long)s->seq + 1);
-		scan_step(s, &payload);
-	}
-	return 0;
-}
-
-/*
- * From here on what was found counts as durable. A writer that was killed between its write and its
- * fdatasync has left records that only the kernel has.
- */
-static int settle(const struct wal_source *source, uint64_t size, uint64_t end, struct err *err)
-{
-	if (end < size && ftruncate(source->fd, (off_t)end) < 0)
-		return err_sys(err, -errno, "cut %s", source->name);
-	if (fdatasync(source->fd) < 0)
-		return err_sys(err, -errno, "fdatasync %s", source->name);
-	return 0;
-}
-
-static int recover(
-	struct scan *s, const struct buf *header, struct wal_report *ret, struct err *err)
-{
-	uint64_t size = s->size;
-	int err_code = header_check(s, header, err);
-
-	if (err_code < 0)
-		return err_code;
-	if (err_code == 0) {
-		*ret = (struct wal_report){.end = WAL_HEADER, .torn_bytes = s->size};
-		return header_write(s->source, header, err);
-	}
-	err_code = check_all(s, ret, err);
-	if (err_code == 0)
-		err_code = restore_all(s, ret, err);
-	if (err_code == 0)
-		err_code = settle(s->source, size, ret->end, err);
-	return err_code;
-}
-
-int wal_recover(const struct wal_source *source, struct wal_report *ret, struct err *err)
-{
-	struct scan s = {.source = source};
-	struct buf header = {0};
-	struct stat st;
-	int err_code;
-
-	*ret = (struct wal_report){0};
-	if (fstat(source->fd, &st) < 0)
-		return err_sys(err, -errno, "stat %s", source->name);
-	s.size = (uint64_t)st.st_size;
-	header_encode(source, &header);
-	err_code = recover(&s, &header, ret, err);
-	buf_fini(&header);
-	buf_fini(&s.window);
-	return err_code;
-}
-
-/* --- appending --- */
+/* --- batches --- */
 
 static void flight_send(struct wal *w)
 {
@@ -332,40 +142,83 @@ static void flight_send(struct wal *w)
 		.n = w->flight.len - w->flight_done,
 		.offset = w->offset + w->flight_done,
 	};
+	bool sync = w->config.when == WAL_SYNC_ALWAYS;
 
 	w->sync_result = 0;
-	loop_write(w->config.loop, &w->write, w->config.sync ? &w->sync : NULL, &what);
+	loop_write(w->config.loop, &w->write, sync ? &w->sync : NULL, &what);
 }
 
-static void fail(struct wal *w, const char *what, int error)
+static void retry_fire(struct loop_timer *timer)
 {
-	w->failed = true;
-	w->config.failed(w->config.arg, what, error);
-}
+	struct wal *w = list_entry(timer, struct wal, retry);
 
-/* The write, and where there is one the fdatasync, are over. */
-static void flight_settle(struct wal *w)
-{
-	if (w->write.pending || w->sync.pending || w->failed)
+	if (w->failed)
 		return;
-	if (w->write_result <= 0) {
-		fail(w, "write", w->write_result ? w->write_result : -ENOSPC);
-		return;
-	}
-	w->flight_done += (size_t)w->write_result;
-	if (w->flight_done < w->flight.len) {
+	if (w->zero.pending)
+		loop_arm(w->config.loop, &w->retry, loop_now(w->config.loop) + WAL_RETRY_NS);
+	else
 		flight_send(w);
+}
+
+static void wait_for_room(struct wal *w, int error)
+{
+	if (!w->zero.pending)
+		take_back(w);
+	w->flight_done = 0;
+	if (w->failed)
 		return;
-	}
-	if (w->sync_result < 0) {
-		fail(w, "fdatasync", w->sync_result);
+	loop_arm(w->config.loop, &w->retry, loop_now(w->config.loop) + WAL_RETRY_NS);
+	if (w->full)
 		return;
-	}
+	w->full = true;
+	w->config.full(w->config.arg, error);
+}
+
+static void interval_begin(struct wal *w)
+{
+	if (w->config.when == WAL_SYNC_INTERVAL && !w->interval.place && !w->sync.pending &&
+		w->offset > w->synced)
+		loop_arm(w->config.loop, &w->interval, loop_now(w->config.loop) + WAL_INTERVAL_NS);
+}
+
+static void flight_end(struct wal *w)
+{
 	w->offset += w->flight.len;
+	if (w->size < w->offset)
+		w->size = w->offset;
 	w->flight.len = 0;
 	if (w->flight.cap > KEEP_MAX)
 		buf_fini(&w->flight);
+	if (w->full) {
+		w->full = false;
+		w->config.full(w->config.arg, 0);
+	}
+	interval_begin(w);
 	w->config.durable(w->config.arg, w->flight_seq);
+}
+
+/* The write, and where one is linked to it the fdatasync, are over. */
+static void flight_settle(struct wal *w)
+{
+	bool linked = w->config.when == WAL_SYNC_ALWAYS;
+
+	if (w->write.pending || (linked && w->sync.pending) || w->failed)
+		return;
+	if (w->write_result == 0 || no_room(w->write_result)) {
+		wait_for_room(w, w->write_result ? w->write_result : -ENOSPC);
+		return;
+	}
+	if (w->write_result < 0) {
+		fail(w, "write", w->write_result);
+		return;
+	}
+	w->flight_done += (size_t)w->write_result;
+	if (w->flight_done < w->flight.len)
+		flight_send(w);
+	else if (linked && w->sync_result < 0)
+		fail(w, "fdatasync", w->sync_result);
+	else
+		flight_end(w);
 }
 
 static void write_done(struct loop_op *op, const struct loop_event *event)
@@ -381,8 +234,29 @@ static void sync_done(struct loop_op *op, const struct loop_event *event)
 	struct wal *w = list_entry(op, struct wal, sync);
 
 	w->sync_result = event->res;
-	flight_settle(w);
+	if (w->config.when == WAL_SYNC_ALWAYS) {
+		flight_settle(w);
+		return;
+	}
+	if (event->res < 0) {
+		fail(w, "fdatasync", event->res);
+		return;
+	}
+	w->synced = w->sync_end;
+	interval_begin(w);
 }
+
+static void interval_fire(struct loop_timer *timer)
+{
+	struct wal *w = list_entry(timer, struct wal, interval);
+
+	if (w->failed)
+		return;
+	w->sync_end = w->offset;
+	loop_sync(w->config.loop, &w->sync, w->config.fd);
+}
+
+/* --- the outside --- */
 
 void wal_init(struct wal *w, const struct wal_config *config)
 {
@@ -390,8 +264,13 @@ void wal_init(struct wal *w, const struct wal_config *config)
 		.config = *config,
 		.seq = config->last_seq,
 		.offset = config->offset,
+		.size = config->size,
+		.synced = config->offset,
 		.write = {.done = write_done},
 		.sync = {.done = sync_done},
+		.zero = {.done = zero_done},
+		.interval = {.fire = interval_fire},
+		.retry = {.fire = retry_fire},
 	};
 }
 
@@ -401,6 +280,12 @@ void wal_fini(struct wal *w)
 	buf_fini(&w->flight);
 }
 
+/* What is on disk when the batch that is being filled is written. */
+static uint64_t durable_end(const struct wal *w)
+{
+	return w->config.when == WAL_SYNC_ALWAYS ? w->offset + w->flight.len : w->synced;
+}
+
 uint64_t wal_append(struct wal *w, const void *bytes, size_t len)
 {
 	size_t begin = w->fill.len;
@@ -408,9 +293,11 @@ uint64_t wal_append(struct wal *w, const void *bytes, size_t len)
 	assert(len <= PROTO_MESSAGE_MAX);
 	buf_u32(&w->fill, (uint32_t)len);
 	buf_u64(&w->fill, ++w->seq);
+	buf_u64(&w->fill, durable_end(w));
 	buf_u32(&w->fill, crc32c(0, bytes, len));
-	buf_u32(&w->fill, crc32c(0, w->fill.p + begin, CHECKED));
+	buf_u32(&w->fill, crc32c(0, w->fill.p + begin, WAL_RECORD_CHECKED));
 	buf_add(&w->fill, bytes, len);
+	buf_u8(&w->fill, WAL_RECORD_END);
 	return w->seq;
 }
 
@@ -418,13 +305,15 @@ void wal_flush(struct wal *w)
 {
 	struct buf empty = w->flight;
 
-	if (w->failed || w->flight.len > 0 || w->fill.len == 0)
-		return;
-	w->flight = w->fill;
-	w->fill = empty;
-	w->flight_done = 0;
-	w->flight_seq = w->seq;
-	flight_send(w);
+	if (!w->failed && w->flight.len == 0 && w->fill.len > 0 && !zeros_meet(w, w->fill.len)) {
+		w->flight = w->fill;
+		w->fill = empty;
+		w->flight_done = 0;
+		w->flight_seq = w->seq;
+		flight_send(w);
+	}
+	if (w->seq > 0)
+		prepare(w);
 }
 
 uint64_t wal_bytes(const struct wal *w)
@@ -432,7 +321,12 @@ uint64_t wal_bytes(const struct wal *w)
 	return w->offset + w->flight.len + w->fill.len;
 }
 
-bool wal_full(const struct wal *w)
+bool wal_busy(const struct wal *w)
 {
 	return w->fill.len > WAL_QUEUE_MAX;
+}
+
+bool wal_full(const struct wal *w)
+{
+	return w->full;
 }

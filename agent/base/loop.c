@@ -329,6 +329,14 @@ void loop_poll(struct loop *l, struct loop_op *op, int fd)
 	io_uring_sqe_set_data(sqe, op);
 }
 
+void loop_sync(struct loop *l, struct loop_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, op);
+}
+
 void loop_write(
 	struct loop *l, struct loop_op *write, struct loop_op *sync, const struct loop_write *what)
 {
@@ -344,9 +352,7 @@ void loop_write(
 	if (!sync)
 		return;
 	sqe->flags |= IOSQE_IO_LINK;
-	sqe = sqe_for(l, sync);
-	io_uring_prep_fsync(sqe, what->fd, IORING_FSYNC_DATASYNC);
-	io_uring_sqe_set_data(sqe, sync);
+	loop_sync(l, sync, what->fd);
 }
 
 void loop_cancel(struct loop *l, struct loop_op *op)

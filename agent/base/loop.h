@@ -124,6 +124,9 @@ struct loop_write {
 void loop_write(
 	struct loop *l, struct loop_op *write, struct loop_op *sync, const struct loop_write *what);
 
+/* loop_sync() - fdatasync of what was written before. */
+void loop_sync(struct loop *l, struct loop_op *op, int fd);
+
 /* loop_cancel() - ask the kernel to end @op; it still completes, often with -ECANCELED. */
 void loop_cancel(struct loop *l, struct loop_op *op);
 

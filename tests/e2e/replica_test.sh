@@ -114,8 +114,15 @@ survives_kill() {
 }
 verify replica__keeps_what_it_acknowledged_through_kill_9 survives_kill
 
+# log_end: where the next record goes; the file is longer.
+log_end() {
+	cli info | tr -d '\r' | sed -n 's/^wal_bytes://p'
+}
 cuts_torn_tail() {
-	printf torn >>"$dir/replica.log"
+	local end
+	start && up && end=$(log_end) && kill "$pid" && ends 0 || return 1
+	[ "$(stat -c %s "$dir/replica.log")" -gt "$end" ] || return 1
+	printf torn | dd of="$dir/replica.log" bs=1 seek="$end" conv=notrunc status=none
 	start && up && grep -q 'torn tail of 4 bytes cut at offset' "$tmp/log" &&
 		cli info | grep -q '^torn_bytes:4' && [ "$(cli get b)" = 7 ] &&
 		kill "$pid" && ends 0
@@ -141,17 +148,40 @@ refuses_log_of_another() {
 }
 verify replica__refuses_the_log_of_another_with_65 refuses_log_of_another
 
-stops_at_full_disk() {
-	# A limit on file sizes fails the write as a full disk does.
-	(
-		ulimit -f $(($(stat -c %s "$dir/replica.log") / 1024 + 8))
-		exec "$replica" --proto single --id 0 --peers "$address" --dir "$dir" \
-			>"$tmp/out" 2>"$tmp/log"
-	) &
-	pid=$!
-	up && ! redis-benchmark -h "$address" -t set -n 2000 -d 100 -c 1 -q >/dev/null 2>&1
-	ends 70 && grep -q 'replica.log: write failed: ' "$tmp/log"
+# has PREFIX COMMAND...: what redis-cli prints begins so
+has() {
+	local prefix=$1
+	shift
+	case $(cli "$@" 2>&1) in "$prefix"*) true ;; *) false ;; esac
 }
-verify replica__stops_with_70_when_the_log_cannot_be_written stops_at_full_disk
+# unless SET is refused, it goes on until the disk is full
+fills_up() {
+	! has OK set big "$value" && has "UNAVAILABLE disk full" set big "$value"
+}
+# A limit on file sizes fails the write as a full disk does.
+reads_on_a_full_disk() {
+	value=$(printf '%09000d' 1)
+	ulimit -S -f $(($(stat -c %s "$dir/replica.log") / 1024 + 200))
+	start
+	ulimit -S -f unlimited
+	up && wait_until 20 fills_up && [ "$(cli get b)" = 7 ] &&
+		cli info | grep -q '^disk_full:1' && cli info | grep -q '^ready:0' &&
+		grep -q 'replica.log: no room: File too large' "$tmp/log" || return 1
+	prlimit --pid "$pid" --fsize=unlimited:unlimited
+	wait_until 20 has OK set after 1 && [ "$(grep -c 'no room' "$tmp/log")" -eq 1 ] &&
+		grep -q 'there is room again' "$tmp/log" && cli info | grep -q '^disk_full:0' &&
+		kill -9 "$pid" && ! ends 0 && start && up && [ "$(cli get after)" = 1 ] &&
+		cli info | grep -q '^torn_bytes:0' && kill "$pid" && ends 0
+}
+verify replica__reads_on_a_full_disk_and_writes_when_there_is_room reads_on_a_full_disk
+
+survives_kill_with_interval() {
+	"$replica" --proto single --id 0 --peers "$address" --dir "$dir" --fsync interval \
+		>"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+	up && cli info | grep -q '^fsync:interval' && [ "$(cli set c 8)" = OK ] && kill -9 "$pid" &&
+		! ends 0 && start && up && [ "$(cli get c)" = 8 ] && kill "$pid" && ends 0
+}
+verify replica__keeps_what_it_answered_through_kill_9_without_fsync survives_kill_with_interval
 
 tap_done

@@ -55,11 +55,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (recover(fd, &report, &sum) < 0) {
 		assert(lseek(fd, 0, SEEK_END) == before);
 	} else {
-		assert((uint64_t)lseek(fd, 0, SEEK_END) == report.end);
+		assert((uint64_t)lseek(fd, 0, SEEK_END) == report.size);
+		assert(report.end <= report.size);
 		if (recover(fd, &again, &sum_again) < 0)
 			abort();
 		assert(again.torn_bytes == 0 && again.records == report.records);
 		assert(again.end == report.end && sum_again == sum);
+		assert(again.size == report.size);
 	}
 	close(fd);
 	return 0;

@@ -94,7 +94,7 @@ static void build(struct world *w, const struct proto_ops *ops, unsigned nodes)
 			.admin_fd = -1,
 			.signal_fd = -1,
 			.dir = w->dir[i],
-			.sync = true,
+			.sync = WAL_SYNC_ALWAYS,
 			.seed = 1,
 		};
 		/* Loopback addresses that no other test process uses. */
