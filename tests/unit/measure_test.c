@@ -664,69 +664,6 @@ static void measure_taint__wants_process_faults_confirmed(void **state)
 	make_run_close(m);
 }
 
-static void measure_check__sees_a_stale_answer_and_when_it_was_given(void **state)
-{
-	struct make_run *m = make_run_open("cassandra-one");
-	struct history_op *read;
-	struct results *r;
-
-	(void)state;
-	make_phase(m, "baseline", 1000);
-	make_cut_phase(m, 1000);
-	make_write(m, MAKE_EAST, 1100, 1110)->key = 7;
-	read = make_read(m, MAKE_FAR, 1200, 1210);
-	read->key = 7; /* nothing there */
-	r = make_measure(m);
-	assert_int_equal(r->check.verdict, CHECK_VIOLATION);
-	assert_int_equal(r->check_whole.verdict, CHECK_OK);
-	assert_string_equal(r->model, "linearizable");
-	assert_non_null(strstr(r->check.words, "n5"));
-	make_run_close(m);
-}
-
-/* A write that the cut interrupted had been read by another before: it is not read from nowhere. */
-static void measure_check__keeps_writes_that_were_under_way_at_the_cut(void **state)
-{
-	struct make_run *m = make_run_open("raft");
-	struct history_op *op;
-	struct results *r;
-
-	(void)state;
-	make_phase(m, "baseline", 1000);
-	make_cut_phase(m, 1000);
-	op = make_write(m, MAKE_EAST, 990, 1200);
-	op->key = 7;
-	op = make_read(m, MAKE_WEST, 992, 998);
-	op->key = 7;
-	op->value = 1;
-	r = make_measure(m);
-	assert_int_equal(r->check_whole.verdict, CHECK_OK);
-	assert_int_equal(r->check_whole.operations, 2);
-	make_run_close(m);
-}
-
-static void measure_check__counts_lost_writes(void **state)
-{
-	struct make_run *m = make_run_open("raft");
-	struct results *r;
-
-	(void)state;
-	make_phase(m, "one", 1000);
-	make_write(m, MAKE_EAST, 10, 20)->key = 7;
-	make_write(m, MAKE_EAST, 30, 40)->key = 8;
-	for (unsigned key = 7; key <= 8; key++) {
-		struct history_op *op = make_read(m, MAKE_EAST, 1100 + key, 1110 + key);
-
-		op->flags = HISTORY_F_FINAL;
-		op->key = key;
-		op->value = key == 7 ? 1 : 0;
-	}
-	r = make_measure(m);
-	assert_int_equal(r->lost.acknowledged, 2);
-	assert_int_equal(r->lost.lost, 1);
-	make_run_close(m);
-}
-
 static void measure__refuses_the_history_of_another_plan(void **state)
 {
 	struct make_run *m = make_run_open("raft");
@@ -782,9 +719,6 @@ int main(void)
 		cmocka_unit_test(measure_taint__allows_a_share_of_the_smallest_delay),
 		cmocka_unit_test(measure_taint__names_what_is_wrong),
 		cmocka_unit_test(measure_taint__wants_process_faults_confirmed),
-		cmocka_unit_test(measure_check__sees_a_stale_answer_and_when_it_was_given),
-		cmocka_unit_test(measure_check__keeps_writes_that_were_under_way_at_the_cut),
-		cmocka_unit_test(measure_check__counts_lost_writes),
 		cmocka_unit_test(measure__refuses_the_history_of_another_plan),
 	};
 

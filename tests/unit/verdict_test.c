@@ -500,6 +500,23 @@ static void verdict_expectation__of_a_model_is_disproved_by_the_history(void **s
 	make_run_close(m);
 }
 
+static void verdict_expectation__of_a_weaker_model_is_judged_by_its_own_check(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	expect(m, "causal-ccv", "");
+	m->results.expected = true;
+	m->results.check_expected.verdict = CHECK_VIOLATION;
+	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
+	assert_non_null(strstr(m->results.why, "causal-ccv not met"));
+	m->results.check_expected.verdict = CHECK_UNKNOWN;
+	assert_int_equal(judge(m)->status, EXIT_INCONCLUSIVE);
+	m->results.check_expected.verdict = CHECK_OK;
+	assert_true(judge(m)->expect_kept);
+	make_run_close(m);
+}
+
 static void verdict_expectation__is_open_where_letters_are_missing(void **state)
 {
 	struct make_run *m = strong_run();
@@ -595,6 +612,7 @@ int main(void)
 		cmocka_unit_test(verdict_claim__wants_cas_to_work),
 		cmocka_unit_test(verdict_expectation__is_met_or_not),
 		cmocka_unit_test(verdict_expectation__of_a_model_is_disproved_by_the_history),
+		cmocka_unit_test(verdict_expectation__of_a_weaker_model_is_judged_by_its_own_check),
 		cmocka_unit_test(verdict_expectation__is_open_where_letters_are_missing),
 		cmocka_unit_test(verdict_expectation__of_one_letter_is_met_by_both),
 		cmocka_unit_test(verdict_status__is_inconclusive_for_a_reason),
