@@ -8,6 +8,9 @@
  * after the operation ends, or if it ended before a kept write began that in turn ended before the
  * operation began. For each look the latest begin of such a kept write is its *horizon*: what
  * ended before it cannot be seen. Horizons grow with the time at which the look begins.
+ *
+ * A string shows all that was appended since it was written, so a read accepts each of its
+ * elements, and an append is no horizon.
  */
 #include "agent/check/source.h"
 
@@ -37,7 +40,8 @@ struct source {
 bool source_writes(const struct history_op *op)
 {
 	return op->kind != HISTORY_READ && op->outcome != HISTORY_FAIL &&
-	       (op->kind == HISTORY_WRITE || op->outcome == HISTORY_UNKNOWN || op->met);
+	       (op->kind == HISTORY_WRITE || op->kind == HISTORY_APPEND ||
+		       op->outcome == HISTORY_UNKNOWN || op->met);
 }
 
 static bool source_looks(const struct history_op *op)
@@ -45,8 +49,13 @@ static bool source_looks(const struct history_op *op)
 	return op->kind == HISTORY_CAS || (op->kind == HISTORY_READ && op->outcome == HISTORY_OK);
 }
 
-static bool source_accepts(const struct history_op *look, uint64_t value)
+static bool source_accepts(const struct source *s, const struct history_op *look, uint64_t value)
 {
+	for (uint32_t i = 0; look->many && i < look->count; i++)
+		if (s->h->list[look->first + i] == value)
+			return true;
+	if (look->many)
+		return false;
 	if (look->kind == HISTORY_READ)
 		return look->value == value;
 	return (look->old == value) == source_writes(look);
@@ -73,7 +82,7 @@ static void source_survey(struct source *s)
 
 		if (!s->keep[i])
 			continue;
-		if (source_writes(op) && op->outcome == HISTORY_OK)
+		if (source_writes(op) && op->outcome == HISTORY_OK && op->kind != HISTORY_APPEND)
 			s->writes[s->write_count++] = op;
 		if (source_looks(op) && op->outcome == HISTORY_OK)
 			s->look[s->looks++].op = op;
@@ -115,14 +124,15 @@ static bool source_is_missed(const struct source *s, const struct history_op *wr
 {
 	/* Looks of unknown outcome never end and are few; their horizon is not used. */
 	for (size_t i = 0; i < s->opens; i++)
-		if (source_accepts(s->open[i].op, write->value))
+		if (source_accepts(s, s->open[i].op, write->value))
 			return true;
 	for (size_t i = source_in_sight(s, write->t_return_ns); i-- > 0;) {
 		const struct look *l = &s->look[i];
 
 		if (l->returned_ns < write->t_invoke_ns)
 			break;
-		if (l->op->t_return_ns >= write->t_invoke_ns && source_accepts(l->op, write->value))
+		if (l->op->t_return_ns >= write->t_invoke_ns &&
+			source_accepts(s, l->op, write->value))
 			return true;
 	}
 	return false;

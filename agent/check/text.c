@@ -17,6 +17,7 @@
 #include "agent/check/models.h"
 #include "agent/check/search.h"
 #include "agent/check/shrink.h"
+#include "agent/check/source.h"
 #include "agent/check/words.h"
 #include "agent/history/pairs.h"
 
@@ -132,26 +133,6 @@ static bool text_is_violation(void *arg, const uint32_t *index, size_t count)
 	return verdict == CHECK_VIOLATION;
 }
 
-static void text_restore(
-	const struct history_ops *h, const uint32_t *index, size_t count, bool *keep)
-{
-	struct pairs seen = {0};
-
-	for (size_t i = 0; i < count; i++) {
-		const struct history_op *op = &h->op[index[i]];
-
-		for (uint32_t e = 0; keep[i] && op->kind == HISTORY_READ && e < op->count; e++)
-			(void)pairs_put(&seen, h->list[op->first + e], 0, 1);
-	}
-	for (size_t i = 0; i < count; i++) {
-		const struct history_op *op = &h->op[index[i]];
-
-		if (op->kind != HISTORY_READ && pairs_get(&seen, op->value, 0) != PAIRS_NONE)
-			keep[i] = true;
-	}
-	pairs_fini(&seen);
-}
-
 /* Few operations that no order explains. Return: the one before whose return it shows. */
 static uint32_t text_shrink(
 	const struct text_key *k, const struct search *how, uint32_t look, struct check_result *ret)
@@ -163,7 +144,7 @@ static uint32_t text_shrink(
 		.index = malloc((k->r.count + 1) * sizeof *s.index),
 		.deepest = &k->h->op[look],
 		.is_violation = text_is_violation,
-		.restore = text_restore,
+		.restore = source_restore,
 		.arg = &rest};
 
 	assert(s.index);

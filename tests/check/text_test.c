@@ -160,6 +160,35 @@ static void text__agrees_with_every_order(void **state)
 	assert_in_range(bad, ROUNDS / 20, ROUNDS - ROUNDS / 20);
 }
 
+/* A string that is written anew now and then, of few elements; one answer is wrong. */
+static void text__witness_does_not_keep_what_was_overwritten(void **state)
+{
+	struct history_op op[600] = {{.op = 0}};
+	uint64_t list[] = {1, 2, 1};
+	struct history_ops h = {.op = op, .count = 600, .list = list, .lists = 3};
+	struct check_result result;
+
+	(void)state;
+	for (unsigned i = 0; i < h.count; i++)
+		op[i] = (struct history_op){.op = i + 1,
+			.session = i % 2,
+			.t_invoke_ns = i * 10,
+			.t_return_ns = i * 10 + 12,
+			.kind = i % 3 == 0   ? HISTORY_WRITE
+				: i % 3 == 1 ? HISTORY_APPEND
+					     : HISTORY_READ,
+			.outcome = HISTORY_OK,
+			.value = i % 3 == 2 ? 0 : 1 + i % 3,
+			.many = i % 3 == 2,
+			.count = i % 3 == 2 ? 2 : 0};
+	assert_int_equal(text_linearizable_ops.check(&h, NULL, NULL, &result, NULL), 0);
+	assert_int_equal(result.verdict, CHECK_OK);
+	op[500].first = 1;
+	assert_int_equal(text_linearizable_ops.check(&h, NULL, NULL, &result, NULL), 0);
+	assert_int_equal(result.verdict, CHECK_VIOLATION);
+	assert_in_range(result.witnesses, 2, 8);
+}
+
 static void text__is_what_is_written_and_appended_to(void **state)
 {
 	struct history_op op[] = {
@@ -186,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text__agrees_with_every_order),
+		cmocka_unit_test(text__witness_does_not_keep_what_was_overwritten),
 		cmocka_unit_test(text__is_what_is_written_and_appended_to),
 	};
 
