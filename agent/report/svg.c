@@ -73,11 +73,17 @@ static void svg_text(FILE *out, const char *text, size_t size)
 	}
 }
 
-static void svg_line(FILE *out, const char *class, double x, double y, const char *text)
+static void svg_part(
+	FILE *out, const char *class, double x, double y, const char *text, size_t size)
 {
 	(void)fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", class, x, y);
-	svg_text(out, text, strlen(text));
+	svg_text(out, text, size);
 	(void)fputs("</text>\n", out);
+}
+
+static void svg_line(FILE *out, const char *class, double x, double y, const char *text)
+{
+	svg_part(out, class, x, y, text, strlen(text));
 }
 
 static void svg_rule(FILE *out, const char *class, double x, double from, double to)
@@ -208,6 +214,21 @@ static const char *lane_class(const struct history_op *op)
 	return "write";
 }
 
+static void print_label(const struct svg_lane *lane, FILE *out)
+{
+	const char *line = lane->label;
+	double y = lane->label_y;
+
+	for (;; y += SVG_LINE) {
+		size_t n = strcspn(line, "\n");
+
+		svg_part(out, "halo", lane->label_x, y, line, n);
+		if (line[n] == '\0')
+			return;
+		line += n + 1;
+	}
+}
+
 static void print_lanes(const struct svg_layout *l, FILE *out)
 {
 	for (unsigned i = 0; i < l->lanes; i++) {
@@ -221,7 +242,7 @@ static void print_lanes(const struct svg_layout *l, FILE *out)
 			"rx=\"2\"/>\n",
 			lane_class(lane->op), open ? " open" : "", lane->from,
 			lane->bar_y - BAR_HEIGHT / 2.0, lane->to - lane->from, BAR_HEIGHT);
-		svg_line(out, "halo", lane->label_x, lane->label_y, lane->label);
+		print_label(lane, out);
 	}
 }
 

@@ -9,7 +9,7 @@
 /* A list shows so many elements, the last of them always. */
 #define LIST_SHOWN 5
 /* A transaction shows so many steps. */
-#define STEPS_SHOWN 3
+#define STEPS_SHOWN 8
 
 struct label {
 	char *out;
@@ -36,13 +36,19 @@ static void label_value(struct label *l, const struct history_ops *h, uint64_t v
 
 static void label_list(struct label *l, const struct history_ops *h, uint32_t first, uint32_t count)
 {
+	bool balances = history_has(h, HISTORY_TRANSFER); /* one may be below 0 */
+
 	label_say(l, "[");
 	for (uint32_t i = 0; i < count; i++) {
 		if (count > LIST_SHOWN && i == 1) {
 			label_say(l, " …");
 			i = count - (LIST_SHOWN - 1);
 		}
-		label_say(l, "%s%s", i ? " " : "", words_number(h, h->list[first + i]).text);
+		if (balances)
+			label_say(l, "%s%" PRId64, i ? " " : "", (int64_t)h->list[first + i]);
+		else
+			label_say(
+				l, "%s%s", i ? " " : "", words_number(h, h->list[first + i]).text);
 	}
 	label_say(l, "]");
 }

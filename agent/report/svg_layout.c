@@ -142,20 +142,59 @@ static void layout_row_name(const struct svg_layout *l, const struct history_op 
 	const struct check_names *n = l->svg->names;
 
 	if (n && n->node && op->node < n->nodes && n->node[op->node])
-		(void)snprintf(
-			out, SVG_LABEL_MAX, "%s, session %u", n->node[op->node], op->session);
+		(void)snprintf(out, SVG_NAME_MAX, "%s, session %u", n->node[op->node], op->session);
 	else
-		(void)snprintf(out, SVG_LABEL_MAX, "node %u, session %u", op->node, op->session);
+		(void)snprintf(out, SVG_NAME_MAX, "node %u, session %u", op->node, op->session);
 }
 
 /* Characters, not bytes: labels have arrows in them. */
+static bool begins_character(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+/* Of the widest line. */
 static double text_width(const char *text)
 {
+	size_t widest = 0;
 	size_t n = 0;
 
-	for (; *text != '\0'; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-	return (double)n * SVG_CHAR_WIDTH;
+	for (; *text != '\0'; text++) {
+		n = *text == '\n' ? 0 : n + begins_character(*text);
+		widest = n > widest ? n : widest;
+	}
+	return (double)widest * SVG_CHAR_WIDTH;
+}
+
+/*
+ * Lines that fit between the margins, cut between steps if possible, else between words. Return:
+ * how many.
+ */
+static unsigned text_wrap(char *text)
+{
+	const size_t fit = (size_t)((SVG_RIGHT - SVG_LEFT) / SVG_CHAR_WIDTH);
+	char *step = NULL;
+	char *word = NULL;
+	size_t chars = 0;
+	unsigned lines = 1;
+
+	for (char *c = text; *c != '\0'; c++) {
+		if (*c == '\n') /* names come from files */
+			*c = ' ';
+		if (*c == ' ')
+			word = c;
+		if (*c == ' ' && c > text && c[-1] == ';')
+			step = c;
+		chars += begins_character(*c);
+		if (chars <= fit || !word)
+			continue;
+		c = step ? step : word;
+		*c = '\n';
+		step = word = NULL;
+		chars = 0;
+		lines++;
+	}
+	return lines;
 }
 
 /* As near to @x as the margins allow. */
@@ -185,6 +224,7 @@ static void layout_lanes(struct svg_layout *l, double y)
 		struct svg_lane *lane = &l->lane[i];
 		const struct history_op *op = lane->op;
 		const struct history_op *above = i > 0 ? l->lane[i - 1].op : NULL;
+		unsigned lines;
 
 		if (!above || above->node != op->node || above->session != op->session) {
 			layout_row_name(l, op, lane->row);
@@ -193,12 +233,14 @@ static void layout_lanes(struct svg_layout *l, double y)
 		}
 		svg_label(l->svg->h, op, lane->label);
 		lane_add_duration(lane);
+		lines = text_wrap(lane->label);
 		lane->from = layout_x(l, op->t_invoke_ns);
 		lane->to = op->t_return_ns == UINT64_MAX ? SVG_RIGHT : layout_x(l, op->t_return_ns);
 		if (lane->to < lane->from + BAR_LEAST)
 			lane->to = lane->from + BAR_LEAST;
 		lane->label_x = text_start(lane->from, text_width(lane->label));
 		lane->label_y = y + 13;
+		y += (lines - 1) * SVG_LINE;
 		lane->bar_y = y + 25;
 		y += LANE_HEIGHT;
 	}

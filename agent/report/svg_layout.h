@@ -17,7 +17,8 @@
 #define SVG_CHAR_WIDTH 6.7  /* of a character at 12 units, generously */
 #define SVG_TICK_WIDTH 54   /* of a time at the axis */
 #define SVG_TICK_ROWS_MAX 4 /* they do not overlap within a row */
-#define SVG_LABEL_MAX 96
+#define SVG_NAME_MAX 96     /* of a row, a phase, a fault */
+#define SVG_LABEL_MAX 640   /* of an operation: a transaction has many steps */
 
 /* Operations of the witness that are drawn: the last ones. */
 #define SVG_LANES_MAX CHECK_WITNESS_READ
@@ -28,11 +29,11 @@
 /* An operation's lane: its label, and below it its bar. */
 struct svg_lane {
 	const struct history_op *op;
-	char label[SVG_LABEL_MAX];
-	char row[SVG_LABEL_MAX]; /* of node and session, "" if it is that of the lane above */
-	double row_y;            /* baseline of @row */
+	char label[SVG_LABEL_MAX]; /* lines end with '\n' but for the last */
+	char row[SVG_NAME_MAX];    /* of node and session, "" if it is that of the lane above */
+	double row_y;              /* baseline of @row */
 	double label_x;
-	double label_y; /* baseline */
+	double label_y; /* baseline of the first line */
 	double bar_y;   /* middle */
 	double from;
 	double to;
@@ -51,7 +52,7 @@ struct svg_place {
 	double to;
 	unsigned row;
 	const char *name;
-	char label[SVG_LABEL_MAX]; /* "" if there is no room for it */
+	char label[SVG_NAME_MAX]; /* "" if there is no room for it */
 	double label_x;
 };
 

@@ -115,6 +115,20 @@ static void svg__labels_each_kind_of_operation(void **state)
 	}
 }
 
+static void svg__shows_balances_below_0(void **state)
+{
+	static uint64_t balance[] = {105, (uint64_t)-5};
+	struct history_op op[] = {
+		{.kind = HISTORY_READ, .outcome = HISTORY_OK, .many = true, .count = 2},
+		{.kind = HISTORY_TRANSFER, .outcome = HISTORY_OK, .value = 105, .old = 1}};
+	const struct history_ops h = {.op = op, .count = 2, .list = balance, .lists = 2};
+	char label[SVG_LABEL_MAX];
+
+	(void)state;
+	svg_label(&h, &op[0], label);
+	assert_string_equal(label, "read k0 → [105 -5]");
+}
+
 static void svg__shows_what_came_before_and_what_was_seen(void **state)
 {
 	struct drawn d = {.m.count = 0};
@@ -166,13 +180,60 @@ static void svg__draws_open_operations_to_the_edge(void **state)
 	assert_true(l.lane[1].to < SVG_RIGHT);
 }
 
+/* Of the widest line. */
 static double width_of(const char *text)
 {
+	double widest = 0;
 	double n = 0;
 
-	for (; *text != '\0'; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-	return n * SVG_CHAR_WIDTH;
+	for (; *text != '\0'; text++) {
+		n = *text == '\n' ? 0 : n + (((unsigned char)*text & 0xc0) != 0x80);
+		widest = n > widest ? n : widest;
+	}
+	return widest * SVG_CHAR_WIDTH;
+}
+
+/* A transaction's steps are all there, on lines that fit, above the bar and below the other one. */
+static void svg__breaks_long_labels_between_steps(void **state)
+{
+	static uint64_t list[] = {101, 102, 103, 104, 105, 106};
+	static struct history_micro micro[] = {
+		{.kind = HISTORY_READ, .key = 1, .first = 0, .count = 6},
+		{.kind = HISTORY_APPEND, .key = 2, .value = 109},
+		{.kind = HISTORY_READ, .key = 3, .first = 0, .count = 6},
+		{.kind = HISTORY_APPEND, .key = 4, .value = 110}};
+	struct drawn d = {.m.count = 0};
+	struct svg_layout l;
+	char *text;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		make_write(&d.m, 0, 7, 10 * i, 10 * i + 1);
+		d.m.op[i].kind = HISTORY_TRANSACTION;
+		d.m.op[i].count = 4;
+	}
+	d.h.micro = micro;
+	d.h.micros = 4;
+	d.h.list = list;
+	d.h.lists = 6;
+	draw_all(&d);
+	svg_layout(&d.svg, &l);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct svg_lane *lane = &l.lane[i];
+
+		assert_non_null(strstr(lane->label, "read k1 → [101 … 103 104 105 106]; append "
+						    "109 to k2;\nread k3 → "));
+		assert_non_null(strstr(lane->label, "append 110 to k4 · "));
+		assert_null(strchr(strchr(lane->label, '\n') + 1, '\n'));
+		assert_true(lane->label_x >= SVG_LEFT);
+		assert_true(lane->label_x + width_of(lane->label) <= SVG_RIGHT + 1);
+		assert_true(lane->bar_y > lane->label_y + SVG_LINE);
+	}
+	assert_true(l.lane[1].label_y > l.lane[0].bar_y);
+	text = draw_print(&d);
+	assert_balanced(text);
+	assert_non_null(strstr(text, ">read k3 → [101 … 103 104 105 106]; append 110 to k4"));
+	free(text);
 }
 
 static void assert_places_apart(const struct svg_place *p, unsigned count)
@@ -240,9 +301,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(svg__labels_each_kind_of_operation),
+		cmocka_unit_test(svg__shows_balances_below_0),
 		cmocka_unit_test(svg__shows_what_came_before_and_what_was_seen),
 		cmocka_unit_test(svg__never_takes_text_for_markup),
 		cmocka_unit_test(svg__draws_open_operations_to_the_edge),
+		cmocka_unit_test(svg__breaks_long_labels_between_steps),
 		cmocka_unit_test(svg__keeps_labels_apart),
 	};
 
