@@ -76,7 +76,7 @@ static void told_although(struct words *l, const struct told *told, const struct
 	}
 	words_say(l, knew == missed ? "it had itself written " : "it had seen ");
 	words_value(l, missed->value);
-	words_say(l, " there on ");
+	words_say(l, " %s %s on ", knew == missed ? "to" : "of", words_key(l->h, missed->key).text);
 	words_node(l, knew);
 	if (knew->outcome == HISTORY_OK)
 		words_say(l, " at %.3f s", words_seconds(l, knew->t_return_ns));

@@ -164,7 +164,7 @@ static void told__own_write_is_missed(void **state)
 	writes(&m, 1, X, 9);
 	reads(&m, 1, X, 3);
 	told(&m, "read-your-writes", 3,
-		"session 1 read 3 of k1 on n1 at 1.450 s, although it had itself written 9 there on "
+		"session 1 read 3 of k1 on n1 at 1.450 s, although it had itself written 9 to k1 on "
 		"n1 at 1.350 s");
 }
 
@@ -178,7 +178,7 @@ static void told__what_was_seen_is_missed(void **state)
 	reads(&m, 2, X, 9);
 	reads(&m, 2, X, 0);
 	told(&m, "monotonic-reads", 3,
-		"session 2 read nothing of k1 on n2 at 1.350 s, although it had seen 9 there on n2 at "
+		"session 2 read nothing of k1 on n2 at 1.350 s, although it had seen 9 of k1 on n2 at "
 		"1.250 s");
 }
 
