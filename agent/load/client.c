@@ -349,6 +349,24 @@ static bool read_final(struct client *c, uint64_t key)
 	return complete(c, &op, &record, &result) && result.outcome == HISTORY_OK;
 }
 
+/* Did the lab kill or pause it for good? Then no final read needs to wait for it. */
+static bool stopped(const struct client *c, unsigned replica)
+{
+	const struct plan *plan = c->common->plan;
+	uint32_t last = atomic_load(&c->common->shared->phase);
+	bool is = false;
+
+	for (unsigned p = 0; p < plan->phases && p <= last; p++) {
+		for (unsigned i = 0; i < plan->phase[p].events; i++) {
+			const struct plan_event *e = &plan->phase[p].event[i];
+
+			if (e->node == replica)
+				is = e->kind == PLAN_KILL || e->kind == PLAN_PAUSE;
+		}
+	}
+	return is;
+}
+
 /*
  * Go on with each replica until one read of it fails: one that is down must not keep the client
  * from reading the others. Return: whether all is read.
@@ -359,7 +377,7 @@ static bool read_finals_once(struct client *c, struct finals *finals)
 	bool all = true;
 
 	for (unsigned i = 0; i < plan->replicas; i++) {
-		if (plan->node[i].site != c->common->site)
+		if (plan->node[i].site != c->common->site || stopped(c, i))
 			continue;
 		go_to(c, i);
 		while (finals->key[i] < finals->keys && state_of(c) == LOAD_FINAL &&

@@ -42,8 +42,9 @@ struct load_shared {
 /**
  * load_main() - body of the load process of @site; already on its node and without privileges
  * Waits for LOAD_RUN, issues operations until LOAD_FINAL, then reads every key once from every
- * replica of the site (flag HISTORY_F_FINAL, patient deadline, retried until it succeeds or
- * LOAD_STOP), then returns. LOAD_STOP ends it at any time, within a deadline.
+ * replica of the site that the plan has not stopped for good (flag HISTORY_F_FINAL, patient
+ * deadline, retried until it succeeds or LOAD_STOP), then returns. LOAD_STOP ends it at any time,
+ * within a deadline.
  *
  * Return: exit status for the process.
  */
