@@ -100,6 +100,22 @@ one_line() {
 	[ "$(wc -l <"$1")" -eq 1 ] && grep -q '^pacelab: ' "$1"
 }
 
+# breaks_all TYPE RESULTS [BUT]: no model of objects of this type but BUT fits the run's history,
+# and each has a picture of why; the verdicts go to the output
+breaks_all() {
+	local model status count=0
+	for model in $("$pacelab" list models | awk -v type="$1" '$2 == type { print $1 }'); do
+		[ "$model" != "${3-}" ] || continue
+		status=0
+		"$pacelab" check --model "$model" --svg "$2/$model.svg" "$2/history.bin" \
+			>"$2/said" || status=$?
+		sed 's/^/# /' "$2/said"
+		[ "$status" -eq 1 ] && grep -q '</svg>' "$2/$model.svg" || return 1
+		count=$((count + 1))
+	done
+	[ "$count" -gt 0 ]
+}
+
 # end_lab: whatever a failed test has left; by the command and, if that fails, by its supervisor.
 end_lab() {
 	"$pacelab" down --lab "$lab" >/dev/null 2>&1 || kill -9 "$(supervisor)" 2>/dev/null
