@@ -401,13 +401,22 @@ static void judge_open(struct inquiry *q)
 	}
 }
 
+/* It rejects, and nobody has said so yet: an answer may be late. */
+static bool is_unanswered(const struct inquiry *q, const struct suspect *s)
+{
+	const struct probe *probe = &q->probe[s->there];
+
+	return link_matrix_at(&q->f->now, s->src, s->dst)->cut == CUT_REJECT && probe->sent &&
+	       !probe->refused && !evidence_down(q->f, s->src, s->dst);
+}
+
 static bool all_fit(const struct inquiry *q)
 {
 	for (unsigned i = 0; i < q->suspects; i++) {
 		const struct suspect *s = &q->suspect[i];
 		enum fit fit = s->closed ? FITS : measure(q, s).fit;
 
-		if (fit != FITS && fit != SILENT)
+		if ((fit != FITS && fit != SILENT) || is_unanswered(q, s))
 			return false;
 	}
 	return true;
@@ -527,6 +536,9 @@ int evidence_gather(
 	code = evidence_read_state(f, change, ret, err);
 	if (!code) {
 		choose_suspects(q);
+		/* Answers to earlier probes that came late are none to these. */
+		for (unsigned i = 0; i < q->suspects; i++)
+			probe_errors(f, f->node[q->suspect[i].src].probe_fd, NULL, 0);
 		for (int i = 0; i < EVIDENCE_TRIES; i++) {
 			send_probes(q);
 			if (all_fit(q))

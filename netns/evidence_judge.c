@@ -160,12 +160,17 @@ static void judge_drops(struct trial_court *c, const struct trial *x)
 	}
 }
 
-static void say_seen(
-	struct trial_court *c, const struct trial *x, uint64_t missing, uint64_t frames)
+static void say_seen(struct trial_court *c, const struct trial *x, uint64_t missing,
+	uint64_t frames, uint64_t dropped)
 {
 	const struct fabric_delta *d = x->delta;
 	char is[SHARE_TEXT_MAX];
 
+	if (!c->seen[0] && dropped && !missing)
+		(void)snprintf(c->seen, EVIDENCE_SEEN_MAX,
+			"%s > %s lost %llu of %llu, those that were to be dropped",
+			c->f->name[d->src].name, c->f->name[d->dst].name,
+			(unsigned long long)dropped, (unsigned long long)(frames + dropped));
 	if (!c->seen[0] && missing)
 		(void)snprintf(c->seen, EVIDENCE_SEEN_MAX, "%s > %s lost %s of %llu",
 			c->f->name[d->src].name, c->f->name[d->dst].name,
@@ -173,19 +178,39 @@ static void say_seen(
 			(unsigned long long)frames);
 }
 
+/* Frames that this machine lost are nobody's rule, if they explain what is missing. */
+static void excuse_machine(struct trial_court *c, const struct trial *x, uint64_t missing,
+	uint64_t frames, struct stats_share *share)
+{
+	const struct fabric_delta *d = x->delta;
+
+	uint64_t rest = missing > x->lost ? missing - x->lost : 0;
+
+	if (stats_count(missing, frames, share) != STATS_MORE ||
+		stats_count(rest, frames, share) == STATS_MORE)
+		return;
+	share->hi = 1;
+	c->noisy = true;
+	evidence_find(c->ret, EVIDENCE_INCONCLUSIVE,
+		"link %s > %s: this machine lost %llu frames itself", c->f->name[d->src].name,
+		c->f->name[d->dst].name, (unsigned long long)x->lost);
+}
+
 static void judge_copies(struct trial_court *c, const struct trial *x)
 {
 	const struct link_state *to = &x->delta->to;
 	struct fates fates = fates_of(to, x->stream.bytes);
-	uint64_t missing = 0, twice = 0, frames = 0, all;
+	uint64_t missing = 0, twice = 0, frames = 0, dropped = 0, all;
 	struct stats_share loss, doubled = {.bunch = 1};
 	struct fabric_counters since = {0};
 
 	for (unsigned i = 0; i < x->stream.sent; i++) {
 		const struct stream_frame *frame = &x->stream.frame[i];
 
-		if (is_drop(x, i))
+		if (is_drop(x, i)) {
+			dropped += frame->copies == 0;
 			continue;
+		}
 		frames++;
 		missing += frame->copies == 0;
 		twice += frame->copies > 1;
@@ -194,12 +219,13 @@ static void judge_copies(struct trial_court *c, const struct trial *x)
 		return;
 	if (to->rate_bps && is_busy(x))
 		fates.missing.hi = 1; /* the queue may have been full */
+	excuse_machine(c, x, missing, frames, &fates.missing);
 	if (judge_share(c, x, "came with another payload", x->stream.wrong, frames,
 		    &fates.changed) == STATS_MORE ||
 		judge_share(c, x, "came twice", twice, frames, &fates.twice) == STATS_MORE ||
 		judge_share(c, x, "were lost", missing, frames, &fates.missing) == STATS_LESS)
 		c->sure = true;
-	say_seen(c, x, missing, frames);
+	say_seen(c, x, missing, frames, dropped);
 	/* Frames of others count as well, for what the matrix program does and counts. */
 	fabric_count(c->f, x->delta->src, x->delta->dst, &since);
 	all = since.offered - since.dropped - x->delta->after.offered + x->delta->after.dropped;
@@ -301,12 +327,10 @@ static void judge_delays(struct trial_court *c, const struct trial *x)
 	}
 	if (!late || is_busy(x))
 		return;
-	/* A busy machine makes some frames late, a wrong rule all of them. */
+	/* A busy machine makes some frames late, or all but the first; a wrong rule all of them. */
 	c->noisy = true;
 	evidence_find(c->ret,
-		is.quantile_ns[STATS_P10] > hi.quantile_ns[STATS_P10] + room_ns
-			? EVIDENCE_MISMATCH
-			: EVIDENCE_INCONCLUSIVE,
+		is.least_ns > hi.least_ns + room_ns ? EVIDENCE_MISMATCH : EVIDENCE_INCONCLUSIVE,
 		"link %s > %s: half of the frames took more than %s, expected %s",
 		c->f->name[d->src].name, c->f->name[d->dst].name,
 		units_print_duration(is.quantile_ns[STATS_P50], has, sizeof has),
@@ -315,8 +339,8 @@ static void judge_delays(struct trial_court *c, const struct trial *x)
 
 /* A run of frames with the same fate, with known ends on both sides, tells how long the link was in
  * that state: not shorter than from its first frame to its last, not longer than its neighbours
- * are apart. */
-static void judge_run(struct trial_court *c, const struct trial *x, unsigned from, unsigned to)
+ * are apart. Return: did it tell more than half of it? */
+static bool judge_run(struct trial_court *c, const struct trial *x, unsigned from, unsigned to)
 {
 	const struct stream_frame *frame = x->stream.frame;
 	const struct link_state *s = &x->delta->to;
@@ -334,6 +358,7 @@ static void judge_run(struct trial_court *c, const struct trial *x, unsigned fro
 			c->f->name[x->delta->src].name, c->f->name[x->delta->dst].name,
 			up ? "up" : "down", units_print_duration(inner_ns, has, sizeof has),
 			units_print_duration(want_ns, wants, sizeof wants));
+	return inner_ns > want_ns / 2 && outer_ns < want_ns + want_ns / 2 + FLAP_SLACK_NS;
 }
 
 static void judge_flap(struct trial_court *c, const struct trial *x)
@@ -342,6 +367,7 @@ static void judge_flap(struct trial_court *c, const struct trial *x)
 	const char *src = c->f->name[x->delta->src].name, *dst = c->f->name[x->delta->dst].name;
 	const struct link_state *s = &x->delta->to;
 	unsigned from = 0, n = x->stream.sent;
+	bool told[2] = {false};
 
 	if (n == 0)
 		return; /* too slow to be waited for: its state was read, its counters are kept */
@@ -356,10 +382,15 @@ static void judge_flap(struct trial_court *c, const struct trial *x)
 	for (unsigned i = 1; i < n; i++) {
 		if (!frame[i].copies == !frame[from].copies)
 			continue;
-		if (from > 0)
-			judge_run(c, x, from, i - 1);
+		if (from > 0 && judge_run(c, x, from, i - 1))
+			told[frame[from].copies > 0] = true;
 		from = i;
 	}
+	if (told[0] && told[1])
+		return;
+	c->noisy = true;
+	evidence_find(c->ret, EVIDENCE_INCONCLUSIVE,
+		"link %s > %s flaps, and this machine is too busy to see for how long", src, dst);
 }
 
 void trial_judge(struct trial_court *c, const struct trial *x)

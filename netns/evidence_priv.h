@@ -70,12 +70,15 @@ struct trial_udp {
 /**
  * struct trial - a row over one link
  * @number:	of its first frame among the probes that the matrix program numbered
+ * @lost:	by this machine while the row was under way, on whatever link: a socket or a
+ *		processor's queue was full
  * @before: @after:	counters around the row
  */
 struct trial {
 	const struct fabric_delta *delta;
 	struct probe_stream stream;
 	uint64_t number;
+	uint64_t lost;
 	struct fabric_counters before;
 	struct fabric_counters after;
 };

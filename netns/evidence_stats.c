@@ -225,12 +225,13 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void quantiles(uint64_t *took, unsigned n, uint64_t ret[STATS_QUANTILES])
+static void quantiles(uint64_t *took, unsigned n, struct stats_row *ret)
 {
 	qsort(took, n, sizeof *took, compare);
-	ret[STATS_P10] = took[(n - 1) / 10];
-	ret[STATS_P50] = took[(n - 1) / 2];
-	ret[STATS_P90] = took[(uint64_t)(n - 1) * 9 / 10];
+	ret->least_ns = took[0];
+	ret->quantile_ns[STATS_P10] = took[(n - 1) / 10];
+	ret->quantile_ns[STATS_P50] = took[(n - 1) / 2];
+	ret->quantile_ns[STATS_P90] = took[(uint64_t)(n - 1) * 9 / 10];
 }
 
 int stats_measure(const struct stats_frame *frame, unsigned frames, struct stats_row *ret)
@@ -249,7 +250,7 @@ int stats_measure(const struct stats_frame *frame, unsigned frames, struct stats
 		last = at->came_ns > last ? at->came_ns : last;
 	}
 	if (frames) {
-		quantiles(took, frames, ret->quantile_ns);
+		quantiles(took, frames, ret);
 		ret->span_ns = last - first;
 	}
 	free(took);
@@ -288,7 +289,7 @@ static void run_model(struct model *m, const struct stats_frame *frame, unsigned
 			first_ns = due_ns;
 	}
 	ret->span_ns = due_ns - first_ns;
-	quantiles(took, frames, ret->quantile_ns);
+	quantiles(took, frames, ret);
 }
 
 static void widen(uint64_t *lo, uint64_t *hi)
@@ -323,12 +324,14 @@ int stats_expect(const struct link_state *s, uint32_t burst, const struct stats_
 		for (unsigned i = 0; i < STATS_QUANTILES; i++)
 			stretch(row.quantile_ns[i], &ret_lo->quantile_ns[i],
 				&ret_hi->quantile_ns[i]);
+		stretch(row.least_ns, &ret_lo->least_ns, &ret_hi->least_ns);
 		stretch(row.span_ns, &ret_lo->span_ns, &ret_hi->span_ns);
 		if (!s->jitter_ns && dist_scaled(s->dist))
 			break; /* all would be the same */
 	}
 	for (unsigned i = 0; i < STATS_QUANTILES; i++)
 		widen(&ret_lo->quantile_ns[i], &ret_hi->quantile_ns[i]);
+	widen(&ret_lo->least_ns, &ret_hi->least_ns);
 	widen(&ret_lo->span_ns, &ret_hi->span_ns);
 	free(took);
 	return 0;

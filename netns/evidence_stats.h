@@ -56,6 +56,7 @@ enum { STATS_P10, STATS_P50, STATS_P90, STATS_QUANTILES };
 
 /* Delays of a row, and how long the row was from its first arrival to its last. */
 struct stats_row {
+	uint64_t least_ns;
 	uint64_t quantile_ns[STATS_QUANTILES];
 	uint64_t span_ns;
 };

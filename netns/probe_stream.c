@@ -2,8 +2,8 @@
 /*
  * probe_stream.c - rows of numbered frames over links, and what became of each of them
  *
- * A row is over when one of its last frames has come and the time that any of them may be under way
- * has passed; a row whose end is lost is waited for a little longer.
+ * A row is over when its last frame has come and the time that any of them may be under way has
+ * passed; a row whose end is missing is waited for a little longer.
  */
 #include "netns/probe_stream.h"
 
@@ -191,15 +191,25 @@ static void send_until(struct session *s, uint64_t end_ns)
 	}
 }
 
-static bool all_complete(const struct session *s)
+/* Has one of the last @tail frames come, of each row? */
+static bool all_complete(const struct session *s, uint32_t tail)
 {
 	for (unsigned i = 0; i < s->streams; i++) {
 		const struct probe_stream *stream = &s->stream[i];
 
-		if (stream->last + STREAM_TAIL < stream->frames || stream->last == 0)
+		if (stream->last + tail <= stream->frames || stream->last == 0)
 			return false;
 	}
 	return true;
+}
+
+/* How long after the last frame was sent. The end of a row may be lost, or this machine's work. */
+static uint64_t patience_ns(
+	const struct session *s, uint64_t usual_ns, uint64_t longest_ns, uint64_t slack_ns)
+{
+	if (all_complete(s, 1))
+		return usual_ns + STREAM_SETTLE_NS;
+	return (all_complete(s, STREAM_TAIL + 1) ? usual_ns : longest_ns) + slack_ns;
 }
 
 /* Rows that this machine is too slow for are as long as they got. */
@@ -231,8 +241,7 @@ void probe_streams(struct fabric *f, struct probe_stream *stream, unsigned strea
 	sent_ns = clock_now_ns();
 	/* What came in time counts also when this process was kept from running until now. */
 	for (;;) {
-		uint64_t end_ns = sent_ns + (all_complete(&s) ? usual_ns + STREAM_SETTLE_NS
-							      : longest_ns + slack_ns);
+		uint64_t end_ns = sent_ns + patience_ns(&s, usual_ns, longest_ns, slack_ns);
 		int n;
 
 		now = clock_now_ns();

@@ -4,8 +4,9 @@
 #
 # Runs tests/net/change_test and chance_test in a virtual machine, where netem makes the links slow,
 # and compares: the same seed drops and doubles the same packets there and here. The tests of the
-# wire emulator run in the same machine: Linux 6.1 is the oldest that it must work on. Without QEMU
-# or the kernel package scripts/vm.sh ends with 77 and the reason, which skips the suite.
+# wire emulator and of evidence run in the same machine: Linux 6.1 is the oldest that they must work
+# on. Without QEMU or the kernel package scripts/vm.sh ends with 77 and the reason, which skips the
+# suite.
 set -uo pipefail
 
 # done_with NUMBER NAME WHY: an empty WHY is success.
@@ -33,14 +34,15 @@ digests() {
 failed=0
 # shellcheck disable=SC2016 # the guest expands it
 there=$(scripts/vm.sh bash -c '"$0"; status=$?; "$1" || status=1
-	"$2" && echo "wire: all passed"; exit $status' \
-	"$B/tests/net/change_test" "$B/tests/net/chance_test" "$B/tests/net/wire_test" 2>&1)
+	"$2" && echo "wire: all passed"; "$3" && echo "evidence: all passed"; exit $status' \
+	"$B/tests/net/change_test" "$B/tests/net/chance_test" "$B/tests/net/wire_test" \
+	"$B/tests/net/evidence_test" 2>&1)
 status=$?
 [ "$status" -ne 77 ] || {
 	echo "$there"
 	exit 77
 }
-echo "1..3"
+echo "1..4"
 note netem "$there"
 why=
 [ "$status" -eq 0 ] || why="the tests in the virtual machine ended with $status"
@@ -58,4 +60,8 @@ done_with 2 the_same_seed_drops_the_same_packets_on_wire_and_on_netem "$why"
 why=
 grep -q '^wire: all passed' <<<"$there" || why="the tests of wire failed"
 done_with 3 every_test_of_the_wire_emulator_passes_on_linux_6_1 "$why"
+
+why=
+grep -q '^evidence: all passed' <<<"$there" || why="the tests of evidence failed"
+done_with 4 every_test_of_evidence_passes_on_netem "$why"
 exit "$failed"
