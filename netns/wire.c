@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,6 +265,13 @@ static void wire_applied(
 	store(emulator, delta, deltas, stale);
 }
 
+static bool has_ended(const struct wire_host *w)
+{
+	struct pollfd process = {.fd = w->pidfd, .events = POLLIN};
+
+	return poll(&process, 1, 0) > 0;
+}
+
 /* Wait until the process has done the flush number @asked, or is dead. */
 static int wait_flushed(struct wire_host *w, uint32_t asked, struct err *err)
 {
@@ -273,6 +281,9 @@ static int wait_flushed(struct wire_host *w, uint32_t asked, struct err *err)
 	uint32_t done;
 
 	while ((done = __atomic_load_n(word, __ATOMIC_ACQUIRE)) != asked) {
+		if (has_ended(w))
+			return err_set(err, -ECHILD, EXIT_INTERNAL,
+				"the wire emulator has ended: slow links carry nothing any more");
 		if (clock_now_ns() > end)
 			return err_set(err, -ETIMEDOUT, EXIT_INTERNAL,
 				"the wire emulator did not drop what was under way within %llu ms",
@@ -282,19 +293,30 @@ static int wait_flushed(struct wire_host *w, uint32_t asked, struct err *err)
 	return 0;
 }
 
+static void mark(const struct wire_host *w, const struct fabric_delta *delta, unsigned deltas,
+	uint32_t flush)
+{
+	for (unsigned i = 0; i < deltas; i++)
+		__atomic_store_n(&wire_at(&w->job, delta[i].src, delta[i].dst)->flush, flush,
+			__ATOMIC_RELAXED);
+}
+
 static int wire_flush(
 	void *emulator, const struct fabric_delta *delta, unsigned deltas, struct err *err)
 {
 	struct wire_host *w = emulator;
 	uint32_t asked = w->job.shared->flush_asked + 1;
+	int code;
 
-	for (unsigned i = 0; i < deltas; i++)
-		__atomic_store_n(&wire_at(&w->job, delta[i].src, delta[i].dst)->flush, asked,
-			__ATOMIC_RELAXED);
+	mark(w, delta, deltas, asked);
 	__atomic_store_n(&w->job.shared->flush_asked, asked, __ATOMIC_RELEASE);
-	if (pidfd_send_signal(w->pidfd, SIGUSR1, NULL, 0))
-		return err_sys(err, -errno, "reach the wire emulator");
-	return wait_flushed(w, asked, err);
+	/* One that has ended is told from one that does not answer while it is waited for. */
+	(void)pidfd_send_signal(w->pidfd, SIGUSR1, NULL, 0);
+	code = wait_flushed(w, asked, err);
+	/* Whenever the process comes to it: the links are not cut. */
+	if (code)
+		mark(w, delta, deltas, 0);
+	return code;
 }
 
 static void wire_count(void *emulator, unsigned src, unsigned dst, struct fabric_counters *ret)

@@ -267,6 +267,46 @@ static void change__that_is_refused_half_way_is_taken_back(void **state)
 	net_lab_destroy(&lab);
 }
 
+/* The port of a node that shall go down is not there: whatever else was asked for is taken back. */
+static void change__whose_port_is_refused_is_taken_back(void **state)
+{
+	char out[NET_LAB_OUTPUT_MAX];
+	struct fabric_change change;
+	struct link_matrix was;
+	struct net_lab lab;
+
+	(void)state;
+	build(&lab, 4, false);
+	link_matrix_at(&lab.want, 3, 0)->cut = CUT_WIRE;
+	change = net_lab_apply(&lab);
+	fabric_change_fini(&change);
+	assert_int_equal(link_matrix_init(&was, 4), 0);
+	link_matrix_copy(&was, &lab.want);
+	assert_int_equal(
+		net_lab_run(fabric_switch_fd(lab.fabric), "ip link del n2", out, sizeof out), 0);
+	for (unsigned reshaped = 0; reshaped < 2; reshaped++) {
+		struct err err = {0};
+
+		link_matrix_copy(&lab.want, &was);
+		link_matrix_at(&lab.want, 0, 2)->cut = CUT_EDGE;
+		link_matrix_at(&lab.want, 3, 0)->cut = CUT_NONE;
+		link_matrix_at(&lab.want, 2, 0)->delay_ns = reshaped * MS;
+		link_matrix_at(&lab.want, 2, 0)->loss = reshaped ? LOSS_RANDOM : LOSS_NONE;
+		link_matrix_at(&lab.want, 2, 0)->loss_ppm[0] = reshaped * PPM_ONE;
+		lab.want.down[1] = lab.want.down[3] = true;
+		assert_int_equal(fabric_apply(lab.fabric, &lab.want, &change, &err), -ENODEV);
+		assert_non_null(strstr(err.text, "port of 'n2'"));
+		assert_int_equal(change.deltas, 0);
+		kernel_has(lab.fabric, &was);
+		assert_false(fabric_matrix(lab.fabric)->down[3]);
+		assert_true(net_lab_ping(&lab, 0, 2, 1, 2) >= 0);
+		assert_true(net_lab_ping(&lab, 3, 2, 1, 5) >= 0);
+		assert_true(net_lab_ping(&lab, 3, 0, 1, 1) < 0);
+	}
+	link_matrix_fini(&was);
+	net_lab_destroy(&lab);
+}
+
 /* The same where netem's leaf is what is refused and the matrix program cuts. */
 static void change__that_netem_refuses_leaves_no_cut(void **state)
 {
@@ -430,6 +470,7 @@ int main(void)
 		cmocka_unit_test(change__a_thousand_without_bpf_are_what_the_kernel_has),
 		cmocka_unit_test(change__with_one_bad_link_changes_none),
 		cmocka_unit_test(change__that_is_refused_half_way_is_taken_back),
+		cmocka_unit_test(change__whose_port_is_refused_is_taken_back),
 		cmocka_unit_test(change__that_netem_refuses_leaves_no_cut),
 		cmocka_unit_test(change__refuses_without_bpf_what_the_program_does),
 		cmocka_unit_test(cut__of_kind_wire_loses_what_is_under_way),

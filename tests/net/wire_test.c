@@ -337,6 +337,93 @@ static void wire__cut_of_kind_wire_drops_what_is_under_way_and_counts_it(void **
 	net_lab_destroy(&lab);
 }
 
+/* Both copies say what was in force before. */
+static void link_is_open(const struct net_lab *lab)
+{
+	const struct matrix_link *link = matrix_at(&lab->fabric->matrix, 0, 1);
+
+	assert_int_equal(link_matrix_at(fabric_matrix(lab->fabric), 0, 1)->cut, CUT_NONE);
+	assert_int_equal(link->rule[0], MATRIX_WIRE);
+	assert_int_equal(link->rule[1], MATRIX_WIRE);
+}
+
+/* It is refused while the process cannot answer; what the process finds when it can is no order. */
+static void wire__flush_that_was_refused_is_not_done_later(void **state)
+{
+	const struct link_state s = {.delay_ns = 1500 * MS};
+	struct fabric_change change;
+	struct err err = {0};
+	struct net_lab lab;
+	uint64_t at;
+	int rx;
+
+	(void)state;
+	need_root();
+	build(&lab, &s);
+	rx = receiver(&lab);
+	burst(&lab, 5, 100);
+	assert_int_equal(kill(fabric_wire_pid(lab.fabric), SIGSTOP), 0);
+	link_matrix_at(&lab.want, 0, 1)->cut = CUT_WIRE;
+	assert_int_equal(fabric_apply(lab.fabric, &lab.want, &change, &err), -ETIMEDOUT);
+	assert_non_null(strstr(err.text, "all are as they were"));
+	assert_int_equal(change.deltas, 0);
+	link_is_open(&lab);
+	assert_int_equal(kill(fabric_wire_pid(lab.fabric), SIGCONT), 0);
+	for (int64_t i = 0; i < 5; i++)
+		assert_int_equal(receive(rx, 3000, &at), i);
+	assert_int_equal(counters(&lab).flushed, 0);
+	/* And the same change again is carried out. */
+	cut(&lab, CUT_WIRE);
+	close(rx);
+	net_lab_destroy(&lab);
+}
+
+static void wire__cut_without_a_process_is_refused_with_the_reason(void **state)
+{
+	const struct link_state s = {.delay_ns = MS};
+	struct fabric_change change;
+	struct err err = {0};
+	struct net_lab lab;
+	siginfo_t info;
+
+	(void)state;
+	need_root();
+	build(&lab, &s);
+	assert_int_equal(kill(fabric_wire_pid(lab.fabric), SIGKILL), 0);
+	/* It has ended, but nobody has taken note of it. */
+	assert_int_equal(
+		waitid(P_PID, (id_t)fabric_wire_pid(lab.fabric), &info, WEXITED | WNOWAIT), 0);
+	link_matrix_at(&lab.want, 0, 1)->cut = CUT_WIRE;
+	assert_int_equal(fabric_apply(lab.fabric, &lab.want, &change, &err), -ECHILD);
+	assert_non_null(strstr(err.text, "the wire emulator has ended"));
+	link_is_open(&lab);
+	net_lab_destroy(&lab);
+}
+
+/* The process gets no time for longer than all frames of the check are waited for. */
+static void wire__self_check_waits_for_a_process_without_time(void **state)
+{
+	const struct timespec away = {.tv_sec = 4};
+	struct err err = {0};
+	struct net_lab lab;
+	pid_t helper;
+
+	(void)state;
+	need_root();
+	net_lab_build(&lab, 2, EMULATOR_WIRE);
+	assert_int_equal(kill(fabric_wire_pid(lab.fabric), SIGSTOP), 0);
+	helper = fork();
+	assert_true(helper >= 0);
+	if (helper == 0) {
+		(void)nanosleep(&away, NULL);
+		_exit(kill(fabric_wire_pid(lab.fabric), SIGCONT) != 0);
+	}
+	if (probe_bias(lab.fabric, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(waitpid(helper, NULL, 0), helper);
+	net_lab_destroy(&lab);
+}
+
 /* A socket in node @node that waits at most a second. */
 static int tcp(const struct net_lab *lab, unsigned node)
 {
@@ -517,6 +604,9 @@ int main(void)
 		cmocka_unit_test(wire__the_seed_chooses_the_frames),
 		cmocka_unit_test(wire__reordered_frames_overtake),
 		cmocka_unit_test(wire__cut_of_kind_wire_drops_what_is_under_way_and_counts_it),
+		cmocka_unit_test(wire__flush_that_was_refused_is_not_done_later),
+		cmocka_unit_test(wire__cut_without_a_process_is_refused_with_the_reason),
+		cmocka_unit_test(wire__self_check_waits_for_a_process_without_time),
 		cmocka_unit_test(wire__rejected_tcp_is_reset),
 		cmocka_unit_test(wire__rejected_udp_hears_that_it_is_prohibited),
 		cmocka_unit_test(wire__answers_a_flood_at_its_own_rate),
