@@ -341,15 +341,7 @@ static void await(struct wire *w)
 	until = due - w->wake.cost_ns;
 	if (until <= now)
 		return;
-	sleep_ns = wire_wake_plan(&w->wake, now, until, &sleep);
-	if (sleep_ns == 0) {
-		uint64_t begin = now;
-
-		while (now < until)
-			now = clock_now_ns();
-		wire_wake_spend(&w->wake, now - begin);
-		return;
-	}
+	sleep_ns = wire_wake_plan(&w->wake, until - now, &sleep);
 	wait = clock_timespec(sleep_ns);
 	if (ppoll(&tap, 1, &wait, &none) == 0)
 		wire_wake_learn(&w->wake, sleep, clock_now_ns() - now - sleep_ns);
@@ -394,7 +386,6 @@ _Noreturn void wire_loop(const struct wire_job *job)
 	}
 	w.shared->realtime = become_realtime();
 	wire_queue_touch(&w.queue, SLOTS_READY);
-	w.wake.budget_at_ns = clock_now_ns();
 	__atomic_store_n(&w.shared->ready, 1, __ATOMIC_RELEASE);
 	(void)syscall(SYS_futex, &w.shared->ready, FUTEX_WAKE, 1, NULL, NULL, 0);
 	run(&w);

@@ -2,10 +2,6 @@
 /* wire_wake.c - how long to sleep before a frame is due */
 #include "netns/wire_wake.h"
 
-#include "agent/base/clock.h"
-
-#define BUDGET_NS_MAX NS_PER_MS
-
 /* How fast a usual value follows: up by 1/16 of the distance, down by 1/4. It comes to rest where
  * about a fifth of the values are below; one of them moves it by no more than STEP_NS_MAX. */
 #define UP 16
@@ -32,21 +28,13 @@ static unsigned class_of(uint64_t ns)
 	return bits < WIRE_SLEEPS ? bits : WIRE_SLEEPS - 1;
 }
 
-uint64_t wire_wake_plan(
-	struct wire_wake *w, uint64_t now_ns, uint64_t until_ns, unsigned *ret_sleep)
+uint64_t wire_wake_plan(const struct wire_wake *w, uint64_t left_ns, unsigned *ret_sleep)
 {
-	uint64_t left = until_ns - now_ns;
 	uint32_t lead;
 
-	w->budget_ns += (now_ns - w->budget_at_ns) / WIRE_AWAKE_SHARE;
-	w->budget_at_ns = now_ns;
-	if (w->budget_ns > BUDGET_NS_MAX)
-		w->budget_ns = BUDGET_NS_MAX;
-	*ret_sleep = class_of(left);
-	if (left <= WIRE_AWAKE_NS_MAX && left <= w->budget_ns)
-		return 0;
+	*ret_sleep = class_of(left_ns);
 	lead = w->lead_ns[*ret_sleep];
-	return left > lead ? left - lead : 1;
+	return left_ns > lead ? left_ns - lead : 1;
 }
 
 void wire_wake_learn(struct wire_wake *w, unsigned sleep, uint64_t late_ns)
@@ -57,9 +45,4 @@ void wire_wake_learn(struct wire_wake *w, unsigned sleep, uint64_t late_ns)
 void wire_wake_cost(struct wire_wake *w, uint64_t ns)
 {
 	follow(&w->cost_ns, ns, WIRE_COST_NS_MAX);
-}
-
-void wire_wake_spend(struct wire_wake *w, uint64_t ns)
-{
-	w->budget_ns -= ns < w->budget_ns ? ns : w->budget_ns;
 }
