@@ -20,6 +20,7 @@
 #include "agent/check/shrink.h"
 #include "agent/check/told.h"
 #include "agent/check/weak.h"
+#include "agent/history/pairs.h"
 
 /* Operations of all webs that may be judged while choices are made. */
 #define DECIDE_WORK_MAX (32u << 20)
@@ -307,24 +308,119 @@ static bool decide_is_violation(void *arg, const uint32_t *index, size_t count)
 	return is;
 }
 
+/* Writes that are not kept yet, by key and value, and by key; a list that was kept is taken away.
+ */
+struct restoring {
+	const struct history_ops *h;
+	const uint32_t *index;
+	bool *keep;
+	struct pairs numbers; /* key: number */
+	struct pairs first;   /* key number, value: its first write */
+	uint32_t *next;       /* owned; of the same key and value */
+	uint32_t *all;        /* owned; by key number, its first write */
+	uint32_t *other;      /* owned; of the same key */
+	bool *one;            /* owned; by key number: those left of it have one value */
+	uint32_t *stack;      /* owned; looks that are kept, not looked at yet */
+	size_t stacked;
+};
+
+static void restore_keep(struct restoring *k, uint32_t at)
+{
+	k->keep[at] = true;
+	if (web_looks(&k->h->op[k->index[at]]))
+		k->stack[k->stacked++] = at;
+}
+
+static void restore_value(struct restoring *k, uint32_t key, uint64_t value)
+{
+	uint32_t at = pairs_get(&k->first, key, value);
+
+	if (at == PAIRS_NONE)
+		return;
+	for (uint32_t i = at; i != WEB_NONE; i = k->next[i])
+		if (!k->keep[i])
+			restore_keep(k, i);
+	k->next[at] = WEB_NONE;
+}
+
+/* All of a key, but one value; what has that stays in the list. */
+static void restore_others(struct restoring *k, uint32_t key, uint64_t value)
+{
+	uint32_t left = WEB_NONE;
+	uint32_t next = k->all[key];
+
+	if (next != WEB_NONE && k->one[key] && k->h->op[k->index[next]].value == value)
+		return;
+	for (uint32_t i = next; i != WEB_NONE; i = next) {
+		next = k->other[i];
+		if (k->keep[i])
+			continue;
+		if (k->h->op[k->index[i]].value != value) {
+			restore_keep(k, i);
+			continue;
+		}
+		k->other[i] = left;
+		left = i;
+	}
+	k->all[key] = left;
+	k->one[key] = true;
+}
+
+static void restore_index(struct restoring *k, size_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct history_op *op = &k->h->op[k->index[i]];
+		uint32_t known = (uint32_t)k->numbers.count;
+		uint32_t key = pairs_put(&k->numbers, op->key, 0, known);
+		uint32_t first;
+
+		if (key == known) {
+			k->all[key] = WEB_NONE;
+			k->one[key] = false;
+		}
+		k->next[i] = k->other[i] = WEB_NONE;
+		if (k->keep[i] && web_looks(op))
+			k->stack[k->stacked++] = i;
+		if (k->keep[i] || !web_writes(op))
+			continue;
+		first = pairs_put(&k->first, key, op->value, i);
+		if (first != i) {
+			k->next[i] = k->next[first];
+			k->next[first] = i;
+		}
+		k->other[i] = k->all[key];
+		k->all[key] = i;
+	}
+}
+
 /* Keep every write that a look that is kept may have seen. */
 static void decide_restore(
 	const struct history_ops *h, const uint32_t *index, size_t count, bool *keep)
 {
-	bool again = true;
+	struct restoring k = {.h = h, .index = index, .keep = keep};
 
-	while (again) {
-		again = false;
-		for (size_t i = 0; i < count; i++) {
-			if (!keep[i] || !web_looks(&h->op[index[i]]))
-				continue;
-			for (size_t n = 0; n < count; n++) {
-				if (keep[n] || !web_may_see(&h->op[index[i]], &h->op[index[n]]))
-					continue;
-				keep[n] = again = true;
-			}
-		}
+	k.next = room(count, sizeof *k.next);
+	k.all = room(count, sizeof *k.all);
+	k.other = room(count, sizeof *k.other);
+	k.one = room(count, sizeof *k.one);
+	k.stack = room(count, sizeof *k.stack);
+	restore_index(&k, count);
+	while (k.stacked > 0) {
+		const struct history_op *look = &h->op[index[k.stack[--k.stacked]]];
+		uint32_t key = pairs_get(&k.numbers, look->key, 0);
+
+		if (web_unmet(look))
+			restore_others(&k, key, look->old);
+		else
+			restore_value(&k, key, web_seen(look));
 	}
+	pairs_fini(&k.numbers);
+	pairs_fini(&k.first);
+	free(k.next);
+	free(k.all);
+	free(k.other);
+	free(k.one);
+	free(k.stack);
 }
 
 static void decide_witness(struct decide *d, const struct history_ops *h,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* weak_test.c - models without real time: known histories, their words, and --model auto */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/check/make.h"
@@ -247,9 +248,36 @@ static void weak__beyond_the_memory_allowed_nothing_is_known(void **state)
 	assert_int_equal(result.verdict, CHECK_UNKNOWN);
 }
 
+/* What was read in between is many operations, each of which keeps what it read. */
+static void witness__of_a_choice_is_found_in_a_long_session(void **state)
+{
+	struct history_ops h = {.count = 60000};
+	struct check_result result;
+
+	(void)state;
+	h.op = calloc(h.count, sizeof *h.op);
+	assert(h.op);
+	for (size_t i = 0; i < h.count; i++)
+		h.op[i] = (struct history_op){.op = (uint32_t)i + 1,
+			.t_invoke_ns = i * 10,
+			.t_return_ns = i * 10 + 5,
+			.kind = i % 2 ? HISTORY_READ : HISTORY_WRITE,
+			.outcome = HISTORY_OK,
+			.value = 1 + i / 2};
+	h.op[0].key = h.op[1].key = h.op[h.count - 1].key = 1;
+	h.op[h.count - 1].kind = HISTORY_CAS;
+	h.op[h.count - 1].error = HISTORY_UNMET;
+	h.op[h.count - 1].old = 1;
+	assert_int_equal(sequential_ops.check(&h, NULL, NULL, &result, NULL), 0);
+	assert_int_equal(result.verdict, CHECK_VIOLATION);
+	assert_in_range(result.witnesses, 2, 100);
+	free(h.op);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(witness__of_a_choice_is_found_in_a_long_session),
 		cmocka_unit_test(auto__all_is_kept_by_a_register),
 		cmocka_unit_test(auto__a_read_that_comes_late_is_sequential),
 		cmocka_unit_test(auto__two_orders_of_two_writes_are_causal_memory),
