@@ -15,6 +15,7 @@
 #include "agent/base/err.h"
 #include "netns/fabric.h"
 #include "store/systems.h"
+#include "store/wal.h"
 
 #define PLAN_NAME_MAX 32
 #define PLAN_PATH_MAX 256
@@ -117,7 +118,7 @@ struct plan {
 	uint64_t seed;
 	const struct system *system;
 	struct proto_config proto; /* self is set per replica */
-	bool fsync;                /* acknowledged means on disk */
+	enum wal_sync fsync;       /* WAL_SYNC_ALWAYS: acknowledged means on disk */
 	bool foreign_store; /* --store named another one than the script: it expects nothing */
 	unsigned cas_moved; /* share of CAS that became writes: the store has no CAS */
 	enum emulator_kind emulator;

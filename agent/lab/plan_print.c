@@ -101,6 +101,11 @@ static void print_nodes(const struct plan *plan, FILE *out)
 static void print_store(const struct plan *plan, FILE *out)
 {
 	const struct proto_config *proto = &plan->proto;
+	static const char *const fsync_words[] = {
+		[WAL_SYNC_ALWAYS] = "acknowledged means on disk",
+		[WAL_SYNC_INTERVAL] = "on disk within a second",
+		[WAL_SYNC_NONE] = "no fsync",
+	};
 	struct proto_claim claim;
 	char a[32];
 	char b[32];
@@ -108,8 +113,7 @@ static void print_store(const struct plan *plan, FILE *out)
 	plan->system->ops->claim(proto, &claim);
 	(void)fprintf(out, "store       %s: protocol %s, read %s, write %s, %s\n",
 		plan->system->name, plan->system->ops->name, proto_level_names[proto->read_level],
-		proto_level_names[proto->write_level],
-		plan->fsync ? "acknowledged means on disk" : "no fsync");
+		proto_level_names[proto->write_level], fsync_words[plan->fsync]);
 	(void)fprintf(out, "claims      %s; when cut %s\n", proto_model_names[claim.whole],
 		proto_model_names[claim.cut]);
 	(void)fprintf(out, "leader      %s\n",

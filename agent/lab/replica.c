@@ -136,7 +136,7 @@ static void args_fill(struct args *a, const struct plan *plan, unsigned replica,
 	arg_add(a, "--admin-fd");
 	arg_add(a, "%d", SPAWN_ADMIN_FD);
 	arg_add(a, "--fsync");
-	arg_add(a, "%s", plan->fsync ? "always" : "none");
+	arg_add(a, "%s", wal_sync_names[plan->fsync]);
 	arg_add(a, "--read-level");
 	arg_add(a, "%s", proto_level_names[proto->read_level]);
 	arg_add(a, "--write-level");

@@ -227,7 +227,6 @@ int script_parse(
 	s->lines = 1;
 	for (size_t i = 0; i + 1 < len; i++)
 		s->lines += text[i] == '\n';
-	s->store.fsync = true;
 	s->load.read = s->load.write = s->load.cas = UINT64_MAX;
 	rc = run_script(s, text, len, err);
 	if (rc < 0) {

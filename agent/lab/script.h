@@ -118,7 +118,7 @@ struct script_store {
 	uint64_t election_max_ns;
 	uint64_t heartbeat_ns;
 	uint64_t request_timeout_ns;
-	bool fsync;
+	enum wal_sync fsync;
 };
 
 struct script_load {

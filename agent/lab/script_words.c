@@ -188,12 +188,25 @@ static const struct field store_fields[] = {
 		SCRIPT_DEADLINE_NS_MAX},
 	{"request_timeout", FIELD_DURATION, OFFSET(script_store, request_timeout_ns), 1000000,
 		SCRIPT_DEADLINE_NS_MAX},
-	{"fsync", FIELD_BOOL, OFFSET(script_store, fsync), 0, 0},
+	{"fsync", FIELD_OTHER, 0, 0, 0},
 	{NULL, FIELD_TEXT, 0, 0, 0},
 };
 _Static_assert(OFFSET(script_store, election_max_ns) ==
 		       OFFSET(script_store, election_min_ns) + sizeof(uint64_t),
 	"FIELD_SPAN fills two durations in a row");
+
+/* true and false are always and none. */
+static void take_fsync(lua_State *L, struct script_store *store)
+{
+	if (lua_getfield(L, 2, "fsync") == LUA_TBOOLEAN)
+		store->fsync = lua_toboolean(L, -1) ? WAL_SYNC_ALWAYS : WAL_SYNC_NONE;
+	else if (!lua_isnil(L, -1) &&
+		 (lua_type(L, -1) != LUA_TSTRING ||
+			 wal_sync_find(lua_tostring(L, -1), &store->fsync) < 0))
+		args_fail(L, "'fsync' of store is %s: write \"always\", \"interval\" or \"none\"",
+			luaL_tolstring(L, -1, NULL));
+	lua_pop(L, 1);
+}
 
 static int word_store(lua_State *L)
 {
@@ -202,8 +215,10 @@ static int word_store(lua_State *L)
 	args_expect(L, 1, 2);
 	say_once(L, store->name.line);
 	args_text(L, 1, "the store's name", store->name.text);
-	if (lua_gettop(L) == 2)
+	if (lua_gettop(L) == 2) {
 		args_fields(L, 2, store_fields, store);
+		take_fsync(L, store);
+	}
 	store->name.line = args_line(L);
 	return 0;
 }

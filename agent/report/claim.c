@@ -170,6 +170,8 @@ enum claim_judgement claim_judge(struct results *r)
 	struct proto_claim claim;
 
 	plan->system->ops->claim(&plan->proto, &claim);
+	/* What is acknowledged before it is on disk can be lost with the machine. */
+	claim.loses_acked = claim.loses_acked || plan->fsync != WAL_SYNC_ALWAYS;
 	/* Nothing is claimed of several keys at once. */
 	if (r->letters && claim.whole == PROTO_LINEARIZABLE)
 		judge_model(&worst, &r->check_whole, "whole");

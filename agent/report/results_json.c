@@ -116,7 +116,7 @@ static void put_settings(struct json *j, const struct plan *plan)
 	put_string(j, "protocol", plan->system->ops->name);
 	put_string(j, "read_level", proto_level_names[plan->proto.read_level]);
 	put_string(j, "write_level", proto_level_names[plan->proto.write_level]);
-	put_bool(j, "fsync", plan->fsync);
+	put_string(j, "fsync", wal_sync_names[plan->fsync]);
 	put_double(j, "request_timeout_ms", units_ms(plan->proto.request_timeout_ns));
 	put_uint(j, "clients_per_site", load->clients_per_site);
 	put_double(j, "rate", load->rate);

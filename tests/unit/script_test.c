@@ -63,7 +63,7 @@ static void script__keeps_what_was_said_with_its_line(void **state)
 	assert_int_equal(s->rule[0].line, 5);
 	assert_int_equal(s->store.election_min_ns, 200000000);
 	assert_int_equal(s->store.election_max_ns, 400000000);
-	assert_false(s->store.fsync);
+	assert_int_equal(s->store.fsync, WAL_SYNC_NONE);
 	assert_true(s->load.rate == 2.5);
 	assert_int_equal(s->phases, 1);
 	assert_int_equal(s->phase[0].faults, 2);
@@ -187,7 +187,10 @@ static void script__names_line_and_cure_of_wrong_fields(void **state)
 		{"store('raft', {laeder = 'n1'})",
 			"lab.lua:1: store has no field 'laeder', did you mean 'leader'?"},
 		{"store('raft', {fsync = 1})",
-			"lab.lua:1: 'fsync' of store is a number: write true or false"},
+			"lab.lua:1: 'fsync' of store is 1: write \"always\", \"interval\" or "
+			"\"none\""},
+		{"store('raft', {fsync = 'sometimes'})",
+			"lab.lua:1: 'fsync' of store is sometimes: write \"always\", "},
 		{"fit {rtts = {'1ms', '2ms', '4ms'}}",
 			"lab.lua:1: fit has no duration: write fit {"},
 		{"fit {rtts = {'1ms', '2ms'}}",

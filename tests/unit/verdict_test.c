@@ -372,6 +372,19 @@ static void verdict_claim__breaks_by_a_lost_write(void **state)
 	make_run_close(m);
 }
 
+/* What is acknowledged before it is on disk may be lost with the machine. */
+static void verdict_claim__of_lost_writes_is_made_with_fsync_always_only(void **state)
+{
+	struct make_run *m = strong_run();
+
+	(void)state;
+	m->results.lost.lost = 1;
+	m->plan.fsync = WAL_SYNC_INTERVAL;
+	assert_true(judge(m)->claim_kept);
+	assert_non_null(strstr(m->results.claim, "may lose acknowledged writes"));
+	make_run_close(m);
+}
+
 static void verdict_claim__wants_every_side_that_was_promised(void **state)
 {
 	struct make_run *m = weak_run();
@@ -604,6 +617,7 @@ int main(void)
 		cmocka_unit_test(verdict_claim__breaks_by_a_stale_answer_on_any_network),
 		cmocka_unit_test(verdict_claim__of_an_eventual_store_allows_stale_answers),
 		cmocka_unit_test(verdict_claim__breaks_by_a_lost_write),
+		cmocka_unit_test(verdict_claim__of_lost_writes_is_made_with_fsync_always_only),
 		cmocka_unit_test(verdict_claim__wants_every_side_that_was_promised),
 		cmocka_unit_test(verdict_claim__gives_a_majority_time_to_elect),
 		cmocka_unit_test(verdict_claim__wants_the_side_of_the_leader),
