@@ -21,6 +21,7 @@ static const struct cmd *const commands[] = {
 	&resume_cmd,
 	&check_cmd,
 	&convert_cmd,
+	&log_cmd,
 	&list_cmd,
 	&doctor_cmd,
 };

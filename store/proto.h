@@ -27,6 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
+
 /* More replicas than anybody votes among; a bit per replica must fit a small set (PROTO_SET). */
 #define PROTO_NODES_MAX 128
 #define PROTO_TIMERS_MAX 8
@@ -224,6 +226,8 @@ struct proto {
  * @message:	Return: 0, or -EBADMSG for bytes that no replica of this protocol sends; then
  *		nothing has been changed
  * @invariant:	assert what must always hold inside one replica; called after each step in tests
+ * @describe:	append what a record says, in one line for people. Return: 0, or -EBADMSG if it is
+ *not one of its own; may be NULL
  * @entry:	an entry of the replicated log. Return: 0, or -ENOENT; NULL without a log
  */
 struct proto_ops {
@@ -233,6 +237,7 @@ struct proto_ops {
 	uint64_t (*floor_ns)(const struct proto_floor_query *q);
 	void (*init)(struct proto *p);
 	int (*restore)(struct proto *p, const void *bytes, size_t len);
+	int (*describe)(const void *bytes, size_t len, struct buf *out);
 	void (*start)(struct proto *p);
 	void (*request)(struct proto *p, const struct proto_request *req);
 	int (*message)(struct proto *p, unsigned from, const void *bytes, size_t len);

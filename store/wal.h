@@ -96,6 +96,33 @@ struct wal_source {
 int wal_recover(const struct wal_source *source, struct wal_report *ret, struct err *err);
 
 /**
+ * struct wal_record - one record, as wal_walk() shows it
+ * @offset:	of its header in the file
+ * @whole:	bytes that it takes there
+ */
+struct wal_record {
+	uint64_t seq;
+	uint64_t offset;
+	uint64_t whole;
+	const void *bytes;
+	uint32_t len;
+};
+
+/* wal_whose() - which log @fd is. Return: 0 and its kind; -EBADMSG: none, or its header is bad. */
+int wal_whose(int fd, const char *name, uint32_t *ret_kind, struct err *err);
+
+/**
+ * wal_walk() - show each record up to the end or to damage; the file is not changed
+ * @source:	its restore is not called
+ *
+ * Return: 0; -EBADMSG: damaged at a place that @err names, @ret says how far all is well; another
+ * negative errno.
+ */
+int wal_walk(const struct wal_source *source,
+	void (*each)(void *arg, const struct wal_record *record), struct wal_report *ret,
+	struct err *err);
+
+/**
  * struct wal_config - where records go and who is told
  * @offset:	of the next record: wal_report.end; @size and @last_seq are its size and records
  * @durable:	all records up to @seq are on disk; without WAL_SYNC_ALWAYS: in the kernel

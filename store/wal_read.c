@@ -447,3 +447,55 @@ int wal_recover(const struct wal_source *source, struct wal_report *ret, struct 
 	buf_fini(&s.window);
 	return err_code;
 }
+
+int wal_whose(int fd, const char *name, uint32_t *ret_kind, struct err *err)
+{
+	struct wal_source source = {.fd = fd, .name = name};
+	struct buf expected = {0};
+	uint8_t p[WAL_HEADER];
+	ssize_t n = pread(fd, p, sizeof p, 0);
+	bool ours;
+
+	if (n < 0)
+		return err_sys(err, -errno, "read %s", name);
+	if (n == (ssize_t)sizeof p)
+		source.kind = word_at(p, KIND_AT);
+	header_encode(&source, &expected);
+	ours = n == (ssize_t)sizeof p && memcmp(p, expected.p, sizeof p) == 0;
+	buf_fini(&expected);
+	if (!ours)
+		return err_set(err, -EBADMSG, EXIT_USAGE,
+			"%s: no log of a replica: damaged header at offset 0 (version %d is read)",
+			name, WAL_VERSION);
+	*ret_kind = source.kind;
+	return 0;
+}
+
+int wal_walk(const struct wal_source *source,
+	void (*each)(void *arg, const struct wal_record *record), struct wal_report *ret,
+	struct err *err)
+{
+	struct scan s = {.source = source, .at = WAL_HEADER, .window_at = WAL_HEADER};
+	struct proto_bytes payload;
+	struct stat st;
+	int more;
+
+	*ret = (struct wal_report){0};
+	if (fstat(source->fd, &st) < 0)
+		return err_sys(err, -errno, "stat %s", source->name);
+	s.size = (uint64_t)st.st_size;
+	while ((more = scan_record(&s, &payload, err)) > 0) {
+		struct wal_record record = {.seq = s.seq + 1,
+			.offset = s.at,
+			.whole = WAL_RECORD_FRAME + payload.len,
+			.bytes = payload.p,
+			.len = payload.len};
+
+		each(source->arg, &record);
+		scan_step(&s, &payload);
+	}
+	*ret = (struct wal_report){
+		.records = s.seq, .end = s.at, .size = s.size, .torn_bytes = s.torn};
+	buf_fini(&s.window);
+	return more;
+}

@@ -85,6 +85,7 @@ extern const struct cmd pause_cmd;
 extern const struct cmd resume_cmd;
 extern const struct cmd check_cmd;
 extern const struct cmd convert_cmd;
+extern const struct cmd log_cmd;
 extern const struct cmd list_cmd;
 extern const struct cmd doctor_cmd;
 

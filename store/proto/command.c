@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* Of a key, in a line for people. */
+#define SHOWN_MAX 48u
+
 bool command_fits(const struct command *c)
 {
 	return c->key.len <= PROTO_KEY_MAX && c->value.len <= PROTO_VALUE_MAX &&
@@ -170,4 +173,32 @@ void command_read(const struct table *t, struct proto_bytes key, struct proto_re
 		return;
 	ret->status = PROTO_OK;
 	ret->value = e->value;
+}
+
+void command_describe_key(struct buf *out, struct proto_bytes key)
+{
+	for (uint32_t i = 0; i < key.len && i < SHOWN_MAX; i++) {
+		uint8_t c = key.p[i];
+
+		if (c > ' ' && c < 0x7f && c != '\\')
+			buf_u8(out, c);
+		else
+			buf_printf(out, "\\x%02x", c);
+	}
+	if (key.len > SHOWN_MAX)
+		buf_printf(out, "... (%u bytes)", key.len);
+	else if (key.len == 0)
+		buf_printf(out, "(empty key)");
+}
+
+void command_describe(struct buf *out, const struct command *c)
+{
+	static const char *const conditions[PROTO_COND_NR] = {
+		[PROTO_NX] = " NX", [PROTO_XX] = " XX", [PROTO_IFEQ] = " IFEQ"};
+
+	buf_printf(out, "%s ", proto_op_names[c->op]);
+	command_describe_key(out, c->key);
+	if (c->op != PROTO_DEL)
+		buf_printf(out, ", %u bytes%s", c->value.len,
+			c->cond == PROTO_ALWAYS ? "" : conditions[c->cond]);
 }

@@ -50,6 +50,12 @@ int command_decode(struct cursor *c, struct command *ret);
 void command_apply(
 	struct table *t, const struct command *c, uint64_t version, struct proto_reply *ret);
 
+/* command_describe() - append "set key, 12 bytes", one line of printable characters. */
+void command_describe(struct buf *out, const struct command *c);
+
+/* command_describe_key() - append a key, shortened, what is not printable as \xNN. */
+void command_describe_key(struct buf *out, struct proto_bytes key);
+
 /* command_read() - what a GET of @key answers now; points into the table. */
 void command_read(const struct table *t, struct proto_bytes key, struct proto_reply *ret);
 

@@ -131,7 +131,7 @@ static int quorum_restore(struct proto *p, const void *bytes, size_t len)
 
 	switch (cursor_u8(&c)) {
 	case QUORUM_RECORD_ENTRY:
-		if (quorum_entry_decode(q, &c, &e) || !e.version)
+		if (quorum_entry_decode(quorum_nodes(q), &c, &e) || !e.version)
 			return -EBADMSG;
 		merge(q, &e);
 		return 0;
@@ -142,6 +142,25 @@ static int quorum_restore(struct proto *p, const void *bytes, size_t len)
 	default:
 		return -EBADMSG;
 	}
+}
+
+static int quorum_describe(const void *bytes, size_t len, struct buf *out)
+{
+	struct cursor c = cursor_over(bytes, len);
+	uint8_t kind = cursor_u8(&c);
+	struct table_entry e;
+
+	if (kind == QUORUM_RECORD_HINT || kind == QUORUM_RECORD_HINT_DONE)
+		return quorum_hint_describe(&c, kind == QUORUM_RECORD_HINT, out);
+	if (kind != QUORUM_RECORD_ENTRY || quorum_entry_decode(PROTO_NODES_MAX, &c, &e) ||
+		!e.version)
+		return -EBADMSG;
+	buf_printf(out, "%s ", e.deleted ? "tombstone" : "entry");
+	command_describe_key(out, e.key);
+	if (!e.deleted)
+		buf_printf(out, ", %u bytes", e.value.len);
+	buf_printf(out, ", version %llu of replica %u", (unsigned long long)e.version, e.origin);
+	return 0;
 }
 
 /* Write @e to disk and then into the table; @from hears of it by @reply. */
@@ -463,7 +482,7 @@ static int on_entry(struct quorum *q, unsigned from, enum quorum_message type, s
 	struct table_entry e;
 	bool empty;
 
-	if (quorum_entry_decode(q, c, &e))
+	if (quorum_entry_decode(quorum_nodes(q), c, &e))
 		return -EBADMSG;
 	empty = e.version == 0;
 	if ((type == QUORUM_WRITE || type == QUORUM_HINT) && empty)
@@ -619,6 +638,7 @@ const struct proto_ops quorum_ops = {
 	.floor_ns = quorum_floor_ns,
 	.init = quorum_init,
 	.restore = quorum_restore,
+	.describe = quorum_describe,
 	.start = quorum_start,
 	.request = quorum_request,
 	.message = quorum_message,

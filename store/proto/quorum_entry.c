@@ -16,7 +16,7 @@ void quorum_entry_encode(struct buf *b, const struct table_entry *e)
 }
 
 /* The rest of @c; version 0 means that there is nothing, and only a QUORUM_FOUND says so. */
-int quorum_entry_decode(const struct quorum *q, struct cursor *c, struct table_entry *ret)
+int quorum_entry_decode(unsigned nodes, struct cursor *c, struct table_entry *ret)
 {
 	uint8_t deleted;
 
@@ -28,7 +28,7 @@ int quorum_entry_decode(const struct quorum *q, struct cursor *c, struct table_e
 	ret->value.p = cursor_bytes(c, &ret->value.len);
 	ret->deleted = deleted;
 	if (!cursor_done(c) || deleted > 1 || ret->key.len > PROTO_KEY_MAX ||
-		ret->value.len > PROTO_VALUE_MAX || ret->origin >= quorum_nodes(q) ||
+		ret->value.len > PROTO_VALUE_MAX || ret->origin >= nodes ||
 		ret->version > QUORUM_VERSION_MAX || (deleted && ret->value.len) ||
 		(!ret->version && (deleted || ret->value.len)))
 		return -EBADMSG;

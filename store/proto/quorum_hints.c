@@ -81,6 +81,19 @@ void quorum_hint_tick(struct quorum *q, unsigned to)
 	pump_hints(q, to);
 }
 
+int quorum_hint_describe(struct cursor *c, bool on, struct buf *out)
+{
+	struct proto_bytes key;
+	uint16_t to = cursor_u16(c);
+
+	key.p = cursor_bytes(c, &key.len);
+	if (!cursor_done(c) || to >= PROTO_NODES_MAX || key.len > PROTO_KEY_MAX)
+		return -EBADMSG;
+	buf_printf(out, "hint for replica %u%s: ", to, on ? "" : ", done");
+	command_describe_key(out, key);
+	return 0;
+}
+
 int quorum_hint_restore(struct quorum *q, struct cursor *c, bool on)
 {
 	struct proto_bytes key;

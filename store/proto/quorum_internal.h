@@ -107,8 +107,9 @@ static inline void quorum_set_add(struct quorum_set *s, unsigned i)
 /* quorum_entry.c: entries in messages, records and memory. */
 void quorum_entry_encode(struct buf *b, const struct table_entry *e);
 
-/* quorum_entry_decode() - the rest of @c. Version 0: there is no such key. Return: 0, -EBADMSG. */
-int quorum_entry_decode(const struct quorum *q, struct cursor *c, struct table_entry *ret);
+/* quorum_entry_decode() - the rest of @c, from one of @nodes. Version 0: there is no such key.
+ * Return: 0, -EBADMSG. */
+int quorum_entry_decode(unsigned nodes, struct cursor *c, struct table_entry *ret);
 
 /* quorum_entry_copy() - with bytes of its own: one block, returned, to be freed. */
 uint8_t *quorum_entry_copy(struct table_entry *to, const struct table_entry *from);
@@ -135,6 +136,9 @@ void quorum_hint_tick(struct quorum *q, unsigned to);
 
 /* quorum_hint_done() - @from has @key as of @version. */
 void quorum_hint_done(struct quorum *q, unsigned from, uint64_t version, struct proto_bytes key);
+
+/* quorum_hint_describe() - the rest of a record of either kind, for people. Return: 0, -EBADMSG. */
+int quorum_hint_describe(struct cursor *c, bool on, struct buf *out);
 
 int quorum_hint_restore(struct quorum *q, struct cursor *c, bool on);
 

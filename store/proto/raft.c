@@ -582,6 +582,7 @@ const struct proto_ops raft_ops = {
 	.floor_ns = raft_floor_ns,
 	.init = raft_init,
 	.restore = raft_restore,
+	.describe = raft_log_describe,
 	.start = raft_start,
 	.request = raft_request,
 	.message = raft_message,

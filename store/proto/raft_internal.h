@@ -199,6 +199,9 @@ void raft_log_record_hard(struct raft *r);
 /* raft_log_restore() - one record of either kind. Return: 0, -EBADMSG. */
 int raft_log_restore(struct raft *r, const void *bytes, size_t len);
 
+/* raft_log_describe() - a record of either kind, for people. Return: 0, -EBADMSG. */
+int raft_log_describe(const void *bytes, size_t len, struct buf *out);
+
 /* raft_log_persisted() - records up to @seq are on disk. Return: whether ->durable advanced. */
 bool raft_log_persisted(struct raft_log *log, uint64_t seq);
 

@@ -12,6 +12,9 @@
 
 #include "store/proto/raft_internal.h"
 
+/* Entries of one record that a line for people shows. */
+#define DESCRIBED_MAX 8u
+
 enum record { RECORD_HARD = 1, RECORD_ENTRIES };
 
 struct mark {
@@ -230,6 +233,62 @@ int raft_log_restore(struct raft *r, const void *bytes, size_t len)
 		return restore_hard(r, &c);
 	case RECORD_ENTRIES:
 		return restore_entries(r, &c);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int describe_hard(struct cursor *c, struct buf *out)
+{
+	uint64_t term = cursor_u64(c);
+	uint32_t vote = cursor_u32(c);
+
+	if (!cursor_done(c) || vote > PROTO_NODES_MAX)
+		return -EBADMSG;
+	buf_printf(out, "term %llu, ", (unsigned long long)term);
+	if (vote)
+		buf_printf(out, "vote for replica %u", vote - 1);
+	else
+		buf_printf(out, "no vote");
+	return 0;
+}
+
+static int describe_entries(struct cursor *c, struct buf *out)
+{
+	uint64_t first = cursor_u64(c);
+	struct raft_batch batch;
+	struct cursor at;
+
+	if (raft_batch_decode(c, 0, RAFT_NUMBER_MAX, &batch))
+		return -EBADMSG;
+	at = raft_batch_cursor(&batch);
+	buf_printf(out, "entries from %llu, %u:", (unsigned long long)first, batch.count);
+	for (uint32_t i = 0; i < batch.count && i < DESCRIBED_MAX; i++) {
+		uint64_t term;
+		struct proto_bytes bytes = raft_batch_next(&at, &term);
+		struct cursor body = cursor_over(bytes.p, bytes.len);
+		struct command command;
+
+		buf_printf(out, "%s term %llu ", i ? ";" : "", (unsigned long long)term);
+		if (bytes.len && command_decode(&body, &command) == 0)
+			command_describe(out, &command);
+		else
+			buf_printf(out, "begins");
+	}
+	if (batch.count > DESCRIBED_MAX)
+		buf_printf(out, "; and %u more", batch.count - DESCRIBED_MAX);
+	return 0;
+}
+
+int raft_log_describe(const void *bytes, size_t len, struct buf *out)
+{
+	struct cursor c = cursor_over(bytes, len);
+
+	switch (cursor_u8(&c)) {
+	case RECORD_HARD:
+		return describe_hard(&c, out);
+	case RECORD_ENTRIES:
+		return describe_entries(&c, out);
 	default:
 		return -EBADMSG;
 	}

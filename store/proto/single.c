@@ -123,6 +123,16 @@ static int single_restore(struct proto *p, const void *bytes, size_t len)
 	return 0;
 }
 
+static int single_describe(const void *bytes, size_t len, struct buf *out)
+{
+	struct command c;
+
+	if (decode_write(bytes, len, &c))
+		return -EBADMSG;
+	command_describe(out, &c);
+	return 0;
+}
+
 static void ping(struct single *s)
 {
 	struct proto_io *io = s->proto.io;
@@ -370,6 +380,7 @@ const struct proto_ops single_ops = {
 	.floor_ns = single_floor_ns,
 	.init = single_init,
 	.restore = single_restore,
+	.describe = single_describe,
 	.start = single_start,
 	.request = single_request,
 	.message = single_message,

@@ -184,4 +184,55 @@ survives_kill_with_interval() {
 }
 verify replica__keeps_what_it_answered_through_kill_9_without_fsync survives_kill_with_interval
 
+# records PROTO: what `pacelab log` prints of a log in which a was set and b deleted
+records() {
+	mkdir "$tmp/$1"
+	"$replica" --proto "$1" --id 0 --peers "$address" --dir "$tmp/$1" \
+		>"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+	up && wait_until 5 has OK set a four && has OK set b 'x y' && has 1 del b && kill "$pid" &&
+		ends 0 && "$B/pacelab" log "$tmp/$1/replica.log" >"$tmp/printed" &&
+		cat "$tmp/printed" &&
+		grep -q "^log of replica 0, protocol $1\$" "$tmp/printed"
+}
+prints_logs() {
+	records single && grep -Eq '^ +1 +20 +[0-9]+  set a, 4 bytes$' "$tmp/printed" &&
+		grep -q 'del b$' "$tmp/printed" && [ "$(wc -l <"$tmp/printed")" -eq 5 ] &&
+		records raft && grep -q 'term 1, vote for replica 0$' "$tmp/printed" &&
+		grep -q 'entries from [0-9]*, 1: term 1 set a, 4 bytes$' "$tmp/printed" &&
+		records quorum &&
+		grep -q 'entry a, 4 bytes, version [0-9]* of replica 0$' "$tmp/printed" &&
+		grep -q 'tombstone b, version' "$tmp/printed"
+}
+verify log__prints_a_line_for_each_record prints_logs
+
+prints_json() {
+	"$B/pacelab" log --json "$tmp/single/replica.log" >"$tmp/printed" && cat "$tmp/printed" &&
+		[ "$(grep -c '"offset":' "$tmp/printed")" -eq 3 ] &&
+		[ "$(head -c 1 "$tmp/printed")" = '[' ] &&
+		[ "$(tr -d '\n' <"$tmp/printed" | tail -c 1)" = ']' ] &&
+		grep -q '"what": *"set a, 4 bytes"' "$tmp/printed"
+}
+verify log__prints_json prints_json
+
+# log_ends STATUS TEXT: pacelab log of the damaged copy does
+log_ends() {
+	local status=0
+	"$B/pacelab" log "$tmp/copy" >"$tmp/printed" 2>"$tmp/err" || status=$?
+	cat "$tmp/printed" "$tmp/err"
+	[ "$status" -eq "$1" ] && grep -qF -- "$2" "$tmp/err"
+}
+names_damage() {
+	local second
+	second=$(awk '$1 == 2 { print $2 }' <<<"$("$B/pacelab" log "$tmp/single/replica.log")")
+	cp "$tmp/single/replica.log" "$tmp/copy" &&
+		printf '\xff' |
+		dd of="$tmp/copy" bs=1 seek=$((second + 30)) conv=notrunc status=none &&
+		log_ends 64 "$tmp/copy: damaged at offset $second (record 2)" &&
+		grep -q 'set a, 4 bytes' "$tmp/printed" && [ "$(wc -l <"$tmp/printed")" -eq 3 ] &&
+		echo not a log >"$tmp/copy" && log_ends 64 "$tmp/copy: no log of a replica" &&
+		rm "$tmp/copy" && log_ends 64 "open $tmp/copy: No such file"
+}
+verify log__prints_up_to_the_damage_and_names_it names_damage
+
 tap_done
