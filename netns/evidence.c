@@ -55,6 +55,7 @@ struct suspect {
 struct inquiry {
 	struct fabric *f;
 	const struct fabric_change *change;
+	uint64_t end_ns;
 	struct evidence *ret;
 	struct suspect suspect[EVIDENCE_LINKS_MAX];
 	struct probe probe[2 * EVIDENCE_LINKS_MAX];
@@ -489,7 +490,7 @@ static int try_rows(struct inquiry *q)
 		if (evidence_in_force(q->f, d) && evidence_trial_wanted(q->f, d))
 			delta[n++] = d;
 	}
-	code = evidence_trials(q->f, delta, n, q->ret, q->seen);
+	code = evidence_trials(q->f, delta, n, q->end_ns, q->ret, q->seen);
 	free(delta);
 	return code;
 }
@@ -521,8 +522,8 @@ static void say_confirmed(struct inquiry *q)
 			q->seen[0] && (cuts[0] || rtt[0]) ? "; " : "", q->seen, of);
 }
 
-int evidence_gather(
-	struct fabric *f, const struct fabric_change *change, struct evidence *ret, struct err *err)
+int evidence_gather(struct fabric *f, const struct fabric_change *change, uint64_t end_ns,
+	struct evidence *ret, struct err *err)
 {
 	struct inquiry *q = calloc(1, sizeof *q);
 	int code;
@@ -533,6 +534,7 @@ int evidence_gather(
 	q->f = f;
 	q->change = change;
 	q->ret = ret;
+	q->end_ns = end_ns ? end_ns : UINT64_MAX;
 	code = evidence_read_state(f, change, ret, err);
 	if (!code) {
 		choose_suspects(q);
@@ -541,7 +543,7 @@ int evidence_gather(
 			probe_errors(f, f->node[q->suspect[i].src].probe_fd, NULL, 0);
 		for (int i = 0; i < EVIDENCE_TRIES; i++) {
 			send_probes(q);
-			if (all_fit(q))
+			if (all_fit(q) || clock_now_ns() > q->end_ns)
 				break;
 		}
 		judge_cuts(q);

@@ -50,14 +50,15 @@ bool evidence_trial_wanted(const struct fabric *f, const struct fabric_delta *de
 /**
  * evidence_trials() - send rows over these links and judge what became of them
  * @delta:	links that want it; of many, some at even distances are tried
+ * @end_ns:	as for evidence_gather(), UINT64_MAX for none; no time for a row is inconclusive
  * @seen:	what the first of them showed, for people; "" if nothing
- * Takes EVIDENCE_TRIAL_NS_MAX at most, and the time that the frames are under way.
+ * A try takes a bit more than a second at most, and the time that the frames are under way.
  *
  * Return: 0 or -ENOMEM.
  */
 #define EVIDENCE_SEEN_MAX 96
 int evidence_trials(struct fabric *f, const struct fabric_delta *const *delta, unsigned deltas,
-	struct evidence *ret, char seen[EVIDENCE_SEEN_MAX]);
+	uint64_t end_ns, struct evidence *ret, char seen[EVIDENCE_SEEN_MAX]);
 
 /* UDP of one node: datagrams with a wrong checksum, and those that a socket had no room for. */
 struct trial_udp {

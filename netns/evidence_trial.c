@@ -19,10 +19,10 @@
 #include "netns/evidence_priv.h"
 
 #define TRIAL_LINKS_MAX 64
-#define TRIAL_FRAMES_MAX 16384 /* of one link */
-#define TRIAL_BUDGET 20000     /* of all links: a third of a second of one processor */
-#define TRIAL_NS_MAX NS_PER_S  /* from the first frame to the last */
-#define TRIAL_LIMIT_NS (TRIAL_NS_MAX + TRIAL_NS_MAX / 4) /* a slow machine sends no more */
+#define TRIAL_FRAMES_MAX 16384        /* of one link */
+#define TRIAL_BUDGET 20000            /* of all links: a third of a second of one processor */
+#define TRIAL_NS_MAX NS_PER_S         /* from the first frame to the last */
+#define TRIAL_NS_MIN (20 * NS_PER_MS) /* with less it is not tried */
 #define TRIAL_FRAMES_MIN 16
 #define TRIAL_GAP_NS (25 * NS_PER_US)       /* at least, and what is better: */
 #define TRIAL_EASY_GAP_NS (100 * NS_PER_US) /* where rows are short then, too */
@@ -44,6 +44,8 @@
 
 struct trials {
 	struct fabric *f;
+	uint64_t end_ns;
+	uint64_t row_ns; /* from the first frame to the last, at most */
 	struct trial trial[TRIAL_LINKS_MAX];
 	unsigned trials;
 	struct stream_frame *frame; /* of all */
@@ -113,7 +115,7 @@ static uint64_t bits_ns(uint64_t bytes, uint64_t rate_bps)
 }
 
 /* A flapping link is looked at for two periods and a bit; what else it does is left to counters. */
-static void plan_flap(struct probe_stream *stream, const struct link_state *s)
+static void plan_flap(struct probe_stream *stream, const struct link_state *s, uint64_t row_ns)
 {
 	uint64_t shorter_ns = s->flap_up_ns < s->flap_down_ns ? s->flap_up_ns : s->flap_down_ns;
 	uint64_t window_ns = (s->flap_up_ns + s->flap_down_ns) * 9 / 4;
@@ -121,7 +123,7 @@ static void plan_flap(struct probe_stream *stream, const struct link_state *s)
 	stream->gap_ns = shorter_ns / TRIAL_FLAP_GAPS;
 	if (stream->gap_ns * TRIAL_FRAMES_MAX < window_ns)
 		stream->gap_ns = window_ns / TRIAL_FRAMES_MAX;
-	stream->frames = window_ns <= TRIAL_NS_MAX ? (uint32_t)(window_ns / stream->gap_ns) : 0;
+	stream->frames = window_ns <= row_ns ? (uint32_t)(window_ns / stream->gap_ns) : 0;
 }
 
 static void set_times(struct probe_stream *stream, const struct link_state *s)
@@ -131,7 +133,7 @@ static void set_times(struct probe_stream *stream, const struct link_state *s)
 	stream->longest_ns = link_state_delay_max_ns(s);
 }
 
-static void plan_row(struct trial *x)
+static void plan_row(struct trial *x, uint64_t row_ns)
 {
 	const struct link_state *to = &x->delta->to, *from = &x->delta->from;
 	struct probe_stream *stream = &x->stream;
@@ -141,7 +143,7 @@ static void plan_row(struct trial *x)
 	stream->bytes = to->corrupt_ppm || from->corrupt_ppm ? TRIAL_CORRUPT_BYTES : TRIAL_BYTES;
 	set_times(stream, to);
 	if (to->flap_up_ns) {
-		plan_flap(stream, to);
+		plan_flap(stream, to, row_ns);
 		return;
 	}
 	stream->frames = most(frames_wanted(to, x->number), frames_wanted(from, 0));
@@ -152,8 +154,8 @@ static void plan_row(struct trial *x)
 	gap_ns = 2 * wide_ns < TRIAL_JITTER_GAP_NS ? 2 * wide_ns : TRIAL_JITTER_GAP_NS;
 	if (to->reorder_ppm && gap_ns > to->delay_ns / TRIAL_REORDER_GAPS)
 		gap_ns = to->delay_ns / TRIAL_REORDER_GAPS;
-	if (gap_ns > TRIAL_NS_MAX / stream->frames)
-		gap_ns = TRIAL_NS_MAX / stream->frames;
+	if (gap_ns > row_ns / stream->frames)
+		gap_ns = row_ns / stream->frames;
 	least_ns = TRIAL_RATE_SHARE * bits_ns(stream->bytes, to->rate_bps);
 	if (least_ns < TRIAL_GAP_NS)
 		least_ns = TRIAL_GAP_NS;
@@ -161,17 +163,17 @@ static void plan_row(struct trial *x)
 		stream->frames * TRIAL_EASY_GAP_NS <= TRIAL_EASY_NS)
 		gap_ns = TRIAL_EASY_GAP_NS;
 	stream->gap_ns = gap_ns > least_ns ? gap_ns : least_ns;
-	if (stream->frames > TRIAL_NS_MAX / stream->gap_ns)
-		stream->frames = (uint32_t)(TRIAL_NS_MAX / stream->gap_ns);
+	if (stream->frames > row_ns / stream->gap_ns)
+		stream->frames = most((uint32_t)(row_ns / stream->gap_ns), 1);
 }
 
 /* Long enough to measure the rate by, and half of the queue at most. Return: is there such a row?
  * If not, one frame takes so long that any probe shows the rate. */
 static bool plan_train(
-	const struct fabric *f, struct probe_stream *stream, const struct link_state *s)
+	const struct trials *t, struct probe_stream *stream, const struct link_state *s)
 {
 	uint64_t bytes = (uint64_t)((__uint128_t)s->rate_bps * TRAIN_NS / (8 * NS_PER_S));
-	uint64_t burst = evidence_burst(f, s), limit = link_state_queue(s) / 2;
+	uint64_t burst = evidence_burst(t->f, s), limit = link_state_queue(s) / 2;
 
 	if (bytes < TRAIN_BURSTS * burst)
 		bytes = TRAIN_BURSTS * burst;
@@ -186,7 +188,7 @@ static bool plan_train(
 				 ? (uint32_t)(bytes / stream->bytes)
 				 : TRAIN_FRAMES_MAX;
 	stream->gap_ns = 0;
-	return stream->frames >= TRAIN_FRAMES_MIN && bits_ns(bytes, s->rate_bps) <= TRIAL_NS_MAX;
+	return stream->frames >= TRAIN_FRAMES_MIN && bits_ns(bytes, s->rate_bps) <= t->row_ns;
 }
 
 /* Number of the next probe on this link. */
@@ -218,7 +220,7 @@ static int plan(struct trials *t, const struct fabric_delta *const *delta, unsig
 	for (unsigned i = 0; i < deltas; i++) {
 		struct trial x = {.delta = delta[i], .number = next_number(t->f, delta[i])};
 
-		plan_row(&x);
+		plan_row(&x, t->row_ns);
 		longest = most(longest, x.stream.frames);
 	}
 	links = TRIAL_BUDGET / longest;
@@ -232,7 +234,7 @@ static int plan(struct trials *t, const struct fabric_delta *const *delta, unsig
 		x->stream.src = x->delta->src;
 		x->stream.dst = x->delta->dst;
 		x->number = next_number(t->f, x->delta);
-		plan_row(x);
+		plan_row(x, t->row_ns);
 		total += x->stream.frames;
 	}
 	t->frame = calloc(most(total, longest), sizeof *t->frame);
@@ -263,6 +265,12 @@ static void read_udp(const struct fabric *f, unsigned node, struct trial_udp *re
 			    &ret->bad) == 2)
 			return;
 	}
+}
+
+/* A slow machine sends no more. */
+static uint64_t limit_ns(const struct trials *t)
+{
+	return t->row_ns + t->row_ns / 4;
 }
 
 /* Frames that queues of this machine had no room for: of its processors, and of the emulator. */
@@ -313,7 +321,7 @@ static void try_rows(struct trials *t)
 		frame += x->stream.frames;
 		stream[i] = x->stream;
 	}
-	probe_streams(t->f, stream, t->trials, TRIAL_LIMIT_NS, EVIDENCE_SLACK_NS);
+	probe_streams(t->f, stream, t->trials, limit_ns(t), EVIDENCE_SLACK_NS);
 	lost = machine_lost(t->f);
 	lost = lost > lost_before ? lost - lost_before : 0;
 	for (unsigned i = 0; i < t->trials; i++)
@@ -344,19 +352,47 @@ static void try_trains(struct trials *t)
 			.stream = {.src = delta->src, .dst = delta->dst, .frame = t->frame}};
 
 		if (delta->to.flap_up_ns || delta->to.rate_bps == delta->from.rate_bps ||
-			!plan_train(
-				t->f, &x.stream, delta->to.rate_bps ? &delta->to : &delta->from))
+			!plan_train(t, &x.stream, delta->to.rate_bps ? &delta->to : &delta->from))
 			continue;
 		set_times(&x.stream, &delta->to);
 		count(t->f, &x, &x.before);
-		probe_streams(t->f, &x.stream, 1, TRIAL_LIMIT_NS, EVIDENCE_SLACK_NS);
+		probe_streams(t->f, &x.stream, 1, limit_ns(t), EVIDENCE_SLACK_NS);
 		count(t->f, &x, &x.after);
 		trial_judge_train(&t->court, &x);
 	}
 }
 
+/* Three quarters of the time that is left; the rest is for what is under way. */
+static uint64_t row_ns(uint64_t end_ns)
+{
+	uint64_t now = clock_now_ns(), left_ns = end_ns > now ? end_ns - now : 0;
+
+	return left_ns / 4 * 3 < TRIAL_NS_MAX ? left_ns / 4 * 3 : TRIAL_NS_MAX;
+}
+
+/* Again, until it is right, or sure, or there is no time for one more. */
+static void try_all(struct trials *t)
+{
+	for (int i = 0; i < EVIDENCE_TRIES; i++) {
+		uint64_t began = clock_now_ns(), now;
+
+		*t->court.ret = (struct evidence){.result = EVIDENCE_CONFIRMED};
+		t->court.noisy = false;
+		try_rows(t);
+		try_trains(t);
+		now = clock_now_ns();
+		if (t->court.sure || (t->court.ret->result != EVIDENCE_MISMATCH && !t->court.noisy))
+			return;
+		if (now + (now - began) <= t->end_ns || i == EVIDENCE_TRIES - 1)
+			continue;
+		if (t->court.ret->result == EVIDENCE_MISMATCH)
+			t->court.ret->result = EVIDENCE_INCONCLUSIVE;
+		return;
+	}
+}
+
 int evidence_trials(struct fabric *f, const struct fabric_delta *const *delta, unsigned deltas,
-	struct evidence *ret, char seen[EVIDENCE_SEEN_MAX])
+	uint64_t end_ns, struct evidence *ret, char seen[EVIDENCE_SEEN_MAX])
 {
 	struct trials *t = calloc(1, sizeof *t);
 	struct evidence found = {.result = EVIDENCE_CONFIRMED};
@@ -366,21 +402,24 @@ int evidence_trials(struct fabric *f, const struct fabric_delta *const *delta, u
 	if (!t)
 		return code;
 	t->f = f;
+	t->end_ns = end_ns;
+	t->row_ns = row_ns(end_ns);
 	t->court = (struct trial_court){.f = f, .ret = &found, .seen = seen};
-	if (deltas)
+	if (!deltas)
+		code = 0;
+	else if (t->row_ns < TRIAL_NS_MIN) {
+		code = 0;
+		evidence_find(&found, EVIDENCE_INCONCLUSIVE,
+			"there was no time to try what chance or a rate does");
+	} else {
 		code = plan(t, delta, deltas);
-	for (int i = 0; deltas && !code && i < EVIDENCE_TRIES; i++) {
-		found = (struct evidence){.result = EVIDENCE_CONFIRMED};
-		t->court.noisy = false;
-		try_rows(t);
-		try_trains(t);
-		if (t->court.sure || (found.result != EVIDENCE_MISMATCH && !t->court.noisy))
-			break;
+		if (!code)
+			try_all(t);
 	}
 	if (found.result != EVIDENCE_CONFIRMED)
 		evidence_find(ret, found.result, "%s", found.why);
 	free(t->frame);
 	free(t->court.row);
 	free(t);
-	return deltas ? code : 0;
+	return code;
 }

@@ -175,11 +175,15 @@ struct evidence {
 
 /**
  * evidence_gather() - read the kernel's state back, send probes over the changed links, compare
- * Takes about two of the longest round trips. Call it again with the same @change later, just
- * before the next change: then the counters of the whole time between are judged.
+ * @end_ns:	on CLOCK_MONOTONIC, about when to be done, 0 for as long as it takes: rows of frames
+ *		are made shorter for that, and what seems wrong is not looked at again
+ *
+ * Takes about two of the longest round trips, and rows of frames up to some seconds. Call it again
+ * with the same @change later, just before the next change: then the counters of the whole time
+ * between are judged.
  */
-int evidence_gather(struct fabric *f, const struct fabric_change *change, struct evidence *ret,
-	struct err *err);
+int evidence_gather(struct fabric *f, const struct fabric_change *change, uint64_t end_ns,
+	struct evidence *ret, struct err *err);
 
 /**
  * struct fabric_quality - how well the emulator kept its times since the fabric was built

@@ -84,10 +84,10 @@ int nemesis_shape(struct supervisor *s, const struct link_matrix *want, struct r
 	return 0;
 }
 
-int nemesis_judge(struct supervisor *s, const struct fabric_change *change, struct run_fault *fault,
-	struct err *err)
+int nemesis_judge(struct supervisor *s, const struct fabric_change *change, uint64_t end_ns,
+	struct run_fault *fault, struct err *err)
 {
-	int rc = evidence_gather(s->fabric, change, &fault->evidence, err);
+	int rc = evidence_gather(s->fabric, change, end_ns, &fault->evidence, err);
 
 	if (rc)
 		return err_wrap(err, "gather evidence of the %s", fault->kind);

@@ -19,9 +19,10 @@ int nemesis_shape(struct supervisor *s, const struct link_matrix *want, struct r
 /* nemesis_describe() - fill @fault from a change that was applied elsewhere. */
 void nemesis_describe(const struct fabric_change *change, struct run_fault *fault);
 
-/* nemesis_judge() - let the network show whether it does what the change said. */
-int nemesis_judge(struct supervisor *s, const struct fabric_change *change, struct run_fault *fault,
-	struct err *err);
+/* nemesis_judge() - let the network show whether it does what the change said, until about @end_ns;
+ * 0: as long as it takes. */
+int nemesis_judge(struct supervisor *s, const struct fabric_change *change, uint64_t end_ns,
+	struct run_fault *fault, struct err *err);
 
 /**
  * nemesis_strike() - kill, restart, pause or resume a node's processes

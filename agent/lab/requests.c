@@ -143,7 +143,7 @@ static int change_links(const struct request *r, const struct link_matrix *want,
 	int rc = nemesis_shape(r->s, want, &fault, &change, err);
 
 	if (!rc && change.deltas + change.downs)
-		rc = nemesis_judge(r->s, &change, &fault, err);
+		rc = nemesis_judge(r->s, &change, 0, &fault, err);
 	/* Called as it was asked for: a heal may also be of delays. */
 	(void)snprintf(fault.kind, sizeof fault.kind, "%s", kind);
 	fabric_change_fini(&change);

@@ -9,8 +9,9 @@
  *
  * The load learns of a phase after the change, so an operation that is counted for a phase was
  * begun under that phase's network. Evidence is gathered with the loop standing still, for about
- * two of the longest round trips; after a heal it waits until convergence has been seen, so as not
- * to hide it, or until half of the phase is over.
+ * two of the longest round trips, and what chance does for longer: until half of the phase is over
+ * at most, and the second time until its end. After a heal it waits until convergence has been
+ * seen, so as not to hide it, or until half of the phase is over.
  */
 #include "agent/lab/runner.h"
 
@@ -40,6 +41,8 @@
 #define VIGIL_HEAR_NS (20 * NS_PER_MS)
 /* Between the second look at the evidence and the phase's end. */
 #define JUDGE_SLACK_NS (10 * NS_PER_MS)
+/* A look at the evidence of less is not worth having. */
+#define LOOK_NS_MIN (300 * NS_PER_MS)
 
 struct runner {
 	struct supervisor *s;
@@ -145,15 +148,16 @@ static struct run_fault *fault_note(struct runner *r, const struct run_fault *fa
 	return kept;
 }
 
-static int judge(struct runner *r, const struct fabric_change *change, struct run_fault *fault,
-	struct err *err)
+/* @end_ns: when to be done with it. */
+static int judge(struct runner *r, const struct fabric_change *change, uint64_t end_ns,
+	struct run_fault *fault, struct err *err)
 {
 	uint64_t begin = clock_now_ns();
 	int rc;
 
 	if (!fault || change->deltas + change->downs == 0)
 		return 0;
-	rc = nemesis_judge(r->s, change, fault, err);
+	rc = nemesis_judge(r->s, change, end_ns, fault, err);
 	r->judge_took_ns = clock_now_ns() - begin;
 	return rc;
 }
@@ -166,7 +170,7 @@ static int base_judge(struct runner *r, struct err *err)
 	if (r->s->base.deltas == 0)
 		return 0;
 	nemesis_describe(&r->s->base, &fault);
-	return judge(r, &r->s->base, fault_note(r, &fault), err);
+	return judge(r, &r->s->base, 0, fault_note(r, &fault), err);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -282,6 +286,31 @@ static uint64_t first_look_ns(const struct runner *r)
 				  : seen->t_begin_ns;
 }
 
+/* The first look ends by half of the phase, or of what is left of it, and before the next event if
+ * that leaves it some time. */
+static uint64_t first_look_end_ns(const struct runner *r, uint64_t now, unsigned event)
+{
+	const struct plan_phase *ph = &r->plan->phase[r->phase];
+	uint64_t begin = r->log->phase[r->phase].t_begin_ns;
+	uint64_t middle = now + (begin + ph->duration_ns - now) / 2;
+	uint64_t next = event < ph->events ? begin + ph->event[event].at_ns : UINT64_MAX;
+
+	return next < middle && next > now + LOOK_NS_MIN ? next : middle;
+}
+
+/* Before the end by what the first one took and half as much; after the last event, if that leaves
+ * some time. */
+static uint64_t second_look_ns(const struct runner *r, uint64_t end)
+{
+	const struct plan_phase *ph = &r->plan->phase[r->phase];
+	uint64_t at = end - r->judge_took_ns * 3 / 2 - JUDGE_SLACK_NS;
+	uint64_t last = 0;
+
+	if (ph->events)
+		last = r->log->phase[r->phase].t_begin_ns + ph->event[ph->events - 1].at_ns;
+	return at < last && last + LOOK_NS_MIN < end ? last : at;
+}
+
 static void convergence_note(struct runner *r)
 {
 	struct run_phase *seen = &r->log->phase[r->phase];
@@ -311,7 +340,7 @@ static int phase_run(struct runner *r, struct err *err)
 
 	while (!rc) {
 		uint64_t now = clock_now_ns();
-		uint64_t look_again = end - r->judge_took_ns - JUDGE_SLACK_NS;
+		uint64_t look_again = second_look_ns(r, end);
 		uint64_t wake = earlier(end, progress_tick(&r->progress, r->phase, end, now));
 
 		convergence_note(r);
@@ -323,18 +352,19 @@ static int phase_run(struct runner *r, struct err *err)
 			rc = event_strike(r, &ph->event[event++], err);
 			continue;
 		}
+		if (now >= end && looked)
+			return 0;
 		if (!looked && now >= first_look_ns(r)) {
 			looked = true;
-			rc = judge(r, &r->change, r->fault, err);
+			rc = judge(r, &r->change, first_look_end_ns(r, earlier(now, end), event),
+				r->fault, err);
 			continue;
 		}
 		if (looked && !looked_again && now >= look_again) {
 			looked_again = true;
-			rc = judge(r, &r->change, r->fault, err);
+			rc = judge(r, &r->change, end, r->fault, err);
 			continue;
 		}
-		if (now >= end)
-			return 0;
 		if (!looked)
 			wake = earlier(wake, first_look_ns(r));
 		if (!looked_again)

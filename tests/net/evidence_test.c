@@ -300,7 +300,7 @@ static struct evidence judge_rows(
 	delta.from = *is;
 	if (change.deltas)
 		delta.after = change.delta[0].after;
-	assert_int_equal(evidence_trials(lab->fabric, of, 1, &ret, seen), 0);
+	assert_int_equal(evidence_trials(lab->fabric, of, 1, UINT64_MAX, &ret, seen), 0);
 	fabric_change_fini(&change);
 	return ret;
 }

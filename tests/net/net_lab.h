@@ -104,7 +104,7 @@ static inline struct evidence net_lab_evidence(
 	struct evidence evidence;
 	struct err err = {0};
 
-	if (evidence_gather(lab->fabric, change, &evidence, &err))
+	if (evidence_gather(lab->fabric, change, 0, &evidence, &err))
 		fail_msg("%s", err.text);
 	return evidence;
 }
