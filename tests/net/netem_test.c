@@ -443,6 +443,23 @@ static void netem__a_flush_drops_what_is_under_way(void **state)
 	trial_end(&t);
 }
 
+static void netem__goes_with_the_last_fault_and_with_what_is_under_way(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.link->delay_ns = 500 * MS;
+	trial_apply(&t);
+	net_lab_send(&t.lab, t.tx, 1, PORT, 17);
+	t.link->delay_ns = 0;
+	trial_apply(&t);
+	net_lab_send(&t.lab, t.tx, 1, PORT, 18);
+	assert_int_equal(net_lab_receive(t.rx, 5000), 18);
+	assert_int_equal(net_lab_receive(t.rx, 1500), -1);
+	trial_end(&t);
+}
+
 static void netem_limit__holds_a_long_fast_link(void **state)
 {
 	struct link_state link = {.delay_ns = 100 * MS};
@@ -480,6 +497,7 @@ int main(void)
 		cmocka_unit_test(netem__reorders_and_loses_nothing),
 		cmocka_unit_test(netem__corruption_is_seen_by_the_checksum),
 		cmocka_unit_test(netem__a_flush_drops_what_is_under_way),
+		cmocka_unit_test(netem__goes_with_the_last_fault_and_with_what_is_under_way),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
