@@ -194,7 +194,7 @@ int pcapng_note(struct pcapng *p, uint64_t t_ns, const char *text)
 	memcpy(frame + ETHERNET_HEADER, text, len);
 	len += ETHERNET_HEADER;
 	at = begin_packet(p, 1, t_ns, frame, (uint32_t)len);
-	put_text(p, OPT_COMMENT, text);
+	put_option(p, OPT_COMMENT, frame + ETHERNET_HEADER, len - ETHERNET_HEADER);
 	put_u32(p, OPT_END);
 	block_end(p, at);
 	return 0;
