@@ -1,4 +1,4 @@
--- The replica that remembers what another one has missed dies: the rest never agree (exit status 1).
+-- Who remembers what another replica has missed dies: the rest never agree (exit status 1).
 --
 -- During a cut, a replica keeps a hint for each of its writes that another one did not get, and
 -- hands it over after the heal. n1 is killed before that. n2 has all that n1 had written, n3 has

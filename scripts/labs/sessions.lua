@@ -1,4 +1,4 @@
--- Sessions roam over replicas that lag, then part: what a session expects is broken (exit status 1).
+-- Sessions roam over replicas that lag, then part: what they expect is broken (exit status 1).
 --
 -- Behind a load balancer, a user's next request may go to another replica. On a store that
 -- acknowledges what one replica has (level ONE), users miss what they have just written or seen.

@@ -68,7 +68,8 @@ static void jsonl__writes_what_it_reads(void **state)
 	ops.op[5].flags = HISTORY_F_FINAL;
 	if (ops.op[2990].kind == HISTORY_READ)
 		ops.op[2990].value = 0;
-	if (history_write(&ops, f->path, HISTORY_JSONL, &err) || history_read(&again, f->path, &err))
+	if (history_write(&ops, f->path, HISTORY_JSONL, &err) ||
+		history_read(&again, f->path, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(again.count, ops.count);
 	for (size_t i = 0; i < ops.count; i++)

@@ -77,8 +77,8 @@ empty_folders_stay() {
 	unmounted && return "$rc"
 }
 
-# during_run STATUSES COMMAND...: a run into $tmp/disk/run that ends with one of them; COMMAND is done
-# to it when its phase has begun.
+# during_run STATUSES COMMAND...: a run into $tmp/disk/run that ends with one of them; COMMAND is
+# done to it when its phase has begun.
 during_run() {
 	local run want=$1 status=0
 	shift
