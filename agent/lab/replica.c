@@ -161,6 +161,7 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 	const char *name = s->plan->node[replica].name;
 	struct spawn_replica what = {.node_fd = s->node[replica].source.fd,
 		.binary_fd = s->binary_fd,
+		.uid = spawn_uid(replica),
 		.admin_fd = s->admin_fd[replica],
 		.log_fd = -1};
 	struct args args = {.n = 0};
@@ -169,7 +170,7 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 	int rc = peer_list ? 0 : err_sys(err, -ENOMEM, "list the replicas");
 
 	if (!rc)
-		rc = outdir_data(&s->out, name, SPAWN_UID, dir, err);
+		rc = outdir_data(&s->out, name, what.uid, dir, err);
 	if (!rc) {
 		what.log_fd = outdir_log(&s->out, name, err);
 		rc = what.log_fd < 0 ? what.log_fd : 0;

@@ -241,7 +241,7 @@ int spawn_node(
 	return rc;
 }
 
-static int drop_root(struct err *err)
+static int drop_root(unsigned uid, struct err *err)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
@@ -253,9 +253,8 @@ static int drop_root(struct err *err)
 	(void)setrlimit(RLIMIT_MEMLOCK, &memory);
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
 		(void)prctl(PR_CAPBSET_DROP, cap);
-	if (setgroups(0, NULL) || setresgid(SPAWN_UID, SPAWN_UID, SPAWN_UID) ||
-		setresuid(SPAWN_UID, SPAWN_UID, SPAWN_UID))
-		return err_sys(err, -errno, "become user %d", SPAWN_UID);
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		return err_sys(err, -errno, "become user %u", uid);
 	if (syscall(SYS_capset, &head, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return err_sys(err, -errno, "give up capabilities");
 	return 0;
@@ -273,7 +272,7 @@ static void replica_body(struct plan_of_child *plan)
 		err_sys(&err, -errno, "enter the node");
 	} else if (chdir(what->dir)) {
 		err_sys(&err, -errno, "enter %s", what->dir);
-	} else if (!drop_root(&err)) {
+	} else if (!drop_root(what->uid, &err)) {
 		die_with_supervisor(plan->sp->self_fd);
 		spawn_quiet(what->log_fd);
 		/* Descriptor 3 may be one of those still needed: move them out of its way. */
@@ -283,7 +282,7 @@ static void replica_body(struct plan_of_child *plan)
 		(void)dup2(admin_fd, SPAWN_ADMIN_FD);
 		(void)close_range(SPAWN_ADMIN_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 		fexecve(binary_fd, what->argv, environ);
-		err_sys(&err, -errno, "execute %s as user %d", what->argv[0], SPAWN_UID);
+		err_sys(&err, -errno, "execute %s as user %u", what->argv[0], what->uid);
 	}
 	report_and_exit(plan->report_fd, &err);
 }
@@ -306,7 +305,7 @@ static void task_body(struct plan_of_child *plan)
 	if (setns(what->node_fd, flags))
 		err_sys(&err, -errno, "enter the node");
 	else if (!what->root)
-		drop_root(&err);
+		drop_root(SPAWN_UID, &err);
 	if (err.code)
 		report_and_exit(plan->report_fd, &err);
 	die_with_supervisor(plan->sp->self_fd);

@@ -14,6 +14,19 @@
 #include "agent/base/err.h"
 
 #define SPAWN_UID 65534 /* nobody */
+
+/*
+ * spawn_uid() - the user of replica number @replica
+ * The kernel adds up the memory of the io_uring rings of all processes of a user (RLIMIT_MEMLOCK).
+ * Where even root may not raise that limit, its usual 8 MiB are some 40 rings; so only the first
+ * SPAWN_RINGS replicas are nobody, and so many of the others each time have a user of their own.
+ */
+#define SPAWN_RINGS 16u
+#define SPAWN_UID_FIRST 2000000000u
+static inline unsigned spawn_uid(unsigned replica)
+{
+	return replica < SPAWN_RINGS ? SPAWN_UID : SPAWN_UID_FIRST + replica / SPAWN_RINGS;
+}
 #define SPAWN_ADMIN_FD 3
 
 struct spawner {
@@ -43,6 +56,7 @@ int spawn_node(
  * @node_fd:	pidfd of the node's first process
  * @binary_fd:	the program, opened by root: the permissions of its path do not matter
  * @dir:	working directory, absolute; entered before root is given up
+ * @uid:	user and group that it becomes
  * @admin_fd:	becomes descriptor SPAWN_ADMIN_FD
  * @log_fd:	becomes standard output and error
  */
@@ -50,6 +64,7 @@ struct spawn_replica {
 	int node_fd;
 	int binary_fd;
 	const char *dir;
+	unsigned uid;
 	int admin_fd;
 	int log_fd;
 	char *const *argv;

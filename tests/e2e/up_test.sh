@@ -229,6 +229,19 @@ names_of_third_stay() {
 at_exit '"$pacelab" down --lab "$lab-2" >/dev/null 2>&1'
 at_exit '"$pacelab" down --lab "$lab-2-3" >/dev/null 2>&1'
 
+# Their rings together take more memory than one user may lock where nobody may raise that limit.
+many_replicas() {
+	local names
+	names=$(seq -f '"n%g"' -s, 64)
+	printf 'lab "many"\nsite("a", {%s})\nstore "cassandra-one"\nphase("p", "1s")\n' \
+		"$names" >"$tmp/many.lua"
+	"$pacelab" up "$tmp/many.lua" --name "$lab-2" --results "$tmp/many" >"$tmp/out" 2>&1 ||
+		{ cat "$tmp/out" && return 1; }
+	"$pacelab" status --lab "$lab-2" | grep -q '^  n64 .*ready' &&
+		"$pacelab" cut --lab "$lab-2" n1,n2 && "$pacelab" heal --lab "$lab-2" &&
+		"$pacelab" down "$lab-2" >/dev/null
+}
+
 goes_down() {
 	"$pacelab" down "$lab" | grep -q 'is down' || return 1
 	"$pacelab" down "$lab" | grep -q 'is not up' && [ ! -e "$tmp/results" ]
@@ -262,6 +275,7 @@ check strikes__say_what_cannot_be_done strikes_what_it_can
 check control_socket__refuses_garbage socket_refuses_garbage
 check name_in_use__is_one_line_and_harmless name_in_use
 check second_lab__runs_beside_the_first second_lab
+check up__starts_more_replicas_than_a_user_has_memory_for many_replicas
 check down__is_idempotent goes_down
 gone_in_time up__leaves_nothing_after_down
 tap_done
