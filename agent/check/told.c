@@ -69,9 +69,10 @@ static void told_although(struct words *l, const struct told *told, const struct
 	if (!knew) {
 		words_say(l, "it knew what followed ");
 		words_value(l, missed->value);
-		words_say(
-			l, ", %s", told->kind == FLAW_OLD ? "which had replaced that" : "written");
-		words_say(l, told->kind == FLAW_OLD ? "" : " by session %u", missed->session);
+		if (told->kind == FLAW_OLD)
+			words_say(l, ", which had replaced that");
+		else
+			words_say(l, ", written by session %u", missed->session);
 		return;
 	}
 	words_say(l, knew == missed ? "it had itself written " : "it had seen ");
