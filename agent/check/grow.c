@@ -23,7 +23,7 @@ struct step {
 	uint32_t before; /* WEB_NONE */
 };
 
-struct weak_grown {
+struct grown {
 	uint32_t *now;     /* owned; by chain: writes known */
 	uint32_t *head;    /* owned; by chain: the last step */
 	uint32_t *last;    /* owned; by key: the look before; WEB_NONE */
@@ -32,9 +32,9 @@ struct weak_grown {
 	uint32_t steps_max;
 };
 
-struct weak_grown *weak_grown_open(const struct web *w)
+static struct grown *grown_open(const struct web *w)
 {
-	struct weak_grown *g = calloc(1, sizeof *g);
+	struct grown *g = calloc(1, sizeof *g);
 
 	assert(g);
 	g->now = calloc(w->chains + 1, sizeof *g->now);
@@ -46,7 +46,7 @@ struct weak_grown *weak_grown_open(const struct web *w)
 	return g;
 }
 
-void weak_grown_close(struct weak_grown *g)
+static void grown_close(struct grown *g)
 {
 	free(g->now);
 	free(g->head);
@@ -55,7 +55,7 @@ void weak_grown_close(struct weak_grown *g)
 	free(g);
 }
 
-static void grow_by(const struct weak *k, struct weak_grown *g, uint32_t at, uint32_t write)
+static void grow_by(const struct weak *k, struct grown *g, uint32_t at, uint32_t write)
 {
 	const uint32_t *clock = past_clock(&k->past, write);
 
@@ -77,7 +77,7 @@ static void grow_by(const struct weak *k, struct weak_grown *g, uint32_t at, uin
 }
 
 /* The operation from which on @write was known. */
-static uint32_t grown_since(const struct weak *k, const struct weak_grown *g, uint32_t write)
+static uint32_t grown_since(const struct weak *k, const struct grown *g, uint32_t write)
 {
 	uint32_t chain = k->w->write[write].chain;
 	uint32_t place = write - k->w->chain[chain].write;
@@ -91,7 +91,7 @@ static uint32_t grown_since(const struct weak *k, const struct weak_grown *g, ui
 
 /* Prove that the chain knew @write, and say that @look is a flaw because of @missed. */
 static enum check_verdict grow_flaw(
-	struct weak *k, const struct weak_grown *g, uint32_t look, uint32_t known, uint32_t missed)
+	struct weak *k, const struct grown *g, uint32_t look, uint32_t known, uint32_t missed)
 {
 	const struct web *w = k->w;
 	uint32_t since = grown_since(k, g, known);
@@ -102,7 +102,7 @@ static enum check_verdict grow_flaw(
 	return weak_flaw(k, look, missed);
 }
 
-static enum check_verdict grow_look(struct weak *k, struct weak_grown *g, uint32_t at)
+static enum check_verdict grow_look(struct weak *k, struct grown *g, uint32_t at)
 {
 	const struct web *w = k->w;
 	const struct web_op *op = &w->op[at];
@@ -133,7 +133,7 @@ static enum check_verdict grow_look(struct weak *k, struct weak_grown *g, uint32
 	return CHECK_OK;
 }
 
-enum check_verdict weak_grow(struct weak *k, uint32_t chain, struct weak_grown *g)
+static enum check_verdict grow(struct weak *k, uint32_t chain, struct grown *g)
 {
 	const struct web *w = k->w;
 	uint32_t steps = weak_steps(w, chain);
@@ -154,5 +154,19 @@ enum check_verdict weak_grow(struct weak *k, uint32_t chain, struct weak_grown *
 	memset(g->now, 0, w->chains * sizeof *g->now);
 	memset(g->head, 0xff, w->chains * sizeof *g->head);
 	g->steps = 0;
+	return verdict;
+}
+
+enum check_verdict weak_grow(struct weak *k, uint32_t view)
+{
+	enum check_verdict verdict = CHECK_OK;
+	struct grown *g;
+
+	if (!past_run(&k->past, view))
+		return weak_circle(k);
+	g = grown_open(k->w);
+	for (uint32_t c = 0; c < k->w->chains && verdict == CHECK_OK; c++)
+		verdict = weak_late(k) ? CHECK_UNKNOWN : grow(k, c, g);
+	grown_close(g);
 	return verdict;
 }

@@ -10,16 +10,7 @@
 
 static enum check_verdict mw_judge(struct weak *k)
 {
-	enum check_verdict verdict = CHECK_OK;
-	struct weak_grown *g;
-
-	if (!past_run(&k->past, PAST_ORDER))
-		return weak_circle(k);
-	g = weak_grown_open(k->w);
-	for (uint32_t c = 0; c < k->w->chains && verdict == CHECK_OK; c++)
-		verdict = weak_late(k) ? CHECK_UNKNOWN : weak_grow(k, c, g);
-	weak_grown_close(g);
-	return verdict;
+	return weak_grow(k, PAST_ORDER);
 }
 
 static int mw_check(const struct history_ops *h, const struct check_budget *budget,

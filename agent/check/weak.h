@@ -63,10 +63,6 @@ int weak_check(weak_judge *judge, const struct history_ops *h, const struct chec
 
 /* What judges are made of. */
 
-struct weak_grown; /* scratch of weak_grow() */
-struct weak_grown *weak_grown_open(const struct web *w);
-void weak_grown_close(struct weak_grown *g);
-
 /* weak_late() - whether time is up; says why. */
 bool weak_late(struct weak *k);
 
@@ -92,10 +88,11 @@ uint32_t weak_step(const struct web *w, uint32_t chain, uint32_t i);
 enum check_verdict weak_scan(struct weak *k, uint32_t chain, bool edges);
 
 /*
- * weak_grow() - go through one chain's view, in which what comes before what it sees grows by the
- * past of all that it saw, its own writes apart: nothing that it sees may be older than the rest
+ * weak_grow() - go through each chain's view, in which what comes before what it sees grows by the
+ * past under @view of all that it saw, its own writes apart: nothing that it sees may be older than
+ * the rest
  */
-enum check_verdict weak_grow(struct weak *k, uint32_t chain, struct weak_grown *grown);
+enum check_verdict weak_grow(struct weak *k, uint32_t view);
 
 /* weak_saturate() - weak_scan() with edges until none is new: one order for one chain. */
 enum check_verdict weak_saturate(struct weak *k, uint32_t chain, uint32_t view);

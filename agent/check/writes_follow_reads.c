@@ -11,16 +11,7 @@
 
 static enum check_verdict wfr_judge(struct weak *k)
 {
-	enum check_verdict verdict = CHECK_OK;
-	struct weak_grown *g;
-
-	if (!past_run(&k->past, PAST_ALL))
-		return weak_circle(k);
-	g = weak_grown_open(k->w);
-	for (uint32_t c = 0; c < k->w->chains && verdict == CHECK_OK; c++)
-		verdict = weak_late(k) ? CHECK_UNKNOWN : weak_grow(k, c, g);
-	weak_grown_close(g);
-	return verdict;
+	return weak_grow(k, PAST_ALL);
 }
 
 static int wfr_check(const struct history_ops *h, const struct check_budget *budget,
