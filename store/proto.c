@@ -21,8 +21,11 @@ NAMES_COMPLETE(proto_op_names, PROTO_OP_NR);
 const char *const proto_level_names[] = {
 	[PROTO_DEFAULT] = "default",
 	[PROTO_ONE] = "one",
+	[PROTO_TWO] = "two",
+	[PROTO_THREE] = "three",
 	[PROTO_QUORUM] = "quorum",
 	[PROTO_ALL] = "all",
+	[PROTO_LEASE] = "lease",
 };
 NAMES_COMPLETE(proto_level_names, PROTO_LEVEL_NR);
 
@@ -36,6 +39,13 @@ const char *const proto_status_names[] = {
 	[PROTO_UNFIT] = "unfit",
 };
 NAMES_COMPLETE(proto_status_names, PROTO_STATUS_NR);
+
+const char *const proto_admin_names[] = {
+	[PROTO_ADMIN_TRANSFER] = "transfer",
+	[PROTO_ADMIN_ADD] = "add",
+	[PROTO_ADMIN_REMOVE] = "remove",
+};
+NAMES_COMPLETE(proto_admin_names, PROTO_ADMIN_NR);
 
 const char *const proto_role_names[] = {
 	[PROTO_PEER] = "peer",

@@ -17,6 +17,11 @@
  *  5. Each request gets at most one reply(), and a living replica gives exactly one, at the latest
  *     shortly after cfg.request_timeout_ns.
  *  6. A timer fires once at or after its time; arming again replaces it, arming at 0 disarms.
+ *  7. A snapshot begins when the log is at some record number S. snapshot() is called until it has
+ *     no more, with any other calls in between. What it gave, followed by the records after S, then
+ *     restores to the same as all records would. It counts, and the records up to S are forgotten,
+ *     only when it is on disk and so is every record that was numbered before its last part;
+ *     then snapshot_done(). A crash before that leaves the log as it was.
  *
  * A protocol file exports one symbol: its struct proto_ops.
  */
@@ -36,6 +41,8 @@ struct buf;
 #define PROTO_VALUE_MAX (1u << 20)
 /* Longest message or log record: a value, a key and room for the protocol's own header. */
 #define PROTO_MESSAGE_MAX (PROTO_VALUE_MAX + PROTO_KEY_MAX + 4096)
+/* About so much is one part of a snapshot: what may delay a request. */
+#define PROTO_SNAPSHOT_PART (64u << 10)
 
 enum proto_op {
 	PROTO_GET,
@@ -49,7 +56,20 @@ enum proto_op {
 /* Condition of a SET, as Redis has NX and XX and Valkey has IFEQ. */
 enum proto_cond { PROTO_ALWAYS, PROTO_NX, PROTO_XX, PROTO_IFEQ, PROTO_COND_NR };
 
-enum proto_level { PROTO_DEFAULT, PROTO_ONE, PROTO_QUORUM, PROTO_ALL, PROTO_LEVEL_NR };
+/*
+ * How many replicas must have answered. Where a leader orders all (raft), a read at QUORUM and
+ * above is confirmed by a majority, one at LEASE by the leader's clock, one at ONE by nobody.
+ */
+enum proto_level {
+	PROTO_DEFAULT,
+	PROTO_ONE,
+	PROTO_TWO,
+	PROTO_THREE,
+	PROTO_QUORUM,
+	PROTO_ALL,
+	PROTO_LEASE,
+	PROTO_LEVEL_NR
+};
 
 enum proto_status {
 	PROTO_OK,          /* done; a GET found @value */
@@ -65,7 +85,7 @@ enum proto_status {
 
 /* Names for reports and RESP; each is tied to its enum by a static assertion in proto.c. */
 extern const char *const proto_op_names[PROTO_OP_NR];
-extern const char *const proto_level_names[PROTO_LEVEL_NR]; /* "default" "one" "quorum" "all" */
+extern const char *const proto_level_names[PROTO_LEVEL_NR]; /* "default" "one" ... "lease" */
 extern const char *const proto_status_names[PROTO_STATUS_NR];
 
 /* Bytes that belong to somebody else and are valid during the call only. */
@@ -83,11 +103,15 @@ struct proto_request {
 	struct proto_bytes key;
 	struct proto_bytes value;    /* SET, APPEND, INCREASE */
 	struct proto_bytes expected; /* PROTO_IFEQ */
+	uint64_t expires_ns;         /* SET: wall clock at which the key is gone, 0: never */
+	bool get;                    /* SET: the reply has the value that stood there before */
 };
 
 /**
  * struct proto_reply - what a client is told
- * @value:	of a GET that found something
+ * @value:	of a GET that found something; of a SET with @get, when @found
+ * @found:	SET with @get: there was a value
+ * @expires_ns:	of a GET that found something: wall clock at which it is gone, 0: never
  * @number:	APPEND: the length now; INCREASE: the value now
  * @version:	orders the versions of a key where the protocol has an order, else 0
  * @have:	replicas that answered or can be reached, for refusals
@@ -98,6 +122,8 @@ struct proto_request {
 struct proto_reply {
 	enum proto_status status;
 	struct proto_bytes value;
+	bool found;
+	uint64_t expires_ns;
 	int64_t number;
 	uint64_t version;
 	uint16_t have;
@@ -127,6 +153,13 @@ struct proto_io {
  * @election_min_ns:	election timeouts are drawn from election_min_ns .. election_max_ns
  * @heartbeat_ns:	interval of a leader's heartbeats, and of reachability pings
  * @leader:		replica that should lead first (no election delay at a first start), -1: any
+ * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
+ * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
+ * heard
+ * @anti_entropy_ns:	of quorum: how often a replica compares its data with another's, 0: never
+ * @hint_ns_max:	of quorum: no more hints for a replica that was not heard for so long, 0: no
+ * end
+ * @tombstone_ns:	of quorum: a deleted key is forgotten after so long, 0: never
  */
 struct proto_config {
 	unsigned self;
@@ -138,7 +171,16 @@ struct proto_config {
 	uint64_t election_max_ns;
 	uint64_t heartbeat_ns;
 	int leader;
+	unsigned voters;
+	bool sloppy;
+	uint64_t anti_entropy_ns;
+	uint64_t hint_ns_max;
+	uint64_t tombstone_ns;
 };
+
+/* What an operator may ask of a protocol that has it. */
+enum proto_admin { PROTO_ADMIN_TRANSFER, PROTO_ADMIN_ADD, PROTO_ADMIN_REMOVE, PROTO_ADMIN_NR };
+extern const char *const proto_admin_names[PROTO_ADMIN_NR]; /* "transfer" "add" "remove" */
 
 enum proto_role { PROTO_PEER, PROTO_FOLLOWER, PROTO_CANDIDATE, PROTO_LEADER, PROTO_ROLE_NR };
 extern const char *const proto_role_names[PROTO_ROLE_NR];
@@ -216,6 +258,20 @@ struct proto {
 };
 
 /**
+ * struct proto_snapshot - one walk of snapshot() over what restore() would need
+ * @record:	takes one record, as persist() does, for the snapshot
+ * @arg:	of @record
+ * @stage, @cursor, @index: the protocol's own; 0 before the first call
+ */
+struct proto_snapshot {
+	void (*record)(void *arg, const void *bytes, size_t len);
+	void *arg;
+	unsigned stage;
+	uint64_t cursor;
+	uint64_t index[2];
+};
+
+/**
  * struct proto_ops - one replication protocol
  * @size:	of its state, which begins with a struct proto; allocated zeroed by the runner
  * @claim:	what it promises with @cfg
@@ -225,9 +281,13 @@ struct proto {
  * @start:	begin to act: arm timers, send
  * @message:	Return: 0, or -EBADMSG for bytes that no replica of this protocol sends; then
  *		nothing has been changed
+ * @admin:	do @what to or for replica @node; answered as a request is. NULL: there is nothing
+ * @snapshot:	give the next part, about PROTO_SNAPSHOT_PART (rule 7). Return: whether there is
+ *		more; NULL: the log is never cut
+ * @snapshot_done:	it counts; may be NULL
  * @invariant:	assert what must always hold inside one replica; called after each step in tests
  * @describe:	append what a record says, in one line for people. Return: 0, or -EBADMSG if it is
- *not one of its own; may be NULL
+ *		not one of its own; may be NULL
  * @entry:	an entry of the replicated log. Return: 0, or -ENOENT; NULL without a log
  */
 struct proto_ops {
@@ -243,6 +303,9 @@ struct proto_ops {
 	int (*message)(struct proto *p, unsigned from, const void *bytes, size_t len);
 	void (*persisted)(struct proto *p, uint64_t seq);
 	void (*timer)(struct proto *p, unsigned timer);
+	void (*admin)(struct proto *p, uint64_t ticket, enum proto_admin what, unsigned node);
+	bool (*snapshot)(struct proto *p, struct proto_snapshot *s);
+	void (*snapshot_done)(struct proto *p, const struct proto_snapshot *s);
 	void (*status)(const struct proto *p, struct proto_status_view *ret);
 	void (*invariant)(const struct proto *p);
 	int (*entry)(const struct proto *p, uint64_t index, struct proto_entry_view *ret);

@@ -3,9 +3,12 @@
  * table.c - a replica's data in memory: keys, values, versions, tombstones
  *
  * Open addressing with linear probing over a power of two of slots; a slot holds the hash, so a
- * probe touches a foreign entry only when all 64 bits agree. An entry is never removed (a deleted
- * key stays as a tombstone), hence probing needs no deletion marks. The table doubles when three
- * quarters are taken: a put costs amortised constant time; a single one at 1 M keys some 20 ms.
+ * probe touches a foreign entry only when all 64 bits agree. A removed entry's place is filled by
+ * those behind it, hence probing needs no deletion marks. The table doubles when three quarters are
+ * taken: a put costs amortised constant time; a single one at 1 M keys some 20 ms.
+ *
+ * An entry's home are the first bits of its hash, so homes stand in the order of the hashes,
+ * however many slots there are: the cursor of a scan is a hash, and all before it have been shown.
  *
  * An entry and its key and value are one allocation. A value that fits is written in place.
  *
@@ -36,8 +39,9 @@ struct slot {
 struct table {
 	struct slot *slots;
 	size_t mask;
-	size_t used;   /* slots taken */
-	size_t living; /* entries that are not tombstones */
+	unsigned shift; /* of a hash to its home */
+	size_t used;    /* slots taken */
+	size_t living;  /* entries that are not tombstones */
 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -69,6 +73,12 @@ static void slots_init(struct table *t, size_t n)
 	t->slots = calloc(n, sizeof *t->slots);
 	assert(t->slots);
 	t->mask = n - 1;
+	t->shift = (unsigned)__builtin_clzll(n) + 1;
+}
+
+static size_t home_of(const struct table *t, uint64_t hash)
+{
+	return (size_t)(hash >> t->shift);
 }
 
 struct table *table_open(void)
@@ -105,7 +115,7 @@ void table_clear(struct table *t)
 /* The key's slot, or the free one where it belongs. */
 static struct slot *slot_of(const struct table *t, struct proto_bytes key, uint64_t hash)
 {
-	for (size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+	for (size_t i = home_of(t, hash);; i = (i + 1) & t->mask) {
 		struct slot *slot = &t->slots[i];
 
 		if (!slot->node)
@@ -129,7 +139,7 @@ static void grow(struct table *t)
 
 	slots_init(t, 2 * (was.mask + 1));
 	for (size_t i = 0; i <= was.mask; i++) {
-		size_t at = was.slots[i].hash & t->mask;
+		size_t at = home_of(t, was.slots[i].hash);
 
 		if (!was.slots[i].node)
 			continue;
@@ -171,6 +181,7 @@ void table_put(struct table *t, const struct table_entry *e)
 		.key = {.p = node->bytes, .len = e->key.len},
 		.value = {.p = node->bytes + e->key.len, .len = e->value.len},
 		.version = e->version,
+		.expires_ns = e->expires_ns,
 		.origin = e->origin,
 		.deleted = e->deleted,
 	};
@@ -192,4 +203,37 @@ const struct table_entry *table_next(const struct table *t, size_t *at)
 		if (t->slots[*at].node)
 			return &t->slots[(*at)++].node->entry;
 	return NULL;
+}
+
+uint64_t table_scan(const struct table *t, uint64_t cursor,
+	void (*each)(void *arg, const struct table_entry *e), void *arg)
+{
+	size_t home = home_of(t, cursor);
+
+	for (size_t i = home; t->slots[i].node; i = (i + 1) & t->mask)
+		if (home_of(t, t->slots[i].hash) == home)
+			each(arg, &t->slots[i].node->entry);
+	return home == t->mask ? 0 : (uint64_t)(home + 1) << t->shift;
+}
+
+void table_remove(struct table *t, struct proto_bytes key)
+{
+	struct slot *slot = slot_of(t, key, hash_of(key));
+	size_t hole = (size_t)(slot - t->slots);
+
+	if (!slot->node)
+		return;
+	t->living -= !slot->node->entry.deleted;
+	t->used--;
+	free(slot->node);
+	/* Who was pushed past the hole by it moves up (Knuth, TAOCP 3, 6.4, algorithm R). */
+	for (size_t i = (hole + 1) & t->mask; t->slots[i].node; i = (i + 1) & t->mask) {
+		size_t home = home_of(t, t->slots[i].hash);
+
+		if (((i - home) & t->mask) < ((i - hole) & t->mask))
+			continue;
+		t->slots[hole] = t->slots[i];
+		hole = i;
+	}
+	t->slots[hole] = (struct slot){0};
 }

@@ -18,8 +18,9 @@ struct table_entry {
 	struct proto_bytes key; /* owned by the table */
 	struct proto_bytes value;
 	uint64_t version;
-	uint16_t origin; /* breaks ties of versions: the replica that made the write */
-	bool deleted;    /* tombstone: the key has been deleted at this version */
+	uint64_t expires_ns; /* wall clock at which the key is gone, 0: never */
+	uint16_t origin;     /* breaks ties of versions: the replica that made the write */
+	bool deleted;        /* tombstone: the key has been deleted at this version */
 };
 
 struct table;
@@ -39,6 +40,21 @@ size_t table_count(const struct table *t);
 
 /* table_next() - walk all entries, tombstones included; start with *@at = 0; NULL at the end. */
 const struct table_entry *table_next(const struct table *t, size_t *at);
+
+/**
+ * table_scan() - show the next few entries, tombstones included, in an order of its own
+ * @cursor:	0 begins; then what the last call returned
+ * @each:	may not change the table
+ *
+ * The table may change between calls. An entry that is there all the time is shown at least once.
+ *
+ * Return: the next cursor; 0: that was all.
+ */
+uint64_t table_scan(const struct table *t, uint64_t cursor,
+	void (*each)(void *arg, const struct table_entry *e), void *arg);
+
+/* table_remove() - forget a key for good, its tombstone too; it need not be there. */
+void table_remove(struct table *t, struct proto_bytes key);
 
 /* table_clear() - forget everything. */
 void table_clear(struct table *t);

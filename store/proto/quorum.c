@@ -29,11 +29,21 @@
 
 #include "store/proto/quorum_internal.h"
 
+static unsigned at_most(const struct proto_config *cfg, unsigned n)
+{
+	return n < cfg->nodes ? n : cfg->nodes;
+}
+
 static unsigned need_of(const struct proto_config *cfg, enum proto_level level, bool write)
 {
 	if (level == PROTO_DEFAULT)
 		level = write ? cfg->write_level : cfg->read_level;
 	switch (level) {
+	case PROTO_TWO:
+		return at_most(cfg, 2);
+	case PROTO_THREE:
+		return at_most(cfg, 3);
+	case PROTO_LEASE: /* there is no leader whose lease it could be */
 	case PROTO_QUORUM:
 		return PROTO_BUG(BUG_QUORUM_WEAK_CALLED_STRONG) ? 1 : cfg->nodes / 2 + 1;
 	case PROTO_ALL:
@@ -46,11 +56,11 @@ static unsigned need_of(const struct proto_config *cfg, enum proto_level level, 
 	return 1;
 }
 
-static enum proto_sides sides_of(const struct proto_config *cfg, enum proto_level level)
+static enum proto_sides sides_of(const struct proto_config *cfg, unsigned need)
 {
-	if (level == PROTO_ONE || cfg->nodes == 1)
+	if (need == 1)
 		return PROTO_SIDES_ALL;
-	return level == PROTO_QUORUM ? PROTO_SIDES_MAJORITY : PROTO_SIDES_NONE;
+	return need <= cfg->nodes / 2 + 1 ? PROTO_SIDES_MAJORITY : PROTO_SIDES_NONE;
 }
 
 /*
@@ -60,21 +70,15 @@ static enum proto_sides sides_of(const struct proto_config *cfg, enum proto_leve
  */
 static void quorum_claim(const struct proto_config *cfg, struct proto_claim *ret)
 {
-	unsigned majority = cfg->nodes / 2 + 1;
-	unsigned r = cfg->read_level == PROTO_ONE ? 1 : majority;
-	unsigned w = cfg->write_level == PROTO_ONE ? 1 : majority;
-	bool strong;
+	unsigned r = need_of(cfg, cfg->read_level, false);
+	unsigned w = need_of(cfg, cfg->write_level, true);
+	bool strong = cfg->nodes == 1 || (r > 1 && r + w > cfg->nodes);
 
-	if (cfg->read_level == PROTO_ALL)
-		r = cfg->nodes;
-	if (cfg->write_level == PROTO_ALL)
-		w = cfg->nodes;
-	strong = cfg->nodes == 1 || (cfg->read_level != PROTO_ONE && r + w > cfg->nodes);
 	*ret = (struct proto_claim){
 		.whole = strong ? PROTO_LINEARIZABLE : PROTO_EVENTUAL,
 		.cut = strong ? PROTO_LINEARIZABLE : PROTO_EVENTUAL,
-		.reads_cut = sides_of(cfg, cfg->read_level),
-		.writes_cut = sides_of(cfg, cfg->write_level),
+		.reads_cut = sides_of(cfg, r),
+		.writes_cut = sides_of(cfg, w),
 		.cas = false,
 		.loses_acked = !strong,
 	};

@@ -155,6 +155,83 @@ static void table__agrees_with_an_array_after_many_random_puts(void **state)
 	free(model);
 }
 
+struct walk {
+	bool *shown; /* by key, which is its number */
+	uint64_t count;
+};
+
+static void show(void *arg, const struct table_entry *e)
+{
+	struct walk *walk = arg;
+
+	walk->shown[strtoull((const char *)e->value.p, NULL, 10) % KEYS] = true;
+	walk->count++;
+}
+
+static const char *name_of(char buf[32], uint64_t k)
+{
+	(void)snprintf(buf, 32, "k%llu", (unsigned long long)k);
+	return buf;
+}
+
+/* Keys below KEYS / 10 stay; the others come and go, so that the table grows and has holes. */
+static void table__scan_misses_nothing_that_stays(void **state)
+{
+	struct table *t = table_open();
+	struct walk walk = {.shown = calloc(KEYS, sizeof(bool))};
+	uint64_t next = KEYS / 10;
+	uint64_t cursor = 0;
+	char key[32], value[32];
+
+	(void)state;
+	for (uint64_t k = 0; k < KEYS / 10; k++) {
+		(void)snprintf(value, sizeof value, "%llu ", (unsigned long long)k);
+		put(t, name_of(key, k), value, 1);
+	}
+	do {
+		cursor = table_scan(t, cursor, show, &walk);
+		for (unsigned i = 0; i < 3 && next < KEYS; i++, next++) {
+			(void)snprintf(value, sizeof value, "%llu ", (unsigned long long)next);
+			put(t, name_of(key, next), value, 1);
+			if (next % 2)
+				table_remove(t, bytes(name_of(key, next - KEYS / 20 + 1)));
+		}
+	} while (cursor);
+	for (uint64_t k = 0; k < KEYS / 20; k++)
+		assert_true(walk.shown[k]);
+	assert_true(walk.count < 2 * KEYS);
+	table_close(t);
+	free(walk.shown);
+}
+
+static void table__forgets_what_is_removed_and_nothing_else(void **state)
+{
+	bool *there = calloc(KEYS, sizeof *there);
+	struct table *t = table_open();
+	struct prng prng;
+	char key[32];
+	size_t living = 0;
+
+	(void)state;
+	prng_init(&prng, 2, 1);
+	for (unsigned i = 0; i < 10 * KEYS; i++) {
+		uint64_t k = prng_below(&prng, KEYS);
+		bool stays = prng_below(&prng, 2);
+
+		living += (size_t)stays - (size_t)there[k];
+		there[k] = stays;
+		if (stays)
+			put(t, name_of(key, k), "1", 1);
+		else
+			table_remove(t, bytes(name_of(key, k)));
+	}
+	assert_int_equal(table_count(t), living);
+	for (uint64_t k = 0; k < KEYS; k++)
+		assert_true(there[k] == !!table_get(t, bytes(name_of(key, k))));
+	table_close(t);
+	free(there);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +240,8 @@ int main(void)
 		cmocka_unit_test(table__takes_an_entry_of_its_own),
 		cmocka_unit_test(table__counts_the_living_and_walks_tombstones_too),
 		cmocka_unit_test(table__agrees_with_an_array_after_many_random_puts),
+		cmocka_unit_test(table__scan_misses_nothing_that_stays),
+		cmocka_unit_test(table__forgets_what_is_removed_and_nothing_else),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
