@@ -151,7 +151,7 @@ static int read_level(const char *text, enum proto_level *ret, struct err *err)
 			*ret = (enum proto_level)i;
 			return 0;
 		}
-	return err_usage(err, "'%s' is not a level: one, quorum or all", text);
+	return err_usage(err, "'%s' is not a level: one, two, three, quorum, all or lease", text);
 }
 
 static int read_read_level(struct options *o, const char *text, struct err *err)
