@@ -34,7 +34,7 @@ base_src := $(wildcard agent/base/*.c)
 netns_src := $(wildcard netns/*.c)
 store_src := $(filter-out store/main.c,$(wildcard store/*.c store/proto/*.c))
 agent_src := $(filter-out agent/main.c,$(wildcard agent/*.c $(foreach d,cmd lab load load/drivers \
-	history check report,agent/$(d)/*.c)))
+	history check report sim,agent/$(d)/*.c)))
 tests_src := $(wildcard tests/lib/*.c) $(filter-out %_test.c,$(wildcard tests/check/*.c)) \
 	$(filter-out %_test.c %/main.c,$(wildcard tests/sim/*.c))
 
@@ -160,8 +160,7 @@ $(B)/%_libfuzzer: $(B)/%_fuzz.o $(tests_lib) $(libs)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) -lcmocka
 
-bug_src := $(wildcard store/*.c store/proto/*.c tests/sim/*.c)
-bug_src := $(filter-out %_test.c,$(bug_src))
+bug_src := $(wildcard store/*.c store/proto/*.c agent/sim/*.c) tests/sim/main.c
 
 define bug_rules
 $(B)/bug/$(1)/%.o: %.c

@@ -22,6 +22,7 @@ static const struct cmd *const commands[] = {
 	&check_cmd,
 	&convert_cmd,
 	&log_cmd,
+	&simulate_cmd,
 	&list_cmd,
 	&doctor_cmd,
 };

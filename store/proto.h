@@ -4,7 +4,7 @@
  *
  * A protocol is a pure reaction: it is told of a request, a message, a durable record or a timer,
  * and answers by calls of struct proto_io. It has no clock, socket, file, thread or global, so the
- * same object code runs in pacelab-replica on real packets and in tests/sim in virtual time.
+ * same object code runs in pacelab-replica on real packets and in agent/sim in virtual time.
  *
  * Rules that both runners keep:
  *  1. Calls into a protocol never nest: no proto_io call re-enters the protocol.

@@ -12,7 +12,7 @@
 
 #include "agent/base/buf.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/sim/sim.h"
+#include "agent/sim/sim.h"
 
 #define REPLICAS 3
 #define RECORD 0x80

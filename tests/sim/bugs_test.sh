@@ -11,7 +11,7 @@ finds() {
 	local status=$?
 	sed 's/^/# /' "$tmp/out"
 	[ "$status" -eq 1 ] || [ "$status" -eq 134 ] || return 1
-	grep -q 'again: sim .*--seed' "$tmp/out"
+	grep -q 'again: .*--seed' "$tmp/out"
 }
 
 clean() {

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "tests/lib/test.h"
-#include "tests/sim/sim_load.h"
+#include "agent/sim/sim_load.h"
 
 /* A world in which nothing succeeds would satisfy every invariant: so many must, for each failure.
  */

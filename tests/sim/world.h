@@ -9,7 +9,7 @@
 #define TESTS_WORLD_H
 
 #include "agent/base/buf.h"
-#include "tests/sim/sim.h"
+#include "agent/sim/sim.h"
 
 #define WORLD_SENT_MAX 4096
 #define WORLD_ASKED_MAX 4096

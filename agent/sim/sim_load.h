@@ -7,10 +7,10 @@
  * must converge, every key is read from every replica, and the history is judged by what the
  * protocol claims.
  */
-#ifndef TESTS_SIM_LOAD_H
-#define TESTS_SIM_LOAD_H
+#ifndef SIM_SIM_LOAD_H
+#define SIM_SIM_LOAD_H
 
-#include "tests/sim/sim.h"
+#include "agent/sim/sim.h"
 
 #define SIM_CLIENTS_MAX 64
 

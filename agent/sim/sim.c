@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sim.c - replicas in virtual time: network, disks, clocks */
-#include "tests/sim/sim.h"
+#include "agent/sim/sim.h"
 
 #include <assert.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sim_load.c - a whole simulated run: clients, faults, heal, final reads, judgement */
-#include "tests/sim/sim_load.h"
+#include "agent/sim/sim_load.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -531,7 +531,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned 
 }
 
 /* What the handler below writes; formatted before, for it may call little. */
-static char announced[160];
+static char announced[192];
 static size_t announced_len;
 
 static void on_abort(int sig)
@@ -545,7 +545,7 @@ void sim_announce(const struct sim_plan *plan)
 {
 	const struct proto_config *cfg = &plan->world.proto;
 	int len = snprintf(announced, sizeof(announced),
-		"again: sim --proto %s --seed %" PRIu64
+		"again: pacelab simulate --store %s --seed %" PRIu64
 		" --nodes %u --read-level %s --write-level %s --trace\n",
 		plan->world.ops->name, plan->world.seed, cfg->nodes,
 		proto_level_names[cfg->read_level], proto_level_names[cfg->write_level]);

@@ -10,8 +10,8 @@
  *
  * sim.c is the world; sim_load.c adds clients and faults; both are driven by a test or by main.c.
  */
-#ifndef TESTS_SIM_H
-#define TESTS_SIM_H
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
 
 #include <stdio.h>
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/sim.h"
+#include "agent/sim/sim.h"
 
 /* What is known of an entry (index, term), or of a term's leader (index 0). */
 struct known {
