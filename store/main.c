@@ -20,6 +20,7 @@
 #include "agent/base/log.h"
 #include "agent/base/units.h"
 #include "store/replica.h"
+#include "store/settings.h"
 
 #define PEERS_TEXT_MAX (PROTO_NODES_MAX * INET_ADDRSTRLEN)
 #define SPAN_TEXT_MAX 64
@@ -29,6 +30,7 @@ struct options {
 	enum log_level level;
 	unsigned id;
 	bool listens; /* --listen was given */
+	const char *settings;
 };
 
 struct option {
@@ -208,6 +210,14 @@ static int read_leader(struct options *o, const char *text, struct err *err)
 	return 0;
 }
 
+/* Which settings there are depends on the protocol, which may come later. */
+static int read_settings(struct options *o, const char *text, struct err *err)
+{
+	(void)err;
+	o->settings = text;
+	return 0;
+}
+
 static int read_seed(struct options *o, const char *text, struct err *err)
 {
 	return units_parse_count(text, 0, UINT64_MAX, &o->config.seed, err);
@@ -242,6 +252,8 @@ static const struct option options[] = {
 	{"--election", "MIN-MAX", read_election, "election timeouts (300ms-600ms)"},
 	{"--heartbeat", "TIME", read_heartbeat, "of a leader (50ms)"},
 	{"--leader", "N", read_leader, "replica that should lead first (any)"},
+	{"--set", "SETTINGS", read_settings,
+		"of the protocol, \"name=value name=value\"; see below"},
 	{"--seed", "N", read_seed, "of everything random (1)"},
 	{"--log-level", "LEVEL", read_log_level, "error, warning, info (default) or debug"},
 };
@@ -256,6 +268,10 @@ static void help(void)
 	printf("\nprotocols:");
 	for (unsigned i = 0; proto_list(i); i++)
 		printf(" %s", proto_list(i)->name);
+	printf("\nsettings:\n");
+	for (unsigned i = 0; settings_list(i); i++)
+		printf("  %-17s %-8s %s\n", settings_list(i)->name, settings_list(i)->protocols,
+			settings_list(i)->help);
 	printf("\nexit status: 0 after SIGTERM, 64 usage, 65 damaged log, 70 internal failure, "
 	       "77 cannot run here\n");
 }
@@ -282,6 +298,9 @@ static int read_all(struct options *o, char **argv, struct err *err)
 	}
 	if (!o->config.ops)
 		return err_usage(err, "--proto is needed");
+	settings_defaults(&o->config.proto);
+	if (o->settings && settings_read(&o->config.proto, o->config.ops, o->settings, err) < 0)
+		return err_wrap(err, "--set");
 	if (!o->config.proto.nodes)
 		return err_usage(err, "--peers is needed");
 	if (o->id == PROTO_NODES_MAX)

@@ -8,6 +8,7 @@
 /**
  * struct system - one row of the table of systems
  * @name:	"raft", "cassandra-one"
+ * @settings:	of the protocol, as settings_read() takes them; NULL: its defaults
  * @kept:	what of the real system it keeps, one line
  * @left_out:	what it leaves out, one line
  * @textbook:	class that the literature gives it, "PC/EC"; "" where there is none
@@ -18,6 +19,7 @@ struct system {
 	const struct proto_ops *ops;
 	enum proto_level read_level;
 	enum proto_level write_level;
+	const char *settings;
 	const char *kept;
 	const char *left_out;
 	const char *textbook;

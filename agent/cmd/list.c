@@ -13,6 +13,7 @@
 #include "agent/lab/regions.h"
 #include "netns/fabric.h"
 #include "netns/link_words.h"
+#include "store/settings.h"
 #include "store/systems.h"
 
 #define LIST_LINE_MAX 200
@@ -78,6 +79,25 @@ static int list_stores(struct err *err)
 			s->ops->name, s->kept);
 		if (s->left_out[0])
 			printf("  %-16s %-6s %-8s leaves out: %s\n", "", "", "", s->left_out);
+	}
+	return 0;
+}
+
+static int list_settings(struct err *err)
+{
+	struct proto_config defaults = {0};
+
+	(void)err;
+	settings_defaults(&defaults);
+	printf("settings of protocols, for --set and store(\"...\", {set = \"name=value ...\"})\n");
+	for (unsigned i = 0; settings_list(i); i++) {
+		const struct setting *s = settings_list(i);
+		struct buf value = {0};
+
+		settings_print_value(&value, s, &defaults);
+		printf("  %-16s %-8s %s (%.*s)\n", s->name, s->protocols, s->help, (int)value.len,
+			(const char *)value.p);
+		buf_fini(&value);
 	}
 	return 0;
 }
@@ -150,6 +170,7 @@ static const struct {
 } lists[] = {
 	{"labs", list_labs},
 	{"stores", list_stores},
+	{"settings", list_settings},
 	{"models", list_models},
 	{"emulators", list_emulators},
 	{"faults", list_faults},

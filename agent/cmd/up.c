@@ -25,6 +25,7 @@
 
 enum {
 	OPT_STORE,
+	OPT_SET,
 	OPT_LEADER,
 	OPT_SEED,
 	OPT_EMULATOR,
@@ -37,6 +38,8 @@ enum {
 
 static const struct cmd_option options[] = {
 	[OPT_STORE] = {"--store", "NAME", "the store to run ('pacelab list stores')"},
+	[OPT_SET] = {"--set", "SETTINGS",
+		"of the store's protocol, \"name=value ...\" ('pacelab list settings')"},
 	[OPT_LEADER] = {"--leader", "NODE", "who shall lead first; a site: its first replica"},
 	[OPT_SEED] = {"--seed", "N", "of everything random"},
 	[OPT_EMULATOR] = {"--emulator", "NAME", "netem or wire; default: what the kernel has"},
@@ -142,6 +145,7 @@ static int up_main(const struct cmd_line *line, struct err *err)
 {
 	const char *const *v = line->value;
 	struct plan_options wish = {.store = v[OPT_STORE],
+		.set = v[OPT_SET],
 		.leader = v[OPT_LEADER],
 		.seed = v[OPT_SEED],
 		.emulator = v[OPT_EMULATOR]};

@@ -14,6 +14,7 @@
 #include "agent/check/check.h"
 #include "agent/lab/near.h"
 #include "agent/lab/regions.h"
+#include "store/settings.h"
 
 #define ADDRESS_NETWORK 0x0a630000u /* 10.99.0.0/16 */
 /*
@@ -343,7 +344,31 @@ static int find_level(const struct script *s, const char *name, enum proto_level
 		}
 	}
 	return script_fail(s, s->store.name.line, err,
-		"store: '%s' is not a level: one, quorum and all are", name);
+		"store: '%s' is not a level: one, two, three, quorum, all and lease are", name);
+}
+
+/* What the system sets, then the script if it is its own store, then the command line. */
+static int expand_settings(struct plan *plan, const struct script *s,
+	const struct plan_options *options, struct err *err)
+{
+	const struct system *system = plan->system;
+	int rc = 0;
+
+	settings_defaults(&plan->proto);
+	if (system->settings)
+		rc = settings_read(&plan->proto, system->ops, system->settings, err);
+	if (rc < 0)
+		return err_wrap(err, "settings of '%s'", system->name);
+	if (!plan->foreign_store &&
+		settings_read(&plan->proto, system->ops, s->store.set, err) < 0) {
+		char why[ERR_TEXT_MAX];
+
+		(void)snprintf(why, sizeof why, "%s", err->text);
+		return script_fail(s, s->store.name.line, err, "store: %s", why);
+	}
+	if (options->set && settings_read(&plan->proto, system->ops, options->set, err) < 0)
+		return err_wrap(err, "--set");
+	return 0;
 }
 
 /* An unknown store, from the script or from the command line. */
@@ -414,6 +439,8 @@ static int expand_store(struct plan *plan, const struct script *s,
 	if (rc == 0)
 		rc = find_level(s, plan->foreign_store ? "" : s->store.write_level,
 			plan->system->write_level, &plan->proto.write_level, err);
+	if (rc == 0)
+		rc = expand_settings(plan, s, options, err);
 	if (rc == 0 && leader[0])
 		rc = find_leader(plan, s, leader, options->leader != NULL, err);
 	return rc;

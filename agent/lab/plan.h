@@ -139,6 +139,7 @@ struct plan {
 /* What the command line says instead of the script; NULL or 0 where it says nothing. */
 struct plan_options {
 	const char *store;
+	const char *set;    /* settings of the protocol, see settings_read() */
 	const char *leader; /* node name, or site name: its first replica */
 	const char *seed;
 	const char *emulator;

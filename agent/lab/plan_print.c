@@ -9,6 +9,7 @@
 #include "agent/lab/groups.h"
 #include "agent/lab/plan.h"
 #include "netns/link_words.h"
+#include "store/settings.h"
 
 /* A table of delays with more columns would not fit a terminal: then sites stand in it. */
 #define TABLE_NODES_MAX 12
@@ -107,6 +108,7 @@ static void print_store(const struct plan *plan, FILE *out)
 		[WAL_SYNC_NONE] = "no fsync",
 	};
 	struct proto_claim claim;
+	struct buf settings = {0};
 	char a[32];
 	char b[32];
 
@@ -116,6 +118,10 @@ static void print_store(const struct plan *plan, FILE *out)
 		proto_level_names[proto->write_level], fsync_words[plan->fsync]);
 	(void)fprintf(out, "claims      %s; when cut %s\n", proto_model_names[claim.whole],
 		proto_model_names[claim.cut]);
+	settings_print(&settings, proto, plan->system->ops);
+	if (settings.len)
+		(void)fprintf(out, "settings    %.*s\n", (int)settings.len, (char *)settings.p);
+	buf_fini(&settings);
 	(void)fprintf(out, "leader      %s\n",
 		proto->leader < 0 ? "any" : plan->node[proto->leader].name);
 	(void)fprintf(out, "timing      election %s to %s",

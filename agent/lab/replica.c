@@ -17,6 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "store/settings.h"
+
 #define ADMIN_BACKLOG 16
 #define ARGS_MAX 40
 #define ARG_MAX_BYTES 64
@@ -122,7 +124,8 @@ static char *peers(const struct plan *plan)
 	return list;
 }
 
-static void args_fill(struct args *a, const struct plan *plan, unsigned replica, char *peer_list)
+static void args_fill(
+	struct args *a, const struct plan *plan, unsigned replica, char *peer_list, char *settings)
 {
 	const struct proto_config *proto = &plan->proto;
 
@@ -153,6 +156,11 @@ static void args_fill(struct args *a, const struct plan *plan, unsigned replica,
 		arg_add(a, "--leader");
 		arg_add(a, "%d", proto->leader);
 	}
+	if (settings[0]) {
+		arg_add(a, "--set");
+		assert(a->n < ARGS_MAX);
+		a->argv[a->n++] = settings;
+	}
 	a->argv[a->n] = NULL;
 }
 
@@ -167,6 +175,7 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 	struct args args = {.n = 0};
 	char dir[OUTDIR_FILE_MAX];
 	char *peer_list = peers(s->plan);
+	struct buf settings = {0};
 	int rc = peer_list ? 0 : err_sys(err, -ENOMEM, "list the replicas");
 
 	if (!rc)
@@ -176,7 +185,9 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 		rc = what.log_fd < 0 ? what.log_fd : 0;
 	}
 	if (!rc) {
-		args_fill(&args, s->plan, replica, peer_list);
+		settings_print(&settings, &s->plan->proto, s->plan->system->ops);
+		buf_u8(&settings, '\0');
+		args_fill(&args, s->plan, replica, peer_list, (char *)settings.p);
 		what.dir = dir;
 		what.argv = args.argv;
 		rc = spawn_replica(&s->spawner, &what, ret, err);
@@ -184,6 +195,7 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 	if (what.log_fd >= 0)
 		close(what.log_fd);
 	free(peer_list);
+	buf_fini(&settings);
 	return rc;
 }
 

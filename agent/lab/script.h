@@ -114,6 +114,7 @@ struct script_store {
 	char leader[SCRIPT_TEXT_MAX]; /* these are "" or 0 where the script does not say */
 	char read_level[SCRIPT_TEXT_MAX];
 	char write_level[SCRIPT_TEXT_MAX];
+	char set[SCRIPT_TEXT_MAX];
 	uint64_t election_min_ns;
 	uint64_t election_max_ns;
 	uint64_t heartbeat_ns;

@@ -182,6 +182,7 @@ static const struct field store_fields[] = {
 	{"leader", FIELD_TEXT, OFFSET(script_store, leader), 0, 0},
 	{"read_level", FIELD_TEXT, OFFSET(script_store, read_level), 0, 0},
 	{"write_level", FIELD_TEXT, OFFSET(script_store, write_level), 0, 0},
+	{"set", FIELD_TEXT, OFFSET(script_store, set), 0, 0},
 	{"election", FIELD_SPAN, OFFSET(script_store, election_min_ns), 1000000,
 		SCRIPT_DEADLINE_NS_MAX},
 	{"heartbeat", FIELD_DURATION, OFFSET(script_store, heartbeat_ns), 1000000,

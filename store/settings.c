@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* settings.c - what may be set of a protocol, by name: "acks=1 fallback=10s" */
+#include "store/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/units.h"
+
+#define FIELD(member) offsetof(struct proto_config, member)
+#define WORD_TEXT_MAX 64
+
+/* clang-format off */
+static const struct setting settings[] = {
+	{"voters", SETTING_COUNT, FIELD(voters), PROTO_NODES_MAX, "raft",
+		"so many replicas are the first membership; 0: all"},
+	{"sloppy", SETTING_YES, FIELD(sloppy), 0, "quorum",
+		"a hint at another replica counts for one that is not heard"},
+	{"anti_entropy", SETTING_DURATION, FIELD(anti_entropy_ns), 0, "quorum",
+		"how often replicas compare their data; 0: never"},
+	{"hint_window", SETTING_DURATION, FIELD(hint_ns_max), 0, "quorum",
+		"no more hints for one who was not heard for so long; 0: no end"},
+	{"tombstones", SETTING_DURATION, FIELD(tombstone_ns), 0, "quorum",
+		"a deleted key is forgotten after so long; 0: never"},
+};
+/* clang-format on */
+
+const struct setting *settings_list(unsigned i)
+{
+	return i < sizeof settings / sizeof *settings ? &settings[i] : NULL;
+}
+
+bool settings_of(const struct setting *s, const struct proto_ops *ops)
+{
+	size_t len = strlen(ops->name);
+
+	for (const char *at = s->protocols; (at = strstr(at, ops->name)); at += len)
+		if ((at == s->protocols || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+			return true;
+	return false;
+}
+
+void settings_defaults(struct proto_config *config)
+{
+	config->anti_entropy_ns = 10 * NS_PER_S;
+}
+
+static int fail_name(const char *name, const struct proto_ops *ops, struct err *err)
+{
+	char all[SETTINGS_TEXT_MAX] = "";
+	const struct setting *s;
+
+	for (unsigned i = 0; (s = settings_list(i)); i++) {
+		size_t len = strlen(all);
+
+		if (settings_of(s, ops))
+			(void)snprintf(
+				all + len, sizeof all - len, "%s%s", len ? ", " : "", s->name);
+	}
+	return err_usage(
+		err, "%s has no setting '%s': it has %s", ops->name, name, all[0] ? all : "none");
+}
+
+static int take(
+	struct proto_config *config, const struct setting *s, const char *text, struct err *err)
+{
+	void *to = (char *)config + s->offset;
+	uint64_t n = 0;
+	int ret = 0;
+
+	switch (s->kind) {
+	case SETTING_COUNT:
+		ret = units_parse_count(text, 0, s->max, &n, err);
+		if (ret == 0)
+			*(unsigned *)to = (unsigned)n;
+		break;
+	case SETTING_DURATION:
+		ret = units_parse_duration(text, to, err);
+		break;
+	case SETTING_YES:
+		if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+			ret = err_usage(err, "'%s' is neither yes nor no", text);
+		else
+			*(bool *)to = strcmp(text, "yes") == 0;
+		break;
+	case SETTING_NR:
+		break;
+	}
+	return ret < 0 ? err_wrap(err, "%s", s->name) : 0;
+}
+
+static int read_one(
+	struct proto_config *config, const struct proto_ops *ops, char *word, struct err *err)
+{
+	char *value = strchr(word, '=');
+	const struct setting *s;
+
+	if (!value)
+		return err_usage(err, "'%s' is not NAME=VALUE", word);
+	*value++ = '\0';
+	for (unsigned i = 0; (s = settings_list(i)); i++)
+		if (strcmp(s->name, word) == 0 && settings_of(s, ops))
+			return take(config, s, value, err);
+	return fail_name(word, ops, err);
+}
+
+int settings_read(
+	struct proto_config *config, const struct proto_ops *ops, const char *text, struct err *err)
+{
+	char copy[SETTINGS_TEXT_MAX];
+	char *at = copy;
+	char *word;
+
+	if (strlen(text) >= sizeof copy)
+		return err_usage(err, "settings are longer than %zu characters", sizeof copy - 1);
+	(void)snprintf(copy, sizeof copy, "%s", text);
+	while ((word = strsep(&at, " "))) {
+		int ret = word[0] ? read_one(config, ops, word, err) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+void settings_print_value(
+	struct buf *out, const struct setting *s, const struct proto_config *config)
+{
+	const void *from = (const char *)config + s->offset;
+	char word[WORD_TEXT_MAX];
+
+	switch (s->kind) {
+	case SETTING_COUNT:
+		buf_printf(out, "%u", *(const unsigned *)from);
+		break;
+	case SETTING_DURATION:
+		buf_printf(
+			out, "%s", units_word_duration(*(const uint64_t *)from, word, sizeof word));
+		break;
+	case SETTING_YES:
+		buf_printf(out, "%s", *(const bool *)from ? "yes" : "no");
+		break;
+	case SETTING_NR:
+		break;
+	}
+}
+
+void settings_print(struct buf *out, const struct proto_config *config, const struct proto_ops *ops)
+{
+	const struct setting *s;
+	bool first = true;
+
+	for (unsigned i = 0; (s = settings_list(i)); i++) {
+		if (!settings_of(s, ops))
+			continue;
+		buf_printf(out, "%s%s=", first ? "" : " ", s->name);
+		settings_print_value(out, s, config);
+		first = false;
+	}
+}
