@@ -35,7 +35,7 @@
 struct buf;
 
 /* More replicas than anybody votes among; a bit per replica must fit a small set (PROTO_SET). */
-#define PROTO_NODES_MAX 128
+#define PROTO_NODES_MAX 1024
 #define PROTO_TIMERS_MAX 8
 #define PROTO_KEY_MAX 1024
 #define PROTO_VALUE_MAX (1u << 20)

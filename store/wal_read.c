@@ -45,10 +45,11 @@
 
 uint32_t wal_kind(const char *proto, unsigned id)
 {
-	const uint8_t byte = (uint8_t)id;
+	const uint8_t byte[] = {(uint8_t)id, (uint8_t)(id >> 8)};
 
-	_Static_assert(PROTO_NODES_MAX <= UINT8_MAX, "an id is a byte");
-	return crc32c(frame_proto_hash(proto), &byte, sizeof byte);
+	_Static_assert(PROTO_NODES_MAX <= UINT16_MAX, "an id is two bytes");
+	/* As it was when an id was one byte. */
+	return crc32c(frame_proto_hash(proto), byte, byte[1] ? 2 : 1);
 }
 
 /* A window over the file that slides forward. */

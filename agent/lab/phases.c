@@ -23,8 +23,8 @@ _Static_assert(PLAN_KILL == 0 && (int)SCRIPT_RESTART - (int)SCRIPT_KILL == (int)
 
 /* What has been done to the replicas so far. */
 struct processes {
-	bool dead[PROTO_NODES_MAX];
-	bool paused[PROTO_NODES_MAX];
+	bool dead[PLAN_REPLICAS_MAX];
+	bool paused[PLAN_REPLICAS_MAX];
 };
 
 __attribute__((format(printf, 2, 3))) static void add_what(

@@ -20,6 +20,8 @@
 #define PLAN_NAME_MAX 32
 #define PLAN_PATH_MAX 256
 #define PLAN_SITES_MAX 32
+#define PLAN_REPLICAS_MAX \
+	128 /* with their clients they fill a fabric; a simulation may have more */
 #define PLAN_PHASES_MAX 64
 #define PLAN_EVENTS_MAX 32
 #define PLAN_SIDES_MAX 8

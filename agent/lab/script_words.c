@@ -92,9 +92,9 @@ static int word_site(lua_State *L)
 	if (nodes == 0)
 		args_fail(L, "site '%s' has no nodes: write %s", site->name.text,
 			args_word(L)->usage);
-	if (s->nodes + nodes > PROTO_NODES_MAX)
+	if (s->nodes + nodes > PLAN_REPLICAS_MAX)
 		args_fail(L, "site '%s' makes it %u nodes: %d replicas are the most",
-			site->name.text, s->nodes + nodes, PROTO_NODES_MAX);
+			site->name.text, s->nodes + nodes, PLAN_REPLICAS_MAX);
 	(void)snprintf(what, sizeof what, "a node of site '%s'", site->name.text);
 	for (unsigned i = 0; i < nodes; i++) {
 		struct script_text *node = &s->node[s->nodes + i];

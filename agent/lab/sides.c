@@ -17,7 +17,7 @@ static bool talk(const struct plan_phase *phase, unsigned a, unsigned b)
 static unsigned flood(const struct plan *plan, const struct plan_phase *phase, unsigned from,
 	int label, int *label_of)
 {
-	uint16_t queue[PROTO_NODES_MAX];
+	uint16_t queue[PLAN_REPLICAS_MAX];
 	unsigned head = 0;
 	unsigned tail = 0;
 
@@ -40,7 +40,7 @@ static unsigned flood(const struct plan *plan, const struct plan_phase *phase, u
 static int label_replicas(const struct plan *plan, struct plan_phase *phase)
 {
 	unsigned size[PLAN_SIDES_MAX] = {0};
-	int label_of[PROTO_NODES_MAX] = {0};
+	int label_of[PLAN_REPLICAS_MAX] = {0};
 	int rank[PLAN_SIDES_MAX] = {0};
 	int labels = 0;
 

@@ -59,10 +59,10 @@ struct supervisor {
 	struct capture *capture;       /* NULL: nothing is captured */
 	struct capture_count captured; /* in all, once the lab is stopped */
 	struct member node[FABRIC_NODES_MAX];
-	struct member replica[PROTO_NODES_MAX];
+	struct member replica[PLAN_REPLICAS_MAX];
 	struct member load[PLAN_SITES_MAX];
-	char admin_path[PROTO_NODES_MAX][NAMES_PATH_MAX];
-	int admin_fd[PROTO_NODES_MAX];
+	char admin_path[PLAN_REPLICAS_MAX][NAMES_PATH_MAX];
+	int admin_fd[PLAN_REPLICAS_MAX];
 	int binary_fd;
 	int wire_log_fd;
 	int log_fd;

@@ -7,6 +7,7 @@
  * has reached the target. A replica that is started later must reach it, too.
  */
 #include "agent/lab/watchers.h"
+#include "agent/lab/plan.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -16,6 +17,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/lab/admin.h"
+#include "agent/lab/plan.h"
 #include "agent/lab/versions.h"
 
 /* A belief that is older than this is nobody's: the replica is paused, or too busy to lead. */
@@ -97,7 +99,7 @@ static void info_parse(struct watch_view *v, const char *text, size_t len)
 int watchers_leader(const struct watchers *w, uint64_t *ret_term)
 {
 	uint64_t now = clock_now_ns();
-	unsigned votes[PROTO_NODES_MAX] = {0};
+	unsigned votes[PLAN_REPLICAS_MAX] = {0};
 
 	*ret_term = 0;
 	for (unsigned i = 0; i < w->replicas; i++) {
@@ -193,7 +195,7 @@ struct watchers *watchers_open(
 {
 	struct watchers *w = calloc(1, sizeof *w + replicas * sizeof *w->replica);
 
-	assert(replicas <= PROTO_NODES_MAX);
+	assert(replicas <= PLAN_REPLICAS_MAX);
 	if (!w)
 		return NULL;
 	w->replicas = replicas;

@@ -23,6 +23,8 @@ void forward_init(struct forward *f, struct proto *p, unsigned timer)
 {
 	*f = (struct forward){.p = p, .timer = timer};
 	ring_init(&f->slots, sizeof(struct forward_request), 1);
+	f->window = calloc(p->cfg.nodes, sizeof(struct forward_window *));
+	assert(f->window);
 }
 
 void forward_start(struct forward *f)
@@ -57,6 +59,9 @@ void forward_fini(struct forward *f)
 	for (uint64_t i = f->slots.first; i < f->slots.next; i++)
 		free(((struct forward_request *)ring_at(&f->slots, i))->bytes);
 	ring_fini(&f->slots);
+	for (unsigned i = 0; i < f->p->cfg.nodes; i++)
+		free(f->window[i]);
+	free(f->window);
 }
 
 struct proto_reply forward_refuse(enum forward_why why, unsigned have, unsigned need)
@@ -164,7 +169,7 @@ void forward_expire(struct forward *f, const struct proto_reply *refusal)
 	arm_next(f);
 }
 
-bool forward_admit(struct forward_window *w, uint64_t number)
+static bool admit(struct forward_window *w, uint64_t number)
 {
 	uint64_t *word = &w->seen[number / 64 % (FORWARD_WINDOW / 64)];
 	uint64_t bit = 1ull << (number % 64);
@@ -183,6 +188,16 @@ bool forward_admit(struct forward_window *w, uint64_t number)
 		return false;
 	*word |= bit;
 	return true;
+}
+
+bool forward_admit(struct forward *f, unsigned from, uint64_t number)
+{
+	assert(from < f->p->cfg.nodes);
+	if (!f->window[from]) {
+		f->window[from] = calloc(1, sizeof(*f->window[from]));
+		assert(f->window[from]);
+	}
+	return admit(f->window[from], number);
 }
 
 int forward_decode_attempt(struct cursor *c, struct forward_attempt *ret)

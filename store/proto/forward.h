@@ -58,6 +58,7 @@ struct forward {
 	uint64_t pending;
 	unsigned timer; /* of the protocol, for time-outs */
 	bool armed;
+	struct forward_window **window; /* by sender, NULL: nothing came from it yet */
 };
 
 /* forward_init() - no requests; @timer is armed when one waits. forward_start() - from now on. */
@@ -97,8 +98,8 @@ struct forward_window {
 	uint64_t seen[FORWARD_WINDOW / 64];
 };
 
-/* forward_admit() - whether attempt @number is seen for the first time; it is now seen. */
-bool forward_admit(struct forward_window *w, uint64_t number);
+/* forward_admit() - whether attempt @number of @from is seen for the first time; it is now seen. */
+bool forward_admit(struct forward *f, unsigned from, uint64_t number);
 
 /* An attempt and an answer as they travel, without the type byte in front. */
 struct forward_attempt {

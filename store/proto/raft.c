@@ -249,7 +249,7 @@ static int on_attempt(struct raft *r, unsigned from, struct cursor *c)
 	 */
 	if ((!raft_leads(r) || a.term != r->term) && a.term <= r->boot_term)
 		return 0;
-	if (!forward_admit(&r->window[from], a.attempt))
+	if (!forward_admit(&r->forward, from, a.attempt))
 		return 0;
 	if (raft_leads(r) && a.term == r->term) {
 		raft_take(r, from, &a);

@@ -125,7 +125,6 @@ struct raft {
 	bool flush_armed;
 	/* For clients. */
 	struct forward forward;
-	struct forward_window window[PROTO_NODES_MAX];
 };
 
 static inline struct raft *raft_of(struct proto *p)

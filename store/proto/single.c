@@ -42,7 +42,6 @@ struct single {
 	uint64_t done;  /* records on disk and in the table */
 	uint64_t born;  /* time of its start; for the others: as the holder told, 0 unknown */
 	struct ring writes;
-	struct forward_window window[PROTO_NODES_MAX];
 	/* The others': */
 	uint64_t heard_ns;
 };
@@ -274,7 +273,7 @@ static int on_attempt(struct single *s, unsigned from, struct cursor *c)
 	if (!holding(s) || forward_decode_attempt(c, &a))
 		return -EBADMSG;
 	/* Meant for an earlier life, which may have done it: only the sender's clock can end it. */
-	if (a.term != s->born || !forward_admit(&s->window[from], a.attempt))
+	if (a.term != s->born || !forward_admit(&s->forward, from, a.attempt))
 		return 0;
 	if (a.command.op != PROTO_GET) {
 		append(s, from, &a);
