@@ -57,6 +57,9 @@ NAMES_COMPLETE(proto_role_names, PROTO_ROLE_NR);
 
 const char *const proto_model_names[] = {
 	[PROTO_LINEARIZABLE] = "linearizable",
+	[PROTO_SEQUENTIAL] = "sequential",
+	[PROTO_CAUSAL_CONVERGENT] = "causal-ccv",
+	[PROTO_CAUSAL] = "causal-cc",
 	[PROTO_EVENTUAL] = "eventual",
 };
 NAMES_COMPLETE(proto_model_names, PROTO_MODEL_NR);

@@ -208,8 +208,15 @@ struct proto_entry_view {
  * A claim: what a protocol promises with these settings. The checkers test exactly this, and the
  * theory column of every table comes from it.
  */
-enum proto_model { PROTO_LINEARIZABLE, PROTO_EVENTUAL, PROTO_MODEL_NR };
-extern const char *const proto_model_names[PROTO_MODEL_NR];
+enum proto_model {
+	PROTO_LINEARIZABLE,
+	PROTO_SEQUENTIAL,
+	PROTO_CAUSAL_CONVERGENT, /* causal, and all agree on one order of the writes */
+	PROTO_CAUSAL,
+	PROTO_EVENTUAL,
+	PROTO_MODEL_NR
+};
+extern const char *const proto_model_names[PROTO_MODEL_NR]; /* as the checkers call them */
 
 /* Which sides of a cut go on; NONE: only a replica set without any cut answers (level ALL). */
 enum proto_sides {

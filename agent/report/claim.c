@@ -34,13 +34,27 @@ static void point_fail(struct point *worst, enum claim_judgement judgement, cons
 	va_end(args);
 }
 
-static void judge_model(struct point *worst, const struct check_result *check, const char *when)
+static void judge_model(
+	struct point *worst, const struct check_result *check, const char *model, const char *when)
 {
 	if (check->verdict == CHECK_VIOLATION)
-		point_fail(worst, CLAIM_DISPROVED, "not %s when %s", linearizable_ops.name, when);
+		point_fail(worst, CLAIM_DISPROVED, "not %s when %s", model, when);
 	else if (check->verdict != CHECK_OK)
-		point_fail(
-			worst, CLAIM_OPEN, "%s when %s is undecided", linearizable_ops.name, when);
+		point_fail(worst, CLAIM_OPEN, "%s when %s is undecided", model, when);
+}
+
+/* Nothing is claimed of several keys at once, unless the checked model of such objects says so. */
+static void judge_models(
+	struct point *worst, const struct results *r, const struct proto_claim *claim)
+{
+	if (r->letters && claim->whole == PROTO_LINEARIZABLE)
+		judge_model(worst, &r->check_whole, linearizable_ops.name, "whole");
+	if (r->letters && claim->cut == PROTO_LINEARIZABLE)
+		judge_model(worst, &r->check, linearizable_ops.name, "cut");
+	if (r->claimed_whole.model)
+		judge_model(worst, &r->claimed_whole.check, r->claimed_whole.model, "whole");
+	if (r->claimed_cut.model)
+		judge_model(worst, &r->claimed_cut.check, r->claimed_cut.model, "cut");
 }
 
 static int leader_side(const struct results *r, unsigned phase)
@@ -172,11 +186,7 @@ enum claim_judgement claim_judge(struct results *r)
 	plan->system->ops->claim(&plan->proto, &claim);
 	/* What is acknowledged before it is on disk can be lost with the machine. */
 	claim.loses_acked = claim.loses_acked || plan->fsync != WAL_SYNC_ALWAYS;
-	/* Nothing is claimed of several keys at once. */
-	if (r->letters && claim.whole == PROTO_LINEARIZABLE)
-		judge_model(&worst, &r->check_whole, "whole");
-	if (r->letters && claim.cut == PROTO_LINEARIZABLE)
-		judge_model(&worst, &r->check, "cut");
+	judge_models(&worst, r, &claim);
 	if (!claim.loses_acked && r->lost.lost > 0)
 		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",
 			(unsigned long long)r->lost.lost);

@@ -269,6 +269,21 @@ static int measure_expected(struct results *r, const struct history_ops *ops, en
 	return model->check(ops, budget, names, &r->check_expected, err);
 }
 
+/* What the protocol claims while @when holds, if neither that nor its breach follows already. */
+static int measure_claimed(enum proto_model claim, const struct history_ops *ops,
+	enum check_type type, const struct check_names *names, struct results_claimed *ret,
+	struct err *err)
+{
+	struct check_budget budget = {
+		.time_ns = CHECK_TIME_NS_MAX, .memory_bytes = CHECK_MEMORY_BYTES_MAX};
+	const struct check_ops *model = check_find(proto_model_names[claim], type);
+
+	if (claim == PROTO_LINEARIZABLE || claim == PROTO_EVENTUAL || !model)
+		return 0;
+	ret->model = model->name;
+	return model->check(ops, &budget, names, &ret->check, err);
+}
+
 static int measure_check(struct results *r, const struct history_ops *ops, struct err *err)
 {
 	const struct plan *plan = r->plan;
@@ -278,11 +293,13 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	const char *node[FABRIC_NODES_MAX];
 	struct check_names names = {node, plan->nodes, r->log->t_start_ns};
 	struct history_ops before;
+	struct proto_claim claim;
 	enum check_type type;
 	int ret = check_type_of(ops, &type, err);
 
 	if (ret < 0)
 		return err_wrap(err, "check the history");
+	plan->system->ops->claim(&plan->proto, &claim);
 	model = measure_model(plan, type);
 	for (unsigned i = 0; i < plan->nodes; i++)
 		node[i] = plan->node[i].name;
@@ -294,14 +311,19 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	ret = model->check(ops, &budget, &names, &r->check, err);
 	if (ret == 0)
 		ret = measure_expected(r, ops, type, &budget, &names, err);
+	if (ret == 0)
+		ret = measure_claimed(claim.cut, ops, type, &names, &r->claimed_cut, err);
 	if (ret < 0)
 		return err_wrap(err, "check the history");
 	if (r->cut_phase < 0) {
 		r->check_whole = r->check;
-		return 0;
+		ret = measure_claimed(claim.whole, ops, type, &names, &r->claimed_whole, err);
+		return ret < 0 ? err_wrap(err, "check the history") : 0;
 	}
 	before = history_before(ops, first_cut_ns(r));
 	ret = model->check(&before, &budget, &names, &r->check_whole, err);
+	if (ret == 0)
+		ret = measure_claimed(claim.whole, &before, type, &names, &r->claimed_whole, err);
 	free(before.op);
 	return ret < 0 ? err_wrap(err, "check the history before the cut") : 0;
 }

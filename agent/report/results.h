@@ -76,6 +76,15 @@ struct results_verdict {
 	char words[512];
 };
 
+/**
+ * struct results_claimed - a claim that is not the model that was checked
+ * @model:	NULL: nothing that a checker of such objects could judge is claimed
+ */
+struct results_claimed {
+	const char *model;
+	struct check_result check;
+};
+
 struct results {
 	const struct plan *plan; /* borrowed */
 	const struct run_log *log;
@@ -88,6 +97,9 @@ struct results {
 	bool letters;                    /* it is linearizable, which is what letters are about */
 	struct check_result check;       /* the whole history */
 	struct check_result check_whole; /* operations before the first cut */
+	/* What is claimed, if it is another model: before the first cut, and in all. */
+	struct results_claimed claimed_whole;
+	struct results_claimed claimed_cut;
 	struct check_lost lost;
 	int cut_phase; /* the first one that was begun, -1 if none */
 	/* NaN where it does not apply or did not happen */

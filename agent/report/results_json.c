@@ -271,6 +271,16 @@ static void put_check_expected(struct json *j, const struct results *r)
 	json_null(j);
 }
 
+static void put_claimed(struct json *j, const char *key, const struct results_claimed *c)
+{
+	if (c->model) {
+		put_check(j, key, c->model, &c->check);
+		return;
+	}
+	json_key(j, key);
+	json_null(j);
+}
+
 static void put_lost(struct json *j, const struct check_lost *lost)
 {
 	json_key(j, "lost_writes");
@@ -351,6 +361,8 @@ static void put_run(struct json *j, const struct results *r)
 	put_check(j, "check", r->model, &r->check);
 	put_check(j, "check_whole", r->model, &r->check_whole);
 	put_check_expected(j, r);
+	put_claimed(j, "check_claimed_whole", &r->claimed_whole);
+	put_claimed(j, "check_claimed_cut", &r->claimed_cut);
 	put_lost(j, &r->lost);
 	json_key(j, "recovery");
 	json_object(j);

@@ -367,6 +367,29 @@ static void print_consistency(const struct text *t)
 	}
 }
 
+/* Before the first cut and in all may be claimed alike, and then broken by the same. */
+static void print_claimed(const struct text *t)
+{
+	const struct results_claimed *all[] = {&t->r->claimed_whole, &t->r->claimed_cut};
+	static const char *const when[] = {"claimed, before the first cut", "claimed"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		char left[TEXT_CELL_MAX] = "";
+		const struct results_claimed *c = all[i];
+
+		if (!c->model || (i == 0 && t->r->cut_phase < 0 && t->r->claimed_cut.model))
+			continue;
+		words_add(left, sizeof left, "%s%s",
+			c->check.verdict == CHECK_VIOLATION ? "not "
+			: c->check.verdict == CHECK_UNKNOWN ? "undecided: "
+							    : "",
+			c->model);
+		text_row(t, "", left, when[i]);
+		if (c->check.words[0])
+			text_wide(t, "", c->check.words);
+	}
+}
+
 static void print_lost(const struct text *t)
 {
 	const struct check_lost *lost = &t->r->lost;
@@ -451,6 +474,7 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 		print_phase(&t, p);
 	(void)fputc('\n', out);
 	print_consistency(&t);
+	print_claimed(&t);
 	print_lost(&t);
 	print_fit(&t);
 	print_emulator(&t);

@@ -681,6 +681,55 @@ static void measure__refuses_the_history_of_another_plan(void **state)
 	make_run_close(m);
 }
 
+static void sequential_claim(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){.whole = PROTO_SEQUENTIAL, .cut = PROTO_CAUSAL};
+}
+
+/* One session writes 1, then 2; another one reads 2, then 1, when links are cut. */
+static void measure_claim__is_checked_before_the_cut_and_in_all(void **state)
+{
+	struct make_run *m = make_run_open("raft");
+	const struct results *r;
+	struct history_op *op[4];
+
+	(void)state;
+	m->ops.claim = sequential_claim;
+	make_phase(m, "baseline", 1000);
+	make_cut_phase(m, 1000);
+	op[0] = make_write(m, MAKE_EAST, 10, 20);
+	op[1] = make_write(m, MAKE_EAST, 30, 40);
+	op[2] = make_read(m, MAKE_FAR, 1100, 1110);
+	op[3] = make_read(m, MAKE_FAR, 1120, 1130);
+	for (unsigned i = 0; i < 4; i++) {
+		op[i]->key = 1;
+		op[i]->session = 1 + i / 2;
+	}
+	op[2]->value = op[1]->value;
+	op[3]->value = op[0]->value;
+	r = make_measure(m);
+	assert_string_equal(r->claimed_whole.model, "sequential");
+	assert_string_equal(r->claimed_cut.model, "causal-cc");
+	assert_int_equal(r->claimed_whole.check.verdict, CHECK_OK);
+	assert_int_equal(r->claimed_cut.check.verdict, CHECK_VIOLATION);
+	make_run_close(m);
+}
+
+static void measure_claim__of_the_checked_model_needs_no_check_of_its_own(void **state)
+{
+	struct make_run *m = make_run_open("raft");
+	const struct results *r;
+
+	(void)state;
+	make_phase(m, "baseline", 1000);
+	make_write(m, MAKE_EAST, 10, 20);
+	r = make_measure(m);
+	assert_null(r->claimed_whole.model);
+	assert_null(r->claimed_cut.model);
+	make_run_close(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -719,6 +768,8 @@ int main(void)
 		cmocka_unit_test(measure_taint__allows_a_share_of_the_smallest_delay),
 		cmocka_unit_test(measure_taint__names_what_is_wrong),
 		cmocka_unit_test(measure_taint__wants_process_faults_confirmed),
+		cmocka_unit_test(measure_claim__is_checked_before_the_cut_and_in_all),
+		cmocka_unit_test(measure_claim__of_the_checked_model_needs_no_check_of_its_own),
 		cmocka_unit_test(measure__refuses_the_history_of_another_plan),
 	};
 

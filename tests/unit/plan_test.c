@@ -478,7 +478,8 @@ static void plan__names_line_and_cure_of_a_bad_store_or_load(void **state)
 		{"lab 'x' site('a', {'n1'})\nstore('raft', {leader = 'n2'})",
 			"lab.lua:2: no site or node is called 'n2'"},
 		{"lab 'x' site('a', {'n1'})\nstore('raft', {read_level = 'most'})",
-			"lab.lua:2: store: 'most' is not a level: one, two, three, quorum, all and lease are"},
+			"lab.lua:2: store: 'most' is not a level: one, two, three, quorum, all "
+			"and lease are"},
 		{"lab 'x' site('a', {'n1'})\nstore('raft', {heartbeat = '1s'})\nphase('p', '1s')",
 			"lab.lua:2: store: the heartbeat is not shorter than the election"},
 		{HEAD "load {read = 50, write = 40}",

@@ -359,6 +359,29 @@ static void verdict_claim__of_an_eventual_store_allows_stale_answers(void **stat
 	make_run_close(m);
 }
 
+static void verdict_claim__of_a_weaker_model_is_judged_by_its_own_check(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	test_claim.whole = PROTO_SEQUENTIAL;
+	test_claim.cut = PROTO_CAUSAL;
+	r->claimed_whole.model = "sequential";
+	r->claimed_cut.model = "causal-cc";
+	judge(m);
+	assert_true(r->claim_kept);
+	r->claimed_cut.check.verdict = CHECK_UNKNOWN;
+	judge(m);
+	assert_false(r->claim_kept);
+	assert_int_equal(r->status, EXIT_INCONCLUSIVE);
+	r->claimed_cut.check.verdict = CHECK_VIOLATION;
+	judge(m);
+	assert_int_equal(r->status, EXIT_VIOLATED);
+	assert_non_null(strstr(r->claim, "broken: not causal-cc when cut"));
+	make_run_close(m);
+}
+
 static void verdict_claim__breaks_by_a_lost_write(void **state)
 {
 	struct make_run *m = strong_run();
@@ -616,6 +639,7 @@ int main(void)
 		cmocka_unit_test(verdict_e__needs_operations_before_the_cut),
 		cmocka_unit_test(verdict_claim__breaks_by_a_stale_answer_on_any_network),
 		cmocka_unit_test(verdict_claim__of_an_eventual_store_allows_stale_answers),
+		cmocka_unit_test(verdict_claim__of_a_weaker_model_is_judged_by_its_own_check),
 		cmocka_unit_test(verdict_claim__breaks_by_a_lost_write),
 		cmocka_unit_test(verdict_claim__of_lost_writes_is_made_with_fsync_always_only),
 		cmocka_unit_test(verdict_claim__wants_every_side_that_was_promised),
