@@ -22,7 +22,7 @@
 #include "store/proto.h"
 
 #define FRAME_MAGIC 0x424c4350u /* "PCLB" */
-#define FRAME_VERSION 2
+#define FRAME_VERSION 3
 #define FRAME_HEADER 20u
 #define FRAME_PAYLOAD_MAX PROTO_MESSAGE_MAX
 

@@ -94,6 +94,9 @@ struct proto_bytes {
 	uint32_t len;
 };
 
+/* Of a SET: the key's own time stays. */
+#define PROTO_EXPIRES_KEEP UINT64_MAX
+
 struct proto_request {
 	uint64_t
 		ticket; /* names the request in reply(); never 0, unique in this run of a replica */
@@ -103,14 +106,14 @@ struct proto_request {
 	struct proto_bytes key;
 	struct proto_bytes value;    /* SET, APPEND, INCREASE */
 	struct proto_bytes expected; /* PROTO_IFEQ */
-	uint64_t expires_ns;         /* SET: wall clock at which the key is gone, 0: never */
-	bool get;                    /* SET: the reply has the value that stood there before */
+	uint64_t expires_ns; /* SET: wall clock at which the key is gone, 0: never; or KEEP */
+	bool get;            /* SET, DEL: the reply has the value that stood there before */
 };
 
 /**
  * struct proto_reply - what a client is told
- * @value:	of a GET that found something; of a SET with @get, when @found
- * @found:	SET with @get: there was a value
+ * @value:	of a GET that found something; of a SET or DEL with @get, when @found
+ * @found:	SET, DEL with @get: there was a value
  * @expires_ns:	of a GET that found something: wall clock at which it is gone, 0: never
  * @number:	APPEND: the length now; INCREASE: the value now
  * @version:	orders the versions of a key where the protocol has an order, else 0

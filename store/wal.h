@@ -30,7 +30,7 @@
 #include "agent/base/loop.h"
 
 #define WAL_MAGIC "PACELLOG"
-#define WAL_VERSION 2
+#define WAL_VERSION 3
 #define WAL_HEADER 20u
 #define WAL_RECORD_HEADER 28u
 #define WAL_RECORD_CHECKED 24u /* of a record's header, by its own checksum */

@@ -219,12 +219,14 @@ void forward_encode_answer(struct buf *b, const struct forward_answer *a)
 	buf_u16(b, a->reply.need);
 	buf_u64(b, a->reply.version);
 	buf_u64(b, (uint64_t)a->reply.number);
+	buf_u8(b, a->reply.found);
+	buf_u64(b, a->reply.expires_ns);
 	buf_bytes(b, a->reply.value.p, a->reply.value.len);
 }
 
 int forward_decode_answer(struct cursor *c, struct forward_answer *ret)
 {
-	uint8_t why, status;
+	uint8_t why, status, found;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->slot = cursor_u64(c);
@@ -235,11 +237,14 @@ int forward_decode_answer(struct cursor *c, struct forward_answer *ret)
 	ret->reply.need = cursor_u16(c);
 	ret->reply.version = cursor_u64(c);
 	ret->reply.number = (int64_t)cursor_u64(c);
+	found = cursor_u8(c);
+	ret->reply.expires_ns = cursor_u64(c);
 	ret->reply.value.p = cursor_bytes(c, &ret->reply.value.len);
-	if (!cursor_done(c) || why >= FORWARD_WHY_NR || status >= PROTO_STATUS_NR)
+	if (!cursor_done(c) || why >= FORWARD_WHY_NR || status >= PROTO_STATUS_NR || found > 1)
 		return -EBADMSG;
 	ret->why = (enum forward_why)why;
 	ret->reply.status = (enum proto_status)status;
+	ret->reply.found = found;
 	ret->reply.why = forward_why_text[why];
 	return 0;
 }

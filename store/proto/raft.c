@@ -76,6 +76,7 @@ static void raft_fini(struct proto *p)
 	ring_fini(&r->reads);
 	ring_fini(&r->waiters);
 	raft_log_fini(&r->log);
+	command_state_fini(&r->state);
 	forward_fini(&r->forward);
 }
 
@@ -131,7 +132,7 @@ void raft_apply(struct raft *r, uint64_t commit)
 			int bad = command_decode(&c, &command);
 
 			assert(!bad); /* checked when it came */
-			command_apply(r->proto.table, &command, r->applied, &a.reply);
+			command_apply(r->proto.table, &r->state, &command, r->applied, &a.reply);
 		}
 		if (front && r->waiters.first == r->applied) {
 			w = *front;

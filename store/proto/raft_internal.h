@@ -97,6 +97,7 @@ struct raft {
 	struct raft_log log;
 	uint64_t commit;
 	uint64_t applied;
+	struct command_state state; /* beside the table */
 	/* Durability. */
 	uint64_t persisted; /* highest record known to be on disk */
 	uint64_t hard_seq;  /* record of term and vote as they are */

@@ -37,6 +37,8 @@ static void add_entry(struct raft *r, struct proto_bytes bytes, const struct raf
 	struct raft_waiter *w = ring_push(&r->waiters);
 
 	assert(r->waiters.next == index + 1);
+	if (bytes.len)
+		command_stamp(raft_log_at(&r->log, index)->bytes, r->proto.io->wall(r->proto.io));
 	*w = *who;
 	want_flush(r);
 }
@@ -140,7 +142,8 @@ static void answer_read(
 {
 	struct forward_answer a = {.slot = at->slot, .attempt = at->attempt};
 
-	command_read(r->proto.table, key, &a.reply);
+	command_read(r->proto.table, key, command_now(&r->state, r->proto.io->wall(r->proto.io)),
+		&a.reply);
 	raft_answer(r, origin, &a);
 }
 

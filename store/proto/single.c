@@ -40,7 +40,8 @@ struct single {
 	/* The holder's: */
 	uint64_t count; /* records in the log */
 	uint64_t done;  /* records on disk and in the table */
-	uint64_t born;  /* time of its start; for the others: as the holder told, 0 unknown */
+	struct command_state state;
+	uint64_t born; /* time of its start; for the others: as the holder told, 0 unknown */
 	struct ring writes;
 	/* The others': */
 	uint64_t heard_ns;
@@ -99,6 +100,7 @@ static void single_fini(struct proto *p)
 	for (uint64_t i = s->writes.first; i < s->writes.next; i++)
 		free(((struct write *)ring_at(&s->writes, i))->bytes);
 	ring_fini(&s->writes);
+	command_state_fini(&s->state);
 	forward_fini(&s->forward);
 }
 
@@ -117,7 +119,7 @@ static int single_restore(struct proto *p, const void *bytes, size_t len)
 
 	if (decode_write(bytes, len, &c))
 		return -EBADMSG;
-	command_apply(p->table, &c, ++s->count, &ignored);
+	command_apply(p->table, &s->state, &c, ++s->count, &ignored);
 	s->done = s->count;
 	return 0;
 }
@@ -176,6 +178,7 @@ static void append(struct single *s, unsigned origin, const struct forward_attem
 
 	assert(copy);
 	memcpy(copy, a->bytes.p, a->bytes.len);
+	command_stamp(copy, io->wall(io));
 	*w = (struct write){
 		.slot = a->slot,
 		.attempt = a->attempt,
@@ -185,6 +188,13 @@ static void append(struct single *s, unsigned origin, const struct forward_attem
 	};
 	s->count++;
 	w->seq = io->persist(io, copy, a->bytes.len);
+}
+
+static void read_here(struct single *s, struct proto_bytes key, struct proto_reply *ret)
+{
+	struct proto_io *io = s->proto.io;
+
+	command_read(s->proto.table, key, command_now(&s->state, io->wall(io)), ret);
 }
 
 static bool deaf(const struct single *s)
@@ -202,7 +212,7 @@ static void request_here(struct single *s, const struct proto_request *req)
 	struct buf b = {0};
 
 	if (req->op == PROTO_GET) {
-		command_read(s->proto.table, req->key, &reply);
+		read_here(s, req->key, &reply);
 		io->reply(io, req->ticket, &reply);
 		return;
 	}
@@ -281,7 +291,7 @@ static int on_attempt(struct single *s, unsigned from, struct cursor *c)
 	}
 	reply.slot = a.slot;
 	reply.attempt = a.attempt;
-	command_read(s->proto.table, a.command.key, &reply.reply);
+	read_here(s, a.command.key, &reply.reply);
 	answer(s, from, &reply);
 	return 0;
 }
@@ -331,7 +341,7 @@ static void single_persisted(struct proto *p, uint64_t seq)
 
 		assert(!bad); /* it was decoded or encoded here before */
 		ring_pop(&s->writes);
-		command_apply(p->table, &c, ++s->done, &a.reply);
+		command_apply(p->table, &s->state, &c, ++s->done, &a.reply);
 		answer(s, origin, &a);
 		free(bytes);
 	}
