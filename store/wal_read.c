@@ -83,7 +83,8 @@ static int64_t scan_look(struct scan *s, size_t want, const uint8_t **ret)
 			return -EIO; /* shorter than it was a moment ago */
 		s->window.len += (size_t)n;
 	}
-	*ret = s->window.p + (s->at - s->window_at);
+	/* Of an empty file there is no window yet. */
+	*ret = want > 0 ? s->window.p + (s->at - s->window_at) : NULL;
 	return (int64_t)want;
 }
 
