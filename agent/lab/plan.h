@@ -23,7 +23,7 @@
 #define PLAN_REPLICAS_MAX \
 	128 /* with their clients they fill a fabric; a simulation may have more */
 #define PLAN_PHASES_MAX 64
-#define PLAN_EVENTS_MAX 32
+#define PLAN_EVENTS_MAX 1024
 #define PLAN_SIDES_MAX 8
 #define PLAN_SIDE_NAME_MAX 96
 #define PLAN_WHAT_MAX 512

@@ -7,7 +7,7 @@
 
 #include "agent/lab/plan.h"
 
-#define RUN_FAULTS_MAX 256
+#define RUN_FAULTS_MAX 2048
 #define RUN_LEADERS_MAX 1024
 #define RUN_KIND_MAX 24
 

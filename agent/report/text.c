@@ -18,6 +18,8 @@
 #define TEXT_LABEL 12
 #define TEXT_LEFT 28
 #define TEXT_CELL_MAX 256
+/* Process faults of a phase that get a line each; results.json has them all. */
+#define TEXT_STRIKES_MAX 16u
 #define COUNT_TEXT_MAX 32
 #define NUMBER_TEXT_MAX 16
 
@@ -233,14 +235,26 @@ static void print_faults(const struct text *t, unsigned p, const char *label, co
 {
 	const struct run_log *log = t->r->log;
 	char cell[TEXT_CELL_MAX];
+	unsigned strikes = 0;
+	char n[COUNT_TEXT_MAX];
 
 	for (unsigned i = 0; i < log->faults; i++) {
-		if (log->fault[i].phase != p || !worth_a_line(&log->fault[i]))
+		const struct run_fault *f = &log->fault[i];
+
+		if (f->phase != p || !worth_a_line(f))
 			continue;
-		cell_fault(t, &log->fault[i], cell);
+		/* What was not confirmed is shown in any case. */
+		if (f->node >= 0 && f->judged && strikes++ >= TEXT_STRIKES_MAX)
+			continue;
+		cell_fault(t, f, cell);
 		text_row_wrapped(t, label, left, cell);
 		label = "";
 		left = "";
+	}
+	if (strikes > TEXT_STRIKES_MAX) {
+		(void)snprintf(cell, sizeof cell, "and %s more such faults %s confirmed",
+			count(strikes - TEXT_STRIKES_MAX, n), t->dot);
+		text_row_wrapped(t, label, left, cell);
 	}
 	if (*left)
 		text_row(t, label, left, "");

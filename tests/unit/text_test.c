@@ -245,6 +245,29 @@ static void text__names_process_faults(void **state)
 	make_run_close(m);
 }
 
+static void text__counts_process_faults_when_there_are_many(void **state)
+{
+	struct make_run *m = whole_run();
+	char *text;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		struct run_fault *f = make_fault(m, 3, "kill");
+
+		f->node = MAKE_N2;
+		f->t_first_ns += (i + 1) * 10 * MAKE_MS;
+		if (i == 30)
+			f->judged = false;
+	}
+	text = print(m, "C");
+	assert_has(text, "kill n2 after 0.16 s - confirmed");
+	assert_has_not(text, "kill n2 after 0.17 s");
+	assert_has(text, "kill n2 after 0.31 s - not confirmed");
+	assert_has(text, "and 23 more such faults - confirmed");
+	free(text);
+	make_run_close(m);
+}
+
 static void text__tells_how_a_restarted_replica_caught_up(void **state)
 {
 	struct make_run *m = whole_run();
@@ -292,6 +315,7 @@ int main(void)
 		cmocka_unit_test(text__says_that_a_run_was_interrupted),
 		cmocka_unit_test(text__names_every_change_that_was_not_confirmed),
 		cmocka_unit_test(text__names_process_faults),
+		cmocka_unit_test(text__counts_process_faults_when_there_are_many),
 		cmocka_unit_test(text__tells_how_a_restarted_replica_caught_up),
 		cmocka_unit_test(text__gives_long_phase_names_their_room),
 	};
