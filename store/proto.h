@@ -157,6 +157,8 @@ struct proto_io {
  * @heartbeat_ns:	interval of a leader's heartbeats, and of reachability pings
  * @leader:		replica that should lead first (no election delay at a first start), -1: any
  * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
+ * @log_keep_kib:	of raft: so much of the log stays in memory when a snapshot has taken its
+ * place, for followers that are behind; 0: 16 MiB
  * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
  * heard
  * @anti_entropy_ns:	of quorum: how often a replica compares its data with another's, 0: never
@@ -175,6 +177,7 @@ struct proto_config {
 	uint64_t heartbeat_ns;
 	int leader;
 	unsigned voters;
+	unsigned log_keep_kib;
 	bool sloppy;
 	uint64_t anti_entropy_ns;
 	uint64_t hint_ns_max;
@@ -193,6 +196,7 @@ struct proto_status_view {
 	enum proto_role role;
 	int leader; /* as this replica believes, -1 unknown */
 	uint64_t term;
+	uint64_t log_first; /* index of the first entry that is still there, if any is */
 	uint64_t log_last;  /* index of the last entry of the replicated log */
 	uint64_t committed; /* index */
 	uint64_t applied;   /* index */

@@ -216,6 +216,19 @@ uint64_t table_scan(const struct table *t, uint64_t cursor,
 	return home == t->mask ? 0 : (uint64_t)(home + 1) << t->shift;
 }
 
+uint64_t table_place(struct proto_bytes key)
+{
+	return hash_of(key);
+}
+
+void table_swap(struct table *a, struct table *b)
+{
+	struct table was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
 void table_remove(struct table *t, struct proto_bytes key)
 {
 	struct slot *slot = slot_of(t, key, hash_of(key));

@@ -53,6 +53,16 @@ const struct table_entry *table_next(const struct table *t, size_t *at);
 uint64_t table_scan(const struct table *t, uint64_t cursor,
 	void (*each)(void *arg, const struct table_entry *e), void *arg);
 
+/*
+ * table_place() - where @key stands in the order of table_scan(), which is the same in all tables,
+ * whatever is in them: a call with cursor a that returned b has shown every key from a up to but
+ * not including b (to the end, if b is 0), and a scan may go on in another table.
+ */
+uint64_t table_place(struct proto_bytes key);
+
+/* table_swap() - exchange the contents of two tables. */
+void table_swap(struct table *a, struct table *b);
+
 /* table_remove() - forget a key for good, its tombstone too; it need not be there. */
 void table_remove(struct table *t, struct proto_bytes key);
 

@@ -20,6 +20,9 @@
 
 #include "agent/sim/sim.h"
 
+/* Of an entry that a snapshot has taken the place of. */
+#define TERM_UNKNOWN UINT64_MAX
+
 /* What is known of an entry (index, term), or of a term's leader (index 0). */
 struct known {
 	uint64_t index;
@@ -127,7 +130,11 @@ static void check_entry(struct sim *sim, unsigned node, uint64_t index, uint64_t
 	if (!k->term) {
 		*k = (struct known){index, view.term, prev_term, view.digest, 0};
 		check->known_count++;
-	} else if (k->digest != view.digest || k->prev_term != prev_term) {
+	} else if (k->prev_term == TERM_UNKNOWN) {
+		k->prev_term = prev_term;
+	}
+	if (k->digest != view.digest ||
+		(prev_term != TERM_UNKNOWN && k->prev_term != prev_term)) {
 		sim_fail(sim, "log matching: r%u has another entry %llu of term %llu than others",
 			node, (unsigned long long)index, (unsigned long long)view.term);
 	}
@@ -144,7 +151,7 @@ static uint64_t term_of(struct sim *sim, unsigned node, uint64_t index)
 }
 
 /* Entries that are new or replaced, from the first one that differs from the shadow. */
-static void check_log(struct sim *sim, unsigned node, uint64_t last)
+static void check_log(struct sim *sim, unsigned node, uint64_t first, uint64_t last)
 {
 	struct shadow *s = &sim->check->shadow[node];
 	uint64_t from = last < s->last ? last : s->last;
@@ -155,8 +162,12 @@ static void check_log(struct sim *sim, unsigned node, uint64_t last)
 		assert(s->term);
 		s->term[0] = 0;
 	}
-	while (from > 0 && term_of(sim, node, from) != s->term[from])
+	while (from >= first && term_of(sim, node, from) != s->term[from])
 		from--;
+	if (from < first) {
+		from = first - 1;
+		s->term[from] = from ? TERM_UNKNOWN : 0;
+	}
 	for (uint64_t i = from + 1; i <= last; i++)
 		check_entry(sim, node, i, s->term[i - 1]);
 	s->last = last;
@@ -176,16 +187,22 @@ static void add_committed(struct sim *sim, uint64_t index, const struct proto_en
 	check->committed[check->committed_count++] = (struct committed){view->term, view->digest};
 }
 
-static void check_committed(struct sim *sim, unsigned node, uint64_t committed)
+static void check_committed(struct sim *sim, unsigned node, uint64_t first, uint64_t committed)
 {
 	struct sim_log_check *check = sim->check;
 	struct shadow *s = &check->shadow[node];
+	uint64_t from = s->committed + 1 > first ? s->committed + 1 : first;
 	struct proto_entry_view view;
 
 	if (committed < s->committed)
 		sim_fail(sim, "r%u takes back its commit index, %llu to %llu", node,
 			(unsigned long long)s->committed, (unsigned long long)committed);
-	for (uint64_t i = s->committed + 1; i <= committed; i++) {
+	if (from > check->committed_count + 1) {
+		sim_fail(sim, "r%u has a snapshot up to entry %llu, which nobody has committed",
+			node, (unsigned long long)first - 1);
+		return;
+	}
+	for (uint64_t i = from; i <= committed; i++) {
 		if (sim->config.ops->entry(sim->node[node].proto, i, &view)) {
 			sim_fail(sim, "r%u committed entry %llu and lacks it", node,
 				(unsigned long long)i);
@@ -201,7 +218,7 @@ static void check_committed(struct sim *sim, unsigned node, uint64_t committed)
 	s->committed = committed;
 }
 
-static void check_leader(struct sim *sim, unsigned node, uint64_t term)
+static void check_leader(struct sim *sim, unsigned node, uint64_t first, uint64_t term)
 {
 	struct sim_log_check *check = sim->check;
 	struct known *k = find(check, 0, term);
@@ -216,7 +233,7 @@ static void check_leader(struct sim *sim, unsigned node, uint64_t term)
 			(unsigned long long)term);
 	}
 	/* By log matching, the last committed entry stands for all before it. */
-	if (last && term_of(sim, node, last) != check->committed[last - 1].term)
+	if (last >= first && term_of(sim, node, last) != check->committed[last - 1].term)
 		sim_fail(sim, "leader completeness: r%u leads in term %llu without entry %llu",
 			node, (unsigned long long)term, (unsigned long long)last);
 }
@@ -255,12 +272,12 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 	}
 	sim->config.ops->status(n->proto, &view);
 	if (view.log_last != s->last ||
-		term_of(sim, node, s->last) != (s->last ? s->term[s->last] : 0))
-		check_log(sim, node, view.log_last);
+		(s->last >= view.log_first && term_of(sim, node, s->last) != s->term[s->last]))
+		check_log(sim, node, view.log_first, view.log_last);
 	if (view.committed != s->committed)
-		check_committed(sim, node, view.committed);
+		check_committed(sim, node, view.log_first, view.committed);
 	if (view.role == PROTO_LEADER && view.term != s->led_term)
-		check_leader(sim, node, view.term);
+		check_leader(sim, node, view.log_first, view.term);
 	if (sim->check->acknowledged > sim->check->committed_count)
 		sim_fail(sim, "entry %llu was acknowledged and is not committed",
 			(unsigned long long)sim->check->acknowledged);

@@ -536,6 +536,7 @@ static void raft_status(const struct proto *p, struct proto_status_view *ret)
 		.role = role[r->role.now],
 		.leader = r->leader,
 		.term = r->term,
+		.log_first = r->log.entries.first,
 		.log_last = raft_log_last(&r->log),
 		.committed = r->commit,
 		.applied = r->applied,

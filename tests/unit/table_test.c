@@ -204,6 +204,56 @@ static void table__scan_misses_nothing_that_stays(void **state)
 	free(walk.shown);
 }
 
+struct interval {
+	uint64_t from;
+	uint64_t to; /* 0: to the end */
+	uint64_t inside;
+};
+
+static void count_inside(void *arg, const struct table_entry *e)
+{
+	struct interval *step = arg;
+	uint64_t place = table_place(e->key);
+
+	step->inside += place >= step->from && (place < step->to || step->to == 0);
+}
+
+/* Odd keys in the one, even ones in the other, which is larger; the walk changes over half-way. */
+static void table__scan_goes_on_in_another_table(void **state)
+{
+	struct table *t[2] = {table_open(), table_open()};
+	uint64_t want[2] = {0};
+	uint64_t got[2] = {0};
+	uint64_t half = 1ull << 63;
+	uint64_t cursor = 0;
+	char key[32];
+
+	(void)state;
+	for (uint64_t k = 0; k < KEYS; k++) {
+		unsigned which = k % 8 == 0;
+
+		put(t[which], name_of(key, k), "1", 1);
+		want[which] += (table_place(bytes(name_of(key, k))) >= half) == which;
+	}
+	do {
+		unsigned which = cursor >= half;
+		struct interval step = {.from = cursor};
+		struct interval seen = step;
+
+		cursor = table_scan(t[which], cursor, count_inside, &seen);
+		assert_true(cursor == 0 || cursor > step.from);
+		step.to = cursor;
+		(void)table_scan(t[which], step.from, count_inside, &step);
+		got[which] += step.inside;
+	} while (cursor);
+	assert_int_equal(got[0], want[0]);
+	assert_int_equal(got[1], want[1]);
+	table_swap(t[0], t[1]);
+	assert_int_equal(table_count(t[0]), KEYS / 8);
+	table_close(t[0]);
+	table_close(t[1]);
+}
+
 static void table__forgets_what_is_removed_and_nothing_else(void **state)
 {
 	bool *there = calloc(KEYS, sizeof *there);
@@ -241,6 +291,7 @@ int main(void)
 		cmocka_unit_test(table__counts_the_living_and_walks_tombstones_too),
 		cmocka_unit_test(table__agrees_with_an_array_after_many_random_puts),
 		cmocka_unit_test(table__scan_misses_nothing_that_stays),
+		cmocka_unit_test(table__scan_goes_on_in_another_table),
 		cmocka_unit_test(table__forgets_what_is_removed_and_nothing_else),
 	};
 
