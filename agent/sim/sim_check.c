@@ -133,8 +133,7 @@ static void check_entry(struct sim *sim, unsigned node, uint64_t index, uint64_t
 	} else if (k->prev_term == TERM_UNKNOWN) {
 		k->prev_term = prev_term;
 	}
-	if (k->digest != view.digest ||
-		(prev_term != TERM_UNKNOWN && k->prev_term != prev_term)) {
+	if (k->digest != view.digest || (prev_term != TERM_UNKNOWN && k->prev_term != prev_term)) {
 		sim_fail(sim, "log matching: r%u has another entry %llu of term %llu than others",
 			node, (unsigned long long)index, (unsigned long long)view.term);
 	}
@@ -271,6 +270,9 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 		return;
 	}
 	sim->config.ops->status(n->proto, &view);
+	/* Another leader's snapshot may have replaced the last entry. */
+	if (s->last && s->last < view.log_first)
+		s->term[s->last] = TERM_UNKNOWN;
 	if (view.log_last != s->last ||
 		(s->last >= view.log_first && term_of(sim, node, s->last) != s->term[s->last]))
 		check_log(sim, node, view.log_first, view.log_last);
