@@ -56,9 +56,7 @@ suites = $(test_bin:$(B)/%=%) $(fuzz_bin:$(B)/%=%) $(test_sh)
 chosen = $(if $(T),$(foreach s,$(suites),$(if $(findstring $(T),$(s)),$(s))),$(suites))
 bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 
-# Bugs put in on purpose: store and simulator once more for each, see store/proto.h.
-BUGS := BUG_RAFT_STALE_LEADER_READ BUG_QUORUM_WEAK_CALLED_STRONG BUG_LOG_DROPS_ACKED
-bug_bin := $(foreach b,$(BUGS),$(B)/bug/$(b)/pacelab-replica $(B)/bug/$(b)/sim)
+bug_bin := $(B)/bug/pacelab-replica $(B)/bug/sim
 
 .PHONY: all demo check lint bench bench-net bench-check fuzz install clean deps flags programs tests \
 	libfuzzer
@@ -160,23 +158,22 @@ $(B)/%_libfuzzer: $(B)/%_fuzz.o $(tests_lib) $(libs)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) -lcmocka
 
+# Bugs put in on purpose: store and simulator once more with all of them, see store/bugs.h.
 bug_src := $(wildcard store/*.c store/proto/*.c agent/sim/*.c) tests/sim/main.c
+bug_obj = $(patsubst %.c,$(B)/bug/%.o,$(1))
 
-define bug_rules
-$(B)/bug/$(1)/%.o: %.c
-	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) -DPROTO_BUG_ON=$(1) -MMD -MP -c -o $$@ $$<
+$(B)/bug/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC $< with bugs")
+	$(Q)$(CC) $(ALL_CFLAGS) -DPROTO_BUGS -MMD -MP -c -o $@ $<
 
-$(B)/bug/$(1)/pacelab-replica: $(patsubst %.c,$(B)/bug/$(1)/%.o,$(filter store/%,$(bug_src))) \
-		$(base_lib)
-	$(if $(V),,@echo "  LD $$@")
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+$(B)/bug/pacelab-replica: $(call bug_obj,$(filter store/%,$(bug_src))) $(base_lib)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/bug/$(1)/sim: $(patsubst %.c,$(B)/bug/$(1)/%.o,$(filter-out store/main.c,$(bug_src))) \
-		$(call obj,$(wildcard tests/lib/*.c)) $(agent_lib) $(netns_lib) $(base_lib)
-	$(if $(V),,@echo "  LD $$@")
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
-endef
-$(foreach b,$(BUGS),$(eval $(call bug_rules,$(b))))
+$(B)/bug/sim: $(call bug_obj,$(filter-out store/main.c,$(bug_src))) \
+		$(agent_lib) $(netns_lib) $(base_lib)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -395,6 +395,7 @@ int main(int argc, char **argv)
 	struct options o = {.config = defaults, .level = LOG_INFO, .id = PROTO_NODES_MAX};
 	struct err err = {0};
 
+	bugs_choose_by_environment();
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		help();
 		return EXIT_AS_EXPECTED;

@@ -32,6 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/bugs.h"
+
 struct buf;
 
 /* More replicas than anybody votes among; a bit per replica must fit a small set (PROTO_SET). */
@@ -343,22 +345,5 @@ void proto_close(struct proto *p);
 
 /* proto_kth_rtt() - round trip after which @k replicas incl. @from itself have answered @from. */
 uint64_t proto_kth_rtt(const struct proto_floor_query *q, unsigned from, unsigned k);
-
-/*
- * Bugs put in on purpose, for the tests that must find them: an object built with
- * -DPROTO_BUG_ON=BUG_... has that one. In every other build PROTO_BUG() is constant false.
- */
-enum proto_bug {
-	BUG_NONE,
-	BUG_RAFT_STALE_LEADER_READ,    /* a leader answers reads without asking a majority */
-	BUG_QUORUM_WEAK_CALLED_STRONG, /* QUORUM waits for one replica only */
-	BUG_LOG_DROPS_ACKED, /* an acknowledged record is not in the log after a restart */
-	BUG_NR
-};
-#ifdef PROTO_BUG_ON
-#define PROTO_BUG(bug) ((bug) == PROTO_BUG_ON)
-#else
-#define PROTO_BUG(bug) false
-#endif
 
 #endif

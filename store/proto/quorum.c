@@ -45,7 +45,7 @@ static unsigned need_of(const struct proto_config *cfg, enum proto_level level, 
 		return at_most(cfg, 3);
 	case PROTO_LEASE: /* there is no leader whose lease it could be */
 	case PROTO_QUORUM:
-		return PROTO_BUG(BUG_QUORUM_WEAK_CALLED_STRONG) ? 1 : cfg->nodes / 2 + 1;
+		return cfg->nodes / 2 + 1;
 	case PROTO_ALL:
 		return cfg->nodes;
 	case PROTO_ONE:
@@ -425,7 +425,7 @@ static void quorum_request(struct proto *p, const struct proto_request *req)
 	id = q->ops.next - 1;
 	*op = (struct quorum_operation){
 		.op = req->op,
-		.need = need,
+		.need = PROTO_BUG(BUG_QUORUM_WEAK_CALLED_STRONG) ? 1 : need,
 		.ticket = req->ticket,
 		.since_ns = p->io->now(p->io),
 	};

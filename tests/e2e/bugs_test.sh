@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # bugs_test.sh - a lab on real packets notices each bug that is put into its replicas on purpose
 #
-# The same lab with sound replicas breaks no claim: then it is the bug that was found.
+# The table is store/bugs.c. The same lab with sound replicas breaks no claim: then it is the bug
+# that was found.
 . tests/e2e/lab.sh
 
 cat >"$tmp/deposed.lua" <<'LAB'
@@ -30,9 +31,9 @@ phase("crash", "4s",
 	kill("n1", "3s"), restart("n1", "3200ms"))
 LAB
 
-# runs LAB REPLICA: the lab with these replicas; its status is run's.
+# runs LAB REPLICA [BUG]: the lab with these replicas; its status is run's.
 runs() {
-	PACELAB_REPLICA=$2 "$pacelab" run "$tmp/$1.lua" --quiet --name "$lab" \
+	PACELAB_REPLICA=$2 PACELAB_BUG=${3:-} "$pacelab" run "$tmp/$1.lua" --quiet --name "$lab" \
 		--results "$(mktemp -u "$tmp/results.XXXXXX")" >"$tmp/out" 2>"$tmp/err"
 	local status=$?
 	sed 's/^/# /' "$tmp/out" "$tmp/err"
@@ -42,7 +43,7 @@ runs() {
 # What a history proves is a violation however busy the machine was: status 1, not 2.
 finds() {
 	local status=0
-	runs "$1" "$B/bug/$2/pacelab-replica" || status=$?
+	runs "$1" "$B/bug/pacelab-replica" "$2" || status=$?
 	[ "$status" -eq 1 ] && grep -qE "$3" "$tmp/out" && grep -q 'claim  *broken' "$tmp/out"
 }
 
@@ -54,11 +55,11 @@ sound() {
 }
 
 check run__finds_a_deposed_leader_that_serves_reads \
-	finds deposed BUG_RAFT_STALE_LEADER_READ 'n3 answered .* after n[12] had acknowledged'
+	finds deposed raft-deposed-leader-reads 'n3 answered .* after n[12] had acknowledged'
 check run__finds_a_quorum_that_waits_for_one \
-	finds weak BUG_QUORUM_WEAK_CALLED_STRONG 'not linearizable when'
+	finds weak quorum-waits-for-one 'not linearizable when'
 check run__finds_acknowledged_writes_missing_in_the_log \
-	finds drop BUG_LOG_DROPS_ACKED 'lost writes  *[1-9]'
+	finds drop log-drops-acked 'lost writes  *[1-9]'
 check run__has_nothing_to_find_in_raft_as_it_is sound deposed
 check run__has_nothing_to_find_in_quorum_as_it_is sound weak
 check run__has_nothing_to_find_in_the_log_as_it_is sound drop

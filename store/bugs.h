@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bugs.h - classic protocol bugs, put in on purpose for the tests that must find them
+ *
+ * Only objects built with -DPROTO_BUGS (build/bug/ in the Makefile) have them. There one of them
+ * is chosen at the start of the program, by --bug or by the environment variable PACELAB_BUG. In
+ * every other build PROTO_BUG() is constant false, and neither the names nor the choice exist.
+ *
+ * A patch point is one condition in a line of a protocol: `if (PROTO_BUG(BUG_X) || ...)`.
+ */
+#ifndef STORE_BUGS_H
+#define STORE_BUGS_H
+
+#ifdef PROTO_BUGS
+
+#include <stdio.h>
+
+enum proto_bug {
+	BUG_NONE,
+	BUG_RAFT_STALE_LEADER_READ,
+	BUG_QUORUM_WEAK_CALLED_STRONG,
+	BUG_LOG_DROPS_ACKED,
+	BUG_NR
+};
+
+/**
+ * struct bug - a row of the table
+ * @protos:	that can have it, separated by spaces
+ * @what:	is wrong, in a line
+ * @source:	who had it, or where it is warned of
+ * @seeds:	of the simulator, within which it must be found; about five times the median
+ * @options:	of the simulator without which it cannot show, "" else
+ */
+struct bug {
+	const char *name;
+	const char *protos;
+	const char *what;
+	const char *source;
+	unsigned seeds;
+	const char *options;
+};
+
+extern enum proto_bug bug_chosen;
+
+/* bugs_choose() - have the bug @name, "": none. Return: its row; NULL: there is no such bug. */
+const struct bug *bugs_choose(const char *name);
+
+/* bugs_choose_by_environment() - the one of PACELAB_BUG. An unknown name ends the program. */
+void bugs_choose_by_environment(void);
+
+/* bugs_print() - the table, one bug and protocol in a line, separated by tabs. */
+void bugs_print(FILE *out);
+
+#define PROTO_BUG(bug) (bug_chosen == (bug))
+
+#else
+
+#define PROTO_BUG(bug) false
+
+static inline void bugs_choose_by_environment(void)
+{
+}
+
+#endif
+#endif
