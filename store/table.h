@@ -23,14 +23,30 @@ struct table_entry {
 	bool deleted;        /* tombstone: the key has been deleted at this version */
 };
 
+/* Entries that readers may look at together, and keys whose misses may overlap. */
+#define TABLE_SHOWN_MAX 8
+#define TABLE_PREFETCH_MAX 32
+#define TABLE_ORIGINS_MAX 8192u
+
 struct table;
 
 /* table_open() - an empty table. Return: never NULL. table_close() takes NULL, too. */
 struct table *table_open(void);
 void table_close(struct table *t);
 
-/* table_get() - the entry, tombstones included; NULL if there is none. Valid until the next put. */
+/**
+ * table_get() - the entry, tombstones included; NULL if there is none
+ *
+ * Valid until the next put or remove of that key, and until TABLE_SHOWN_MAX later calls of
+ * table_get() and table_next(); key and value for as long as the key is not written.
+ */
 const struct table_entry *table_get(const struct table *t, struct proto_bytes key);
+
+/* table_find() - the same as a copy. Return: whether there is one; @ret is untouched if not. */
+bool table_find(const struct table *t, struct proto_bytes key, struct table_entry *ret);
+
+/* table_prefetch() - these @n keys are looked up next; they need not be there. */
+void table_prefetch(const struct table *t, const struct proto_bytes *keys, unsigned n);
 
 /* table_put() - set the entry of e->key to a copy of @e, whatever was there. */
 void table_put(struct table *t, const struct table_entry *e);
@@ -46,7 +62,8 @@ const struct table_entry *table_next(const struct table *t, size_t *at);
  * @cursor:	0 begins; then what the last call returned
  * @each:	may not change the table
  *
- * The table may change between calls. An entry that is there all the time is shown at least once.
+ * The table may change between calls. What @each is shown is valid during the call. An entry that
+ * is there all the time is shown at least once.
  *
  * Return: the next cursor; 0: that was all.
  */

@@ -19,7 +19,7 @@ static void put(struct table *t, const char *key, const char *value, uint64_t ve
 	struct table_entry e = {.key = bytes(key),
 		.value = bytes(value),
 		.version = version,
-		.origin = (uint16_t)version};
+		.origin = (uint16_t)(version % TABLE_ORIGINS_MAX)};
 
 	table_put(t, &e);
 }
@@ -153,6 +153,69 @@ static void table__agrees_with_an_array_after_many_random_puts(void **state)
 	assert_int_equal(living, 0);
 	table_close(t);
 	free(model);
+}
+
+/* Values from nothing to 70,000 bytes: every class of the arena, and blocks of their own. */
+static void table__keeps_values_of_all_sizes_as_they_come_and_go(void **state)
+{
+	enum { NAMES = 64, STEPS = 6000, LONGEST = 70000 };
+	uint8_t *bytes_of = malloc(LONGEST + NAMES);
+	uint32_t len[NAMES] = {0};
+	bool there[NAMES] = {0};
+	struct table *t = table_open();
+	struct prng prng;
+	char key[32];
+
+	(void)state;
+	for (unsigned i = 0; i < LONGEST + NAMES; i++)
+		bytes_of[i] = (uint8_t)(i * 7 + i / 256);
+	prng_init(&prng, 3, 1);
+	for (unsigned step = 0; step < STEPS; step++) {
+		unsigned k = (unsigned)prng_below(&prng, NAMES);
+		struct table_entry e = {.version = step + 1, .expires_ns = step % 3 ? 0 : step};
+		struct table_entry found;
+
+		(void)snprintf(key, sizeof key, "k%u", k);
+		e.key = bytes(key);
+		assert_int_equal(table_find(t, e.key, &found), there[k]);
+		if (there[k]) {
+			assert_int_equal(found.value.len, len[k]);
+			assert_memory_equal(found.value.p, bytes_of + k, len[k]);
+		}
+		there[k] = prng_below(&prng, 4) != 0;
+		if (!there[k]) {
+			table_remove(t, e.key);
+			continue;
+		}
+		len[k] = (uint32_t)prng_below(&prng, LONGEST >> prng_below(&prng, 17));
+		e.value = (struct proto_bytes){.p = bytes_of + k, .len = len[k]};
+		table_put(t, &e);
+		assert_int_equal(table_get(t, e.key)->expires_ns, e.expires_ns);
+	}
+	table_close(t);
+	free(bytes_of);
+}
+
+static void table__shows_several_entries_at_once(void **state)
+{
+	struct table *t = table_open();
+	const struct table_entry *shown[TABLE_SHOWN_MAX];
+	struct proto_bytes keys[] = {bytes("k1"), bytes("none"), bytes("k2")};
+	char key[32];
+
+	(void)state;
+	for (unsigned i = 0; i < TABLE_SHOWN_MAX; i++) {
+		(void)snprintf(key, sizeof key, "k%u", i);
+		put(t, key, key, i + 1);
+	}
+	table_prefetch(t, keys, 3);
+	for (unsigned i = 0; i < TABLE_SHOWN_MAX; i++) {
+		(void)snprintf(key, sizeof key, "k%u", i);
+		shown[i] = table_get(t, bytes(key));
+	}
+	for (unsigned i = 0; i < TABLE_SHOWN_MAX; i++)
+		assert_int_equal(shown[i]->version, i + 1);
+	table_close(t);
 }
 
 struct walk {
@@ -290,6 +353,8 @@ int main(void)
 		cmocka_unit_test(table__takes_an_entry_of_its_own),
 		cmocka_unit_test(table__counts_the_living_and_walks_tombstones_too),
 		cmocka_unit_test(table__agrees_with_an_array_after_many_random_puts),
+		cmocka_unit_test(table__keeps_values_of_all_sizes_as_they_come_and_go),
+		cmocka_unit_test(table__shows_several_entries_at_once),
 		cmocka_unit_test(table__scan_misses_nothing_that_stays),
 		cmocka_unit_test(table__scan_goes_on_in_another_table),
 		cmocka_unit_test(table__forgets_what_is_removed_and_nothing_else),
