@@ -312,13 +312,14 @@ void commands_info(struct buf *text, const struct replica *r)
 		"# Server\r\nredis_version:" REDIS_VERSION
 		"\r\nproto:%s\r\nid:%u\r\nnodes:%u\r\nfsync:%s\r\n"
 		"# Replication\r\nrole:%s\r\nleader:%d\r\nterm:%llu\r\nlog_last:%llu\r\n"
-		"committed:%llu\r\napplied:%llu\r\nhints:%llu\r\npending:%llu\r\nready:%d\r\n",
+		"committed:%llu\r\napplied:%llu\r\nhints:%llu\r\nhints_refused:%llu\r\n"
+		"pending:%llu\r\nready:%d\r\n",
 		r->config.ops->name, r->config.proto.self, r->config.proto.nodes,
 		wal_sync_names[r->config.sync], proto_role_names[view.role], view.leader,
 		(unsigned long long)view.term, (unsigned long long)view.log_last,
 		(unsigned long long)view.committed, (unsigned long long)view.applied,
-		(unsigned long long)view.hints, (unsigned long long)view.pending,
-		view.ready && !wal_full(&r->wal));
+		(unsigned long long)view.hints, (unsigned long long)view.hints_refused,
+		(unsigned long long)view.pending, view.ready && !wal_full(&r->wal));
 	buf_printf(text,
 		"# Keyspace\r\nkeys:%llu\r\n# Persistence\r\nwal_bytes:%llu\r\n"
 		"recovered_records:%llu\r\ntorn_bytes:%llu\r\ndisk_full:%d\r\n"

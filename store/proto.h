@@ -198,13 +198,14 @@ struct proto_status_view {
 	enum proto_role role;
 	int leader; /* as this replica believes, -1 unknown */
 	uint64_t term;
-	uint64_t log_first; /* index of the first entry that is still there, if any is */
-	uint64_t log_last;  /* index of the last entry of the replicated log */
-	uint64_t committed; /* index */
-	uint64_t applied;   /* index */
-	uint64_t hints;     /* writes kept for other replicas */
-	uint64_t pending;   /* requests without a reply yet */
-	bool ready;         /* can serve writes at its default level, as far as it knows */
+	uint64_t log_first;     /* index of the first entry that is still there, if any is */
+	uint64_t log_last;      /* index of the last entry of the replicated log */
+	uint64_t committed;     /* index */
+	uint64_t applied;       /* index */
+	uint64_t hints;         /* writes kept for other replicas */
+	uint64_t hints_refused; /* writes that a limit forbade to keep */
+	uint64_t pending;       /* requests without a reply yet */
+	bool ready;             /* can serve writes at its default level, as far as it knows */
 };
 
 /* One entry of a replicated log, for the simulator's invariants. */

@@ -6,11 +6,15 @@
 
 #include "store/proto/quorum_internal.h"
 
+enum { FLAG_DELETED = 1, FLAG_EXPIRES = 2 };
+
 void quorum_entry_encode(struct buf *b, const struct table_entry *e)
 {
 	buf_u64(b, e->version);
 	buf_u16(b, e->origin);
-	buf_u8(b, e->deleted);
+	buf_u8(b, (uint8_t)((e->deleted ? FLAG_DELETED : 0) | (e->expires_ns ? FLAG_EXPIRES : 0)));
+	if (e->expires_ns)
+		buf_u64(b, e->expires_ns);
 	buf_bytes(b, e->key.p, e->key.len);
 	buf_bytes(b, e->value.p, e->value.len);
 }
@@ -18,19 +22,21 @@ void quorum_entry_encode(struct buf *b, const struct table_entry *e)
 /* The rest of @c; version 0 means that there is nothing, and only a QUORUM_FOUND says so. */
 int quorum_entry_decode(unsigned nodes, struct cursor *c, struct table_entry *ret)
 {
-	uint8_t deleted;
+	uint8_t flags;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->version = cursor_u64(c);
 	ret->origin = cursor_u16(c);
-	deleted = cursor_u8(c);
+	flags = cursor_u8(c);
+	ret->expires_ns = flags & FLAG_EXPIRES ? cursor_u64(c) : 0;
 	ret->key.p = cursor_bytes(c, &ret->key.len);
 	ret->value.p = cursor_bytes(c, &ret->value.len);
-	ret->deleted = deleted;
-	if (!cursor_done(c) || deleted > 1 || ret->key.len > PROTO_KEY_MAX ||
+	ret->deleted = flags & FLAG_DELETED;
+	if (!cursor_done(c) || flags > FLAG_EXPIRES || ret->key.len > PROTO_KEY_MAX ||
 		ret->value.len > PROTO_VALUE_MAX || ret->origin >= nodes ||
-		ret->version > QUORUM_VERSION_MAX || (deleted && ret->value.len) ||
-		(!ret->version && (deleted || ret->value.len)))
+		ret->version > QUORUM_VERSION_MAX || (ret->deleted && ret->value.len) ||
+		(flags == FLAG_EXPIRES && !ret->expires_ns) ||
+		(!ret->version && (flags || ret->value.len)))
 		return -EBADMSG;
 	return 0;
 }
@@ -52,12 +58,38 @@ uint8_t *quorum_entry_copy(struct table_entry *to, const struct table_entry *fro
 	return block;
 }
 
-/* Order of the versions of a key; NULL is older than everything. */
+/* One coordinator gave the same version twice: by its content, as Cassandra does. */
+static bool newer_by_content(const struct table_entry *a, const struct table_entry *b)
+{
+	uint32_t len = a->value.len < b->value.len ? a->value.len : b->value.len;
+	int order = len ? memcmp(a->value.p, b->value.p, len) : 0;
+
+	if (a->deleted != b->deleted)
+		return a->deleted;
+	if (a->expires_ns != b->expires_ns)
+		return a->expires_ns > b->expires_ns;
+	return order > 0 || (order == 0 && a->value.len > b->value.len);
+}
+
+/*
+ * Order of the versions of a key; NULL is older than everything. Versions of one coordinator differ
+ * unless it crashed before one was on its disk and its clock went back: then content decides, so
+ * that all agree nevertheless.
+ */
 bool quorum_newer(const struct table_entry *a, const struct table_entry *b)
 {
 	if (!b || !a)
 		return a && a->version;
-	return a->version > b->version || (a->version == b->version && a->origin > b->origin);
+	if (a->version != b->version)
+		return a->version > b->version;
+	if (a->origin != b->origin)
+		return a->origin > b->origin;
+	return newer_by_content(a, b);
+}
+
+bool quorum_gone(const struct table_entry *e, uint64_t wall_ns)
+{
+	return !e || !e->version || e->deleted || (e->expires_ns && e->expires_ns <= wall_ns);
 }
 
 void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_write *write)
@@ -67,6 +99,28 @@ void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_w
 
 	*w = *write;
 	w->seq = io->persist(io, b->p, b->len);
+}
+
+void quorum_store(struct quorum *q, const struct table_entry *e, unsigned from,
+	enum quorum_message reply, uint64_t id)
+{
+	struct quorum_write w = {.id = id, .from = from, .reply = reply};
+	struct buf b = {0};
+
+	w.key = quorum_entry_copy(&w.entry, e);
+	buf_u8(&b, QUORUM_RECORD_ENTRY);
+	quorum_entry_encode(&b, e);
+	quorum_persist(q, &b, &w);
+	buf_fini(&b);
+}
+
+void quorum_merge(struct quorum *q, const struct table_entry *e)
+{
+	if (quorum_newer(e, table_get(q->proto.table, e->key)))
+		table_put(q->proto.table, e);
+	/* The own clock stays ahead of all that it ever gave out. */
+	if (e->origin == q->proto.cfg.self && e->version > q->clock)
+		q->clock = e->version;
 }
 
 void quorum_send_entry(struct quorum *q, unsigned to, enum quorum_message type, uint64_t id,
@@ -82,10 +136,13 @@ void quorum_send_entry(struct quorum *q, unsigned to, enum quorum_message type, 
 	buf_fini(&b);
 }
 
-bool quorum_alive(const struct quorum *q, unsigned i)
+void quorum_send_id(struct quorum *q, unsigned to, enum quorum_message type, uint64_t id)
 {
-	uint64_t now = q->proto.io->now(q->proto.io);
+	struct proto_io *io = q->proto.io;
+	struct buf b = {0};
 
-	return i == q->proto.cfg.self ||
-	       now - q->peer[i].heard_ns <= QUORUM_DEAF_HEARTBEATS * q->proto.cfg.heartbeat_ns;
+	buf_u8(&b, (uint8_t)type);
+	buf_u64(&b, id);
+	io->send(io, to, b.p, b.len);
+	buf_fini(&b);
 }

@@ -2,62 +2,135 @@
 /*
  * quorum_hints.c - hinted handoff: keys that another replica lacks, noted on disk until it has them
  *
- * A note names the key, not the write: what is sent is what the key has become. The notes for a
- * replica are a table of keys; its walk is started anew with each heartbeat on which nothing is
- * under way, so a message lost is sent again.
+ * A note names the key, not the write: what is sent is what the key has become, so a hint brings
+ * nothing back that was deleted since. The notes for a replica are a table of keys; its walk is
+ * started anew with each heartbeat on which nothing is under way, so a message lost is sent again.
+ *
+ * Limits, as Cassandra has them: keys and their bytes, for one replica and for all, and no more
+ * notes for one that was not heard for cfg.hint_ns_max (max_hint_window). What a limit refuses is
+ * counted; anti-entropy repairs it, or a read.
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "store/proto/quorum_internal.h"
 
 static bool hinted(const struct quorum *q, unsigned to, struct proto_bytes key)
 {
-	const struct table_entry *e = table_get(q->peer[to].hints, key);
+	const struct quorum_peer *peer = &q->peer[to];
 
-	return e && !e->deleted;
+	return peer->hints && table_get(peer->hints, key);
 }
 
 static void mark_hint(struct quorum *q, unsigned to, struct proto_bytes key, bool on)
 {
-	struct table_entry mark = {.key = key, .version = 1, .deleted = !on};
+	struct quorum_peer *peer = &q->peer[to];
+	struct table_entry mark = {.key = key, .version = 1};
+	uint32_t len = key.len;
 
-	if (hinted(q, to, key) != on)
-		table_put(q->peer[to].hints, &mark);
+	if (hinted(q, to, key) == on)
+		return;
+	if (!peer->hints)
+		peer->hints = table_open();
+	if (on) {
+		table_put(peer->hints, &mark);
+		peer->hint_bytes += len;
+		q->hint_bytes += len;
+		q->hints++;
+	} else {
+		table_remove(peer->hints, key);
+		peer->hint_bytes -= len;
+		q->hint_bytes -= len;
+		q->hints--;
+	}
+}
+
+void quorum_hint_encode(struct buf *b, unsigned to, struct proto_bytes key, bool on)
+{
+	buf_u8(b, on ? QUORUM_RECORD_HINT : QUORUM_RECORD_HINT_DONE);
+	buf_u16(b, (uint16_t)to);
+	buf_bytes(b, key.p, key.len);
 }
 
 static void record_hint(struct quorum *q, unsigned to, struct proto_bytes key, bool on)
 {
 	struct buf b = {0};
 
-	mark_hint(q, to, key, on);
-	buf_u8(&b, on ? QUORUM_RECORD_HINT : QUORUM_RECORD_HINT_DONE);
-	buf_u16(&b, (uint16_t)to);
-	buf_bytes(&b, key.p, key.len);
+	quorum_hint_encode(&b, to, key, on);
+	mark_hint(q, to, key, on); /* @key may be the note's own bytes */
 	quorum_persist(q, &b, &(struct quorum_write){0});
 	buf_fini(&b);
 }
 
-void quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key)
+static bool full(const struct quorum *q, unsigned to, uint32_t len)
 {
-	if (!hinted(q, to, key) && table_count(q->peer[to].hints) < QUORUM_HINTS_MAX)
-		record_hint(q, to, key, true);
+	const struct quorum_peer *peer = &q->peer[to];
+
+	return (peer->hints && table_count(peer->hints) >= QUORUM_HINTS_MAX) ||
+	       peer->hint_bytes + len > QUORUM_HINT_BYTES_MAX || q->hints >= QUORUM_HINTS_ALL_MAX ||
+	       q->hint_bytes + len > QUORUM_HINT_BYTES_ALL_MAX;
+}
+
+static bool gone_too_long(const struct quorum *q, unsigned to)
+{
+	uint64_t max = q->proto.cfg.hint_ns_max;
+
+	return max && q->proto.io->now(q->proto.io) - q->peer[to].heard_ns > max;
+}
+
+bool quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key)
+{
+	if (hinted(q, to, key))
+		return true;
+	if (full(q, to, key.len) || gone_too_long(q, to)) {
+		q->hints_refused++;
+		return false;
+	}
+	record_hint(q, to, key, true);
+	return true;
+}
+
+/* What one step of the walk over notes found. */
+struct walk {
+	struct quorum *q;
+	unsigned to;
+	bool lost; /* a note for a key that is not here */
+	uint8_t key[PROTO_KEY_MAX];
+	uint32_t len;
+};
+
+static void walk_note(void *arg, const struct table_entry *note)
+{
+	struct walk *w = arg;
+	struct quorum_peer *peer = &w->q->peer[w->to];
+	const struct table_entry *now = table_get(w->q->proto.table, note->key);
+
+	if (!now) {
+		w->lost = true;
+		w->len = note->key.len;
+		if (w->len)
+			memcpy(w->key, note->key.p, w->len);
+		return;
+	}
+	quorum_send_entry(w->q, w->to, QUORUM_HINT, now->version, now);
+	peer->sent++;
+	peer->sent_bytes += (uint64_t)now->key.len + now->value.len;
 }
 
 /* Send hints on, as many as the window lets. */
 static void pump_hints(struct quorum *q, unsigned to)
 {
 	struct quorum_peer *peer = &q->peer[to];
-	const struct table_entry *e, *now;
 
-	while (peer->sent < QUORUM_HINTS_WINDOW && (e = table_next(peer->hints, &peer->at))) {
-		if (e->deleted)
-			continue;
-		now = table_get(q->proto.table, e->key);
-		/* Its write never reached this disk: a crash took it back. */
-		if (!now)
-			continue;
-		quorum_send_entry(q, to, QUORUM_HINT, now->version, now);
-		peer->sent++;
+	while (peer->walking && peer->sent < QUORUM_HINTS_WINDOW &&
+		peer->sent_bytes < QUORUM_HINT_BYTES_WINDOW) {
+		struct walk w = {.q = q, .to = to};
+
+		peer->cursor = table_scan(peer->hints, peer->cursor, walk_note, &w);
+		peer->walking = peer->cursor != 0;
+		/* Its write never reached this disk, or all have forgotten that it was deleted. */
+		if (w.lost)
+			record_hint(q, to, (struct proto_bytes){w.key, w.len}, false);
 	}
 }
 
@@ -71,23 +144,31 @@ void quorum_hint_tick(struct quorum *q, unsigned to)
 		peer->sent = 0; /* what was under way did not arrive */
 		return;
 	}
-	if (table_count(peer->hints) == 0)
+	if (!peer->hints || table_count(peer->hints) == 0)
 		return;
 	if (peer->sent && now - peer->progress_ns < q->proto.cfg.request_timeout_ns)
 		return;
 	peer->sent = 0;
-	peer->at = 0;
+	peer->sent_bytes = 0;
+	peer->cursor = 0;
+	peer->walking = true;
 	peer->progress_ns = now;
 	pump_hints(q, to);
+}
+
+static int decode(struct cursor *c, unsigned nodes, uint16_t *ret_to, struct proto_bytes *ret_key)
+{
+	*ret_to = cursor_u16(c);
+	ret_key->p = cursor_bytes(c, &ret_key->len);
+	return !cursor_done(c) || *ret_to >= nodes || ret_key->len > PROTO_KEY_MAX ? -EBADMSG : 0;
 }
 
 int quorum_hint_describe(struct cursor *c, bool on, struct buf *out)
 {
 	struct proto_bytes key;
-	uint16_t to = cursor_u16(c);
+	uint16_t to;
 
-	key.p = cursor_bytes(c, &key.len);
-	if (!cursor_done(c) || to >= PROTO_NODES_MAX || key.len > PROTO_KEY_MAX)
+	if (decode(c, PROTO_NODES_MAX, &to, &key))
 		return -EBADMSG;
 	buf_printf(out, "hint for replica %u%s: ", to, on ? "" : ", done");
 	command_describe_key(out, key);
@@ -97,11 +178,9 @@ int quorum_hint_describe(struct cursor *c, bool on, struct buf *out)
 int quorum_hint_restore(struct quorum *q, struct cursor *c, bool on)
 {
 	struct proto_bytes key;
-	uint16_t to = cursor_u16(c);
+	uint16_t to;
 
-	key.p = cursor_bytes(c, &key.len);
-	if (!cursor_done(c) || to >= quorum_nodes(q) || to == q->proto.cfg.self ||
-		key.len > PROTO_KEY_MAX)
+	if (decode(c, quorum_nodes(q), &to, &key) || to == q->proto.cfg.self)
 		return -EBADMSG;
 	mark_hint(q, to, key, on);
 	return 0;
@@ -113,10 +192,10 @@ void quorum_hint_done(struct quorum *q, unsigned from, uint64_t version, struct 
 	struct quorum_peer *peer = &q->peer[from];
 
 	peer->progress_ns = q->proto.io->now(q->proto.io);
-	if (peer->sent)
-		peer->sent--;
+	if (peer->sent && --peer->sent == 0)
+		peer->sent_bytes = 0;
 	/* Done, unless the key has become something newer since, which it may lack as well. */
-	if (e && e->version <= version && hinted(q, from, key))
+	if ((!e || e->version <= version) && hinted(q, from, key))
 		record_hint(q, from, key, false);
 	pump_hints(q, from);
 }

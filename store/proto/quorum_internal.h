@@ -7,10 +7,16 @@
 #include "store/proto/ring.h"
 
 #define QUORUM_DEAF_HEARTBEATS 4
+/* Others asked per heartbeat whether they are there: n replicas send no more than 16 n pings. */
+#define QUORUM_PINGS_MAX 16u
 #define QUORUM_OPERATIONS_MAX 65536 /* that one replica coordinates at a time */
 #define QUORUM_OPERATION_BYTES_MAX (64u << 20)
-#define QUORUM_HINTS_MAX 100000 /* keys noted for one replica */
-#define QUORUM_HINTS_WINDOW 64  /* on the way to one replica */
+#define QUORUM_HINTS_MAX 100000           /* keys noted for one replica */
+#define QUORUM_HINT_BYTES_MAX (16u << 20) /* of these keys */
+#define QUORUM_HINTS_ALL_MAX 400000       /* keys noted for all replicas */
+#define QUORUM_HINT_BYTES_ALL_MAX (64u << 20)
+#define QUORUM_HINTS_WINDOW 64 /* on the way to one replica */
+#define QUORUM_HINT_BYTES_WINDOW (1u << 20)
 /* Versions are nanoseconds of wall clocks; what is beyond the year 2200 is not believed. */
 #define QUORUM_VERSION_MAX (1ull << 63)
 
@@ -27,11 +33,16 @@ enum quorum_message {
 	QUORUM_HINTED
 };
 
-enum quorum_record { QUORUM_RECORD_ENTRY = 1, QUORUM_RECORD_HINT, QUORUM_RECORD_HINT_DONE };
+enum quorum_record {
+	QUORUM_RECORD_ENTRY = 1,
+	QUORUM_RECORD_HINT,
+	QUORUM_RECORD_HINT_DONE,
+	QUORUM_RECORD_STATE
+};
 
 /* A set of replicas. */
 struct quorum_set {
-	uint64_t bits[PROTO_NODES_MAX / 64];
+	uint64_t bits[(PROTO_NODES_MAX + 63) / 64];
 	unsigned count;
 };
 
@@ -63,10 +74,14 @@ struct quorum_write {
 
 struct quorum_peer {
 	uint64_t heard_ns;   /* last answer, or own start */
+	uint64_t stamp;      /* its clock, as its last ping told */
 	bool heard;          /* at least once since then */
-	struct table *hints; /* version 1: noted; deleted: no longer */
-	size_t at;           /* of the walk over them */
-	unsigned sent;       /* in the window */
+	bool walking;        /* over the hints, from @cursor on */
+	unsigned sent;       /* of them, in the window */
+	struct table *hints; /* keys that it lacks; NULL while there was none */
+	uint64_t hint_bytes; /* of these keys */
+	uint64_t cursor;
+	uint64_t sent_bytes;
 	uint64_t progress_ns;
 };
 
@@ -78,7 +93,11 @@ struct quorum {
 	uint64_t pending;
 	size_t bytes;
 	bool armed;
-	struct quorum_peer peer[PROTO_NODES_MAX];
+	unsigned pinged; /* who was last, where not all are pinged at once */
+	uint64_t hints;  /* keys noted, for all */
+	uint64_t hint_bytes;
+	uint64_t hints_refused; /* by a limit: since then only anti-entropy or reads repair these */
+	struct quorum_peer *peer;
 };
 
 static inline struct quorum *quorum_of(struct proto *p)
@@ -117,25 +136,60 @@ uint8_t *quorum_entry_copy(struct table_entry *to, const struct table_entry *fro
 /* quorum_newer() - order of the versions of a key; NULL is older than everything. */
 bool quorum_newer(const struct table_entry *a, const struct table_entry *b);
 
+/* quorum_gone() - whether a reader at wall clock @wall_ns finds nothing in @e. */
+bool quorum_gone(const struct table_entry *e, uint64_t wall_ns);
+
 void quorum_send_entry(struct quorum *q, unsigned to, enum quorum_message type, uint64_t id,
 	const struct table_entry *e);
+
+/* quorum_send_id() - a message that has nothing but a number. */
+void quorum_send_id(struct quorum *q, unsigned to, enum quorum_message type, uint64_t id);
 
 /* quorum_persist() - write a record; @write says what follows when it is on disk. */
 void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_write *write);
 
+/* quorum_store() - write @e to disk and then into the table; @from hears of it by @reply. */
+void quorum_store(struct quorum *q, const struct table_entry *e, unsigned from,
+	enum quorum_message reply, uint64_t id);
+
+/* quorum_merge() - what is on disk into the table, unless something newer is there. */
+void quorum_merge(struct quorum *q, const struct table_entry *e);
+
+/* quorum_deaf_ns() - who has not answered for so long counts as not there. */
+uint64_t quorum_deaf_ns(const struct quorum *q);
+
 /* quorum_alive() - whether replica @i has been heard lately; oneself always. */
 bool quorum_alive(const struct quorum *q, unsigned i);
 
+/* quorum_operation.c: what clients ask. */
+
+/* quorum_need() - how many must answer at @level. */
+unsigned quorum_need(const struct proto_config *cfg, enum proto_level level, bool write);
+void quorum_request(struct proto *p, const struct proto_request *req);
+void quorum_expire(struct quorum *q);
+
+/* quorum_acknowledged() - @by has what operation @id wrote. quorum_found() - @by has @e. */
+void quorum_acknowledged(struct quorum *q, uint64_t id, unsigned by);
+void quorum_found(struct quorum *q, uint64_t id, unsigned by, const struct table_entry *e);
+
+/* quorum_records.c: the log and its snapshot. */
+int quorum_restore(struct proto *p, const void *bytes, size_t len);
+int quorum_describe(const void *bytes, size_t len, struct buf *out);
+bool quorum_snapshot(struct proto *p, struct proto_snapshot *s);
+
 /* quorum_hints.c: keys that another replica lacks. */
 
-/* quorum_hint_add() - note, on disk, that @to lacks @key. */
-void quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key);
+/* quorum_hint_add() - note, on disk, that @to lacks @key. Return: false if a limit forbids it. */
+bool quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key);
 
 /* quorum_hint_tick() - once per heartbeat: send on what @to lacks, if it is heard. */
 void quorum_hint_tick(struct quorum *q, unsigned to);
 
 /* quorum_hint_done() - @from has @key as of @version. */
 void quorum_hint_done(struct quorum *q, unsigned from, uint64_t version, struct proto_bytes key);
+
+/* quorum_hint_encode() - a record: @to lacks @key, or no longer. */
+void quorum_hint_encode(struct buf *b, unsigned to, struct proto_bytes key, bool on);
 
 /* quorum_hint_describe() - the rest of a record of either kind, for people. Return: 0, -EBADMSG. */
 int quorum_hint_describe(struct cursor *c, bool on, struct buf *out);
