@@ -324,14 +324,12 @@ void commands_info(struct buf *text, const struct replica *r)
 		"# Keyspace\r\nkeys:%llu\r\n# Persistence\r\nwal_bytes:%llu\r\n"
 		"recovered_records:%llu\r\ntorn_bytes:%llu\r\ndisk_full:%d\r\n"
 		"# Clients\r\nconnected_clients:%u\r\nclients_bad:%llu\r\n"
-		"# Peers\r\npeers_up:%u\r\nframes_bad:%llu\r\nmessages_sent:%llu\r\n"
-		"messages_received:%llu\r\nmessages_dropped:%llu\r\n",
+		"# Peers\r\npeers_up:%u\r\n",
 		(unsigned long long)table_count(r->table), (unsigned long long)wal_bytes(&r->wal),
 		(unsigned long long)r->recovered.records,
 		(unsigned long long)r->recovered.torn_bytes, wal_full(&r->wal), r->net.connected,
-		(unsigned long long)r->net.clients_bad, peers_up(&r->peers),
-		(unsigned long long)r->peers.frames_bad, (unsigned long long)r->peers.sent,
-		(unsigned long long)r->peers.received, (unsigned long long)r->peers.dropped);
+		(unsigned long long)r->net.clients_bad, peers_up(&r->peers));
+	peers_info(&r->peers, text);
 }
 
 static enum commands_result run_info(struct call *call)
