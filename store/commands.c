@@ -321,15 +321,16 @@ void commands_info(struct buf *text, const struct replica *r)
 		(unsigned long long)view.hints, (unsigned long long)view.hints_refused,
 		(unsigned long long)view.pending, view.ready && !wal_full(&r->wal));
 	buf_printf(text,
-		"# Keyspace\r\nkeys:%llu\r\n# Persistence\r\nwal_bytes:%llu\r\n"
-		"recovered_records:%llu\r\ntorn_bytes:%llu\r\ndisk_full:%d\r\n"
+		"# Keyspace\r\nkeys:%llu\r\n",
+		(unsigned long long)table_count(r->table));
+	replica_info(text, r);
+	buf_printf(text,
 		"# Clients\r\nconnected_clients:%u\r\nclients_bad:%llu\r\n"
-		"# Peers\r\npeers_up:%u\r\n",
-		(unsigned long long)table_count(r->table), (unsigned long long)wal_bytes(&r->wal),
-		(unsigned long long)r->recovered.records,
-		(unsigned long long)r->recovered.torn_bytes, wal_full(&r->wal), r->net.connected,
-		(unsigned long long)r->net.clients_bad, peers_up(&r->peers));
-	peers_info(&r->peers, text);
+		"# Peers\r\npeers_up:%u\r\nframes_bad:%llu\r\nmessages_sent:%llu\r\n"
+		"messages_received:%llu\r\nmessages_dropped:%llu\r\n",
+		r->net.connected, (unsigned long long)r->net.clients_bad, peers_up(&r->peers),
+		(unsigned long long)r->peers.frames_bad, (unsigned long long)r->peers.sent,
+		(unsigned long long)r->peers.received, (unsigned long long)r->peers.dropped);
 }
 
 static enum commands_result run_info(struct call *call)

@@ -148,7 +148,7 @@ static void log_failed(void *arg, const char *what, int error)
 {
 	struct replica *r = arg;
 
-	log_error("%s/" REPLICA_LOG ": %s failed: %s; nothing can be called durable any more, "
+	log_error("%s/" WAL_FILE ": %s failed: %s; nothing can be called durable any more, "
 		  "this replica stops",
 		r->config.dir, what, strerror(-error));
 	replica_stop(r, EXIT_INTERNAL);
@@ -160,10 +160,10 @@ static void log_full(void *arg, int error)
 	const struct replica *r = arg;
 
 	if (error)
-		log_warn("%s/" REPLICA_LOG ": no room: %s; writes are refused until there is some",
+		log_warn("%s/" WAL_FILE ": no room: %s; writes are refused until there is some",
 			r->config.dir, strerror(-error));
 	else
-		log_info("%s/" REPLICA_LOG ": there is room again", r->config.dir);
+		log_info("%s/" WAL_FILE ": there is room again", r->config.dir);
 }
 
 bool replica_busy(const struct replica *r)
@@ -181,6 +181,19 @@ static void turn_end(void *arg)
 	stream_set_flush(&r->streams);
 }
 
+void replica_info(struct buf *text, const struct replica *r)
+{
+	char file[WAL_NAME_MAX];
+
+	wal_name(r->wal.segment, file);
+	buf_printf(text,
+		"# Persistence\r\nwal_bytes:%llu\r\nwal_files:%u\r\nwal_file:%s\r\n"
+		"wal_file_end:%llu\r\nrecovered_records:%llu\r\ntorn_bytes:%llu\r\ndisk_full:%d\r\n",
+		(unsigned long long)wal_bytes(&r->wal), r->wal.older.count + 1, file,
+		(unsigned long long)r->wal.offset, (unsigned long long)r->recovered.restored,
+		(unsigned long long)r->recovered.torn_bytes, wal_full(&r->wal));
+}
+
 /* --- start and end --- */
 
 static int restore(void *arg, const void *bytes, size_t len)
@@ -192,8 +205,8 @@ static int restore(void *arg, const void *bytes, size_t len)
 
 /*
  * The ring of a killed process outlives it by some milliseconds, with the listening socket and the
- * log that it worked on: a replica that is started again at once finds its own address and its own
- * lock in use, and waits. Return: whether it may still be so.
+ * folder that it worked in: a replica that is started again at once finds its own address and its
+ * own lock in use, and waits. Return: whether it may still be so.
  */
 static bool predecessor_lingers(uint64_t until_ns)
 {
@@ -205,33 +218,26 @@ static bool predecessor_lingers(uint64_t until_ns)
 	return true;
 }
 
-static int log_open(struct replica *r, const char *path, struct err *err)
+/* The folder is the replica's own as long as it lives. */
+static int dir_open(struct replica *r, struct err *err)
 {
 	uint64_t until_ns = clock_now_ns() + LINGER_NS_MAX;
-	int ret = 0;
-	int dir;
 
-	r->wal_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (r->wal_fd < 0)
-		return err_sys(err, -errno, "open %s", path);
-	while (flock(r->wal_fd, LOCK_EX | LOCK_NB) < 0)
+	r->dir = open(r->config.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->dir < 0)
+		return err_sys(err, -errno, "open %s", r->config.dir);
+	while (flock(r->dir, LOCK_EX | LOCK_NB) < 0)
 		if (errno != EWOULDBLOCK || !predecessor_lingers(until_ns))
-			return err_sys(
-				err, -EWOULDBLOCK, "lock %s (does another replica use it?)", path);
-	/* A log that was just made must be found again after a crash. */
-	dir = open(r->config.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || fsync(dir) < 0)
-		ret = err_sys(err, -errno, "fsync %s", r->config.dir);
-	if (dir >= 0)
-		close(dir);
-	return ret;
+			return err_sys(err, -EWOULDBLOCK, "lock %s (does another replica use it?)",
+				r->config.dir);
+	return 0;
 }
 
 static int log_recover(struct replica *r, struct err *err)
 {
-	char path[PATH_MAX];
 	struct wal_source source = {
-		.name = path,
+		.dir = r->dir,
+		.name = r->config.dir,
 		/* With another replica's votes and entries it would break its promises. */
 		.kind = wal_kind(r->config.ops->name, r->config.proto.self),
 		.restore = restore,
@@ -239,32 +245,27 @@ static int log_recover(struct replica *r, struct err *err)
 	};
 	struct wal_config config = {
 		.loop = r->loop,
+		.dir = r->dir,
+		.name = r->config.dir,
+		.kind = source.kind,
+		.from = &r->recovered,
 		.when = r->config.sync,
 		.durable = durable,
 		.failed = log_failed,
 		.full = log_full,
 		.arg = r,
 	};
-	int ret;
+	char name[WAL_NAME_MAX];
+	int ret = wal_recover(&source, &r->recovered, err);
 
-	(void)snprintf(path, sizeof path, "%s/" REPLICA_LOG, r->config.dir);
-	ret = log_open(r, path, err);
 	if (ret < 0)
 		return ret;
-	source.fd = r->wal_fd;
-	ret = wal_recover(&source, &r->recovered, err);
-	if (ret < 0)
-		return ret;
+	wal_name(r->recovered.segment, name);
 	if (r->recovered.torn_bytes)
-		log_warn("%s: torn tail of %llu bytes cut at offset %llu", path,
+		log_warn("%s/%s: torn tail of %llu bytes cut at offset %llu", r->config.dir, name,
 			(unsigned long long)r->recovered.torn_bytes,
 			(unsigned long long)r->recovered.end);
-	config.fd = r->wal_fd;
-	config.offset = r->recovered.end;
-	config.size = r->recovered.size;
-	config.last_seq = r->recovered.records;
-	wal_init(&r->wal, &config);
-	return 0;
+	return wal_init(&r->wal, &config, err);
 }
 
 static int bind_when_free(int fd, const struct sockaddr_in *addr)
@@ -347,7 +348,9 @@ static int replica_init(struct replica *r, struct err *err)
 	net_init(&r->net, r);
 	r->table = table_open();
 	r->proto = proto_open(r->config.ops, &r->config.proto, &r->io, r->table);
-	ret = log_recover(r, err);
+	ret = dir_open(r, err);
+	if (ret == 0)
+		ret = log_recover(r, err);
 	if (ret == 0)
 		ret = listen_all(r, err);
 	if (ret < 0)
@@ -370,7 +373,8 @@ int replica_open(struct replica **ret_replica, const struct replica_config *conf
 
 	assert(r);
 	r->config = *config;
-	r->wal_fd = -1;
+	r->dir = -1;
+	r->wal.fd = r->wal.behind_fd = r->wal.spare.fd = -1;
 	r->signal.done = signal_done;
 	r->io = (struct proto_io){
 		.send = io_send,
@@ -392,7 +396,7 @@ int replica_open(struct replica **ret_replica, const struct replica_config *conf
 	}
 	log_info("replica %u of %u is up: %s, io_uring with %s, %llu records recovered",
 		config->proto.self, config->proto.nodes, config->ops->name, loop_features(r->loop),
-		(unsigned long long)r->recovered.records);
+		(unsigned long long)r->recovered.restored);
 	*ret_replica = r;
 	return 0;
 }
@@ -405,8 +409,9 @@ void replica_close(struct replica *r)
 	net_fini(&r->net);
 	peers_fini(&r->peers);
 	wal_fini(&r->wal);
-	if (r->wal_fd >= 0)
-		close(r->wal_fd);
+	wal_report_fini(&r->recovered);
+	if (r->dir >= 0)
+		close(r->dir);
 	proto_close(r->proto);
 	table_close(r->table);
 	free(r);

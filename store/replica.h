@@ -17,14 +17,13 @@
 
 #define REPLICA_CLIENT_PORT 6379
 #define REPLICA_PEER_PORT 7000
-/* The log's name in the data directory. */
-#define REPLICA_LOG "replica.log"
+/* The log's first file in the data directory. */
+#define REPLICA_LOG WAL_FILE
 /* Exit status of a replica that refuses a damaged log (EX_DATAERR of sysexits.h). */
 #define REPLICA_EXIT_DAMAGED 65
 
 /**
  * struct replica_config - what a replica is started with
- * @cluster:	name that all replicas of it share, hello_cluster_fits(); NULL: none
  * @peers:	addresses by replica id, proto.nodes of them
  * @admin_fd:	a listening socket for the supervisor, -1: none
  * @signal_fd:	readable when the replica is to end with status 0, -1: none
@@ -33,7 +32,6 @@
  */
 struct replica_config {
 	const struct proto_ops *ops;
-	const char *cluster;
 	struct proto_config proto;
 	struct in_addr peers[PROTO_NODES_MAX];
 	struct sockaddr_in listen;
@@ -60,7 +58,7 @@ struct replica {
 	struct table *table;
 	struct proto *proto;
 	struct wal wal;
-	int wal_fd;
+	int dir; /* the data directory, locked */
 	struct wal_report recovered;
 	struct net net;
 	struct peers peers;
@@ -92,6 +90,9 @@ void replica_request(struct replica *r, const struct proto_request *req);
 
 /* replica_message() - hand over what replica @from sent. Return: 0 or -EBADMSG. */
 int replica_message(struct replica *r, unsigned from, const void *bytes, size_t len);
+
+/* replica_info() - append what INFO says of log and snapshots. */
+void replica_info(struct buf *text, const struct replica *r);
 
 /* replica_busy() - whether new requests must wait for the disk. */
 bool replica_busy(const struct replica *r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wal_read.c - a replica's log read back: recovery, and for people
+ * wal_read.c - one segment of a replica's log read back, record by record
  *
  * Theory of operation
  *
@@ -20,10 +20,9 @@
  * last batch looks the same whether the disk never had it or has lost it since. It is cut. The
  * other side of it: a flipped bit in a last record whose payload has a whole sector of zeros
  * elsewhere is cut, too.
- *
- * Invariant: recovery changes the file only when all of it has been found sound, and returns only
- * after a fdatasync of its own.
  */
+#include "store/wal_read.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -32,16 +31,10 @@
 
 #include "agent/base/crc32c.h"
 #include "store/frame.h"
-#include "store/proto.h"
-#include "store/wal.h"
 
-#define KIND_AT 12u /* in the file's header */
-#define CHECKED 16u /* of the file's header, by its checksum */
 #define READ_CHUNK (1u << 20)
 /* What a disk writes as a whole or not at all. */
 #define SECTOR 512u
-/* How many complete records BUG_LOG_DROPS_ACKED forgets. */
-#define BUG_FORGETS 3u
 
 uint32_t wal_kind(const char *proto, unsigned id)
 {
@@ -52,31 +45,21 @@ uint32_t wal_kind(const char *proto, unsigned id)
 	return crc32c(frame_proto_hash(proto), byte, byte[1] ? 2 : 1);
 }
 
-/* A window over the file that slides forward. */
-struct scan {
-	const struct wal_source *source;
-	uint64_t size;
-	uint64_t at; /* of the record to be read next */
-	struct buf window;
-	uint64_t window_at;
-	uint64_t seq;                 /* of the last record read */
-	uint64_t torn;                /* bytes of a torn write behind it */
-	uint64_t recent[BUG_FORGETS]; /* where the last records began, newest first */
-};
-
 /* Bytes at s->at. Return: how many of @want the file has, or negative errno. */
-static int64_t scan_look(struct scan *s, size_t want, const uint8_t **ret)
+static int64_t scan_look(struct wal_scan *s, size_t want, const uint8_t **ret)
 {
 	if (s->at + want > s->size)
 		want = (size_t)(s->size - s->at);
 	while (s->window_at + s->window.len < s->at + want) {
 		uint64_t end;
+		size_t chunk;
 		ssize_t n;
 
 		buf_drop(&s->window, (size_t)(s->at - s->window_at));
 		s->window_at = s->at;
 		end = s->window_at + s->window.len;
-		n = pread(s->source->fd, buf_grow(&s->window, READ_CHUNK), READ_CHUNK, (off_t)end);
+		chunk = want > s->chunk ? want : s->chunk;
+		n = pread(s->fd, buf_grow(&s->window, chunk), chunk, (off_t)end);
 		if (n < 0)
 			return -errno;
 		if (n == 0)
@@ -122,18 +105,18 @@ struct behind {
 };
 
 /* Cheap questions first: this is asked of every byte. */
-static bool is_witness(const struct scan *s, uint64_t place, uint64_t at, const uint8_t *p)
+static bool is_witness(const struct wal_scan *s, uint64_t place, uint64_t at, const uint8_t *p)
 {
 	struct header h;
 
 	header_of(p, &h);
 	return h.durable > place && h.durable <= at && h.length <= PROTO_MESSAGE_MAX &&
-	       h.seq > s->seq && h.seq - s->seq <= at - place &&
+	       (!s->begun || (h.seq > s->seq && h.seq - s->seq <= at - place)) &&
 	       h.check == crc32c(0, p, WAL_RECORD_CHECKED);
 }
 
 /* Return: 0 or negative errno. */
-static int scan_behind(struct scan *s, struct behind *ret)
+static int scan_behind(struct wal_scan *s, struct behind *ret)
 {
 	uint64_t place = s->at;
 	const uint8_t *p;
@@ -160,7 +143,7 @@ static int scan_behind(struct scan *s, struct behind *ret)
 }
 
 /* Is a sector lost that the @len bytes at s->at lie in? Return: 1, 0 or negative errno. */
-static int sector_lost(struct scan *s, uint64_t len)
+static int sector_lost(struct wal_scan *s, uint64_t len)
 {
 	uint64_t end = (s->at + len + SECTOR - 1) / SECTOR * SECTOR;
 	const uint8_t *p;
@@ -182,12 +165,12 @@ static int sector_lost(struct scan *s, uint64_t len)
 	return 0;
 }
 
-static int damaged(
-	const struct scan *s, struct err *err, const char *what, uint64_t found, uint64_t expected)
+static int damaged(const struct wal_scan *s, struct err *err, const char *what, uint64_t found,
+	uint64_t expected)
 {
 	return err_set(err, -EBADMSG, EXIT_INTERNAL,
 		"%s: damaged at offset %llu (record %llu): %s 0x%llx found, 0x%llx expected",
-		s->source->name, (unsigned long long)s->at, (unsigned long long)s->seq + 1, what,
+		s->name, (unsigned long long)s->at, (unsigned long long)s->seq + 1, what,
 		(unsigned long long)found, (unsigned long long)expected);
 }
 
@@ -200,7 +183,7 @@ struct fault {
 };
 
 /* There is no record at s->at. Return: 0: the log ends here, or negative errno: it is damaged. */
-static int no_record(struct scan *s, const struct fault *f, struct err *err)
+static int no_record(struct wal_scan *s, const struct fault *f, struct err *err)
 {
 	bool cut_short = s->at + f->len > s->size;
 	struct behind behind;
@@ -208,29 +191,29 @@ static int no_record(struct scan *s, const struct fault *f, struct err *err)
 	int ret = scan_behind(s, &behind);
 
 	if (ret < 0)
-		return err_sys(err, ret, "read %s", s->source->name);
+		return err_sys(err, ret, "read %s", s->name);
 	if (behind.witness)
 		return damaged(s, err, f->what, f->found, f->expected);
 	if (behind.data_end == s->at)
 		return 0;
 	torn = cut_short || behind.data_end < s->at + f->len ? 1 : sector_lost(s, f->len);
 	if (torn < 0)
-		return err_sys(err, torn, "read %s", s->source->name);
+		return err_sys(err, torn, "read %s", s->name);
 	if (!torn)
 		return damaged(s, err, f->what, f->found, f->expected);
 	s->torn = (cut_short ? s->size : behind.data_end) - s->at;
 	return 0;
 }
 
-/* The header at s->at. Return: as scan_record(). */
-static int scan_header(struct scan *s, struct header *ret, struct err *err)
+/* The header at s->at. Return: as wal_scan_next(). */
+static int scan_header(struct wal_scan *s, struct header *ret, struct err *err)
 {
 	const uint8_t *p = NULL;
 	int64_t n = scan_look(s, WAL_RECORD_HEADER, &p);
 	uint32_t found;
 
 	if (n < 0)
-		return err_sys(err, (int)n, "read %s", s->source->name);
+		return err_sys(err, (int)n, "read %s", s->name);
 	if (n < WAL_RECORD_HEADER)
 		return no_record(s, &(struct fault){.len = WAL_RECORD_HEADER}, err);
 	header_of(p, ret);
@@ -248,8 +231,7 @@ static int scan_header(struct scan *s, struct header *ret, struct err *err)
 	return 1;
 }
 
-/* One record. Return: 1, 0 at the end of the sound part, or negative errno. */
-static int scan_record(struct scan *s, struct proto_bytes *ret, struct err *err)
+int wal_scan_next(struct wal_scan *s, struct proto_bytes *ret, struct err *err)
 {
 	const uint8_t *p = NULL;
 	struct header h;
@@ -264,7 +246,7 @@ static int scan_record(struct scan *s, struct proto_bytes *ret, struct err *err)
 	f = (struct fault){.len = whole, .what = "payload checksum", .expected = h.crc};
 	n = scan_look(s, whole, &p);
 	if (n < 0)
-		return err_sys(err, (int)n, "read %s", s->source->name);
+		return err_sys(err, (int)n, "read %s", s->name);
 	if (n < (int64_t)whole)
 		return no_record(s, &f, err);
 	f.found = crc32c(0, p + WAL_RECORD_HEADER, h.length);
@@ -276,25 +258,15 @@ static int scan_record(struct scan *s, struct proto_bytes *ret, struct err *err)
 		f.expected = WAL_RECORD_END;
 		return no_record(s, &f, err);
 	}
+	s->durable = h.durable;
 	*ret = (struct proto_bytes){.p = p + WAL_RECORD_HEADER, .len = h.length};
 	return 1;
 }
 
-static void scan_step(struct scan *s, const struct proto_bytes *payload)
+void wal_scan_step(struct wal_scan *s, const struct proto_bytes *payload)
 {
-	memmove(s->recent + 1, s->recent, sizeof s->recent - sizeof *s->recent);
-	s->recent[0] = s->at;
 	s->seq++;
-	s->at += WAL_RECORD_HEADER + payload->len + 1;
-}
-
-static void header_encode(const struct wal_source *source, struct buf *out)
-{
-	buf_add(out, WAL_MAGIC, 8);
-	buf_u32(out, WAL_VERSION);
-	buf_u32(out, source->kind);
-	buf_u32(out, crc32c(0, out->p, CHECKED));
-	assert(out->len == WAL_HEADER);
+	s->at += WAL_RECORD_FRAME + payload->len;
 }
 
 static uint32_t word_at(const uint8_t *p, size_t at)
@@ -304,200 +276,158 @@ static uint32_t word_at(const uint8_t *p, size_t at)
 	return cursor_u32(&c);
 }
 
-/* A sound header that differs in its kind only. */
-static bool header_foreign(const uint8_t *p, const uint8_t *expected)
+/*
+ * No header stands there. Never begun; or the first write into the file did not end, when the
+ * header's sector was lost or not even the header is whole.
+ */
+static int no_header(struct wal_scan *s, const uint8_t *p, size_t n, struct err *err)
 {
-	return memcmp(p, expected, KIND_AT) == 0 &&
-	       word_at(p, KIND_AT) != word_at(expected, KIND_AT) &&
-	       word_at(p, CHECKED) == crc32c(0, p, CHECKED);
-}
-
-/* Return: 1: a whole and right header; 0: none or a torn one; negative errno. */
-static int header_check(struct scan *s, const struct buf *expected, struct err *err)
-{
-	const uint8_t *p = NULL;
-	int64_t n = scan_look(s, WAL_HEADER, &p);
-
-	if (n < 0)
-		return err_sys(err, (int)n, "read %s", s->source->name);
-	if (n == WAL_HEADER && header_foreign(p, expected->p))
-		return err_set(err, -EBADMSG, EXIT_INTERNAL,
-			"%s: the log of another protocol or replica (kind 0x%08x at offset %u, "
-			"0x%08x expected): give each replica a folder of its own",
-			s->source->name, word_at(p, KIND_AT), KIND_AT, s->source->kind);
-	for (int64_t i = 0; i < n; i++)
-		if (p[i] != expected->p[i] && !(n < WAL_HEADER && all_zero(p, (size_t)n)))
-			return err_set(err, -EBADMSG, EXIT_INTERNAL,
-				"%s: damaged at offset %lld: header byte 0x%02x found, 0x%02x "
-				"expected (version %d, kind 0x%08x)",
-				s->source->name, (long long)i, p[i], expected->p[i], WAL_VERSION,
-				s->source->kind);
-	s->at = n == WAL_HEADER ? WAL_HEADER : 0;
-	return n == WAL_HEADER;
-}
-
-static int header_write(const struct wal_source *source, const struct buf *header, struct err *err)
-{
-	ssize_t n;
-
-	if (ftruncate(source->fd, 0) < 0)
-		return err_sys(err, -errno, "truncate %s", source->name);
-	n = pwrite(source->fd, header->p, header->len, 0);
-	if (n != (ssize_t)header->len)
-		return err_sys(err, n < 0 ? -errno : -ENOSPC, "write %s", source->name);
-	if (fdatasync(source->fd) < 0)
-		return err_sys(err, -errno, "fdatasync %s", source->name);
-	return 0;
-}
-
-/* Everything is looked at before anything is restored: invariant 3. */
-static int check_all(struct scan *s, struct wal_report *ret, struct err *err)
-{
-	struct proto_bytes payload;
-	int more;
-
-	while ((more = scan_record(s, &payload, err)) > 0)
-		scan_step(s, &payload);
-	if (more < 0)
-		return more;
-	ret->torn_bytes = s->torn;
-	if (PROTO_BUG(BUG_LOG_DROPS_ACKED) && s->seq > BUG_FORGETS) {
-		s->at = s->recent[BUG_FORGETS - 1];
-		s->seq -= BUG_FORGETS;
-		s->size = s->at;
-	}
-	ret->records = s->seq;
-	ret->end = s->at;
-	/* Prepared space stays. */
-	ret->size = s->torn ? s->at : s->size;
-	return 0;
-}
-
-static int restore_all(struct scan *s, const struct wal_report *report, struct err *err)
-{
-	struct proto_bytes payload;
+	static const uint8_t magic[] = WAL_MAGIC;
+	struct behind behind;
+	size_t known = n < sizeof magic - 1 ? n : sizeof magic - 1;
 	int ret;
 
+	s->begun = false;
+	s->torn = s->size < WAL_HEADER ? s->size : 0;
+	if (n < WAL_HEADER_OLD && memcmp(p, magic, known) == 0)
+		return 0;
+	if (!all_zero(p, n < SECTOR ? n : SECTOR))
+		return err_set(err, -EBADMSG, EXIT_INTERNAL,
+			"%s: damaged at offset 0: no log of a replica found, \"" WAL_MAGIC
+			"\" expected (format version %d)",
+			s->name, WAL_VERSION);
+	/* As if it stood there: who vouches for more than the header vouches for it. */
 	s->at = WAL_HEADER;
-	s->seq = 0;
-	s->window.len = 0;
-	s->window_at = WAL_HEADER;
-	while (s->seq < report->records) {
-		ret = scan_record(s, &payload, err);
-		if (ret <= 0)
-			return ret < 0 ? ret : err_sys(err, -EIO, "read %s", s->source->name);
-		ret = s->source->restore(s->source->arg, payload.p, payload.len);
-		if (ret < 0)
-			return err_set(err, -EBADMSG, EXIT_INTERNAL,
-				"%s: damaged at offset %llu (record %llu): the protocol does not "
-				"know this record",
-				s->source->name, (unsigned long long)s->at,
-				(unsigned long long)s->seq + 1);
-		scan_step(s, &payload);
-	}
+	ret = s->size > WAL_HEADER ? scan_behind(s, &behind) : 0;
+	s->at = 0;
+	if (ret < 0)
+		return err_sys(err, ret, "read %s", s->name);
+	if (s->size > WAL_HEADER && behind.witness)
+		return err_set(err, -EBADMSG, EXIT_INTERNAL,
+			"%s: damaged at offset 0: zeros found, header of a log expected", s->name);
+	if (s->size > WAL_HEADER)
+		s->torn = behind.data_end - WAL_HEADER;
 	return 0;
 }
 
-/*
- * From here on what was found counts as durable. A writer that was killed between its write and its
- * fdatasync has left records that only the kernel has.
- */
-static int settle(const struct wal_source *source, uint64_t size, uint64_t kept, struct err *err)
+static int other_version(const struct wal_scan *s, uint32_t version, struct err *err)
 {
-	if (kept < size && ftruncate(source->fd, (off_t)kept) < 0)
-		return err_sys(err, -errno, "cut %s", source->name);
-	if (fdatasync(source->fd) < 0)
-		return err_sys(err, -errno, "fdatasync %s", source->name);
+	return err_set(err, -EBADMSG, EXIT_INTERNAL,
+		"%s: format version %u found at offset 8, %d expected: start it with the program "
+		"that wrote it, or with an empty folder",
+		s->name, version, WAL_VERSION);
+}
+
+/* At least a header of the old length stands there. */
+static int header_read(struct wal_scan *s, const uint8_t *p, size_t n, struct err *err)
+{
+	const size_t checked = WAL_HEADER - 4;
+	uint32_t version = word_at(p, 8);
+	struct cursor c = cursor_over(p + 16, n - 16);
+	uint32_t found;
+
+	if (version < WAL_VERSION &&
+		word_at(p, WAL_HEADER_OLD - 4) == crc32c(0, p, WAL_HEADER_OLD - 4))
+		return other_version(s, version, err);
+	if (n < WAL_HEADER)
+		return no_header(s, p, 0, err);
+	found = crc32c(0, p, checked);
+	if (found != word_at(p, checked))
+		return err_set(err, -EBADMSG, EXIT_INTERNAL,
+			"%s: damaged at offset 0: header checksum 0x%x found, 0x%x expected",
+			s->name, found, word_at(p, checked));
+	if (version != WAL_VERSION)
+		return other_version(s, version, err);
+	s->begun = true;
+	s->at = WAL_HEADER;
+	s->kind = word_at(p, 12);
+	s->first = cursor_u64(&c);
+	s->seals = cursor_u32(&c) & WAL_SEALS;
+	s->seq = s->first - 1;
+	if (s->first == 0)
+		return err_set(err, -EBADMSG, EXIT_INTERNAL,
+			"%s: damaged at offset 16: first record 0x0 found, 0x1 or more expected",
+			s->name);
 	return 0;
 }
 
-static int recover(
-	struct scan *s, const struct buf *header, struct wal_report *ret, struct err *err)
+int wal_scan_open(struct wal_scan *s, int fd, const char *name, struct err *err)
 {
-	uint64_t size = s->size;
-	int err_code = header_check(s, header, err);
-
-	if (err_code < 0)
-		return err_code;
-	if (err_code == 0) {
-		*ret = (struct wal_report){
-			.end = WAL_HEADER, .size = WAL_HEADER, .torn_bytes = s->size};
-		return header_write(s->source, header, err);
-	}
-	err_code = check_all(s, ret, err);
-	if (err_code == 0)
-		err_code = restore_all(s, ret, err);
-	if (err_code == 0)
-		err_code = settle(s->source, size, ret->size, err);
-	return err_code;
-}
-
-int wal_recover(const struct wal_source *source, struct wal_report *ret, struct err *err)
-{
-	struct scan s = {.source = source};
-	struct buf header = {0};
+	const uint8_t *p = NULL;
 	struct stat st;
-	int err_code;
+	int64_t n;
 
-	*ret = (struct wal_report){0};
-	if (fstat(source->fd, &st) < 0)
-		return err_sys(err, -errno, "stat %s", source->name);
-	s.size = (uint64_t)st.st_size;
-	header_encode(source, &header);
-	err_code = recover(&s, &header, ret, err);
-	buf_fini(&header);
-	buf_fini(&s.window);
-	return err_code;
-}
-
-int wal_whose(int fd, const char *name, uint32_t *ret_kind, struct err *err)
-{
-	struct wal_source source = {.fd = fd, .name = name};
-	struct buf expected = {0};
-	uint8_t p[WAL_HEADER];
-	ssize_t n = pread(fd, p, sizeof p, 0);
-	bool ours;
-
+	*s = (struct wal_scan){.fd = fd, .name = name, .chunk = SECTOR};
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, -errno, "stat %s", name);
+	s->size = (uint64_t)st.st_size;
+	n = scan_look(s, SECTOR, &p);
+	s->chunk = READ_CHUNK;
 	if (n < 0)
-		return err_sys(err, -errno, "read %s", name);
-	if (n == (ssize_t)sizeof p)
-		source.kind = word_at(p, KIND_AT);
-	header_encode(&source, &expected);
-	ours = n == (ssize_t)sizeof p && memcmp(p, expected.p, sizeof p) == 0;
-	buf_fini(&expected);
-	if (!ours)
-		return err_set(err, -EBADMSG, EXIT_USAGE,
-			"%s: no log of a replica: damaged header at offset 0 (version %d is read)",
-			name, WAL_VERSION);
-	*ret_kind = source.kind;
+		return err_sys(err, (int)n, "read %s", name);
+	if (n < WAL_HEADER_OLD || memcmp(p, WAL_MAGIC, 8) != 0)
+		return no_header(s, p, (size_t)n, err);
+	return header_read(s, p, (size_t)n, err);
+}
+
+void wal_scan_close(struct wal_scan *s)
+{
+	buf_fini(&s->window);
+}
+
+int wal_scan_vouches(struct wal_scan *s)
+{
+	struct proto_bytes payload;
+	struct err ignored = {0};
+
+	if (!s->begun)
+		return 0;
+	if (s->seals)
+		return 1;
+	while (wal_scan_next(s, &payload, &ignored) > 0) {
+		if (s->durable >= WAL_HEADER)
+			return 1;
+		wal_scan_step(s, &payload);
+	}
 	return 0;
 }
 
-int wal_walk(const struct wal_source *source,
-	void (*each)(void *arg, const struct wal_record *record), struct wal_report *ret,
-	struct err *err)
+/* --- for people --- */
+
+int wal_whose(const struct wal_file *file, uint32_t *ret_kind, struct err *err)
 {
-	struct scan s = {.source = source, .at = WAL_HEADER, .window_at = WAL_HEADER};
+	struct wal_scan s;
+	int ret = wal_scan_open(&s, file->fd, file->name, err);
+
+	*ret_kind = s.kind;
+	if (ret == 0 && !s.begun)
+		ret = err_set(err, -EBADMSG, EXIT_USAGE, "%s: no log of a replica, or an empty one",
+			file->name);
+	wal_scan_close(&s);
+	return ret;
+}
+
+int wal_walk(const struct wal_file *file, struct wal_report *ret, struct err *err)
+{
 	struct proto_bytes payload;
-	struct stat st;
-	int more;
+	struct wal_scan s;
+	int more = wal_scan_open(&s, file->fd, file->name, err);
 
 	*ret = (struct wal_report){0};
-	if (fstat(source->fd, &st) < 0)
-		return err_sys(err, -errno, "stat %s", source->name);
-	s.size = (uint64_t)st.st_size;
-	while ((more = scan_record(&s, &payload, err)) > 0) {
+	while (more >= 0 && s.begun && (more = wal_scan_next(&s, &payload, err)) > 0) {
 		struct wal_record record = {.seq = s.seq + 1,
 			.offset = s.at,
 			.whole = WAL_RECORD_FRAME + payload.len,
 			.bytes = payload.p,
 			.len = payload.len};
 
-		each(source->arg, &record);
-		scan_step(&s, &payload);
+		file->each(file->arg, &record);
+		wal_scan_step(&s, &payload);
 	}
-	*ret = (struct wal_report){
-		.records = s.seq, .end = s.at, .size = s.size, .torn_bytes = s.torn};
-	buf_fini(&s.window);
+	ret->records = s.seq;
+	ret->end = s.at;
+	ret->size = s.size;
+	ret->torn_bytes = s.torn;
+	wal_scan_close(&s);
 	return more;
 }

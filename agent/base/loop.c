@@ -19,6 +19,8 @@
  *  - a provided buffer ring (5.19): idle connections own no receive buffer.
  *  - linked write and fdatasync (5.3): the log's batch costs one submission; a short or failed
  *    write breaks the link, so that nothing unwritten can be called durable.
+ *  - openat, fsync (5.6, 5.1), renameat and unlinkat (5.11): the kernel's own threads make, name
+ * and remove the log's files, however long that takes.
  *  - a registered ring descriptor (5.18), where that works.
  *
  * Limits: the completion queue holds CQ_ENTRIES; what does not fit is kept by the kernel
@@ -31,6 +33,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
 #include <stdio.h>
@@ -334,6 +337,38 @@ void loop_sync(struct loop *l, struct loop_op *op, int fd)
 	struct io_uring_sqe *sqe = sqe_for(l, op);
 
 	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_fsync(struct loop *l, struct loop_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_fsync(sqe, fd, 0);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_open_at(struct loop *l, struct loop_op *op, int dir, const char *name, int flags)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_openat(sqe, dir, name, flags | O_CLOEXEC, 0600);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_rename_at(struct loop *l, struct loop_op *op, int dir, const char *from, const char *to)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_renameat(sqe, dir, from, dir, to, 0);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_unlink_at(struct loop *l, struct loop_op *op, int dir, const char *name)
+{
+	struct io_uring_sqe *sqe = sqe_for(l, op);
+
+	io_uring_prep_unlinkat(sqe, dir, name, 0);
 	io_uring_sqe_set_data(sqe, op);
 }
 

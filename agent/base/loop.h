@@ -127,6 +127,17 @@ void loop_write(
 /* loop_sync() - fdatasync of what was written before. */
 void loop_sync(struct loop *l, struct loop_op *op, int fd);
 
+/* loop_fsync() - as loop_sync(), with all that is known about the file; of a folder, its names. */
+void loop_fsync(struct loop *l, struct loop_op *op, int fd);
+
+/*
+ * Names in the folder @dir; they must stay until completion. The result of loop_open_at() is a
+ * descriptor, close-on-exec, mode 0600.
+ */
+void loop_open_at(struct loop *l, struct loop_op *op, int dir, const char *name, int flags);
+void loop_rename_at(struct loop *l, struct loop_op *op, int dir, const char *from, const char *to);
+void loop_unlink_at(struct loop *l, struct loop_op *op, int dir, const char *name);
+
 /* loop_cancel() - ask the kernel to end @op; it still completes, often with -ECANCELED. */
 void loop_cancel(struct loop *l, struct loop_op *op);
 

@@ -90,15 +90,16 @@ static void print_head(struct reader *r)
 static int read_log(int fd, const char *path, bool json, struct err *err)
 {
 	struct reader r = {.json = json};
-	struct wal_source source = {.fd = fd, .name = path, .arg = &r};
+	struct wal_file file = {.fd = fd, .name = path, .each = print_record, .arg = &r};
 	struct wal_report report;
-	int ret = wal_whose(fd, path, &source.kind, err);
+	uint32_t kind;
+	int ret = wal_whose(&file, &kind, err);
 
 	if (ret < 0)
 		return ret;
-	find_owner(&r, source.kind);
+	find_owner(&r, kind);
 	print_head(&r);
-	ret = wal_walk(&source, print_record, &report, err);
+	ret = wal_walk(&file, &report, err);
 	if (json)
 		json_array_end(&r.out);
 	else if (ret == 0 && report.torn_bytes)

@@ -114,15 +114,16 @@ survives_kill() {
 }
 verify replica__keeps_what_it_acknowledged_through_kill_9 survives_kill
 
-# log_end: where the next record goes; the file is longer.
-log_end() {
-	cli info | tr -d '\r' | sed -n 's/^wal_bytes://p'
+# info NAME: what INFO says of it
+info() {
+	cli info | tr -d '\r' | sed -n "s/^$1://p"
 }
 cuts_torn_tail() {
-	local end
-	start && up && end=$(log_end) && kill "$pid" && ends 0 || return 1
-	[ "$(stat -c %s "$dir/replica.log")" -gt "$end" ] || return 1
-	printf torn | dd of="$dir/replica.log" bs=1 seek="$end" conv=notrunc status=none
+	local end file
+	# It ends in prepared space, behind which there is more.
+	start && up && end=$(info wal_file_end) && file=$(info wal_file) && kill "$pid" && ends 0 &&
+		[ "$(stat -c %s "$dir/$file")" -gt "$end" ] || return 1
+	printf torn | dd of="$dir/$file" bs=1 seek="$end" conv=notrunc status=none
 	start && up && grep -q 'torn tail of 4 bytes cut at offset' "$tmp/log" &&
 		cli info | grep -q '^torn_bytes:4' && [ "$(cli get b)" = 7 ] &&
 		kill "$pid" && ends 0
@@ -131,9 +132,9 @@ verify replica__cuts_a_torn_tail_and_says_where cuts_torn_tail
 
 refuses_flipped_byte() {
 	cp "$dir/replica.log" "$tmp/sound"
-	printf '\xff' | dd of="$dir/replica.log" bs=1 seek=45 conv=notrunc status=none
+	printf '\xff' | dd of="$dir/replica.log" bs=1 seek=57 conv=notrunc status=none
 	start
-	ends 65 && grep -q 'replica.log: damaged at offset 20 ' "$tmp/log" &&
+	ends 65 && grep -q 'replica.log: damaged at offset 32 ' "$tmp/log" &&
 		[ "$(wc -l <"$tmp/log")" -eq 1 ]
 }
 verify replica__refuses_a_flipped_byte_with_65 refuses_flipped_byte
@@ -158,20 +159,33 @@ has() {
 fills_up() {
 	! has OK set big "$value" && has "UNAVAILABLE disk full" set big "$value"
 }
-# A limit on file sizes fails the write as a full disk does.
+# within COMMAND...: in the namespace where the replica's small disk is mounted
+within() {
+	nsenter -t "$pid" -m "$@"
+}
+# start_small SIZE [OPTION...]: on a disk of its own
+start_small() {
+	local size=$1
+	shift
+	mkdir -p "$tmp/small"
+	unshare -m --propagation private sh -c 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"' \
+		sh "$size" "$tmp/small" "$replica" --proto single --id 0 --peers "$address" \
+		--dir "$tmp/small" "$@" >"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+}
 reads_on_a_full_disk() {
 	value=$(printf '%09000d' 1)
-	ulimit -S -f $(($(stat -c %s "$dir/replica.log") / 1024 + 200))
-	start
-	ulimit -S -f unlimited
-	up && wait_until 20 fills_up && [ "$(cli get b)" = 7 ] &&
+	start_small 3m && up && has OK set b 7 &&
+		within dd if=/dev/zero of="$tmp/small/other" bs=64k count=32 status=none &&
+		wait_until 20 fills_up && [ "$(cli get b)" = 7 ] &&
 		cli info | grep -q '^disk_full:1' && cli info | grep -q '^ready:0' &&
-		grep -q 'replica.log: no room: File too large' "$tmp/log" || return 1
-	prlimit --pid "$pid" --fsize=unlimited:unlimited
-	wait_until 20 has OK set after 1 && [ "$(grep -c 'no room' "$tmp/log")" -eq 1 ] &&
+		grep -q 'replica.log: no room: No space left' "$tmp/log" || return 1
+	within rm "$tmp/small/other" && wait_until 20 has OK set after 1 &&
+		[ "$(grep -c 'no room' "$tmp/log")" -eq 1 ] &&
 		grep -q 'there is room again' "$tmp/log" && cli info | grep -q '^disk_full:0' &&
-		kill -9 "$pid" && ! ends 0 && start && up && [ "$(cli get after)" = 1 ] &&
-		cli info | grep -q '^torn_bytes:0' && kill "$pid" && ends 0
+		within cp -r "$tmp/small" "$tmp/full" && kill -9 "$pid" && ! ends 0 &&
+		dir=$tmp/full && start && up && [ "$(cli get after)" = 1 ] && [ "$(cli get b)" = 7 ] &&
+		cli info | grep -q '^torn_bytes:0' && kill "$pid" && ends 0 && dir=$tmp/data
 }
 verify replica__reads_on_a_full_disk_and_writes_when_there_is_room reads_on_a_full_disk
 
@@ -196,10 +210,10 @@ records() {
 		grep -q "^log of replica 0, protocol $1\$" "$tmp/printed"
 }
 prints_logs() {
-	records single && grep -Eq '^ +1 +20 +[0-9]+  set a, 4 bytes$' "$tmp/printed" &&
-		grep -q 'del b$' "$tmp/printed" && [ "$(wc -l <"$tmp/printed")" -eq 5 ] &&
+	records single && grep -Eq '^ +1 +32 +[0-9]+  set a, 4 bytes at' "$tmp/printed" &&
+		grep -q 'del b at' "$tmp/printed" && [ "$(wc -l <"$tmp/printed")" -eq 5 ] &&
 		records raft && grep -q 'term 1, vote for replica 0$' "$tmp/printed" &&
-		grep -q 'entries from [0-9]*, 1: term 1 set a, 4 bytes$' "$tmp/printed" &&
+		grep -q 'entries from [0-9]*, 1: term 1 set a, 4 bytes at' "$tmp/printed" &&
 		records quorum &&
 		grep -q 'entry a, 4 bytes, version [0-9]* of replica 0$' "$tmp/printed" &&
 		grep -q 'tombstone b, version' "$tmp/printed"
@@ -211,7 +225,7 @@ prints_json() {
 		[ "$(grep -c '"offset":' "$tmp/printed")" -eq 3 ] &&
 		[ "$(head -c 1 "$tmp/printed")" = '[' ] &&
 		[ "$(tr -d '\n' <"$tmp/printed" | tail -c 1)" = ']' ] &&
-		grep -q '"what": *"set a, 4 bytes"' "$tmp/printed"
+		grep -q '"what": *"set a, 4 bytes at' "$tmp/printed"
 }
 verify log__prints_json prints_json
 
@@ -230,7 +244,7 @@ names_damage() {
 		dd of="$tmp/copy" bs=1 seek=$((second + 30)) conv=notrunc status=none &&
 		log_ends 64 "$tmp/copy: damaged at offset $second (record 2)" &&
 		grep -q 'set a, 4 bytes' "$tmp/printed" && [ "$(wc -l <"$tmp/printed")" -eq 3 ] &&
-		echo not a log >"$tmp/copy" && log_ends 64 "$tmp/copy: no log of a replica" &&
+		echo not a log >"$tmp/copy" && log_ends 64 "$tmp/copy: damaged at offset 0: no log of a replica" &&
 		rm "$tmp/copy" && log_ends 64 "open $tmp/copy: No such file"
 }
 verify log__prints_up_to_the_damage_and_names_it names_damage

@@ -18,6 +18,7 @@
 #include "agent/base/clock.h"
 #include "store/replica.h"
 #include "tests/lib/test.h"
+#include "tests/unit/data_dir.h"
 
 #define DEADLINE_NS (10 * NS_PER_S)
 #define FILES 200u
@@ -79,12 +80,8 @@ static void open_replica(struct world *w)
 
 static void close_replica(struct world *w)
 {
-	char path[128];
-
 	replica_close(w->r);
-	(void)snprintf(path, sizeof path, "%s/" REPLICA_LOG, w->dir);
-	(void)unlink(path);
-	(void)rmdir(w->dir);
+	data_remove(w->dir);
 }
 
 /* The first bytes that a new connection of @family gets when it asks for a PING. */
@@ -173,15 +170,13 @@ static void replica__starts_its_protocol_at_the_time_when_it_is_ready(void **sta
 	struct err err = {0};
 	struct timespec busy = clock_timespec(BUSY_NS);
 	uint64_t before_ns;
-	char path[128];
 	pid_t child;
 	int fd;
 
 	(void)state;
 	(void)snprintf(world.dir, sizeof world.dir, "/tmp/pacelab-net-test.XXXXXX");
 	assert_non_null(mkdtemp(world.dir));
-	(void)snprintf(path, sizeof path, "%s/" REPLICA_LOG, world.dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(world.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	before_ns = clock_now_ns();
 	/* The last one that has the file open, and with it the lock, is the child. */

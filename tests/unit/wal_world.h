@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* wal_world.h - a log in a file of its own, for the tests that write it and that read it back */
+/* wal_world.h - a log in a folder of its own, for the tests that write it and that read it back */
 #ifndef TESTS_UNIT_WAL_WORLD_H
 #define TESTS_UNIT_WAL_WORLD_H
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "store/wal.h"
 #include "tests/lib/test.h"
+#include "tests/unit/data_dir.h"
 
 #define DEADLINE_NS (10 * NS_PER_S)
 #define KIND 0x1234u
@@ -18,8 +21,10 @@
 struct world {
 	struct loop *loop;
 	struct wal wal;
-	FILE *file;
-	int fd;
+	char path[64];
+	int dir;
+	int fd; /* of its first segment */
+	enum wal_sync when;
 	uint64_t durable;
 	unsigned batches;
 	const char *failed_what;
@@ -28,6 +33,8 @@ struct world {
 	unsigned fulls;
 	struct buf restored; /* each record, followed by a '|' */
 	int restore_result;
+	uint64_t after; /* what a snapshot has */
+	struct wal_report report;
 };
 
 static inline void on_durable(void *arg, uint64_t seq)
@@ -68,8 +75,12 @@ static inline int on_restore(void *arg, const void *bytes, size_t len)
 
 static inline int recover(struct world *w, uint32_t kind, struct wal_report *ret, struct err *err)
 {
-	struct wal_source source = {
-		.fd = w->fd, .name = "n1/log", .kind = kind, .restore = on_restore, .arg = w};
+	struct wal_source source = {.dir = w->dir,
+		.name = "n1",
+		.kind = kind,
+		.after = w->after,
+		.restore = on_restore,
+		.arg = w};
 
 	w->restored.len = 0;
 	return wal_recover(&source, ret, err);
@@ -77,12 +88,13 @@ static inline int recover(struct world *w, uint32_t kind, struct wal_report *ret
 
 static inline void start(struct world *w, const struct wal_report *report, enum wal_sync when)
 {
+	struct err err = {0};
 	struct wal_config config = {
 		.loop = w->loop,
-		.fd = w->fd,
-		.offset = report->end,
-		.size = report->size,
-		.last_seq = report->records,
+		.dir = w->dir,
+		.name = "n1",
+		.kind = KIND,
+		.from = report,
 		.when = when,
 		.durable = on_durable,
 		.failed = on_failed,
@@ -90,32 +102,43 @@ static inline void start(struct world *w, const struct wal_report *report, enum 
 		.arg = w,
 	};
 
-	wal_init(&w->wal, &config);
+	if (wal_init(&w->wal, &config, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static inline void setup_sync(struct world *w, enum wal_sync when)
+{
+	struct loop_config config = {0};
+	struct err err = {0};
+
+	*w = (struct world){.path = "/tmp/pacelab-wal-test.XXXXXX", .when = when};
+	assert_non_null(mkdtemp(w->path));
+	w->dir = open(w->path, O_RDONLY | O_DIRECTORY);
+	assert_true(w->dir >= 0);
+	if (loop_open(&w->loop, &config, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(recover(w, KIND, &w->report, &err), 0);
+	assert_int_equal(w->report.records, 0);
+	assert_int_equal(w->report.end, WAL_HEADER);
+	w->fd = openat(w->dir, WAL_FILE, O_RDWR);
+	assert_true(w->fd >= 0);
+	start(w, &w->report, when);
 }
 
 static inline void setup(struct world *w)
 {
-	struct loop_config config = {0};
-	struct wal_report report;
-	struct err err = {0};
-
-	*w = (struct world){.file = tmpfile()};
-	assert_non_null(w->file);
-	w->fd = fileno(w->file);
-	if (loop_open(&w->loop, &config, &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(recover(w, KIND, &report, &err), 0);
-	assert_int_equal(report.records, 0);
-	assert_int_equal(report.end, WAL_HEADER);
-	start(w, &report, WAL_SYNC_ALWAYS);
+	setup_sync(w, WAL_SYNC_ALWAYS);
 }
 
 static inline void teardown(struct world *w)
 {
 	loop_close(w->loop);
 	wal_fini(&w->wal);
+	wal_report_fini(&w->report);
 	buf_fini(&w->restored);
-	(void)fclose(w->file);
+	close(w->fd);
+	close(w->dir);
+	data_remove(w->path);
 }
 
 static inline void append(struct world *w, const char *text)
@@ -123,15 +146,38 @@ static inline void append(struct world *w, const char *text)
 	wal_append(&w->wal, text, strlen(text));
 }
 
+static inline void turn_once(struct world *w)
+{
+	wal_flush(&w->wal);
+	assert_int_equal(loop_turn(w->loop), 0);
+}
+
+static inline bool settled(const struct world *w)
+{
+	return (w->durable >= w->wal.seq || w->failed_what) && !w->wal.spare.op.pending &&
+	       !w->wal.unlink.pending && !w->wal.behind.pending;
+}
+
 static inline void turn_until_settled(struct world *w)
 {
 	uint64_t deadline = clock_now_ns() + DEADLINE_NS;
 
-	while ((w->durable < w->wal.seq && !w->failed_what) || w->wal.zero.pending) {
+	while (!settled(w)) {
 		assert_true(clock_now_ns() < deadline);
-		wal_flush(&w->wal);
-		assert_int_equal(loop_turn(w->loop), 0);
+		turn_once(w);
 	}
+}
+
+/* As after kill -9: what was written stays, what was under way has an end. */
+static inline void stop(struct world *w)
+{
+	struct loop_config config = {0};
+	struct err err = {0};
+
+	loop_close(w->loop);
+	wal_fini(&w->wal);
+	if (loop_open(&w->loop, &config, &err) < 0)
+		fail_msg("%s", err.text);
 }
 
 /* Three records of 5, 0 and 12 bytes on disk. */
