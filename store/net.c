@@ -26,6 +26,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "store/commands.h"
+#include "store/plain.h"
 #include "store/replica.h"
 
 #define PLACES_MIN 16u
@@ -35,7 +36,10 @@
 #define ACCEPT_AGAIN_NS (100 * NS_PER_MS)
 /* A reply buffer that waited in its place keeps at most this. */
 #define PLACE_KEEP_MAX 4096u
+/* GETs and SETs that are read before the first of them is run. */
+#define PLAIN_BATCH 16u
 
+_Static_assert(PLAIN_BATCH <= TABLE_PREFETCH_MAX, "a batch is one prefetch");
 _Static_assert(NET_REQUESTS_MAX <= 1u << REQUEST_INDEX_BITS, "an index fits a ticket");
 
 static struct net_client *client_of(struct stream *s)
@@ -175,6 +179,37 @@ static void refuse(struct net_client *c, const char *error)
 	quit(c);
 }
 
+/*
+ * GETs and SETs at the front of @p, while there is room for them. Return: how many bytes they were.
+ * What a table.c look-up waits for is memory: that of all keys is asked for at once.
+ */
+static size_t run_plain(struct net_client *c, const uint8_t *p, size_t n)
+{
+	struct replica *r = c->net->replica;
+	struct proto_bytes keys[PLAIN_BATCH];
+	struct plain batch[PLAIN_BATCH];
+	unsigned count = plain_parse(p, n, batch, PLAIN_BATCH);
+	size_t used = 0;
+
+	for (unsigned i = 0; count > 1 && i < count; i++)
+		keys[i] = batch[i].key;
+	if (count > 1)
+		table_prefetch(r->table, keys, count);
+	for (unsigned i = 0; i < count && !must_wait(c); i++) {
+		struct proto_request req = {
+			.ticket = net_ticket(c, place_take(c), batch[i].op),
+			.op = batch[i].op,
+			.level = c->level,
+			.key = batch[i].key,
+			.value = batch[i].value,
+		};
+
+		replica_request(r, &req);
+		used += batch[i].used;
+	}
+	return used;
+}
+
 static size_t client_data(struct stream *s, const uint8_t *p, size_t n)
 {
 	struct net_client *c = client_of(s);
@@ -189,6 +224,11 @@ static size_t client_data(struct stream *s, const uint8_t *p, size_t n)
 			stream_pause(s);
 			list_push(&c->net->stalled, &c->stalled);
 			return used;
+		}
+		took = run_plain(c, p + used, n - used);
+		if (took > 0) {
+			used += took;
+			continue;
 		}
 		ret = resp_parse(p + used, n - used, command, &took);
 		if (ret == -EAGAIN)

@@ -24,14 +24,6 @@ void *buf_grow(struct buf *b, size_t n)
 	return b->p + b->len;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t n)
-{
-	if (n == 0)
-		return;
-	memcpy(buf_grow(b, n), bytes, n);
-	b->len += n;
-}
-
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list args;

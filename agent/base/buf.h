@@ -22,8 +22,14 @@ struct buf {
 /* buf_grow() - make room for @n more bytes and return where they go; len is not changed. */
 void *buf_grow(struct buf *b, size_t n);
 
-/* buf_add() - append @n bytes. */
-void buf_add(struct buf *b, const void *bytes, size_t n);
+/* buf_add() - append @n bytes. In line: most appends are a few bytes to a buffer with room. */
+static inline void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	memcpy(b->cap - b->len >= n ? b->p + b->len : buf_grow(b, n), bytes, n);
+	b->len += n;
+}
 
 /* buf_printf() - append text. */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

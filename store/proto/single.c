@@ -13,11 +13,12 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "store/proto/forward.h"
 
 #define DEAF_HEARTBEATS 8
+/* Writes that are looked at together when they are on disk. */
+#define PERSISTED_BATCH 16
 
 enum { TIMER_PING, TIMER_REQUESTS };
 
@@ -29,8 +30,7 @@ struct write {
 	uint64_t slot;
 	uint64_t attempt;
 	unsigned origin;
-	uint8_t *bytes; /* owned */
-	uint32_t len;
+	uint32_t len; /* of its bytes, next in ->queued */
 };
 
 struct single {
@@ -43,6 +43,8 @@ struct single {
 	struct command_state state;
 	uint64_t born; /* time of its start; for the others: as the holder told, 0 unknown */
 	struct ring writes;
+	struct buf queued; /* their records, one behind the other */
+	size_t queued_done;
 	/* The others': */
 	uint64_t heard_ns;
 };
@@ -97,9 +99,8 @@ static void single_fini(struct proto *p)
 {
 	struct single *s = of(p);
 
-	for (uint64_t i = s->writes.first; i < s->writes.next; i++)
-		free(((struct write *)ring_at(&s->writes, i))->bytes);
 	ring_fini(&s->writes);
+	buf_fini(&s->queued);
 	command_state_fini(&s->state);
 	forward_fini(&s->forward);
 }
@@ -170,24 +171,32 @@ static void answer(struct single *s, unsigned to, struct forward_answer *a)
 	buf_fini(&b);
 }
 
-static void append(struct single *s, unsigned origin, const struct forward_attempt *a)
+/* Bytes that have been done are dropped when they are most of the buffer: each moves once. */
+static struct buf *queue(struct single *s)
+{
+	if (s->queued_done > s->queued.len / 2) {
+		buf_drop(&s->queued, s->queued_done);
+		s->queued_done = 0;
+	}
+	return &s->queued;
+}
+
+/* The record that was just put behind ->queued, from @begin on. */
+static void append(struct single *s, unsigned origin, const struct forward_attempt *a, size_t begin)
 {
 	struct proto_io *io = s->proto.io;
 	struct write *w = ring_push(&s->writes);
-	uint8_t *copy = malloc(a->bytes.len);
+	uint8_t *bytes = s->queued.p + begin;
 
-	assert(copy);
-	memcpy(copy, a->bytes.p, a->bytes.len);
-	command_stamp(copy, io->wall(io));
+	command_stamp(bytes, io->wall(io));
 	*w = (struct write){
 		.slot = a->slot,
 		.attempt = a->attempt,
 		.origin = origin,
-		.bytes = copy,
-		.len = a->bytes.len,
+		.len = (uint32_t)(s->queued.len - begin),
 	};
 	s->count++;
-	w->seq = io->persist(io, copy, a->bytes.len);
+	w->seq = io->persist(io, bytes, w->len);
 }
 
 static void read_here(struct single *s, struct proto_bytes key, struct proto_reply *ret)
@@ -209,7 +218,7 @@ static void request_here(struct single *s, const struct proto_request *req)
 	struct proto_io *io = s->proto.io;
 	struct forward_attempt a = {.command = command_of(req)};
 	struct proto_reply reply;
-	struct buf b = {0};
+	size_t begin;
 
 	if (req->op == PROTO_GET) {
 		read_here(s, req->key, &reply);
@@ -221,10 +230,9 @@ static void request_here(struct single *s, const struct proto_request *req)
 		return;
 	/* From here on the write is in the log's hands: a time-out cannot take it back. */
 	forward_at(&s->forward, a.slot)->state = FORWARD_SENT;
-	command_encode(&b, &a.command);
-	a.bytes = (struct proto_bytes){.p = b.p, .len = (uint32_t)b.len};
-	append(s, s->proto.cfg.self, &a);
-	buf_fini(&b);
+	begin = queue(s)->len;
+	command_encode(&s->queued, &a.command);
+	append(s, s->proto.cfg.self, &a, begin);
 }
 
 static void single_request(struct proto *p, const struct proto_request *req)
@@ -277,6 +285,7 @@ static int on_pong(struct single *s, unsigned from, struct cursor *c)
 
 static int on_attempt(struct single *s, unsigned from, struct cursor *c)
 {
+	size_t begin;
 	struct forward_attempt a;
 	struct forward_answer reply = {0};
 
@@ -286,7 +295,9 @@ static int on_attempt(struct single *s, unsigned from, struct cursor *c)
 	if (a.term != s->born || !forward_admit(&s->forward, from, a.attempt))
 		return 0;
 	if (a.command.op != PROTO_GET) {
-		append(s, from, &a);
+		begin = queue(s)->len;
+		buf_add(&s->queued, a.bytes.p, a.bytes.len);
+		append(s, from, &a, begin);
 		return 0;
 	}
 	reply.slot = a.slot;
@@ -327,23 +338,45 @@ static int single_message(struct proto *p, unsigned from, const void *bytes, siz
 	}
 }
 
+/* The next writes up to record @seq, and what they will look up on its way to the cache. */
+static unsigned next_writes(struct single *s, uint64_t seq, struct command ret[PERSISTED_BATCH])
+{
+	struct proto_bytes keys[PERSISTED_BATCH];
+	const uint8_t *p = s->queued.p + s->queued_done;
+	unsigned n = 0;
+
+	for (; n < PERSISTED_BATCH; n++) {
+		const struct write *w = ring_at(&s->writes, s->writes.first + n);
+		int bad;
+
+		if (!w || w->seq > seq)
+			break;
+		bad = decode_write(p, w->len, &ret[n]);
+		assert(!bad); /* it was decoded or encoded here before */
+		keys[n] = ret[n].key;
+		p += w->len;
+	}
+	table_prefetch(s->proto.table, keys, n);
+	return n;
+}
+
 static void single_persisted(struct proto *p, uint64_t seq)
 {
 	struct single *s = of(p);
-	struct write *w;
+	struct command batch[PERSISTED_BATCH];
+	unsigned n;
 
-	while ((w = ring_front(&s->writes)) && w->seq <= seq) {
-		struct forward_answer a = {.slot = w->slot, .attempt = w->attempt};
-		uint8_t *bytes = w->bytes;
-		unsigned origin = w->origin;
-		struct command c;
-		int bad = decode_write(bytes, w->len, &c);
+	while ((n = next_writes(s, seq, batch)) > 0) {
+		for (unsigned i = 0; i < n; i++) {
+			const struct write *w = ring_front(&s->writes);
+			struct forward_answer a = {.slot = w->slot, .attempt = w->attempt};
+			unsigned origin = w->origin;
 
-		assert(!bad); /* it was decoded or encoded here before */
-		ring_pop(&s->writes);
-		command_apply(p->table, &s->state, &c, ++s->done, &a.reply);
-		answer(s, origin, &a);
-		free(bytes);
+			s->queued_done += w->len;
+			ring_pop(&s->writes);
+			command_apply(p->table, &s->state, &batch[i], ++s->done, &a.reply);
+			answer(s, origin, &a);
+		}
 	}
 }
 
