@@ -26,6 +26,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "store/commands.h"
+#include "store/gather.h"
 #include "store/plain.h"
 #include "store/replica.h"
 
@@ -74,6 +75,7 @@ static uint32_t place_take(struct net_client *c)
 		places_grow(c); /* all are taken, so none with a buffer is left behind */
 	c->tail++;
 	place_at(c, c->tail - 1)->done = false;
+	place_at(c, c->tail - 1)->expected = 0;
 	return c->tail - 1;
 }
 
@@ -88,12 +90,16 @@ void net_end(struct net_client *c, uint32_t place)
 
 	assert(!p->done);
 	p->done = true;
-	if (place != c->head)
+	c->expected -= p->expected;
+	if (place != c->head) {
+		c->waiting += p->reply.len;
 		return;
+	}
 	/* The head wrote to the stream itself; those right behind it may have waited for it. */
 	while (c->head != c->tail && place_at(c, c->head)->done) {
 		p = place_at(c, c->head);
 		buf_add(&c->stream.out, p->reply.p, p->reply.len);
+		c->waiting -= p->reply.len;
 		p->reply.len = 0;
 		if (p->reply.cap > PLACE_KEEP_MAX)
 			buf_fini(&p->reply);
@@ -104,9 +110,26 @@ void net_end(struct net_client *c, uint32_t place)
 	stream_touch(&c->stream);
 }
 
+bool net_awaited(const struct net_client *c, uint32_t place)
+{
+	return place - c->head < c->tail - c->head && !c->places[place & (c->places_cap - 1)].done;
+}
+
+void net_expect(struct net_client *c, uint32_t place, size_t bytes)
+{
+	place_at(c, place)->expected += bytes;
+	c->expected += bytes;
+}
+
+/* What a client makes this replica keep in memory. */
+static size_t kept_for(const struct net_client *c)
+{
+	return stream_queued(&c->stream) + c->waiting;
+}
+
 /* --- requests --- */
 
-uint64_t net_ticket(struct net_client *c, uint32_t place, enum proto_op op)
+uint64_t net_ticket(struct net_client *c, uint32_t place, const struct net_answer *answer)
 {
 	struct net *net = c->net;
 	unsigned index = net->requests_free;
@@ -123,14 +146,39 @@ uint64_t net_ticket(struct net_client *c, uint32_t place, enum proto_op op)
 		.client_id = c->id,
 		.client = c->index,
 		.place = place,
-		.op = op,
+		.answer = *answer,
 	};
+	net->requests_used++;
 	return r->ticket;
 }
 
 static bool requests_left(const struct net *net)
 {
-	return net->requests_free != REQUEST_NONE || net->requests_high < NET_REQUESTS_MAX;
+	return NET_REQUESTS_MAX - net->requests_used >= RESP_ARGS_MAX;
+}
+
+/* The values of many replies at once may be more than anybody could foresee. */
+static struct proto_reply too_much(const struct proto_reply *reply)
+{
+	bool changed = reply->status == PROTO_OK && reply->found;
+
+	return (struct proto_reply){
+		.status = changed ? PROTO_UNCERTAIN : PROTO_UNAVAILABLE,
+		.why = changed ? "done, but too many bytes wait for this client to tell it more"
+			       : "too many bytes wait for this client",
+	};
+}
+
+static void give(struct net_client *c, const struct net_request *r, const struct proto_reply *reply)
+{
+	struct proto_reply instead;
+
+	if (kept_for(c) + reply->value.len > NET_OUT_HARD_MAX) {
+		instead = too_much(reply);
+		reply = &instead;
+	}
+	commands_reply(net_begin(c, r->place), c->net->replica, &r->answer, reply);
+	net_end(c, r->place);
 }
 
 void net_reply(struct net *net, uint64_t ticket, const struct proto_reply *reply)
@@ -141,11 +189,14 @@ void net_reply(struct net *net, uint64_t ticket, const struct proto_reply *reply
 
 	assert(ticket && r->ticket == ticket); /* at most one reply per request */
 	c = net->clients[r->client];
-	if (c && c->id == r->client_id && !stream_ending(&c->stream)) {
-		commands_reply(net_begin(c, r->place), net->replica, r->op, reply);
-		net_end(c, r->place);
-	}
+	if (!c || c->id != r->client_id || stream_ending(&c->stream))
+		c = NULL;
+	if (r->answer.gather)
+		gather_take(r->answer.gather, c, r->answer.part, reply);
+	else if (c)
+		give(c, r, reply);
 	r->ticket = 0;
+	net->requests_used--;
 	r->next_free = net->requests_free;
 	net->requests_free = index;
 }
@@ -154,17 +205,35 @@ void net_reply(struct net *net, uint64_t ticket, const struct proto_reply *reply
 
 static bool must_wait(const struct net_client *c)
 {
-	return c->tail - c->head >= NET_PLACES_MAX || stream_queued(&c->stream) > NET_OUT_MAX ||
+	return c->tail - c->head >= NET_PLACES_MAX || kept_for(c) + c->expected > NET_OUT_MAX ||
 	       !requests_left(c->net) || replica_busy(c->net->replica);
 }
 
 static void quit(struct net_client *c)
 {
+	struct loop *loop = c->net->replica->loop;
+
 	c->quit = true;
+	loop_arm(loop, &c->linger, loop_now(loop) + NET_LINGER_NS);
 	if (c->head == c->tail)
 		stream_drain(&c->stream);
 	else
 		stream_pause(&c->stream);
+}
+
+static void linger_over(struct loop_timer *timer)
+{
+	stream_close(&list_entry(timer, struct net_client, linger)->stream);
+}
+
+int net_kill(struct net *net, uint64_t id)
+{
+	for (unsigned i = 0; i < net->clients_high; i++)
+		if (net->clients[i] && net->clients[i]->id == id) {
+			stream_close(&net->clients[i]->stream);
+			return 0;
+		}
+	return -ENOENT;
 }
 
 static void refuse(struct net_client *c, const char *error)
@@ -196,15 +265,7 @@ static size_t run_plain(struct net_client *c, const uint8_t *p, size_t n)
 	if (count > 1)
 		table_prefetch(r->table, keys, count);
 	for (unsigned i = 0; i < count && !must_wait(c); i++) {
-		struct proto_request req = {
-			.ticket = net_ticket(c, place_take(c), batch[i].op),
-			.op = batch[i].op,
-			.level = c->level,
-			.key = batch[i].key,
-			.value = batch[i].value,
-		};
-
-		replica_request(r, &req);
+		commands_plain(c, &batch[i], place_take(c));
 		used += batch[i].used;
 	}
 	return used;
@@ -286,6 +347,7 @@ static void client_closed(struct stream *s)
 {
 	struct net_client *c = client_of(s);
 
+	loop_disarm(c->net->replica->loop, &c->linger);
 	c->net->clients[c->index] = NULL;
 	c->net->connected--;
 	client_free(c);
@@ -324,7 +386,8 @@ static void client_take(struct net *net, int fd, bool tcp)
 	c->net = net;
 	c->id = ++net->last_id;
 	c->index = free_index(net);
-	c->level = PROTO_DEFAULT;
+	c->since_ns = loop_now(net->replica->loop);
+	c->linger.fire = linger_over;
 	list_init(&c->stalled);
 	net->clients[c->index] = c;
 	net->connected++;
@@ -391,6 +454,8 @@ void net_init(struct net *net, struct replica *replica)
 	net->requests = calloc(NET_REQUESTS_MAX, sizeof *net->requests);
 	assert(net->clients && net->requests);
 	list_init(&net->stalled);
+	list_init(&net->gathers);
+	net->since_ns = loop_now(replica->loop);
 	for (int i = 0; i < NET_LISTENERS_MAX; i++)
 		net->listeners[i].fd = -1;
 }
@@ -402,6 +467,7 @@ void net_fini(struct net *net)
 	for (unsigned i = 0; i < net->clients_high; i++)
 		if (net->clients[i])
 			client_free(net->clients[i]);
+	gather_fini_all(&net->gathers);
 	for (int i = 0; i < NET_LISTENERS_MAX; i++)
 		if (net->listeners[i].fd >= 0)
 			close(net->listeners[i].fd);

@@ -8,6 +8,7 @@
 #ifndef STORE_NET_H
 #define STORE_NET_H
 
+#include "agent/base/clock.h"
 #include "store/resp.h"
 #include "store/stream.h"
 
@@ -19,8 +20,15 @@
 #define NET_FILES_PER_PEER 8u
 /* Commands of one client without a reply yet; then no more are read from it. */
 #define NET_PLACES_MAX 1024u
-/* Replies of one client that it has not taken yet; then no more commands are read from it. */
+/*
+ * Bytes of replies of one client that it has not taken yet, or that wait for an earlier reply, or
+ * that can be foreseen; then no more commands are read from it.
+ */
 #define NET_OUT_MAX (8u << 20)
+/* What was not foreseen is given up from here on: the client gets an error in its place. */
+#define NET_OUT_HARD_MAX (4u * NET_OUT_MAX)
+/* A client that is to go has so long to take its last replies. */
+#define NET_LINGER_NS (10 * NS_PER_S)
 /* Requests in the protocol, of all clients together; then no commands are read at all. */
 #define NET_REQUESTS_MAX 65536u
 #define NET_NAME_MAX 64u
@@ -28,10 +36,26 @@
 
 struct replica;
 struct net;
+struct gather;
+
+/**
+ * struct net_answer - what is made of a protocol's reply
+ * @shape:	enum commands_shape
+ * @resp3:	the client spoke RESP3 when it asked
+ * @gather:	the reply is one of several that become one, NULL: it is not
+ * @part:	which one
+ */
+struct net_answer {
+	uint8_t shape;
+	bool resp3;
+	uint32_t part;
+	struct gather *gather;
+};
 
 /* A command that waits for its reply, or has it but is not first. */
 struct net_place {
 	bool done;
+	size_t expected; /* bytes, as can be foreseen */
 	struct buf reply;
 };
 
@@ -40,8 +64,14 @@ struct net_client {
 	struct net *net;
 	uint64_t id; /* never used again */
 	unsigned index;
-	enum proto_level level;
+	uint64_t since_ns;
+	enum proto_level read_level;
+	enum proto_level write_level;
+	bool resp3;
 	bool quit; /* close after the last reply */
+	struct loop_timer linger;
+	size_t waiting;  /* bytes of replies in places that are not first */
+	size_t expected; /* bytes of replies to come */
 	struct list stalled;
 	struct net_place *places; /* a ring of places_cap, a power of two */
 	uint32_t places_cap;
@@ -56,7 +86,7 @@ struct net_request {
 	uint64_t client_id;
 	unsigned client;
 	uint32_t place;
-	enum proto_op op;
+	struct net_answer answer;
 	unsigned next_free;
 };
 
@@ -82,6 +112,10 @@ struct net {
 	struct net_request *requests; /* NET_REQUESTS_MAX */
 	unsigned requests_free;       /* head of the list of free ones */
 	unsigned requests_high;
+	unsigned requests_used;
+	uint64_t commands; /* run so far */
+	uint64_t since_ns;
+	struct list gathers;
 	struct resp_command command; /* being run */
 };
 
@@ -101,8 +135,17 @@ void net_turn(struct net *net);
 struct buf *net_begin(struct net_client *c, uint32_t place);
 void net_end(struct net_client *c, uint32_t place);
 
-/* net_ticket() - a new ticket whose reply goes to @place of @c; there is one: see net_turn(). */
-uint64_t net_ticket(struct net_client *c, uint32_t place, enum proto_op op);
+/* net_ticket() - a new ticket whose reply goes to @place of @c; RESP_ARGS_MAX per command. */
+uint64_t net_ticket(struct net_client *c, uint32_t place, const struct net_answer *answer);
+
+/* net_awaited() - whether @place has no reply yet. */
+bool net_awaited(const struct net_client *c, uint32_t place);
+
+/* net_expect() - a reply of about so many bytes is to come to @place, which has none. */
+void net_expect(struct net_client *c, uint32_t place, size_t bytes);
+
+/* net_kill() - close the connection of client @id. Return: 0, or -ENOENT. */
+int net_kill(struct net *net, uint64_t id);
 
 /* net_reply() - the protocol's reply; a client that has gone gets nothing. */
 void net_reply(struct net *net, uint64_t ticket, const struct proto_reply *reply);

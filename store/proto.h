@@ -117,7 +117,8 @@ struct proto_request {
  * @value:	of a GET that found something; of a SET or DEL with @get, when @found
  * @found:	SET, DEL with @get: there was a value
  * @expires_ns:	of a GET that found something: wall clock at which it is gone, 0: never
- * @number:	APPEND: the length now; INCREASE: the value now
+ * @number:	APPEND: the length now; INCREASE: the value now, or why it is PROTO_UNFIT: 0 what is
+ *		there or what is added is no number, 1 the sum would be none
  * @version:	orders the versions of a key where the protocol has an order, else 0
  * @have:	replicas that answered or can be reached, for refusals
  * @need:	replicas that would have been needed, for refusals; 0: not a matter of counts

@@ -111,6 +111,22 @@ void replica_request(struct replica *r, const struct proto_request *req)
 	leave(r);
 }
 
+void replica_admin(struct replica *r, uint64_t ticket, enum proto_admin what, unsigned node)
+{
+	struct proto_reply refusal = {
+		.status = PROTO_UNSUPPORTED, .why = "this protocol has no such operation"};
+
+	if (r->config.ops->admin && wal_full(&r->wal))
+		refusal = (struct proto_reply){.status = PROTO_UNAVAILABLE, .why = "disk full"};
+	if (!r->config.ops->admin || wal_full(&r->wal)) {
+		net_reply(&r->net, ticket, &refusal);
+		return;
+	}
+	enter(r);
+	r->config.ops->admin(r->proto, ticket, what, node);
+	leave(r);
+}
+
 int replica_message(struct replica *r, unsigned from, const void *bytes, size_t len)
 {
 	int ret;
@@ -187,7 +203,7 @@ void replica_info(struct buf *text, const struct replica *r)
 
 	wal_name(r->wal.segment, file);
 	buf_printf(text,
-		"# Persistence\r\nwal_bytes:%llu\r\nwal_files:%u\r\nwal_file:%s\r\n"
+		"wal_bytes:%llu\r\nwal_files:%u\r\nwal_file:%s\r\n"
 		"wal_file_end:%llu\r\nrecovered_records:%llu\r\ntorn_bytes:%llu\r\ndisk_full:%d\r\n",
 		(unsigned long long)wal_bytes(&r->wal), r->wal.older.count + 1, file,
 		(unsigned long long)r->wal.offset, (unsigned long long)r->recovered.restored,

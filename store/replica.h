@@ -88,6 +88,9 @@ void replica_stop(struct replica *r, int status);
 /* replica_request() - hand a request to the protocol; its reply comes by net_reply(). */
 void replica_request(struct replica *r, const struct proto_request *req);
 
+/* replica_admin() - hand an operator's request to the protocol, if it has such; answered alike. */
+void replica_admin(struct replica *r, uint64_t ticket, enum proto_admin what, unsigned node);
+
 /* replica_message() - hand over what replica @from sent. Return: 0 or -EBADMSG. */
 int replica_message(struct replica *r, unsigned from, const void *bytes, size_t len);
 

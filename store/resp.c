@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resp.c - the Redis serialization protocol, version 2: read commands, build replies
+ * resp.c - the Redis serialization protocol, versions 2 and 3: read commands, build replies
  *
  * The parser keeps no state between calls: as long as a command is not whole it says so, and is
  * called again with the same bytes and more. Bulk strings are skipped by their length, so the
  * second look costs a few instructions per argument, not per byte.
  *
- * Inline commands are words between blanks; a word in double or single quotes may contain blanks.
- * Escapes inside quotes are not read: whoever needs other bytes sends an array.
+ * Inline commands are words between blanks. A word with quotes in it is copied without them:
+ * inside double quotes \n \r \t \b \a and \xHH stand for bytes, inside single ones only \'.
  */
 #include "store/resp.h"
 
@@ -101,23 +101,76 @@ static int parse_array(const uint8_t *p, size_t len, struct resp_command *ret, s
 	return 0;
 }
 
-/* One word of an inline command. Return: where it ends, NULL if a quote does not. */
-static const uint8_t *inline_word(
-	const uint8_t *p, const uint8_t *end, struct proto_bytes *ret_word)
+static int hex_digit(uint8_t c)
 {
-	uint8_t quote = *p == '"' || *p == '\'' ? *p : 0;
-	const uint8_t *first = p + (quote != 0);
-	const uint8_t *q = first;
+	return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
+}
 
-	while (q < end && (quote ? *q != quote : *q != ' ' && *q != '\t'))
-		q++;
-	*ret_word = (struct proto_bytes){.p = first, .len = (uint32_t)(q - first)};
-	if (!quote)
-		return q;
+/* What stands after a backslash inside double quotes. Return: where it ends. */
+static const uint8_t *unescape(const uint8_t *p, const uint8_t *end, uint8_t *ret)
+{
+	static const char escapes[] = "n\nr\rt\tb\ba\a";
+	const char *found = memchr("nrtba", *p, 5);
+
+	if (*p == 'x' && end - p > 2 && isxdigit(p[1]) && isxdigit(p[2])) {
+		*ret = (uint8_t)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
+		return p + 3;
+	}
+	*ret = *p;
+	for (size_t i = 0; found && i < sizeof escapes - 1; i += 2)
+		if (escapes[i] == *p)
+			*ret = (uint8_t)escapes[i + 1];
+	return p + 1;
+}
+
+/* The inside of quotes, from *@p behind the opening one; it goes to *@to. Return: it has an end. */
+static bool quoted(const uint8_t **p, const uint8_t *end, uint8_t quote, uint8_t **to)
+{
+	const uint8_t *q = *p;
+
+	while (q < end && *q != quote) {
+		if (*q == '\\' && quote == '"' && q + 1 < end)
+			q = unescape(q + 1, end, (*to)++);
+		else if (*q == '\\' && quote == '\'' && q + 1 < end && q[1] == '\'')
+			*(*to)++ = *(q += 2, q - 1);
+		else
+			*(*to)++ = *q++;
+	}
+	if (q == end)
+		return false;
+	*p = q + 1;
 	/* What follows a closing quote must be a blank. */
-	if (q == end || (q + 1 < end && q[1] != ' ' && q[1] != '\t'))
-		return NULL;
-	return q + 1;
+	return q + 1 == end || isspace(q[1]);
+}
+
+/*
+ * One word of an inline command; where it has quotes it is put together at *@to.
+ * Return: where it ends, NULL if a quote does not.
+ */
+static const uint8_t *inline_word(
+	const uint8_t *p, const uint8_t *end, uint8_t **to, struct proto_bytes *ret_word)
+{
+	const uint8_t *first = p;
+	uint8_t *copy = *to;
+
+	while (p < end && !isspace(*p) && *p != '"' && *p != '\'')
+		p++;
+	*ret_word = (struct proto_bytes){.p = first, .len = (uint32_t)(p - first)};
+	if (p == end || isspace(*p))
+		return p;
+	memcpy(copy, first, (size_t)(p - first));
+	*to += p - first;
+	while (p < end && !isspace(*p)) {
+		if (*p != '"' && *p != '\'') {
+			*(*to)++ = *p++;
+			continue;
+		}
+		p++;
+		if (!quoted(&p, end, p[-1], to))
+			return NULL;
+	}
+	*ret_word = (struct proto_bytes){.p = copy, .len = (uint32_t)(*to - copy)};
+	return p;
 }
 
 static int parse_inline(const uint8_t *p, size_t len, struct resp_command *ret, size_t *ret_used)
@@ -125,6 +178,7 @@ static int parse_inline(const uint8_t *p, size_t len, struct resp_command *ret, 
 	size_t scan = len < RESP_INLINE_MAX ? len : RESP_INLINE_MAX;
 	const uint8_t *newline = memchr(p, '\n', scan);
 	const uint8_t *end;
+	uint8_t *to = ret->unquoted; /* never longer than the line */
 	unsigned n = 0;
 
 	if (!newline)
@@ -134,13 +188,13 @@ static int parse_inline(const uint8_t *p, size_t len, struct resp_command *ret, 
 	*ret_used = (size_t)(newline - p) + 1;
 	end = newline > p && newline[-1] == '\r' ? newline - 1 : newline;
 	for (;;) {
-		while (p < end && (*p == ' ' || *p == '\t'))
+		while (p < end && isspace(*p))
 			p++;
 		if (p == end)
 			break;
 		if (n == RESP_ARGS_MAX)
 			return malformed(ret, "Protocol error: too many arguments");
-		p = inline_word(p, end, &ret->args[n++]);
+		p = inline_word(p, end, &to, &ret->args[n++]);
 		if (!p)
 			return malformed(ret, "Protocol error: unbalanced quotes in request");
 	}
@@ -161,6 +215,73 @@ int resp_parse(const uint8_t *p, size_t len, struct resp_command *ret, size_t *r
 bool resp_is(struct proto_bytes arg, const char *word)
 {
 	return strlen(word) == arg.len && strncasecmp((const char *)arg.p, word, arg.len) == 0;
+}
+
+/* One element of a pattern, not a star, against @c. Return: its length in *@ret_len. */
+static bool match_one(const uint8_t *p, const uint8_t *end, uint8_t c, size_t *ret_len)
+{
+	const uint8_t *q = p + 1;
+	bool not = false;
+	bool in = false;
+
+	*ret_len = 1;
+	if (*p == '?')
+		return true;
+	if (*p == '\\' && q < end) {
+		*ret_len = 2;
+		return *q == c;
+	}
+	if (*p != '[')
+		return *p == c;
+	if (q < end && *q == '^') {
+		not = true;
+		q++;
+	}
+	for (; q < end && *q != ']'; q++) {
+		uint8_t low, high;
+
+		if (*q == '\\' && q + 1 < end)
+			q++;
+		low = high = *q;
+		if (end - q > 2 && q[1] == '-') {
+			high = q[2];
+			q += 2;
+		}
+		in |= low <= high ? low <= c && c <= high : high <= c && c <= low;
+	}
+	*ret_len = (size_t)(q - p) + (q < end);
+	return in != not ;
+}
+
+static uint8_t folded(struct proto_bytes b, uint32_t at, bool any_case)
+{
+	return any_case ? (uint8_t)tolower(b.p[at]) : b.p[at];
+}
+
+/* Only the last star is ever tried again, so the time is the product of the lengths at worst. */
+bool resp_match(struct proto_bytes pattern, struct proto_bytes text, bool any_case)
+{
+	uint32_t p = 0, t = 0, star = UINT32_MAX, from = 0;
+	size_t len = 0;
+
+	while (t < text.len) {
+		if (p < pattern.len && pattern.p[p] == '*') {
+			star = p++;
+			from = t;
+		} else if (p < pattern.len && match_one(pattern.p + p, pattern.p + pattern.len,
+						      folded(text, t, any_case), &len)) {
+			p += (uint32_t)len;
+			t++;
+		} else if (star != UINT32_MAX) {
+			p = star + 1;
+			t = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.len && pattern.p[p] == '*')
+		p++;
+	return p == pattern.len;
 }
 
 /* "<type><decimal>\r\n" */
@@ -223,12 +344,37 @@ void resp_text(struct buf *out, const char *text)
 		(struct proto_bytes){.p = (const uint8_t *)text, .len = (uint32_t)strlen(text)});
 }
 
-void resp_nil(struct buf *out)
-{
-	buf_add(out, "$-1\r\n", 5);
-}
-
 void resp_array(struct buf *out, size_t n)
 {
 	put_number(out, '*', n);
+}
+
+void resp_nil(struct buf *out, bool resp3)
+{
+	if (resp3)
+		buf_add(out, "_\r\n", 3);
+	else
+		buf_add(out, "$-1\r\n", 5);
+}
+
+void resp_map(struct buf *out, bool resp3, size_t n)
+{
+	put_number(out, resp3 ? '%' : '*', resp3 ? n : 2 * n);
+}
+
+void resp_set(struct buf *out, bool resp3, size_t n)
+{
+	put_number(out, resp3 ? '~' : '*', n);
+}
+
+void resp_verbatim(struct buf *out, bool resp3, struct proto_bytes text)
+{
+	if (!resp3) {
+		resp_bulk(out, text);
+		return;
+	}
+	put_number(out, '=', (int64_t)text.len + 4);
+	buf_add(out, "txt:", 4);
+	buf_add(out, text.p, text.len);
+	buf_add(out, "\r\n", 2);
 }

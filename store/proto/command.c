@@ -92,8 +92,7 @@ static bool met(const struct command *c, const struct table_entry *old)
 	return true;
 }
 
-/* A whole number as Redis has it: 64 bits with a sign, no space, no plus, no leading zero. */
-static bool parse_number(struct proto_bytes text, int64_t *ret)
+bool command_number(struct proto_bytes text, int64_t *ret)
 {
 	bool minus = text.len > 0 && text.p[0] == '-';
 	uint32_t at = minus;
@@ -120,9 +119,14 @@ static enum proto_status apply_increase(struct table *t, const struct command *c
 	int64_t by;
 
 	*ret = 0;
-	if (!parse_number(c->value, &by) || (old && !parse_number(old->value, ret)) ||
-		__builtin_add_overflow(*ret, by, ret))
+	if (!command_number(c->value, &by) || (old && !command_number(old->value, ret))) {
+		*ret = 0;
 		return PROTO_UNFIT;
+	}
+	if (__builtin_add_overflow(*ret, by, ret)) {
+		*ret = 1;
+		return PROTO_UNFIT;
+	}
 	entry.value.len = (uint32_t)snprintf(text, sizeof text, "%lld", (long long)*ret);
 	entry.value.p = (const uint8_t *)text;
 	table_put(t, &entry);

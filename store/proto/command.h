@@ -105,6 +105,9 @@ static inline uint64_t command_now(const struct command_state *s, uint64_t wall_
 void command_read(
 	const struct table *t, struct proto_bytes key, uint64_t now_ns, struct proto_reply *ret);
 
+/* command_number() - a whole number as Redis has it: 64 bits, no space, plus or leading zero. */
+bool command_number(struct proto_bytes text, int64_t *ret);
+
 static inline bool command_same(struct proto_bytes a, struct proto_bytes b)
 {
 	return a.len == b.len && (a.len == 0 || !memcmp(a.p, b.p, a.len));

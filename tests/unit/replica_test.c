@@ -297,9 +297,10 @@ static void replica__answers_the_commands_of_redis(void **state)
 		{"SET a 3 xx\r\n", "+OK\r\n"},
 		{"SET a 3 NX XX\r\n", "-ERR syntax error\r\n"},
 		{"SET a 3 IFEQ\r\n", "-ERR syntax error\r\n"},
-		{"SET a 3 EX 10\r\n", "-UNSUPPORTED SET has no option 'EX' here\r\n"},
+		{"SET a 3 EX 10 GET\r\n", "$1\r\n3\r\n"},
+		{"TTL a\r\n", ":10\r\n"},
 		{"GET\r\n", "-ERR wrong number of arguments for 'get' command\r\n"},
-		{"NONSENSE\r\n", "-ERR unknown command 'NONSENSE'\r\n"},
+		{"NONSENSE\r\n", "-ERR unknown command 'NONSENSE', with args beginning with: \r\n"},
 		{"DBSIZE\r\n", ":1\r\n"},
 		{"PACELAB LOCAL a\r\n", "$1\r\n3\r\n"},
 		{"DEL a\r\n", ":1\r\n"},
@@ -308,7 +309,9 @@ static void replica__answers_the_commands_of_redis(void **state)
 		{"CONSISTENCY\r\n", "$7\r\ndefault\r\n"},
 		{"CONSISTENCY one\r\n", "+OK\r\n"},
 		{"CONSISTENCY\r\n", "$3\r\none\r\n"},
-		{"CONSISTENCY most\r\n", "-ERR a level is one, quorum, all or default\r\n"},
+		{"CONSISTENCY most\r\n",
+			"-ERR a level is one, two, three, quorum, all, lease (of reads) or "
+			"default\r\n"},
 		{"WITH all GET a\r\n", "$-1\r\n"},
 		{"WITH all WITH all GET a\r\n", "-ERR WITH inside WITH\r\n"},
 		{"WITH all GET\r\n", "-ERR wrong number of arguments for 'get' command\r\n"},
@@ -317,7 +320,8 @@ static void replica__answers_the_commands_of_redis(void **state)
 		{"CONFIG GET save\r\n", "*2\r\n$4\r\nsave\r\n$0\r\n\r\n"},
 		{"CLIENT SETNAME me\r\n", "+OK\r\n"},
 		{"CLIENT GETNAME\r\n", "$2\r\nme\r\n"},
-		{"HELLO 3\r\n", "-NOPROTO unsupported protocol version, only 2 is spoken here\r\n"},
+		{"HELLO 4\r\n", "-NOPROTO unsupported protocol version\r\n"},
+		{"REPLICA TRANSFER 0\r\n", "-UNSUPPORTED this protocol has no such operation\r\n"},
 		{"QUIT\r\n", "+OK\r\n"},
 	};
 	struct world w;

@@ -23,7 +23,8 @@ static int parse(const void *text, size_t len, size_t *ret_used)
 	ret = resp_parse(copy, len, &command, ret_used);
 	/* Arguments are compared by the caller: let them point into the text again. */
 	for (unsigned i = 0; ret == 0 && i < command.n; i++)
-		command.args[i].p = (const uint8_t *)text + (command.args[i].p - copy);
+		if (command.args[i].p >= copy && command.args[i].p <= copy + len)
+			command.args[i].p = (const uint8_t *)text + (command.args[i].p - copy);
 	free(copy);
 	return ret;
 }
@@ -69,6 +70,51 @@ static void resp__reads_inline_commands_with_quotes(void **state)
 	assert_true(arg_is(2, ""));
 	assert_int_equal(parse_text("set k \"open\r\n"), -EBADMSG);
 	assert_int_equal(parse_text("set k \"a\"b\r\n"), -EBADMSG);
+}
+
+static void resp__reads_what_escapes_stand_for(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse_text(
+			"a \"\\x41\\n\\r\\t\\b\\a\\q\\\"\\\\\" 'it\\'s\\n' p\"q r\" \"\\xg\"\r\n"),
+		0);
+	assert_int_equal(command.n, 5);
+	assert_true(arg_is(1, "A\n\r\t\b\aq\"\\"));
+	assert_true(arg_is(2, "it's\\n"));
+	assert_true(arg_is(3, "pq r"));
+	assert_true(arg_is(4, "xg"));
+	assert_int_equal(parse_text("a \"open\\\"\r\n"), -EBADMSG);
+	assert_int_equal(parse_text("a \"\\\r\n"), -EBADMSG);
+}
+
+static bool matches(const char *pattern, const char *text)
+{
+	return resp_match((struct proto_bytes){(const uint8_t *)pattern, (uint32_t)strlen(pattern)},
+		(struct proto_bytes){(const uint8_t *)text, (uint32_t)strlen(text)}, false);
+}
+
+static void resp__matches_patterns_as_redis_does(void **state)
+{
+	char stars[2002], text[2001];
+
+	(void)state;
+	assert_true(matches("*", "") && matches("*", "abc") && matches("a*c", "abbc"));
+	assert_true(matches("h?llo", "hello") && !matches("h?llo", "hllo"));
+	assert_true(matches("h[ae]llo", "hallo") && !matches("h[ae]llo", "hillo"));
+	assert_true(matches("h[^e]llo", "hallo") && !matches("h[^e]llo", "hello"));
+	assert_true(matches("h[a-b]llo", "hbllo") && !matches("h[a-b]llo", "hcllo"));
+	assert_true(matches("\\*a", "*a") && !matches("\\*a", "ba"));
+	assert_true(matches("[\\]]", "]") && matches("a[b", "ab") && !matches("", "a"));
+	assert_true(matches("*a*b*", "xxayybzz") && !matches("*a*b", "ba"));
+	/* No pattern may take more than the product of the lengths. */
+	for (int i = 0; i < 2000; i++) {
+		stars[i] = i % 2 ? 'a' : '*';
+		text[i] = 'a';
+	}
+	memcpy(stars + 2000, "b", 2);
+	text[2000] = '\0';
+	assert_false(matches(stars, text));
 }
 
 static void resp__takes_empty_lines_and_arrays_as_nothing(void **state)
@@ -185,8 +231,8 @@ static void resp__refuses_a_command_longer_than_all_its_arguments_may_be(void **
 	size_t used;
 
 	(void)state;
-	buf_printf(&b, "*4\r\n");
-	for (int i = 0; i < 3; i++) {
+	buf_printf(&b, "*10\r\n");
+	for (int i = 0; i < 9; i++) {
 		buf_printf(&b, "$%u\r\n", RESP_BULK_MAX);
 		memset(buf_grow(&b, RESP_BULK_MAX), 'v', RESP_BULK_MAX);
 		b.len += RESP_BULK_MAX;
@@ -210,12 +256,32 @@ static void resp__builds_the_replies_of_redis(void **state)
 	resp_integer(&b, 0);
 	resp_bulk(&b, bytes);
 	resp_text(&b, "");
-	resp_nil(&b);
+	resp_nil(&b, false);
 	resp_array(&b, 2);
 	resp_text(&b, "hi");
 	assert_int_equal(b.len, sizeof expected - 1);
 	assert_memory_equal(b.p, expected, b.len);
 	buf_fini(&b);
+}
+
+static void resp__builds_the_types_that_version_3_has(void **state)
+{
+	static const char two[] = "$-1\r\n*4\r\n*3\r\n$2\r\nhi\r\n";
+	static const char three[] = "_\r\n%2\r\n~3\r\n=6\r\ntxt:hi\r\n";
+	struct proto_bytes hi = {.p = (const uint8_t *)"hi", .len = 2};
+
+	(void)state;
+	for (int resp3 = 0; resp3 < 2; resp3++) {
+		struct buf b = {0};
+
+		resp_nil(&b, resp3);
+		resp_map(&b, resp3, 2);
+		resp_set(&b, resp3, 3);
+		resp_verbatim(&b, resp3, hi);
+		buf_u8(&b, 0);
+		assert_string_equal(b.p, resp3 ? three : two);
+		buf_fini(&b);
+	}
 }
 
 static void resp__compares_words_without_case_and_whole(void **state)
@@ -233,6 +299,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resp__reads_an_array_of_bulk_strings),
 		cmocka_unit_test(resp__reads_inline_commands_with_quotes),
+		cmocka_unit_test(resp__reads_what_escapes_stand_for),
+		cmocka_unit_test(resp__matches_patterns_as_redis_does),
+		cmocka_unit_test(resp__builds_the_types_that_version_3_has),
 		cmocka_unit_test(resp__takes_empty_lines_and_arrays_as_nothing),
 		cmocka_unit_test(resp__gives_the_same_commands_wherever_the_bytes_are_split),
 		cmocka_unit_test(resp__refuses_what_is_malformed_as_soon_as_it_is_seen),
