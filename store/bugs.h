@@ -17,7 +17,36 @@
 
 enum proto_bug {
 	BUG_NONE,
+	BUG_RAFT_VOTES_TWICE,
+	BUG_RAFT_FORGETS_VOTE,
+	BUG_RAFT_FORGETS_TERM,
+	BUG_RAFT_VOTES_BEFORE_DURABLE,
+	BUG_RAFT_VOTES_FOR_SHORTER_LOG,
+	BUG_RAFT_COUNTS_A_VOTE_TWICE,
+	BUG_RAFT_COUNTS_STALE_VOTES,
+	BUG_RAFT_HALF_IS_MAJORITY,
+	BUG_RAFT_COUNTS_OLDER_TERM,
+	BUG_RAFT_COUNTS_STALE_ANSWERS,
+	BUG_RAFT_ASSUMES_MATCH,
+	BUG_RAFT_ACKS_BEFORE_DURABLE,
+	BUG_RAFT_LEADER_COUNTS_BEFORE_DURABLE,
+	BUG_RAFT_CUTS_MATCHING,
+	BUG_RAFT_CHECKS_NO_PREV_TERM,
+	BUG_RAFT_APPLIES_BEFORE_COMMIT,
+	BUG_RAFT_COMMITS_BEYOND_MATCH,
 	BUG_RAFT_STALE_LEADER_READ,
+	BUG_RAFT_READS_WITHOUT_ROUND,
+	BUG_RAFT_READS_IN_OLD_ROUND,
+	BUG_RAFT_READS_BEFORE_OWN_TERM,
+	BUG_RAFT_DEPOSED_SAYS_OK,
+	BUG_RAFT_DEPOSED_SAYS_NO,
+	BUG_RAFT_SENDS_WRITES_AGAIN,
+	BUG_FORWARD_DOES_TWICE,
+	BUG_FORWARD_DENIES,
+	BUG_FORWARD_NUMBERS_RESTART,
+	BUG_CAS_COMPARES_NOTHING,
+	BUG_SINGLE_SERVES_EARLIER_LIFE,
+	BUG_SINGLE_ANSWERS_BEFORE_DURABLE,
 	BUG_QUORUM_WEAK_CALLED_STRONG,
 	BUG_LOG_DROPS_ACKED,
 	BUG_NR
@@ -26,18 +55,19 @@ enum proto_bug {
 /**
  * struct bug - a row of the table
  * @protos:	that can have it, separated by spaces
- * @what:	is wrong, in a line
- * @source:	who had it, or where it is warned of
  * @seeds:	of the simulator, within which it must be found; about five times the median
  * @options:	of the simulator without which it cannot show, "" else
+ * @what:	is wrong, in a line
+ * @source:	who had it, or where it is warned of: "paper" and "dissertation" as in
+ * raft_internal.h
  */
 struct bug {
 	const char *name;
 	const char *protos;
-	const char *what;
-	const char *source;
 	unsigned seeds;
 	const char *options;
+	const char *what;
+	const char *source;
 };
 
 extern enum proto_bug bug_chosen;

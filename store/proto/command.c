@@ -84,7 +84,8 @@ static bool met(const struct command *c, const struct table_entry *old)
 	case PROTO_XX:
 		return old;
 	case PROTO_IFEQ:
-		return old && command_same(old->value, c->expected);
+		return old && (command_same(old->value, c->expected) ||
+				      PROTO_BUG(BUG_CAS_COMPARES_NOTHING));
 	case PROTO_ALWAYS:
 	case PROTO_COND_NR:
 		break;

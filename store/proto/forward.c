@@ -32,6 +32,8 @@ void forward_start(struct forward *f)
 	uint64_t now = f->p->io->now(f->p->io);
 
 	/* Above all numbers of an earlier life: nobody sends one attempt per nanosecond. */
+	if (PROTO_BUG(BUG_FORWARD_NUMBERS_RESTART))
+		now = 0;
 	f->attempt_next = now + 1;
 	ring_init(&f->slots, sizeof(struct forward_request), now + 1);
 }
@@ -162,7 +164,7 @@ void forward_expire(struct forward *f, const struct proto_reply *refusal)
 	while ((r = ring_front(&f->slots)) && r->since_ns + f->p->cfg.request_timeout_ns <= now) {
 		struct proto_reply reply = *refusal;
 
-		if (r->write && r->state == FORWARD_SENT)
+		if (r->write && r->state == FORWARD_SENT && !PROTO_BUG(BUG_FORWARD_DENIES))
 			reply.status = PROTO_UNCERTAIN;
 		forward_finish(f, f->slots.first, &reply);
 	}
@@ -184,6 +186,8 @@ static bool admit(struct forward_window *w, uint64_t number)
 		*word |= bit;
 		return true;
 	}
+	if (PROTO_BUG(BUG_FORWARD_DOES_TWICE))
+		return true;
 	if (w->top - number >= FORWARD_WINDOW || (*word & bit))
 		return false;
 	*word |= bit;

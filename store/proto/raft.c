@@ -58,6 +58,8 @@ static void raft_init(struct proto *p)
 
 	sm_init(&r->role, role_states, RAFT_ROLE_NR, RAFT_FOLLOWER);
 	r->majority = p->cfg.nodes / 2 + 1;
+	if (PROTO_BUG(BUG_RAFT_HALF_IS_MAJORITY))
+		r->majority = p->cfg.nodes / 2;
 	r->vote = -1;
 	r->vote_owed = -1;
 	r->leader = -1;
@@ -191,7 +193,9 @@ void raft_leader_known(struct raft *r, int leader)
 	for (uint64_t i = slots->first; i < slots->next; i++) {
 		struct forward_request *req = forward_at(&r->forward, i);
 
-		if (req && (req->state == FORWARD_HELD || (!req->write && req->bytes)))
+		if (req && (req->state == FORWARD_HELD ||
+				   ((!req->write || PROTO_BUG(BUG_RAFT_SENDS_WRITES_AGAIN)) &&
+					   req->bytes)))
 			pass_on(r, i);
 	}
 }
@@ -345,6 +349,8 @@ static void send_appended(struct raft *r, unsigned to, uint64_t refused, uint64_
 		r->answer_owed = r->log.durable < r->matched;
 	if (match > agreed)
 		match = agreed;
+	if (PROTO_BUG(BUG_RAFT_ACKS_BEFORE_DURABLE))
+		match = agreed;
 	buf_u8(&b, RAFT_APPENDED);
 	buf_u64(&b, r->term);
 	buf_u64(&b, r->round_seen);
@@ -366,7 +372,9 @@ static void add_entries(struct raft *r, const struct append *a)
 		struct proto_bytes bytes = raft_batch_next(&c, &term);
 
 		/* Paper, 5.3: an existing entry that conflicts goes, with all that follow it. */
-		if (index <= raft_log_last(&r->log) && raft_log_term(&r->log, index) != term) {
+		if (index <= raft_log_last(&r->log) &&
+			(raft_log_term(&r->log, index) != term ||
+				(PROTO_BUG(BUG_RAFT_CUTS_MATCHING) && index > r->commit))) {
 			assert(index > r->commit);
 			raft_log_cut(&r->log, index);
 		}
@@ -395,7 +403,8 @@ static void follow_append(struct raft *r, unsigned from, const struct append *a)
 	if (a->round > r->round_seen)
 		r->round_seen = a->round;
 	/* Paper, figure 2: the previous entry must be here, with the same term. */
-	if (a->prev > raft_log_last(&r->log) || raft_log_term(&r->log, a->prev) != a->prev_term) {
+	if (a->prev > raft_log_last(&r->log) || (raft_log_term(&r->log, a->prev) != a->prev_term &&
+							!PROTO_BUG(BUG_RAFT_CHECKS_NO_PREV_TERM))) {
 		send_appended(r, from, a->prev, back_off(r, a));
 		return;
 	}
@@ -403,6 +412,10 @@ static void follow_append(struct raft *r, unsigned from, const struct append *a)
 	if (end > r->matched)
 		r->matched = end;
 	commit = a->commit < r->matched ? a->commit : r->matched;
+	if (PROTO_BUG(BUG_RAFT_APPLIES_BEFORE_COMMIT))
+		commit = r->matched;
+	if (PROTO_BUG(BUG_RAFT_COMMITS_BEYOND_MATCH) && a->commit > commit)
+		commit = a->commit < raft_log_last(&r->log) ? a->commit : raft_log_last(&r->log);
 	if (commit > r->commit)
 		raft_apply(r, commit);
 	/*

@@ -51,7 +51,8 @@ void raft_follow(struct raft *r, uint64_t term, int leader)
 		r->round_seen = 0;
 		r->answer_owed = false;
 		r->eager = false;
-		raft_log_record_hard(r);
+		if (!PROTO_BUG(BUG_RAFT_FORGETS_TERM))
+			raft_log_record_hard(r);
 		r->leader = -1;
 	}
 	raft_leader_known(r, leader);
@@ -151,7 +152,7 @@ static void send_vote(struct raft *r, unsigned to, bool pre, bool granted, uint6
 
 void raft_election_persisted(struct raft *r)
 {
-	if (r->persisted < r->hard_seq)
+	if (r->persisted < r->hard_seq && !PROTO_BUG(BUG_RAFT_VOTES_BEFORE_DURABLE))
 		return;
 	if (r->vote_owed >= 0) {
 		unsigned to = (unsigned)r->vote_owed;
@@ -182,6 +183,8 @@ static bool up_to_date(const struct raft *r, uint64_t index, uint64_t term)
 	uint64_t last = raft_log_last(&r->log);
 	uint64_t last_term = raft_log_term(&r->log, last);
 
+	if (PROTO_BUG(BUG_RAFT_VOTES_FOR_SHORTER_LOG))
+		return true;
 	return term > last_term || (term == last_term && index >= last);
 }
 
@@ -190,12 +193,13 @@ static void consider(struct raft *r, unsigned from, uint64_t term, bool fit)
 	if (term > r->term)
 		raft_follow(r, term, -1);
 	/* Paper, 5.2: at most one vote per term, first come, first served. */
-	if (term < r->term || !fit || (r->vote >= 0 && r->vote != (int)from) ||
+	if (term < r->term || !fit ||
+		(r->vote >= 0 && r->vote != (int)from && !PROTO_BUG(BUG_RAFT_VOTES_TWICE)) ||
 		r->role.now == RAFT_LEADER) {
 		send_vote(r, from, false, false, term);
 		return;
 	}
-	if (r->vote < 0) {
+	if (r->vote < 0 || PROTO_BUG(BUG_RAFT_VOTES_TWICE)) {
 		r->vote = (int)from;
 		raft_log_record_hard(r);
 	}
@@ -245,7 +249,9 @@ int raft_on_vote(struct raft *r, unsigned from, struct cursor *c)
 		raft_follow(r, term, -1);
 		return 0;
 	}
-	if (!granted || r->role.now != role || asked != r->term + pre || r->peer[from].granted)
+	if (!granted || r->role.now != role ||
+		(asked != r->term + pre && !PROTO_BUG(BUG_RAFT_COUNTS_STALE_VOTES)) ||
+		(r->peer[from].granted && !PROTO_BUG(BUG_RAFT_COUNTS_A_VOTE_TWICE)))
 		return 0;
 	/* Nobody was asked yet. */
 	if (!pre && !r->own_vote)

@@ -61,7 +61,7 @@ void raft_lead(struct raft *r)
 		sm_init(&peer->progress, progress_states, RAFT_PROGRESS_NR, RAFT_PROBE);
 		peer->answered_ns = now;
 		peer->next = r->term_start;
-		peer->match = 0;
+		peer->match = PROTO_BUG(BUG_RAFT_ASSUMES_MATCH) ? r->term_start - 1 : 0;
 		peer->round = 0;
 		peer->probing = false;
 	}
@@ -122,6 +122,10 @@ void raft_step_down(struct raft *r)
 	r->proto.io->arm(r->proto.io, RAFT_TIMER_HEARTBEAT, 0);
 	/* A later leader may have these entries, and commit them; or not. */
 	a.reply.status = PROTO_UNCERTAIN;
+	if (PROTO_BUG(BUG_RAFT_DEPOSED_SAYS_OK))
+		a.reply.status = PROTO_OK;
+	if (PROTO_BUG(BUG_RAFT_DEPOSED_SAYS_NO))
+		a.reply.status = PROTO_UNAVAILABLE;
 	for (; (w = ring_front(&r->waiters)); ring_pop(&r->waiters)) {
 		a.slot = w->slot;
 		a.attempt = w->attempt;
@@ -168,14 +172,20 @@ static void add_read(struct raft *r, unsigned origin, const struct forward_attem
 	struct proto_bytes key = a->command.key;
 	/* Dissertation, 6.4 step 2: the commit index now, and not before the term's first entry. */
 	uint64_t index = r->commit > r->term_start ? r->commit : r->term_start;
+	uint64_t round = r->round + 1;
 
-	if (PROTO_BUG(BUG_RAFT_STALE_LEADER_READ)) {
+	if (PROTO_BUG(BUG_RAFT_STALE_LEADER_READ) ||
+		(PROTO_BUG(BUG_RAFT_READS_WITHOUT_ROUND) && index <= r->applied)) {
 		answer_read(r, origin, a, key);
 		return;
 	}
+	if (PROTO_BUG(BUG_RAFT_READS_BEFORE_OWN_TERM))
+		index = r->commit;
+	if (PROTO_BUG(BUG_RAFT_READS_IN_OLD_ROUND))
+		round = r->round;
 	read = ring_push(&r->reads);
 	*read = (struct raft_read){
-		.round = r->round + 1,
+		.round = round,
 		.index = index,
 		.slot = a->slot,
 		.attempt = a->attempt,
@@ -361,9 +371,12 @@ void raft_advance(struct raft *r)
 		match[i] = r->peer[i].match;
 	/* Dissertation, 10.2.1: the own disk is one of the majority, no more and no less. */
 	match[r->proto.cfg.self] = r->log.durable;
+	if (PROTO_BUG(BUG_RAFT_LEADER_COUNTS_BEFORE_DURABLE))
+		match[r->proto.cfg.self] = raft_log_last(&r->log);
 	index = majority_of(r, match);
 	/* Paper, 5.4.2: only entries of the own term are committed by counting. */
-	if (index <= r->commit || raft_log_term(&r->log, index) != r->term)
+	if (index <= r->commit || (raft_log_term(&r->log, index) != r->term &&
+					  !PROTO_BUG(BUG_RAFT_COUNTS_OLDER_TERM)))
 		return;
 	raft_apply(r, index);
 	serve_reads(r);
@@ -419,7 +432,7 @@ int raft_on_appended(struct raft *r, unsigned from, struct cursor *c)
 		raft_follow(r, term, -1);
 		return 0;
 	}
-	if (term < r->term || !raft_leads(r))
+	if ((term < r->term && !PROTO_BUG(BUG_RAFT_COUNTS_STALE_ANSWERS)) || !raft_leads(r))
 		return 0;
 	if (round > r->round || (!prev && agreed > raft_log_last(&r->log)) ||
 		prev > raft_log_last(&r->log))

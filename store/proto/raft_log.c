@@ -196,7 +196,7 @@ static int restore_hard(struct raft *r, struct cursor *c)
 		vote > r->proto.cfg.nodes)
 		return -EBADMSG;
 	r->term = term;
-	r->vote = (int)vote - 1;
+	r->vote = PROTO_BUG(BUG_RAFT_FORGETS_VOTE) ? -1 : (int)vote - 1;
 	return 0;
 }
 

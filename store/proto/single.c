@@ -187,6 +187,7 @@ static void append(struct single *s, unsigned origin, const struct forward_attem
 	struct proto_io *io = s->proto.io;
 	struct write *w = ring_push(&s->writes);
 	uint8_t *bytes = s->queued.p + begin;
+	struct forward_answer early = {.slot = a->slot, .attempt = a->attempt};
 
 	command_stamp(bytes, io->wall(io));
 	*w = (struct write){
@@ -197,6 +198,8 @@ static void append(struct single *s, unsigned origin, const struct forward_attem
 	};
 	s->count++;
 	w->seq = io->persist(io, bytes, w->len);
+	if (PROTO_BUG(BUG_SINGLE_ANSWERS_BEFORE_DURABLE))
+		answer(s, origin, &early);
 }
 
 static void read_here(struct single *s, struct proto_bytes key, struct proto_reply *ret)
@@ -292,7 +295,8 @@ static int on_attempt(struct single *s, unsigned from, struct cursor *c)
 	if (!holding(s) || forward_decode_attempt(c, &a))
 		return -EBADMSG;
 	/* Meant for an earlier life, which may have done it: only the sender's clock can end it. */
-	if (a.term != s->born || !forward_admit(&s->forward, from, a.attempt))
+	if ((a.term != s->born && !PROTO_BUG(BUG_SINGLE_SERVES_EARLIER_LIFE)) ||
+		!forward_admit(&s->forward, from, a.attempt))
 		return 0;
 	if (a.command.op != PROTO_GET) {
 		begin = queue(s)->len;

@@ -42,6 +42,7 @@ enough() {
 
 "$B/bug/sim" --list-bugs >"$tmp/bugs"
 while IFS=$'\t' read -r name proto seeds options _; do
+	[ "$seeds" -gt 0 ] || continue
 	[ "$options" != - ] || options=
 	check "sim__finds_${name//-/_}_in_$proto" finds "$name" "$proto" "$seeds" "$options"
 done <"$tmp/bugs"
