@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "agent/base/crc32c.h"
@@ -38,24 +39,41 @@ void frame_encode(struct buf *out, const struct frame *frame)
 	out->len += FRAME_HEADER + len;
 }
 
-int frame_decode(const uint8_t *p, size_t len, struct frame *ret, size_t *ret_used)
+/* Whether @p may become the beginning of a frame: who speaks something else is not waited for. */
+static bool magic_fits(const uint8_t *p, size_t len)
+{
+	uint8_t magic[4];
+
+	put_u32(magic, FRAME_MAGIC);
+	return len == 0 || memcmp(p, magic, len < sizeof magic ? len : sizeof magic) == 0;
+}
+
+int frame_decode(
+	const uint8_t *p, size_t len, size_t payload_max, struct frame *ret, size_t *ret_used)
 {
 	struct cursor c = cursor_over(p, len);
-	uint32_t magic, length, crc, check;
-	uint8_t version, type;
+	uint32_t length, crc, check;
+	uint8_t type;
 
+	if (!magic_fits(p, len))
+		return -EBADMSG;
 	if (len < FRAME_HEADER)
 		return -EAGAIN;
-	magic = cursor_u32(&c);
-	version = cursor_u8(&c);
+	(void)cursor_u32(&c);
+	ret->version = cursor_u8(&c);
 	type = cursor_u8(&c);
 	ret->from = cursor_u16(&c);
 	length = cursor_u32(&c);
 	crc = cursor_u32(&c);
 	check = cursor_u32(&c);
-	if (check != crc32c(0, p, FRAME_CHECKED) || magic != FRAME_MAGIC ||
-		version != FRAME_VERSION || type >= FRAME_TYPE_NR || length > FRAME_PAYLOAD_MAX)
+	if (check != crc32c(0, p, FRAME_CHECKED))
 		return -EBADMSG;
+	if (ret->version != FRAME_VERSION)
+		return -EPROTONOSUPPORT;
+	if (type >= FRAME_TYPE_NR || length > FRAME_PAYLOAD_MAX)
+		return -EBADMSG;
+	if (length > payload_max)
+		return -EMSGSIZE;
 	if (c.left < length)
 		return -EAGAIN;
 	if (crc != crc32c(0, c.p, length))
@@ -69,13 +87,26 @@ int frame_decode(const uint8_t *p, size_t len, struct frame *ret, size_t *ret_us
 void frame_hello_encode(
 	struct buf *out, enum frame_type type, uint16_t from, const struct frame_hello *hello)
 {
-	uint8_t payload[8];
-	struct frame frame = {
-		.type = type, .from = from, .payload = {.p = payload, .len = sizeof payload}};
+	struct buf payload = {0};
+	struct frame frame = {.type = type, .from = from};
 
-	put_u32(payload, hello->to | (uint32_t)hello->nodes << 16);
-	put_u32(payload + 4, hello->proto);
+	assert(hello->words.len <= FRAME_WORDS_MAX && hello->why.len <= FRAME_WHY_MAX);
+	buf_u16(&payload, hello->to);
+	buf_u16(&payload, (uint16_t)hello->words.len);
+	buf_add(&payload, hello->words.p, hello->words.len);
+	buf_add(&payload, hello->why.p, hello->why.len);
+	frame.payload = (struct proto_bytes){.p = payload.p, .len = (uint32_t)payload.len};
 	frame_encode(out, &frame);
+	buf_fini(&payload);
+}
+
+/* It goes into logs and INFO. */
+static bool is_printable(struct proto_bytes text)
+{
+	for (uint32_t i = 0; i < text.len; i++)
+		if (text.p[i] < ' ' || text.p[i] > '~')
+			return false;
+	return true;
 }
 
 int frame_hello_decode(struct proto_bytes payload, struct frame_hello *ret)
@@ -83,7 +114,11 @@ int frame_hello_decode(struct proto_bytes payload, struct frame_hello *ret)
 	struct cursor c = cursor_over(payload.p, payload.len);
 
 	ret->to = cursor_u16(&c);
-	ret->nodes = cursor_u16(&c);
-	ret->proto = cursor_u32(&c);
-	return cursor_done(&c) ? 0 : -EBADMSG;
+	ret->words.len = cursor_u16(&c);
+	ret->words.p = cursor_take(&c, ret->words.len);
+	if (c.bad || ret->words.len > FRAME_WORDS_MAX || c.left > FRAME_WHY_MAX)
+		return -EBADMSG;
+	ret->why.len = (uint32_t)c.left;
+	ret->why.p = cursor_take(&c, c.left);
+	return is_printable(ret->words) && is_printable(ret->why) ? 0 : -EBADMSG;
 }

@@ -9,8 +9,13 @@
  *	16 u32 CRC-32C of the 16 bytes before
  *
  * The header has a checksum of its own so that a flipped length is an error at once, not a wait
- * for bytes that never come. A connection begins with FRAME_HELLO from the dialing side, answered
- * by FRAME_WELCOME; FRAME_PING carries 8 bytes that FRAME_PONG returns.
+ * for bytes that never come. These 20 bytes are the same in every version, so that replicas of
+ * different versions can tell each other what they are. A connection begins with FRAME_HELLO from
+ * the dialing side, answered by FRAME_WELCOME or, before it is closed, by FRAME_REFUSAL; FRAME_PING
+ * carries FRAME_PING_BYTES that FRAME_PONG returns.
+ *
+ * The payload of these three: u16 the other side's id, u16 length of the words, the words, and
+ * to its end why not, for people; all printable ASCII. The words are store/hello.h.
  */
 #ifndef STORE_FRAME_H
 #define STORE_FRAME_H
@@ -25,6 +30,11 @@
 #define FRAME_VERSION 3
 #define FRAME_HEADER 20u
 #define FRAME_PAYLOAD_MAX PROTO_MESSAGE_MAX
+#define FRAME_PING_BYTES 8u
+#define FRAME_WORDS_MAX 1024u
+#define FRAME_WHY_MAX 256u
+/* Longest payload before both sides know each other, and ever of an answer. */
+#define FRAME_HELLO_MAX (4u + FRAME_WORDS_MAX + FRAME_WHY_MAX)
 
 enum frame_type {
 	FRAME_HELLO,
@@ -32,20 +42,27 @@ enum frame_type {
 	FRAME_PING,
 	FRAME_PONG,
 	FRAME_MESSAGE,
+	FRAME_REFUSAL,
 	FRAME_TYPE_NR
 };
 
 struct frame {
 	enum frame_type type;
+	uint8_t version; /* set by frame_decode() */
 	uint16_t from;
 	struct proto_bytes payload; /* points into the bytes that were decoded */
 };
 
-/* Who dials, whom it means to reach, and what both must agree on. */
+/**
+ * struct frame_hello - what one side says of itself
+ * @to:		whom it means to reach
+ * @words:	what both must agree on
+ * @why:	of a refusal: what is wrong if it is not the words; else empty
+ */
 struct frame_hello {
 	uint16_t to;
-	uint16_t nodes;
-	uint32_t proto; /* frame_proto_hash() */
+	struct proto_bytes words;
+	struct proto_bytes why;
 };
 
 /* frame_proto_hash() - names a protocol in 32 bits. */
@@ -56,13 +73,16 @@ void frame_encode(struct buf *out, const struct frame *frame);
 
 /**
  * frame_decode() - read one frame
+ * @payload_max:	longer ones are not waited for
  * @ret_used:	bytes it took; set when 0 is returned
  *
- * Return: 0; -EAGAIN: more bytes are needed; -EBADMSG: no frame of this version, or damaged.
+ * Return: 0; -EAGAIN: more bytes are needed; -EPROTONOSUPPORT: a frame of another version, which
+ * is in @ret; -EMSGSIZE: longer than @payload_max; -EBADMSG: no frame, or damaged.
  */
-int frame_decode(const uint8_t *p, size_t len, struct frame *ret, size_t *ret_used);
+int frame_decode(
+	const uint8_t *p, size_t len, size_t payload_max, struct frame *ret, size_t *ret_used);
 
-/* frame_hello_encode() - append a whole frame of @type, FRAME_HELLO or FRAME_WELCOME. */
+/* frame_hello_encode() - append a whole frame of @type: HELLO, WELCOME or REFUSAL. */
 void frame_hello_encode(
 	struct buf *out, enum frame_type type, uint16_t from, const struct frame_hello *hello);
 

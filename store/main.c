@@ -19,6 +19,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/units.h"
+#include "store/hello.h"
 #include "store/replica.h"
 #include "store/settings.h"
 
@@ -126,6 +127,15 @@ static int read_admin_fd(struct options *o, const char *text, struct err *err)
 	if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
 		return err_usage(err, "descriptor %u is not a listening socket", fd);
 	o->config.admin_fd = (int)fd;
+	return 0;
+}
+
+static int read_cluster(struct options *o, const char *text, struct err *err)
+{
+	if (!hello_cluster_fits(text))
+		return err_usage(err, "'%s' is not 1 to %u letters, digits, '.', '_' and '-'",
+			text, HELLO_CLUSTER_MAX);
+	o->config.cluster = text;
 	return 0;
 }
 
@@ -240,6 +250,7 @@ static const struct option options[] = {
 	{"--proto", "NAME", read_proto, "replication protocol; needed"},
 	{"--id", "N", read_id, "which of --peers this replica is, from 0; needed"},
 	{"--peers", "A,B,...", read_peers, "IPv4 addresses of all replicas by id; needed"},
+	{"--cluster", "NAME", read_cluster, "replicas of another one are refused (none)"},
 	{"--listen", "A:PORT", read_listen, "for clients (own address, port 6379)"},
 	{"--peer-port", "PORT", read_peer_port, "where replicas talk to each other (7000)"},
 	{"--admin-fd", "N", read_admin_fd, "inherited listening socket that is served, too"},

@@ -22,9 +22,18 @@
  * A peer that is down gets nothing queued: a message of some seconds ago is worth less than the
  * delay which it would cause, and protocols tolerate loss.
  *
- * Limits: PEERS_QUEUE_MAX unsent bytes per peer, PEERS_INBOUND_MAX connections dialed by others,
- * ATTEMPT_LIFE_NS / DIAL_EVERY_NS + 1 attempts per peer. A connection on which the dialing side has
- * said nothing for INBOUND_SILENT_NS is closed.
+ * Who we talk to. Both sides must say the same words (hello.h) in frames of the same version, be
+ *who they say by their address, and mean each other. Who does not is refused with the reason before
+ * the connection is closed, so that both sides can tell their people both values; it is dialed
+ * again only every REFUSED_EVERY_NS, or when it says a right hello itself.
+ *
+ * Limits. Towards each peer: PEERS_QUEUE_MAX unsent bytes, ATTEMPT_LIFE_NS / DIAL_EVERY_NS + 1
+ * attempts. Dialed by others: PEERS_INBOUND_MAX connections, from one replica's address
+ * PEERS_PER_REPLICA_MAX (an older one makes room), from other addresses PEERS_STRANGERS_MAX in
+ * all. A hello must come within HELLO_LIFE_NS and no frame before it may be longer than one, so
+ * only replicas can fill memory: each PEERS_PER_REPLICA_MAX * FRAME_PAYLOAD_MAX, as it is received,
+ * and PEERS_QUEUE_MAX of pongs that it does not read. A connection on which the dialing side has
+ * said nothing whole for INBOUND_SILENT_NS is closed.
  */
 #include "store/peers.h"
 
@@ -32,12 +41,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "store/hello.h"
 #include "store/replica.h"
 
 #define TICK_NS (100 * NS_PER_MS)
@@ -48,7 +59,12 @@
 #define SILENT_PINGS 4
 #define DIAL_EVERY_NS (200 * NS_PER_MS)
 #define ATTEMPT_LIFE_NS (3 * NS_PER_S)
+#define REFUSED_EVERY_NS (2 * NS_PER_S)
+#define HELLO_LIFE_NS (3 * NS_PER_S)
 #define INBOUND_SILENT_NS (10 * NS_PER_S)
+/* Lines about connections that were refused or broke the rules: what a log can take. */
+#define SAY_EVERY_NS NS_PER_S
+#define SAY_AT_ONCE 8
 #define RTT_GAIN 8 /* as TCP's: RFC 6298, alpha = 1/8 */
 /* Dead connections are found by silence; the kernel need not help. */
 #define USER_TIMEOUT_MS 600000u
@@ -63,7 +79,8 @@ struct peers_link {
 	struct peers *peers;
 	struct peers_peer *peer; /* NULL: inbound, or given up */
 	struct list place;       /* among attempts, inbound or leaving ones; the live one: none */
-	struct in_addr addr;     /* inbound: who dialed */
+	struct in_addr addr;     /* of the other side */
+	int known;               /* inbound: replica with this address, -1: a stranger */
 	int from;                /* inbound: replica id, -1 before its HELLO */
 	uint64_t heard_ns;
 	uint64_t began_ns;
@@ -115,15 +132,111 @@ static void abandon(struct peers_link *link)
 	stream_close(&link->stream);
 }
 
-static void bad_frame(struct peers_link *link, const char *what)
+/* Whoever dials in a loop fills the counters, not the log. */
+static void say(struct peers *peers, struct in_addr addr, const char *what, const char *why)
+{
+	uint64_t now = now_of(peers);
+	char text[INET_ADDRSTRLEN] = "";
+	char more[64] = "";
+
+	if (now - peers->said_ns >= SAY_EVERY_NS) {
+		peers->said_ns = now;
+		peers->said = 0;
+	}
+	if (++peers->said > SAY_AT_ONCE) {
+		peers->unsaid++;
+		return;
+	}
+	if (peers->unsaid)
+		(void)snprintf(more, sizeof more, " (and %llu more that are not shown)",
+			(unsigned long long)peers->unsaid);
+	peers->unsaid = 0;
+	(void)inet_ntop(AF_INET, &addr, text, sizeof text);
+	log_warn("connection with %s %s: %s%s", text, what, why, more);
+}
+
+static uint16_t self_of(const struct peers *peers)
+{
+	return (uint16_t)config_of(peers)->proto.self;
+}
+
+static void put_hello(struct peers_link *link, enum frame_type type, unsigned to, const char *why)
 {
 	struct peers *peers = link->peers;
-	char text[INET_ADDRSTRLEN] = "";
+	struct frame_hello hello = {
+		.to = (uint16_t)to,
+		.words = {.p = peers->words.p, .len = (uint32_t)peers->words.len},
+		.why = {.p = (const uint8_t *)why, .len = (uint32_t)strlen(why)},
+	};
 
-	peers->frames_bad++;
-	(void)inet_ntop(AF_INET, &link->addr, text, sizeof text);
-	log_warn("connection with %s closed: %s", text, what);
+	frame_hello_encode(&link->stream.out, type, self_of(peers), &hello);
+	stream_touch(&link->stream);
+}
+
+static void bad_frame(struct peers_link *link, const char *why)
+{
+	link->peers->frames_bad++;
+	say(link->peers, link->addr, "closed", why);
 	stream_close(&link->stream);
+}
+
+/* The other side of a connection that we dialed is not one of ours, or thinks so of us. */
+static void refused(struct peers_link *link, const char *why)
+{
+	struct peers_peer *peer = link->peer;
+	bool news = strcmp(peer->refusal, why) != 0;
+
+	link->peers->refused++;
+	if (news) {
+		(void)snprintf(peer->refusal, sizeof peer->refusal, "%s", why);
+		log_warn("replica %u is not talked to: %s", peer->id, peer->refusal);
+	}
+	stream_close(&link->stream);
+}
+
+/* The same for who dialed us: it is told @told, where that is not our words. */
+static void refuse(struct peers_link *link, unsigned to, const char *why, const char *told)
+{
+	link->peers->refused++;
+	say(link->peers, link->addr, "refused", why);
+	put_hello(link, FRAME_REFUSAL, to, told);
+	stream_drain(&link->stream);
+}
+
+static void other_version(struct peers_link *link, const struct frame *frame)
+{
+	char why[PEERS_WHY_MAX];
+
+	(void)snprintf(why, sizeof why, "version=%u there, version=%u here", frame->version,
+		FRAME_VERSION);
+	/* Of a refusal it can read the header, too. */
+	if (link->peer)
+		refused(link, why);
+	else
+		refuse(link, frame->from, why, "");
+}
+
+/* Return: what is wrong, NULL: the frame was taken, or refused. */
+static const char *take_frame(struct peers_link *link, const uint8_t *p, size_t n, size_t *ret_took,
+	const char *(*take)(struct peers_link *link, const struct frame *frame))
+{
+	size_t payload_max = link->from < 0 ? FRAME_HELLO_MAX : FRAME_PAYLOAD_MAX;
+	struct frame frame;
+
+	switch (frame_decode(p, n, payload_max, &frame, ret_took)) {
+	case 0:
+		return take(link, &frame);
+	case -EAGAIN:
+		*ret_took = 0;
+		return NULL;
+	case -EPROTONOSUPPORT:
+		other_version(link, &frame);
+		return NULL;
+	case -EMSGSIZE:
+		return "frame that is too long before a hello";
+	default:
+		return "damaged frame";
+	}
 }
 
 static size_t each_frame(struct stream *s, const uint8_t *p, size_t n,
@@ -133,52 +246,24 @@ static size_t each_frame(struct stream *s, const uint8_t *p, size_t n,
 	size_t used = 0;
 
 	while (!stream_ending(s)) {
-		const char *wrong;
-		struct frame frame;
 		size_t took = 0;
-		int ret = frame_decode(p + used, n - used, &frame, &took);
+		const char *wrong = take_frame(link, p + used, n - used, &took, take);
 
-		if (ret == -EAGAIN)
-			return used;
-		wrong = ret < 0 ? "damaged frame" : take(link, &frame);
-		if (wrong) {
+		if (wrong)
 			bad_frame(link, wrong);
-			break;
-		}
+		else if (took == 0 && !stream_ending(s))
+			return used;
 		used += took;
 	}
 	return n;
 }
 
-static struct frame_hello hello_to(const struct peers *peers, unsigned to)
+/* Whether the words are not ours; then @why, of PEERS_WHY_MAX, has both sides'. */
+static bool words_wrong(const struct peers *peers, const struct frame_hello *hello, char *why)
 {
-	return (struct frame_hello){
-		.to = (uint16_t)to,
-		.nodes = (uint16_t)peers->nodes,
-		.proto = frame_proto_hash(config_of(peers)->ops->name),
-	};
-}
+	const struct proto_bytes ours = {.p = peers->words.p, .len = (uint32_t)peers->words.len};
 
-static uint16_t self_of(const struct peers *peers)
-{
-	return (uint16_t)config_of(peers)->proto.self;
-}
-
-/* Why this hello is not from the replica that it names, or not for us; NULL: all is well. */
-static const char *hello_wrong(const struct peers *peers, const struct frame *frame)
-{
-	struct frame_hello hello;
-
-	if (frame_hello_decode(frame->payload, &hello) < 0)
-		return "malformed hello";
-	if (hello.nodes != peers->nodes)
-		return "it counts other replicas than we do";
-	if (hello.proto != frame_proto_hash(config_of(peers)->ops->name))
-		return "it speaks another protocol";
-	if (hello.to != self_of(peers) || frame->from >= peers->nodes ||
-		frame->from == self_of(peers))
-		return "hello with a wrong replica id";
-	return NULL;
+	return hello_differ(hello->words, ours, why, PEERS_WHY_MAX);
 }
 
 /* --- connections that we dial --- */
@@ -189,6 +274,8 @@ static void peer_set_up(struct peers_peer *peer, bool up)
 		return;
 	peer->up = up;
 	peer->dialed_back = false;
+	if (up)
+		peer->refusal[0] = '\0';
 	log_info("replica %u is %s", peer->id, up ? "reachable" : "silent");
 	/* What waits is stale by the time that the peer is back. */
 	if (!up && peer->live)
@@ -218,7 +305,8 @@ static const char *take_pong(struct peers_link *link, const struct frame *frame)
 	uint64_t sent_ns = cursor_u64(&c);
 	uint64_t now = now_of(link->peers);
 
-	if (!cursor_done(&c) || sent_ns > now)
+	/* An old connection may come back after long, but not from before its own time. */
+	if (!cursor_done(&c) || sent_ns > now || sent_ns < link->began_ns)
 		return "malformed pong";
 	peer->rtt_ns += (now - sent_ns) / RTT_GAIN;
 	peer->rtt_ns -= peer->rtt_ns / (RTT_GAIN + 1);
@@ -238,15 +326,28 @@ static const char *take_answer(struct peers_link *link, const struct frame *fram
 {
 	struct peers_peer *peer = link->peer;
 
-	if (frame->from != peer->id)
-		return "frame with a wrong replica id";
-	if (link == peer->live)
-		return frame->type == FRAME_PONG ? take_pong(link, frame) : "unexpected frame";
-	if (frame->type != FRAME_WELCOME)
-		return "no welcome";
-	if (hello_wrong(link->peers, frame))
-		return hello_wrong(link->peers, frame);
-	welcomed(link);
+	struct frame_hello hello;
+	char why[PEERS_WHY_MAX];
+
+	if (link == peer->live && frame->type == FRAME_PONG && frame->from == peer->id)
+		return take_pong(link, frame);
+	if (link == peer->live || (frame->type != FRAME_WELCOME && frame->type != FRAME_REFUSAL))
+		return "unexpected frame";
+	if (frame_hello_decode(frame->payload, &hello) < 0)
+		return "malformed hello";
+	if (words_wrong(link->peers, &hello, why)) {
+		refused(link, why);
+	} else if (frame->type == FRAME_REFUSAL) {
+		(void)snprintf(
+			why, sizeof why, "%.*s", (int)hello.why.len, (const char *)hello.why.p);
+		refused(link, why);
+	} else if (frame->from != peer->id || hello.to != self_of(link->peers)) {
+		(void)snprintf(
+			why, sizeof why, "id=%u there, looked for id=%u", frame->from, peer->id);
+		refused(link, why);
+	} else {
+		welcomed(link);
+	}
 	return NULL;
 }
 
@@ -258,10 +359,7 @@ static size_t outbound_data(struct stream *s, const uint8_t *p, size_t n)
 static void outbound_connected(struct stream *s)
 {
 	struct peers_link *link = link_of(s);
-	struct frame_hello hello = hello_to(link->peers, link->peer->id);
-
-	frame_hello_encode(&s->out, FRAME_HELLO, self_of(link->peers), &hello);
-	stream_touch(s);
+	put_hello(link, FRAME_HELLO, link->peer->id, "");
 }
 
 static void outbound_closed(struct stream *s)
@@ -289,6 +387,7 @@ static struct peers_link *link_make(struct peers *peers, struct in_addr addr)
 	assert(link);
 	link->peers = peers;
 	link->addr = addr;
+	link->known = -1;
 	link->from = -1;
 	link->began_ns = now_of(peers);
 	link->heard_ns = link->began_ns;
@@ -327,12 +426,12 @@ static void ping(struct peers_peer *peer)
 {
 	struct stream *s = &peer->live->stream;
 	uint64_t now = now_of(peer->peers);
-	uint8_t bytes[8];
+	uint8_t bytes[FRAME_PING_BYTES];
 	struct frame frame = {.type = FRAME_PING,
 		.from = self_of(peer->peers),
 		.payload = {.p = bytes, .len = sizeof bytes}};
 
-	for (int i = 0; i < 8; i++)
+	for (unsigned i = 0; i < FRAME_PING_BYTES; i++)
 		bytes[i] = (uint8_t)(now >> 8 * i);
 	frame_encode(&s->out, &frame);
 	stream_touch(s);
@@ -349,6 +448,7 @@ static uint64_t silence_limit(const struct peers_peer *peer)
 
 static void tick_peer(struct peers_peer *peer, bool ping_now)
 {
+	uint64_t every_ns = peer->refusal[0] ? REFUSED_EVERY_NS : DIAL_EVERY_NS;
 	uint64_t now = now_of(peer->peers);
 	struct list *pos, *tmp;
 
@@ -364,7 +464,7 @@ static void tick_peer(struct peers_peer *peer, bool ping_now)
 	/* An old connection is asked, too, but only when it can carry the question. */
 	if (peer->live && ping_now && stream_queued(&peer->live->stream) < PEERS_QUEUE_MAX)
 		ping(peer);
-	if (!peer->up && now - peer->dialed_ns >= DIAL_EVERY_NS)
+	if (!peer->up && now - peer->dialed_ns >= every_ns)
 		dial(peer);
 }
 
@@ -383,19 +483,32 @@ static const char *take_hello(struct peers_link *link, const struct frame *frame
 {
 	struct peers *peers = link->peers;
 	struct frame_hello hello;
-	const char *wrong;
+	char why[PEERS_WHY_MAX];
 
 	if (frame->type != FRAME_HELLO)
 		return "no hello";
-	wrong = hello_wrong(peers, frame);
-	if (wrong)
-		return wrong;
-	if (link->addr.s_addr != config_of(peers)->peers[frame->from].s_addr)
-		return "hello from another replica's address";
+	if (frame_hello_decode(frame->payload, &hello) < 0)
+		return "malformed hello";
+	if (words_wrong(peers, &hello, why)) {
+		refuse(link, frame->from, why, "");
+		return NULL;
+	}
+	if (frame->from >= peers->nodes || frame->from == self_of(peers) ||
+		hello.to != self_of(peers)) {
+		(void)snprintf(why, sizeof why, "id=%u meant id=%u, this is id=%u", frame->from,
+			hello.to, self_of(peers));
+		refuse(link, frame->from, why, why);
+		return NULL;
+	}
+	if (link->addr.s_addr != config_of(peers)->peers[frame->from].s_addr) {
+		(void)snprintf(
+			why, sizeof why, "id=%u is not at the address it comes from", frame->from);
+		refuse(link, frame->from, why, why);
+		return NULL;
+	}
 	link->from = frame->from;
-	hello = hello_to(peers, frame->from);
-	frame_hello_encode(&link->stream.out, FRAME_WELCOME, self_of(peers), &hello);
-	stream_touch(&link->stream);
+	peers->peer[frame->from].refusal[0] = '\0';
+	put_hello(link, FRAME_WELCOME, frame->from, "");
 	return NULL;
 }
 
@@ -413,13 +526,15 @@ static const char *take_inbound(struct peers_link *link, const struct frame *fra
 	struct peers *peers = link->peers;
 	struct frame pong = {.type = FRAME_PONG, .from = self_of(peers), .payload = frame->payload};
 
-	link->heard_ns = now_of(peers);
 	if (link->from < 0)
 		return take_hello(link, frame);
+	link->heard_ns = now_of(peers);
 	if (frame->from != link->from)
 		return "frame with a wrong replica id";
 	heard_from(&peers->peer[link->from]);
 	if (frame->type == FRAME_PING) {
+		if (frame->payload.len != FRAME_PING_BYTES)
+			return "malformed ping";
 		answer(link, &pong);
 		return NULL;
 	}
@@ -441,6 +556,8 @@ static void inbound_closed(struct stream *s)
 	struct peers_link *link = link_of(s);
 
 	link->peers->inbound_count--;
+	if (link->known < 0)
+		link->peers->strangers--;
 	link_free(link);
 }
 
@@ -449,21 +566,62 @@ static const struct stream_ops inbound_ops = {
 	.closed = inbound_closed,
 };
 
+/* The replica with this address, -1: none but perhaps ourselves. */
+static int replica_at(const struct peers *peers, struct in_addr addr)
+{
+	for (unsigned i = 0; i < peers->nodes; i++)
+		if (i != self_of(peers) && config_of(peers)->peers[i].s_addr == addr.s_addr)
+			return (int)i;
+	return -1;
+}
+
+/* One more from replica @known: one that has not said hello makes room, else the oldest. */
+static void make_room(struct peers *peers, int known)
+{
+	struct peers_link *oldest = NULL;
+	struct list *pos, *tmp;
+	unsigned n = 0;
+
+	list_for_each(pos, tmp, &peers->inbound)
+	{
+		struct peers_link *link = list_entry(pos, struct peers_link, place);
+
+		if (link->known != known)
+			continue;
+		n++;
+		if (!oldest || (oldest->from >= 0 && link->from < 0))
+			oldest = link;
+	}
+	if (n < PEERS_PER_REPLICA_MAX)
+		return;
+	peers->overfull++;
+	abandon(oldest);
+}
+
 static void inbound_take(struct peers *peers, int fd)
 {
 	struct sockaddr_in addr = {0};
 	socklen_t len = sizeof addr;
 	struct peers_link *link;
+	int known = -1;
 
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
+		known = replica_at(peers, addr.sin_addr);
 	if (peers->inbound_count == PEERS_INBOUND_MAX ||
-		getpeername(fd, (struct sockaddr *)&addr, &len) < 0) {
+		(known < 0 && peers->strangers == PEERS_STRANGERS_MAX)) {
+		peers->overfull++;
 		close(fd);
 		return;
 	}
+	if (known >= 0)
+		make_room(peers, known);
 	tune(fd);
 	link = link_make(peers, addr.sin_addr);
+	link->known = known;
 	list_push(&peers->inbound, &link->place);
 	peers->inbound_count++;
+	if (known < 0)
+		peers->strangers++;
 	stream_init(&link->stream, &peers->replica->streams, &inbound_ops, fd);
 }
 
@@ -487,23 +645,32 @@ static void accept_done(struct loop_op *op, const struct loop_event *event)
 
 /* --- all of them --- */
 
+/* Who was refused and does not read why is not waited for either. */
+static void tick_inbound(struct peers *peers)
+{
+	uint64_t now = now_of(peers);
+	struct list *pos, *tmp;
+
+	list_for_each(pos, tmp, &peers->inbound)
+	{
+		struct peers_link *link = list_entry(pos, struct peers_link, place);
+		uint64_t life = link->from < 0 ? HELLO_LIFE_NS : INBOUND_SILENT_NS;
+
+		if (now - link->heard_ns > life && !link->stream.closing)
+			stream_close(&link->stream);
+	}
+}
+
 static void tick(struct loop_timer *timer)
 {
 	struct peers *peers = list_entry(timer, struct peers, tick);
 	uint64_t now = now_of(peers);
 	bool ping_now = peers->ticks++ % PING_TICKS(peers->nodes) == 0;
-	struct list *pos, *tmp;
 
 	for (unsigned i = 0; i < peers->nodes; i++)
 		if (i != self_of(peers))
 			tick_peer(&peers->peer[i], ping_now);
-	list_for_each(pos, tmp, &peers->inbound)
-	{
-		struct peers_link *link = list_entry(pos, struct peers_link, place);
-
-		if (now - link->heard_ns > INBOUND_SILENT_NS && !stream_ending(&link->stream))
-			stream_close(&link->stream);
-	}
+	tick_inbound(peers);
 	loop_arm(peers->replica->loop, &peers->tick, now + TICK_NS);
 }
 
@@ -521,6 +688,8 @@ void peers_init(struct peers *peers, struct replica *replica, int listen_fd)
 	};
 	list_init(&peers->inbound);
 	list_init(&peers->leaving);
+	hello_words(&peers->words, &replica->config);
+	assert(peers->words.len <= FRAME_WORDS_MAX);
 	peers->peer = calloc(nodes, sizeof *peers->peer);
 	assert(peers->peer);
 	for (unsigned i = 0; i < nodes; i++) {
@@ -560,6 +729,7 @@ void peers_fini(struct peers *peers)
 	list_free(&peers->leaving);
 	if (peers->listen_fd >= 0)
 		close(peers->listen_fd);
+	buf_fini(&peers->words);
 	free(peers->peer);
 	peers->peer = NULL;
 }
@@ -588,4 +758,45 @@ unsigned peers_up(const struct peers *peers)
 	for (unsigned i = 0; i < peers->nodes; i++)
 		n += peers->peer[i].up;
 	return n;
+}
+
+size_t peers_queued(const struct peers *peers)
+{
+	size_t n = 0;
+	struct list *pos, *tmp;
+
+	for (unsigned i = 0; i < peers->nodes; i++)
+		if (peers->peer[i].live)
+			n += stream_queued(&peers->peer[i].live->stream);
+	list_for_each(pos, tmp, &peers->inbound) n +=
+		stream_queued(&list_entry(pos, struct peers_link, place)->stream);
+	return n;
+}
+
+void peers_info(const struct peers *peers, struct buf *out)
+{
+	unsigned left = PEERS_INFO_MAX;
+
+	buf_printf(out,
+		"frames_bad:%llu\r\nmessages_sent:%llu\r\nmessages_received:%llu\r\n"
+		"messages_dropped:%llu\r\npeers_refused:%llu\r\npeers_overfull:%llu\r\n"
+		"peers_inbound:%u\r\npeers_queued:%zu\r\n",
+		(unsigned long long)peers->frames_bad, (unsigned long long)peers->sent,
+		(unsigned long long)peers->received, (unsigned long long)peers->dropped,
+		(unsigned long long)peers->refused, (unsigned long long)peers->overfull,
+		peers->inbound_count, peers_queued(peers));
+	for (unsigned i = 0; i < peers->nodes && left > 0; i++) {
+		const struct peers_peer *peer = &peers->peer[i];
+
+		if (i == self_of(peers) || (peer->up && peers->nodes > PEERS_INFO_MAX))
+			continue;
+		left--;
+		if (peer->up)
+			buf_printf(out, "peer_%u:up,rtt_us=%llu,queued=%zu\r\n", i,
+				(unsigned long long)(peer->rtt_ns / NS_PER_US),
+				stream_queued(&peer->live->stream));
+		else
+			buf_printf(out, "peer_%u:%s%s\r\n", i,
+				peer->refusal[0] ? "refused," : "silent", peer->refusal);
+	}
 }

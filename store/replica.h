@@ -24,6 +24,7 @@
 
 /**
  * struct replica_config - what a replica is started with
+ * @cluster:	name that all replicas of it share, hello_cluster_fits(); NULL: none
  * @peers:	addresses by replica id, proto.nodes of them
  * @admin_fd:	a listening socket for the supervisor, -1: none
  * @signal_fd:	readable when the replica is to end with status 0, -1: none
@@ -32,6 +33,7 @@
  */
 struct replica_config {
 	const struct proto_ops *ops;
+	const char *cluster;
 	struct proto_config proto;
 	struct in_addr peers[PROTO_NODES_MAX];
 	struct sockaddr_in listen;

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -69,8 +70,23 @@ static int admin_listen(const char *path, struct err *err)
 	return fd;
 }
 
+/* No replica of another lab, or of another run of this one, is ever taken for one of ours. */
+static int cluster_draw(struct supervisor *s, struct err *err)
+{
+	uint64_t id;
+
+	if (getrandom(&id, sizeof id, 0) != sizeof id)
+		return err_sys(err, -errno, "getrandom");
+	(void)snprintf(s->cluster, sizeof s->cluster, "%016" PRIx64, id);
+	return 0;
+}
+
 int replica_prepare(struct supervisor *s, struct err *err)
 {
+	int rc = cluster_draw(s, err);
+
+	if (rc)
+		return rc;
 	s->binary_fd = binary_open(err);
 	if (s->binary_fd < 0)
 		return s->binary_fd;
@@ -188,6 +204,9 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 		settings_print(&settings, &s->plan->proto, s->plan->system->ops);
 		buf_u8(&settings, '\0');
 		args_fill(&args, s->plan, replica, peer_list, (char *)settings.p);
+		arg_add(&args, "--cluster");
+		arg_add(&args, "%s", s->cluster);
+		args.argv[args.n] = NULL;
 		what.dir = dir;
 		what.argv = args.argv;
 		rc = spawn_replica(&s->spawner, &what, ret, err);

@@ -23,6 +23,8 @@
 #include "agent/lab/watchers.h"
 #include "netns/fabric.h"
 
+#define SUPERVISOR_CLUSTER_MAX 24
+
 /**
  * struct supervisor_options - how this lab is run
  * @name:	NULL: the script's
@@ -64,6 +66,7 @@ struct supervisor {
 	char admin_path[PLAN_REPLICAS_MAX][NAMES_PATH_MAX];
 	int admin_fd[PLAN_REPLICAS_MAX];
 	int binary_fd;
+	char cluster[SUPERVISOR_CLUSTER_MAX]; /* drawn for this run, so that no two labs mix */
 	int wire_log_fd;
 	int log_fd;
 	struct watchers *watchers;

@@ -705,56 +705,6 @@ static void peers__find_a_silent_replica_and_reach_it_soon_after_it_is_back(void
 	destroy(&w);
 }
 
-static void peers__close_connections_with_bad_frames_and_count_them(void **state)
-{
-	struct frame_hello hello = {.to = 0, .nodes = 3, .proto = frame_proto_hash("single")};
-	struct frame_hello wrong[] = {hello, hello, hello};
-	struct in_addr *peers;
-	struct buf b = {0};
-	struct world w;
-	char byte;
-	int fd;
-
-	(void)state;
-	three(&w);
-	peers = w.config[0].peers;
-	fd = dial(peers[0], PEER_PORT, peers[1]);
-	send_text(&w, fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-	expect_closed(&w, fd);
-	assert_int_equal(w.r[0]->peers.frames_bad, 1);
-	wrong[0].to = 2;
-	wrong[1].nodes = 4;
-	wrong[2].proto++;
-	for (uint64_t i = 0; i < 3; i++) {
-		b.len = 0;
-		frame_hello_encode(&b, FRAME_HELLO, 1, &wrong[i]);
-		fd = dial(peers[0], PEER_PORT, peers[1]);
-		send_all(&w, fd, b.p, b.len);
-		expect_closed(&w, fd);
-		assert_int_equal(w.r[0]->peers.frames_bad, 2 + i);
-	}
-	/* A right hello, but not from that replica's address. */
-	b.len = 0;
-	frame_hello_encode(&b, FRAME_HELLO, 1, &hello);
-	fd = dial(peers[0], PEER_PORT, peers[2]);
-	send_all(&w, fd, b.p, b.len);
-	expect_closed(&w, fd);
-	assert_int_equal(w.r[0]->peers.frames_bad, 5);
-	/* From the right one it is welcome, until its frames are damaged. */
-	fd = dial(peers[0], PEER_PORT, peers[1]);
-	send_all(&w, fd, b.p, b.len);
-	assert_int_equal(read_up_to(&w, fd, &byte, 1), 1);
-	b.p[b.len - 1] ^= 1;
-	send_all(&w, fd, b.p, b.len);
-	while (w.r[0]->peers.frames_bad < 6)
-		turn(&w);
-	close(fd);
-	/* None of this disturbed the replicas themselves. */
-	assert_true(all_up(&w));
-	buf_fini(&b);
-	destroy(&w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -773,7 +723,6 @@ int main(void)
 		cmocka_unit_test(replica__refuses_a_damaged_log_and_a_log_in_use),
 		cmocka_unit_test(replica__passes_requests_on_between_replicas),
 		cmocka_unit_test(peers__find_a_silent_replica_and_reach_it_soon_after_it_is_back),
-		cmocka_unit_test(peers__close_connections_with_bad_frames_and_count_them),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
