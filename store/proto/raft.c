@@ -11,8 +11,9 @@
  *  1. applied <= commit <= last entry; durable <= recorded <= last entry
  *  2. terms of entries never go back, and none is beyond the current term
  *  3. a leader voted for itself, and its log holds who waits for each entry not yet applied
- *
- * Not done, on purpose: snapshots, membership change, leases.
+ *  4. the log begins at or before the entry after the applied one, whose term is known
+ *  5. memberships rise in index; all but the first one are of entries not applied yet
+ *  6. what is staged has a base, and parts without a gap
  */
 #include <assert.h>
 #include <errno.h>
@@ -57,13 +58,15 @@ static void raft_init(struct proto *p)
 	struct raft *r = raft_of(p);
 
 	sm_init(&r->role, role_states, RAFT_ROLE_NR, RAFT_FOLLOWER);
-	r->majority = p->cfg.nodes / 2 + 1;
-	if (PROTO_BUG(BUG_RAFT_HALF_IS_MAJORITY))
-		r->majority = p->cfg.nodes / 2;
 	r->vote = -1;
 	r->vote_owed = -1;
 	r->leader = -1;
+	r->peer = calloc(p->cfg.nodes, sizeof(*r->peer));
+	assert(r->peer);
 	raft_log_init(&r->log);
+	raft_changes_init(r);
+	raft_copy_init(&r->copy);
+	raft_copy_init(&r->staging.copy);
 	ring_init(&r->waiters, sizeof(struct raft_waiter), 1);
 	ring_init(&r->reads, sizeof(struct raft_read), 1);
 	forward_init(&r->forward, p, RAFT_TIMER_REQUESTS);
@@ -77,25 +80,29 @@ static void raft_fini(struct proto *p)
 		free(((struct raft_read *)ring_at(&r->reads, i))->key);
 	ring_fini(&r->reads);
 	ring_fini(&r->waiters);
+	ring_fini(&r->changes);
+	for (unsigned i = 0; i < p->cfg.nodes; i++)
+		raft_transfer_end(&r->peer[i]);
+	free(r->peer);
+	raft_staging_drop(r);
+	raft_copy_fini(&r->copy);
 	raft_log_fini(&r->log);
 	command_state_fini(&r->state);
 	forward_fini(&r->forward);
 }
 
-static int raft_restore(struct proto *p, const void *bytes, size_t len)
-{
-	struct raft *r = raft_of(p);
-	int rc = raft_log_restore(r, bytes, len);
-
-	r->restored |= !rc;
-	return rc;
-}
-
 static void raft_start(struct proto *p)
 {
 	struct raft *r = raft_of(p);
+	uint64_t exact;
 
 	forward_start(&r->forward);
+	raft_staging_try(r);
+	exact = r->copy.exact < raft_log_last(&r->log) ? r->copy.exact : raft_log_last(&r->log);
+	/* What a snapshot has seen applied was committed, and its entries are in the log. */
+	if (!r->unfinished && exact > r->commit)
+		raft_apply(r, exact);
+	raft_copy_settle(r);
 	r->boot_term = r->term;
 	r->leader_heard_ns = raft_now(r);
 	r->eager = !r->restored && p->cfg.leader == (int)p->cfg.self;
@@ -117,25 +124,36 @@ unsigned raft_heard_since(const struct raft *r, uint64_t span_ns)
 	return heard;
 }
 
+/* A command, unless the key is from a part of a copy that has seen it already. */
+static void apply_command(struct raft *r, struct proto_bytes bytes, struct proto_reply *ret)
+{
+	struct cursor c = cursor_over(bytes.p, bytes.len);
+	struct command command;
+	int bad = command_decode(&c, &command);
+
+	assert(!bad); /* checked when it came */
+	if (r->applied > raft_copy_at(&r->copy, command.key))
+		command_apply(r->proto.table, &r->state, &command, r->applied, ret);
+	else if (command.stamp_ns > r->state.clock_ns)
+		r->state.clock_ns = command.stamp_ns;
+}
+
 void raft_apply(struct raft *r, uint64_t commit)
 {
 	assert(commit >= r->commit && commit <= raft_log_last(&r->log));
 	r->commit = commit;
 	while (r->applied < r->commit) {
 		const struct raft_entry *e = raft_log_at(&r->log, r->applied + 1);
+		struct proto_bytes bytes = {e->bytes, e->len};
 		struct forward_answer a = {.reply.status = PROTO_OK};
 		struct raft_waiter *front = ring_front(&r->waiters);
 		struct raft_waiter w = {0};
 
 		r->applied++;
-		if (e->len) {
-			struct cursor c = cursor_over(e->bytes, e->len);
-			struct command command;
-			int bad = command_decode(&c, &command);
-
-			assert(!bad); /* checked when it came */
-			command_apply(r->proto.table, &r->state, &command, r->applied, &a.reply);
-		}
+		if (raft_entry_is_members(bytes))
+			raft_changes_applied(r);
+		else if (e->len)
+			apply_command(r, bytes, &a.reply);
 		if (front && r->waiters.first == r->applied) {
 			w = *front;
 			ring_pop(&r->waiters);
@@ -145,6 +163,7 @@ void raft_apply(struct raft *r, uint64_t commit)
 		if (w.slot)
 			raft_answer(r, w.origin, &a);
 	}
+	raft_copy_settle(r);
 }
 
 /* No leader for longer than an election should take: better to say no than to let clients wait. */
@@ -296,8 +315,10 @@ struct append {
 	struct raft_batch batch;
 };
 
-static int decode_append(struct cursor *c, struct append *ret)
+static int decode_append(const struct raft *r, struct cursor *c, struct append *ret)
 {
+	struct raft_bounds bounds = {.nodes = r->proto.cfg.nodes};
+
 	ret->term = cursor_u64(c);
 	ret->prev = cursor_u64(c);
 	ret->prev_term = cursor_u64(c);
@@ -307,39 +328,38 @@ static int decode_append(struct cursor *c, struct append *ret)
 		ret->prev_term > ret->term || ret->commit > RAFT_NUMBER_MAX ||
 		!ret->prev != !ret->prev_term)
 		return -EBADMSG;
-	ret->batch.first = ret->prev + 1;
-	if (raft_batch_decode(c, ret->prev_term, ret->term, &ret->batch))
+	bounds.prev_term = ret->prev_term;
+	bounds.term_max = ret->term;
+	if (raft_batch_decode(c, &bounds, &ret->batch))
 		return -EBADMSG;
 	ret->batch.first = ret->prev + 1;
 	return 0;
 }
 
 /*
- * Whether @a contradicts what is committed here, what its own leader has said in this term, or who
- * leads: then it is no leader's message.
+ * Whether @a contradicts what is committed here or what its own leader has said in this term: then
+ * it is no leader's message.
  */
-static bool contradicts(const struct raft *r, unsigned from, const struct append *a)
+static bool contradicts(const struct raft *r, const struct append *a)
 {
 	struct cursor c = raft_batch_cursor(&a->batch);
 	uint64_t settled = r->commit;
 
-	if (a->term == r->term && (raft_leads(r) || (r->leader >= 0 && r->leader != (int)from)))
-		return true;
 	if (a->term == r->term && r->matched > settled)
 		settled = r->matched;
-	if (a->prev <= settled && raft_log_term(&r->log, a->prev) != a->prev_term)
+	if (a->prev <= settled && !raft_log_agrees(&r->log, a->prev, a->prev_term))
 		return true;
 	for (uint32_t i = 0; i < a->batch.count && a->prev + i < settled; i++) {
 		uint64_t term;
 
 		raft_batch_next(&c, &term);
-		if (raft_log_term(&r->log, a->prev + i + 1) != term)
+		if (!raft_log_agrees(&r->log, a->prev + i + 1, term))
 			return true;
 	}
 	return false;
 }
 
-static void send_appended(struct raft *r, unsigned to, uint64_t refused, uint64_t agreed)
+void raft_send_appended(struct raft *r, unsigned to, uint64_t refused, uint64_t agreed)
 {
 	struct proto_io *io = r->proto.io;
 	uint64_t match = r->matched < r->log.durable ? r->matched : r->log.durable;
@@ -373,13 +393,14 @@ static void add_entries(struct raft *r, const struct append *a)
 
 		/* Paper, 5.3: an existing entry that conflicts goes, with all that follow it. */
 		if (index <= raft_log_last(&r->log) &&
-			(raft_log_term(&r->log, index) != term ||
+			(!raft_log_agrees(&r->log, index, term) ||
 				(PROTO_BUG(BUG_RAFT_CUTS_MATCHING) && index > r->commit))) {
 			assert(index > r->commit);
 			raft_log_cut(&r->log, index);
+			raft_changes_cut(r, index);
 		}
 		if (index > raft_log_last(&r->log))
-			raft_log_append(&r->log, term, bytes);
+			raft_changes_appended(r, raft_log_append(&r->log, term, bytes));
 	}
 	raft_log_record(r);
 }
@@ -388,10 +409,12 @@ static void add_entries(struct raft *r, const struct append *a)
 static uint64_t back_off(const struct raft *r, const struct append *a)
 {
 	uint64_t last = raft_log_last(&r->log);
+	uint64_t hint = last;
 
-	if (a->prev > last)
-		return last;
-	return raft_log_first_of_term(&r->log, a->prev) - 1;
+	if (a->prev <= last)
+		hint = raft_log_first_of_term(&r->log, a->prev) - 1;
+	/* What is committed no leader lacks. */
+	return hint > r->commit ? hint : r->commit;
 }
 
 static void follow_append(struct raft *r, unsigned from, const struct append *a)
@@ -403,9 +426,9 @@ static void follow_append(struct raft *r, unsigned from, const struct append *a)
 	if (a->round > r->round_seen)
 		r->round_seen = a->round;
 	/* Paper, figure 2: the previous entry must be here, with the same term. */
-	if (a->prev > raft_log_last(&r->log) || (raft_log_term(&r->log, a->prev) != a->prev_term &&
+	if (a->prev > raft_log_last(&r->log) || (!raft_log_agrees(&r->log, a->prev, a->prev_term) &&
 							!PROTO_BUG(BUG_RAFT_CHECKS_NO_PREV_TERM))) {
-		send_appended(r, from, a->prev, back_off(r, a));
+		raft_send_appended(r, from, a->prev, back_off(r, a));
 		return;
 	}
 	add_entries(r, a);
@@ -424,27 +447,38 @@ static void follow_append(struct raft *r, unsigned from, const struct append *a)
 	 */
 	r->answer_owed = true;
 	if (r->persisted >= r->hard_seq && (asked || r->log.durable >= r->matched))
-		send_appended(r, from, 0, r->matched);
+		raft_send_appended(r, from, 0, r->matched);
+}
+
+int raft_hear_leader(struct raft *r, unsigned from, uint64_t term)
+{
+	if (term == 0 || term > RAFT_NUMBER_MAX)
+		return -EBADMSG;
+	if (term < r->term) {
+		/* Paper, 5.1: the old leader learns of the new term. */
+		raft_send_appended(r, from, 0, 0);
+		return 0;
+	}
+	if (term == r->term && (raft_leads(r) || (r->leader >= 0 && r->leader != (int)from)))
+		return -EBADMSG;
+	raft_follow(r, term, (int)from);
+	r->leader_heard_ns = raft_now(r);
+	raft_election_reset(r);
+	raft_staging_try(r);
+	return 1;
 }
 
 static int on_append(struct raft *r, unsigned from, struct cursor *c)
 {
 	struct append a;
+	int rc;
 
-	if (decode_append(c, &a))
+	if (decode_append(r, c, &a) || (a.term >= r->term && contradicts(r, &a)))
 		return -EBADMSG;
-	if (a.term < r->term) {
-		/* Paper, 5.1: the old leader learns of the new term. */
-		send_appended(r, from, 0, 0);
-		return 0;
-	}
-	if (contradicts(r, from, &a))
-		return -EBADMSG;
-	raft_follow(r, a.term, (int)from);
-	r->leader_heard_ns = raft_now(r);
-	raft_election_reset(r);
-	follow_append(r, from, &a);
-	return 0;
+	rc = raft_hear_leader(r, from, a.term);
+	if (rc > 0)
+		follow_append(r, from, &a);
+	return rc < 0 ? rc : 0;
 }
 
 static int raft_dispatch(struct raft *r, unsigned from, const void *bytes, size_t len)
@@ -464,6 +498,12 @@ static int raft_dispatch(struct raft *r, unsigned from, const void *bytes, size_
 		return on_attempt(r, from, &c);
 	case RAFT_ANSWER:
 		return on_answer(r, from, &c);
+	case RAFT_OFFER:
+		return raft_on_offer(r, from, &c);
+	case RAFT_PART:
+		return raft_on_part(r, from, &c);
+	case RAFT_STAGED:
+		return raft_on_staged(r, from, &c);
 	default:
 		return -EBADMSG;
 	}
@@ -494,11 +534,12 @@ static void raft_persisted(struct proto *p, uint64_t seq)
 		r->persisted = seq;
 	more = raft_log_persisted(&r->log, r->persisted);
 	raft_election_persisted(r);
+	raft_staging_persisted(r);
 	if (raft_leads(r)) {
 		if (more)
 			raft_advance(r);
 	} else if (r->leader >= 0 && r->persisted >= r->hard_seq && r->answer_owed) {
-		send_appended(r, (unsigned)r->leader, 0, r->matched);
+		raft_send_appended(r, (unsigned)r->leader, 0, r->matched);
 	}
 }
 
@@ -558,6 +599,20 @@ static void raft_status(const struct proto *p, struct proto_status_view *ret)
 	};
 }
 
+static void staging_invariant(const struct raft *r)
+{
+	const struct raft_staging *s = &r->staging;
+
+	assert(ring_count(&r->copy.ranges) == 0 || r->applied < r->copy.exact || r->unfinished);
+	if (!s->table) {
+		assert(ring_count(&s->copy.ranges) == 0 && !s->copy.complete);
+		return;
+	}
+	assert(s->base.index > 0 && s->base.term > 0 && s->base.members.count > 0);
+	assert(ring_count(&s->copy.ranges) == 0 || s->copy.exact >= s->base.index);
+	assert((s->copy.cursor == 0) == (ring_count(&s->copy.ranges) == 0 || s->copy.complete));
+}
+
 static void raft_invariant(const struct proto *p)
 {
 	const struct raft *r = (const struct raft *)p;
@@ -565,9 +620,14 @@ static void raft_invariant(const struct proto *p)
 
 	assert(r->applied == r->commit && r->commit <= last);
 	assert(r->log.durable <= r->log.recorded && r->log.recorded <= last);
+	assert(r->log.entries.first <= r->applied + 1);
+	assert(!r->applied || raft_log_term(&r->log, r->applied) > 0);
 	assert(raft_log_term(&r->log, last) <= r->term);
 	assert(last < 2 || raft_log_term(&r->log, last - 1) <= raft_log_term(&r->log, last));
 	assert(r->matched <= last || raft_leads(r));
+	assert(r->majority == raft_majority(&r->members));
+	staging_invariant(r);
+	raft_members_invariant(r);
 	if (!raft_leads(r)) {
 		assert(r->leader != (int)p->cfg.self);
 		assert(ring_count(&r->waiters) == 0 && ring_count(&r->reads) == 0);
@@ -577,6 +637,9 @@ static void raft_invariant(const struct proto *p)
 	assert(r->waiters.next == last + 1);
 	assert(ring_count(&r->waiters) == 0 || r->waiters.first == r->applied + 1 ||
 		r->waiters.first == r->term_start);
+	for (unsigned i = 0; i < p->cfg.nodes; i++)
+		assert(i == p->cfg.self ||
+			(r->peer[i].progress.now == RAFT_TRANSFER) == !!r->peer[i].transfer);
 }
 
 static int raft_entry(const struct proto *p, uint64_t index, struct proto_entry_view *ret)
@@ -597,12 +660,14 @@ const struct proto_ops raft_ops = {
 	.floor_ns = raft_floor_ns,
 	.init = raft_init,
 	.restore = raft_restore,
-	.describe = raft_log_describe,
+	.describe = raft_describe,
 	.start = raft_start,
 	.request = raft_request,
 	.message = raft_message,
 	.persisted = raft_persisted,
 	.timer = raft_timer,
+	.snapshot = raft_snapshot,
+	.snapshot_done = raft_snapshot_done,
 	.status = raft_status,
 	.invariant = raft_invariant,
 	.entry = raft_entry,

@@ -115,7 +115,8 @@ static void count(struct raft *r)
 void raft_campaign(struct raft *r)
 {
 	raft_follow(r, r->term, -1);
-	if (r->term >= RAFT_NUMBER_MAX)
+	/* From a table that is half-way nobody could be answered. */
+	if (r->term >= RAFT_NUMBER_MAX || !raft_exact(r))
 		return;
 	sm_move(&r->role, RAFT_PRE_CANDIDATE);
 	r->votes = 1;

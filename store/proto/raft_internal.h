@@ -12,11 +12,18 @@
 #include "agent/base/sm.h"
 #include "store/proto/forward.h"
 
-#define RAFT_NUMBER_MAX (1ull << 48)  /* terms and indexes beyond it are not believed */
-#define RAFT_BATCH_BYTES (256u << 10) /* of entries in one message; one entry may be larger */
-#define RAFT_BATCH_ENTRIES 1024       /* in one message */
-#define RAFT_WINDOW_BYTES (4u << 20)  /* on the way to one follower, not acknowledged */
-#define RAFT_WAITING_MAX (1u << 17)   /* requests that one leader serves at a time, of a kind */
+#define RAFT_NUMBER_MAX (1ull << 48)   /* terms and indexes beyond it are not believed */
+#define RAFT_BATCH_BYTES (256u << 10)  /* of entries in one message; one entry may be larger */
+#define RAFT_BATCH_ENTRIES 1024        /* in one message */
+#define RAFT_WINDOW_BYTES (4u << 20)   /* on the way to one follower, not acknowledged */
+#define RAFT_WAITING_MAX (1u << 17)    /* requests that one leader serves at a time, of a kind */
+#define RAFT_KEEP_BYTES (16u << 20)    /* log_keep_kib, where that is 0 */
+#define RAFT_HOLD_BYTES (128u << 20)   /* of log that is kept for those who get a table, at most */
+#define RAFT_PENDING_BYTES (64u << 20) /* of entries that are not applied yet, at a leader */
+#define RAFT_PARTS_MAX 65536u          /* of one copy of a table */
+#define RAFT_PIECE_BYTES \
+	(128u << 10)            /* of a part in one message or record; an entry may be larger */
+#define RAFT_TRANSFER_WINDOW 8u /* pieces on the way to one follower */
 
 enum raft_timer {
 	RAFT_TIMER_ELECTION,
@@ -32,12 +39,93 @@ enum raft_message {
 	RAFT_APPENDED,
 	RAFT_ATTEMPT,
 	RAFT_ANSWER,
+	RAFT_OFFER,
+	RAFT_PART,
+	RAFT_STAGED,
+};
+
+enum raft_record {
+	RAFT_RECORD_HARD = 1,
+	RAFT_RECORD_ENTRIES,
+	RAFT_RECORD_BASE,
+	RAFT_RECORD_PART,
+	RAFT_RECORD_END,
+	RAFT_RECORD_STAGE,
+	RAFT_RECORD_STAGE_PART,
+	RAFT_RECORD_SWAP,
 };
 
 enum raft_role { RAFT_FOLLOWER, RAFT_PRE_CANDIDATE, RAFT_CANDIDATE, RAFT_LEADER, RAFT_ROLE_NR };
 
-/* How a leader sends to a follower: one message at a time, or without waiting for answers. */
-enum raft_progress { RAFT_PROBE, RAFT_PIPELINE, RAFT_PROGRESS_NR };
+/*
+ * How a leader sends to a follower: one message at a time, or without waiting for answers; or what
+ * it needs is forgotten, and it gets the table first.
+ */
+enum raft_progress { RAFT_PROBE, RAFT_PIPELINE, RAFT_TRANSFER, RAFT_PROGRESS_NR };
+
+struct raft_members {
+	uint64_t set[(PROTO_NODES_MAX + 63) / 64];
+	unsigned count;
+};
+
+/* Where a copy of a table begins: the state after entry @index, but for the table. */
+struct raft_base {
+	uint64_t index;
+	uint64_t term;
+	uint64_t clock_ns; /* of struct command_state */
+	struct raft_members members;
+};
+
+/* Up to where the next one begins, the table is as it was at index @at. */
+struct raft_range {
+	uint64_t from;
+	uint64_t at;
+};
+
+/* What is known of a table that was copied in parts. */
+struct raft_copy {
+	struct ring ranges; /* struct raft_range, in the order of table_scan() */
+	uint64_t cursor;    /* up to where they reach */
+	bool complete;
+	uint64_t exact; /* highest ->at */
+};
+
+struct raft_part {
+	uint64_t from;
+	uint64_t to; /* 0: the end */
+	uint64_t at;
+	bool more; /* another piece of the same part follows */
+	struct proto_bytes entries;
+	uint32_t count;
+};
+
+/* A table that a leader sends, as far as it is here. */
+struct raft_staging {
+	struct table *table; /* owned; NULL: there is none */
+	struct raft_base base;
+	struct raft_copy copy;
+	uint64_t seq;     /* last record of it */
+	bool answer_owed; /* when that is on disk */
+	/* The stream of pieces that is being taken. */
+	uint64_t term;
+	uint64_t attempt;
+	uint64_t piece; /* number of the next one */
+};
+
+/* The leader's side of it. */
+struct raft_transfer {
+	struct raft_base base;
+	bool agreed; /* the follower stages this base */
+	bool fresh;  /* what else it has staged is of no use */
+	bool moved;  /* there was an answer since the last heartbeat */
+	bool all_sent;
+	uint64_t cursor; /* of the next part */
+	uint64_t acked;  /* up to here it is on the follower's disk */
+	uint64_t parts;
+	uint64_t attempt;
+	uint64_t piece; /* number of the next one in this attempt */
+	uint64_t got;   /* pieces of this attempt that were answered */
+};
 
 /* An entry. No bytes: the entry with which a leader begins its term. */
 struct raft_entry {
@@ -48,8 +136,8 @@ struct raft_entry {
 };
 
 /*
- * The log in memory. Entries are numbered from 1. A snapshot would take the place of the entries
- * up to some index: then entries.first is above 1, and base_term is the term of the one before.
+ * The log in memory. Entries are numbered from 1. A snapshot takes the place of the entries up to
+ * some index: then entries.first is above 1, and base_term is the term of the one before.
  */
 struct raft_log {
 	struct ring entries; /* struct raft_entry by index */
@@ -61,13 +149,14 @@ struct raft_log {
 
 struct raft_peer {
 	struct sm progress;
-	uint64_t heard_ns;    /* last message of any kind, 0: none yet */
-	uint64_t answered_ns; /* last answer to an append of this leader */
-	uint64_t next;        /* index of the next entry to send */
-	uint64_t match;       /* entries up to here are on its disk */
-	uint64_t round;       /* last round of heartbeats that it has answered */
-	bool probing;         /* RAFT_PROBE: a message is on the way */
-	bool granted;         /* its (pre-)vote is ours */
+	uint64_t heard_ns;              /* last message of any kind, 0: none yet */
+	uint64_t answered_ns;           /* last answer to an append of this leader */
+	uint64_t next;                  /* index of the next entry to send */
+	uint64_t match;                 /* entries up to here are on its disk */
+	uint64_t round;                 /* last round of heartbeats that it has answered */
+	bool probing;                   /* RAFT_PROBE: a message is on the way */
+	struct raft_transfer *transfer; /* owned; RAFT_TRANSFER */
+	bool granted;                   /* its (pre-)vote is ours */
 };
 
 /* A write that the leader has appended, by index; who waits for it. */
@@ -97,7 +186,14 @@ struct raft {
 	struct raft_log log;
 	uint64_t commit;
 	uint64_t applied;
-	struct command_state state; /* beside the table */
+	struct command_state state;  /* beside the table */
+	struct raft_copy copy;       /* of what the table came from, until it is exact */
+	struct raft_members members; /* in force */
+	struct ring changes;         /* of members, from the applied index on */
+	struct raft_staging staging;
+	bool unfinished;     /* restore(): a snapshot has begun and not ended */
+	bool walking;        /* a snapshot is being taken */
+	bool walking_staged; /* ... which began with something staged */
 	/* Durability. */
 	uint64_t persisted; /* highest record known to be on disk */
 	uint64_t hard_seq;  /* record of term and vote as they are */
@@ -116,13 +212,13 @@ struct raft {
 	unsigned votes;
 	bool own_vote; /* on disk and counted; the others have been asked */
 	/* As a leader. */
-	struct raft_peer peer[PROTO_NODES_MAX];
-	uint64_t term_start; /* index of the first entry of the own term */
-	struct ring waiters; /* struct raft_waiter by index */
-	struct ring reads;   /* struct raft_read in order of arrival */
-	uint64_t round;      /* of heartbeats, the last begun */
-	uint64_t confirmed;  /* round that a majority has answered */
-	bool round_wanted;   /* reads wait for one that has not begun */
+	struct raft_peer *peer; /* owned, by replica */
+	uint64_t term_start;    /* index of the first entry of the own term */
+	struct ring waiters;    /* struct raft_waiter by index */
+	struct ring reads;      /* struct raft_read in order of arrival */
+	uint64_t round;         /* of heartbeats, the last begun */
+	uint64_t confirmed;     /* round that a majority has answered */
+	bool round_wanted;      /* reads wait for one that has not begun */
 	bool flush_armed;
 	/* For clients. */
 	struct forward forward;
@@ -166,6 +262,24 @@ uint64_t raft_log_append(struct raft_log *log, uint64_t term, struct proto_bytes
 /* raft_log_cut() - drop entry @index and all after it; none of them is committed. */
 void raft_log_cut(struct raft_log *log, uint64_t index);
 
+/* raft_log_agrees() - entry @index is of @term, or forgotten: what is, was committed. */
+static inline bool raft_log_agrees(const struct raft_log *log, uint64_t index, uint64_t term)
+{
+	return index + 1 < log->entries.first || raft_log_term(log, index) == term;
+}
+
+/* raft_log_forget() - drop the entries up to @index, which is there. */
+void raft_log_forget(struct raft_log *log, uint64_t index);
+
+/* raft_log_reset() - drop all; entry @index of @term would be the last one. */
+void raft_log_reset(struct raft_log *log, uint64_t index, uint64_t term);
+
+/* raft_log_mark() - when record @seq is on disk, so is all up to @index. */
+void raft_log_mark(struct raft_log *log, uint64_t seq, uint64_t index);
+
+/* raft_log_cost() - memory that the entries @first .. @last take. */
+size_t raft_log_cost(const struct raft_log *log, uint64_t first, uint64_t last);
+
 /* raft_log_first_of_term() - first index of the term that entry @index has. */
 uint64_t raft_log_first_of_term(const struct raft_log *log, uint64_t index);
 
@@ -178,15 +292,23 @@ struct raft_batch {
 	size_t len;
 };
 
-/* raft_batch_encode() - entries from @first on, within the limits of one message. Return: count. */
-uint32_t raft_batch_encode(struct buf *b, const struct raft_log *log, uint64_t first);
+/* raft_batch_encode() - entries @first .. @last, within the limits of one message. Return: count.
+ */
+uint32_t raft_batch_encode(
+	struct buf *b, const struct raft_log *log, uint64_t first, uint64_t last);
+
+/* What entries must be like: terms from ->prev_term up to ->term_max, members below ->nodes. */
+struct raft_bounds {
+	uint64_t prev_term;
+	uint64_t term_max;
+	unsigned nodes;
+};
 
 /**
- * raft_batch_decode() - check all of the rest of @c: entries after one of @prev_term
- * Return: 0, or -EBADMSG: terms go back or pass @term_max, a command makes no sense.
+ * raft_batch_decode() - check all of the rest of @c: entries after one of ->prev_term
+ * Return: 0, or -EBADMSG: terms go back or too far, a command makes no sense.
  */
-int raft_batch_decode(
-	struct cursor *c, uint64_t prev_term, uint64_t term_max, struct raft_batch *ret);
+int raft_batch_decode(struct cursor *c, const struct raft_bounds *bounds, struct raft_batch *ret);
 
 /* raft_batch_next() - walk a batch that was decoded. */
 struct cursor raft_batch_cursor(const struct raft_batch *batch);
@@ -196,14 +318,108 @@ struct proto_bytes raft_batch_next(struct cursor *c, uint64_t *ret_term);
 void raft_log_record(struct raft *r);
 void raft_log_record_hard(struct raft *r);
 
-/* raft_log_restore() - one record of either kind. Return: 0, -EBADMSG. */
-int raft_log_restore(struct raft *r, const void *bytes, size_t len);
+/* raft_log_restore() - the rest of a HARD or ENTRIES record. Return: 0, -EBADMSG. */
+int raft_log_restore(struct raft *r, enum raft_record kind, struct cursor *c);
 
-/* raft_log_describe() - a record of either kind, for people. Return: 0, -EBADMSG. */
-int raft_log_describe(const void *bytes, size_t len, struct buf *out);
+/* raft_log_describe() - the same for people. Return: 0, -EBADMSG. */
+int raft_log_describe(enum raft_record kind, struct cursor *c, struct buf *out);
 
 /* raft_log_persisted() - records up to @seq are on disk. Return: whether ->durable advanced. */
 bool raft_log_persisted(struct raft_log *log, uint64_t seq);
+
+/* raft_members.c */
+static inline bool raft_members_have(const struct raft_members *m, unsigned node)
+{
+	return m->set[node / 64] >> (node % 64) & 1;
+}
+
+static inline unsigned raft_majority(const struct raft_members *m)
+{
+	return PROTO_BUG(BUG_RAFT_HALF_IS_MAJORITY) ? m->count / 2 : m->count / 2 + 1;
+}
+
+void raft_members_set(struct raft_members *m, unsigned node, bool in);
+void raft_members_encode(struct buf *b, const struct raft_members *m);
+
+/* raft_members_decode() - part of what @c has. Return: 0, or -EBADMSG: not below @nodes, none. */
+int raft_members_decode(struct cursor *c, unsigned nodes, struct raft_members *ret);
+void raft_members_describe(struct buf *out, const struct raft_members *m);
+
+/* An entry of the log may be a membership instead of a command. */
+bool raft_entry_is_members(struct proto_bytes bytes);
+void raft_entry_encode_members(struct buf *b, const struct raft_members *m);
+int raft_entry_decode_members(struct proto_bytes bytes, unsigned nodes, struct raft_members *ret);
+
+/* Memberships in the log: from cfg.voters on, and when entries come, go, are applied. */
+void raft_changes_init(struct raft *r);
+void raft_changes_reset(struct raft *r, uint64_t index, const struct raft_members *m);
+void raft_changes_appended(struct raft *r, uint64_t index);
+void raft_changes_cut(struct raft *r, uint64_t index);
+void raft_changes_applied(struct raft *r);
+
+/* raft_members_applied() - as of the applied index. raft_members_index() - of the latest entry. */
+const struct raft_members *raft_members_applied(const struct raft *r);
+uint64_t raft_members_index(const struct raft *r);
+
+void raft_members_invariant(const struct raft *r);
+
+/* raft_may_stand() - whether this replica may become a leader: some membership may have it. */
+bool raft_may_stand(const struct raft *r);
+
+static inline bool raft_votes(const struct raft *r, unsigned node)
+{
+	return raft_members_have(&r->members, node);
+}
+
+/* raft_copy.c */
+void raft_copy_init(struct raft_copy *copy);
+void raft_copy_fini(struct raft_copy *copy);
+
+/* raft_copy_add() - the next part. Return: 0, or -EBADMSG: it is not the next one, or too many. */
+int raft_copy_add(struct raft_copy *copy, uint64_t from, uint64_t to, uint64_t at);
+
+/* raft_copy_at() - index up to which @key has seen all entries; 0 if there is no copy. */
+uint64_t raft_copy_at(const struct raft_copy *copy, struct proto_bytes key);
+
+/* raft_copy_settle() - forget how the table was copied, if that matters no more. */
+void raft_copy_settle(struct raft *r);
+
+/* raft_part_collect() - entries from @cursor on, as part number @parts. Return: its end. */
+uint64_t raft_part_collect(const struct table *t, uint64_t cursor, uint64_t parts, struct buf *out);
+
+/* raft_part_piece() - the next so many entries of @c that fit a message; nothing at the end. */
+struct proto_bytes raft_part_piece(struct cursor *c);
+void raft_part_encode(struct buf *b, const struct raft_part *part);
+int raft_part_decode(struct cursor *c, struct raft_part *ret);
+void raft_part_put(struct table *t, const struct raft_part *part);
+
+void raft_base_encode(struct buf *b, const struct raft_base *base);
+int raft_base_decode(struct cursor *c, unsigned nodes, struct raft_base *ret);
+
+/* raft_base_now() - of a copy that begins now. raft_base_take() - begin from a copy. */
+struct raft_base raft_base_now(const struct raft *r);
+void raft_base_take(struct raft *r, const struct raft_base *base);
+
+/* raft_snapshot.c: see proto.h */
+int raft_restore(struct proto *p, const void *bytes, size_t len);
+int raft_describe(const void *bytes, size_t len, struct buf *out);
+bool raft_snapshot(struct proto *p, struct proto_snapshot *s);
+void raft_snapshot_done(struct proto *p, const struct proto_snapshot *s);
+
+/* raft_transfer.c: the leader's side, then the follower's */
+void raft_transfer_begin(struct raft *r, unsigned to);
+void raft_transfer_end(struct raft_peer *peer);
+void raft_transfer_heartbeat(struct raft *r, unsigned to);
+int raft_on_staged(struct raft *r, unsigned from, struct cursor *c);
+int raft_on_offer(struct raft *r, unsigned from, struct cursor *c);
+int raft_on_part(struct raft *r, unsigned from, struct cursor *c);
+void raft_staging_begin(struct raft *r, const struct raft_base *base);
+void raft_staging_drop(struct raft *r);
+void raft_staging_swap(struct raft *r);
+void raft_staging_persisted(struct raft *r);
+
+/* raft_staging_try() - take the staged table over, if it is complete and of use. */
+void raft_staging_try(struct raft *r);
 
 /* raft_election.c */
 void raft_follow(struct raft *r, uint64_t term, int leader);
@@ -228,6 +444,18 @@ unsigned raft_answers(const struct raft *r);
 int raft_on_appended(struct raft *r, unsigned from, struct cursor *c);
 
 /* raft.c */
+/* raft_exact() - whether the table is as of the applied index, and may be read. */
+static inline bool raft_exact(const struct raft *r)
+{
+	return !r->unfinished && r->applied >= r->copy.exact;
+}
+
+/**
+ * raft_hear_leader() - a message came from who leads in @term
+ * Return: whether it counts: not of an older term. -EBADMSG: it cannot be.
+ */
+int raft_hear_leader(struct raft *r, unsigned from, uint64_t term);
+void raft_send_appended(struct raft *r, unsigned to, uint64_t refused, uint64_t agreed);
 void raft_apply(struct raft *r, uint64_t commit);
 void raft_leader_known(struct raft *r, int leader);
 unsigned raft_heard_since(const struct raft *r, uint64_t span_ns);

@@ -15,8 +15,9 @@
 #include "store/proto/raft_internal.h"
 
 static const struct sm_state progress_states[] = {
-	[RAFT_PROBE] = {"probe", SM_TO(RAFT_PROBE) | SM_TO(RAFT_PIPELINE)},
-	[RAFT_PIPELINE] = {"pipeline", SM_TO(RAFT_PROBE)},
+	[RAFT_PROBE] = {"probe", SM_TO(RAFT_PROBE) | SM_TO(RAFT_PIPELINE) | SM_TO(RAFT_TRANSFER)},
+	[RAFT_PIPELINE] = {"pipeline", SM_TO(RAFT_PROBE) | SM_TO(RAFT_TRANSFER)},
+	[RAFT_TRANSFER] = {"transfer", SM_TO(RAFT_PROBE)},
 };
 _Static_assert(sizeof(progress_states) / sizeof(*progress_states) == RAFT_PROGRESS_NR,
 	"a row for each state");
@@ -37,7 +38,8 @@ static void add_entry(struct raft *r, struct proto_bytes bytes, const struct raf
 	struct raft_waiter *w = ring_push(&r->waiters);
 
 	assert(r->waiters.next == index + 1);
-	if (bytes.len)
+	raft_changes_appended(r, index);
+	if (bytes.len && !raft_entry_is_members(bytes))
 		command_stamp(raft_log_at(&r->log, index)->bytes, r->proto.io->wall(r->proto.io));
 	*w = *who;
 	want_flush(r);
@@ -58,6 +60,7 @@ void raft_lead(struct raft *r)
 	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
 		struct raft_peer *peer = &r->peer[i];
 
+		raft_transfer_end(peer);
 		sm_init(&peer->progress, progress_states, RAFT_PROGRESS_NR, RAFT_PROBE);
 		peer->answered_ns = now;
 		peer->next = r->term_start;
@@ -120,6 +123,10 @@ void raft_step_down(struct raft *r)
 	r->leader = -1;
 	r->leader_heard_ns = raft_now(r);
 	r->proto.io->arm(r->proto.io, RAFT_TIMER_HEARTBEAT, 0);
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
+		raft_transfer_end(&r->peer[i]);
+		sm_init(&r->peer[i].progress, progress_states, RAFT_PROGRESS_NR, RAFT_PROBE);
+	}
 	/* A later leader may have these entries, and commit them; or not. */
 	a.reply.status = PROTO_UNCERTAIN;
 	if (PROTO_BUG(BUG_RAFT_DEPOSED_SAYS_OK))
@@ -207,6 +214,8 @@ void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
 	assert(raft_leads(r));
 	if (ring_count(&r->reads) >= RAFT_WAITING_MAX ||
 		ring_count(&r->waiters) >= RAFT_WAITING_MAX ||
+		raft_log_cost(&r->log, r->applied + 1, raft_log_last(&r->log)) >
+			RAFT_PENDING_BYTES ||
 		raft_log_last(&r->log) >= RAFT_NUMBER_MAX) {
 		struct forward_answer busy = refusal(r, FORWARD_BUSY);
 
@@ -225,7 +234,8 @@ static uint32_t send_append(struct raft *r, unsigned to, bool entries)
 {
 	struct proto_io *io = r->proto.io;
 	struct raft_peer *peer = &r->peer[to];
-	uint64_t prev = peer->next - 1;
+	/* What comes before a table is agreed upon in any case. */
+	uint64_t prev = peer->progress.now == RAFT_TRANSFER ? 0 : peer->next - 1;
 	struct buf b = {0};
 	uint32_t count = 0;
 
@@ -236,7 +246,7 @@ static uint32_t send_append(struct raft *r, unsigned to, bool entries)
 	buf_u64(&b, r->commit);
 	buf_u64(&b, r->round);
 	if (entries)
-		count = raft_batch_encode(&b, &r->log, peer->next);
+		count = raft_batch_encode(&b, &r->log, peer->next, raft_log_last(&r->log));
 	else
 		buf_u32(&b, 0);
 	io->send(io, to, b.p, b.len);
@@ -246,7 +256,9 @@ static uint32_t send_append(struct raft *r, unsigned to, bool entries)
 
 static bool window_open(const struct raft *r, const struct raft_peer *peer)
 {
-	const struct raft_entry *first = raft_log_at(&r->log, peer->match + 1);
+	uint64_t low = peer->match + 1;
+	const struct raft_entry *first =
+		raft_log_at(&r->log, low > r->log.entries.first ? low : r->log.entries.first);
 	const struct raft_entry *next = raft_log_at(&r->log, peer->next);
 
 	return next && (!first || next->offset - first->offset < RAFT_WINDOW_BYTES);
@@ -257,6 +269,14 @@ static void replicate(struct raft *r, unsigned to, bool must)
 {
 	struct raft_peer *peer = &r->peer[to];
 
+	/* It was slow, and a snapshot has taken the place of what comes next for it. */
+	if (peer->progress.now != RAFT_TRANSFER && peer->next < r->log.entries.first)
+		raft_transfer_begin(r, to);
+	if (peer->progress.now == RAFT_TRANSFER) {
+		if (must)
+			send_append(r, to, false);
+		return;
+	}
 	if (peer->progress.now == RAFT_PROBE) {
 		bool entries = !peer->probing;
 
@@ -356,8 +376,11 @@ void raft_heartbeat(struct raft *r)
 		raft_follow(r, r->term, -1);
 		return;
 	}
-	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
 		r->peer[i].probing = false;
+		if (r->peer[i].transfer)
+			raft_transfer_heartbeat(r, i);
+	}
 	replicate_all(r, true);
 	io->arm(io, RAFT_TIMER_HEARTBEAT, now + r->proto.cfg.heartbeat_ns);
 }
@@ -386,13 +409,18 @@ static void rejected(struct raft *r, unsigned from, uint64_t prev, uint64_t hint
 {
 	struct raft_peer *peer = &r->peer[from];
 
+	uint64_t first = r->log.entries.first;
+
 	/* Answers may come late and twice; what is known to match stays known. */
-	if (prev <= peer->match || prev >= peer->next)
+	if (prev <= peer->match || prev >= peer->next || peer->transfer)
 		return;
 	/* Paper, 5.3: back off, by more than one entry at a time. */
 	peer->next = hint + 1 < prev ? hint + 1 : prev;
 	if (peer->next <= peer->match)
 		peer->next = peer->match + 1;
+	/* It may have the last entry that is forgotten; if that was tried, it needs the table. */
+	if (peer->next < first && prev >= first)
+		peer->next = first;
 	sm_move(&peer->progress, RAFT_PROBE);
 	peer->probing = false;
 	replicate(r, from, false);
@@ -402,6 +430,12 @@ static void accepted(struct raft *r, unsigned from, uint64_t agreed, uint64_t ma
 {
 	struct raft_peer *peer = &r->peer[from];
 
+	if (peer->transfer && match >= peer->transfer->base.index) {
+		raft_transfer_end(peer);
+		sm_move(&peer->progress, RAFT_PROBE);
+		peer->probing = false;
+		peer->next = match + 1;
+	}
 	if (peer->progress.now == RAFT_PROBE && agreed + 1 >= peer->next) {
 		peer->probing = false;
 		peer->next = agreed + 1;

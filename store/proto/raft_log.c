@@ -2,9 +2,9 @@
 /*
  * raft_log.c - the replicated log in memory, and its records on disk
  *
- * Two kinds of records. HARD holds term and vote. ENTRIES holds entries from an index on and
- * means that whatever stood at that index and after it is gone: a truncation always comes with
- * the entries that caused it.
+ * Two kinds of records; those of snapshots are in raft_snapshot.c. HARD holds term and vote.
+ * ENTRIES holds entries from an index on and means that whatever stood at that index and after it
+ * is gone: a truncation always comes with the entries that caused it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,8 +14,6 @@
 
 /* Entries of one record that a line for people shows. */
 #define DESCRIBED_MAX 8u
-
-enum record { RECORD_HARD = 1, RECORD_ENTRIES };
 
 struct mark {
 	uint64_t seq;
@@ -88,7 +86,47 @@ uint64_t raft_log_first_of_term(const struct raft_log *log, uint64_t index)
 	return index;
 }
 
-uint32_t raft_batch_encode(struct buf *b, const struct raft_log *log, uint64_t first)
+void raft_log_forget(struct raft_log *log, uint64_t index)
+{
+	log->base_term = raft_log_term(log, index);
+	while (log->entries.first <= index) {
+		free(raft_log_at(log, log->entries.first)->bytes);
+		ring_pop(&log->entries);
+	}
+}
+
+void raft_log_reset(struct raft_log *log, uint64_t index, uint64_t term)
+{
+	for (uint64_t i = log->entries.first; i < log->entries.next; i++)
+		free(raft_log_at(log, i)->bytes);
+	ring_fini(&log->entries);
+	ring_init(&log->entries, sizeof(struct raft_entry), index + 1);
+	log->base_term = term;
+	log->recorded = index;
+	log->durable = 0;
+	for (uint64_t i = log->marks.first; i < log->marks.next; i++)
+		((struct mark *)ring_at(&log->marks, i))->last = 0;
+}
+
+void raft_log_mark(struct raft_log *log, uint64_t seq, uint64_t index)
+{
+	struct mark *m = ring_push(&log->marks);
+
+	*m = (struct mark){.seq = seq, .last = index};
+}
+
+size_t raft_log_cost(const struct raft_log *log, uint64_t first, uint64_t last)
+{
+	const struct raft_entry *a = raft_log_at(log, first);
+	const struct raft_entry *z = raft_log_at(log, last);
+
+	if (!a || !z || first > last)
+		return 0;
+	return (size_t)(z->offset + z->len - a->offset) +
+	       (size_t)(last - first + 1) * sizeof(struct raft_entry);
+}
+
+uint32_t raft_batch_encode(struct buf *b, const struct raft_log *log, uint64_t first, uint64_t last)
 {
 	const struct raft_entry *e;
 	uint32_t count = 0;
@@ -96,7 +134,8 @@ uint32_t raft_batch_encode(struct buf *b, const struct raft_log *log, uint64_t f
 	size_t bytes = 0;
 
 	buf_u32(b, 0);
-	while (count < RAFT_BATCH_ENTRIES && (e = raft_log_at(log, first + count))) {
+	while (count < RAFT_BATCH_ENTRIES && first + count <= last &&
+		(e = raft_log_at(log, first + count))) {
 		if (count && bytes + e->len > RAFT_BATCH_BYTES)
 			break;
 		bytes += e->len;
@@ -123,20 +162,22 @@ struct proto_bytes raft_batch_next(struct cursor *c, uint64_t *ret_term)
 	return bytes;
 }
 
-static int check_entry(struct proto_bytes bytes)
+static int check_entry(struct proto_bytes bytes, unsigned nodes)
 {
 	struct cursor c = cursor_over(bytes.p, bytes.len);
+	struct raft_members members;
 	struct command command;
 
 	if (bytes.len == 0)
 		return 0;
+	if (raft_entry_is_members(bytes))
+		return raft_entry_decode_members(bytes, nodes, &members);
 	return command_decode(&c, &command) || command.op == PROTO_GET ? -EBADMSG : 0;
 }
 
-int raft_batch_decode(
-	struct cursor *c, uint64_t prev_term, uint64_t term_max, struct raft_batch *ret)
+int raft_batch_decode(struct cursor *c, const struct raft_bounds *bounds, struct raft_batch *ret)
 {
-	*ret = (struct raft_batch){.count = cursor_u32(c), .term = prev_term};
+	*ret = (struct raft_batch){.count = cursor_u32(c), .term = bounds->prev_term};
 	ret->p = c->p;
 	ret->len = c->left;
 	if (c->bad || ret->count > RAFT_BATCH_ENTRIES)
@@ -145,9 +186,9 @@ int raft_batch_decode(
 		uint64_t term;
 		struct proto_bytes bytes = raft_batch_next(c, &term);
 
-		if (c->bad || term < ret->term || term == 0 || term > term_max)
+		if (c->bad || term < ret->term || term == 0 || term > bounds->term_max)
 			return -EBADMSG;
-		if (check_entry(bytes))
+		if (check_entry(bytes, bounds->nodes))
 			return -EBADMSG;
 		ret->term = term;
 	}
@@ -161,14 +202,11 @@ void raft_log_record(struct raft *r)
 
 	while (log->recorded < raft_log_last(log)) {
 		struct buf b = {0};
-		struct mark *m;
 
-		buf_u8(&b, RECORD_ENTRIES);
+		buf_u8(&b, RAFT_RECORD_ENTRIES);
 		buf_u64(&b, log->recorded + 1);
-		log->recorded += raft_batch_encode(&b, log, log->recorded + 1);
-		m = ring_push(&log->marks);
-		m->last = log->recorded;
-		m->seq = io->persist(io, b.p, b.len);
+		log->recorded += raft_batch_encode(&b, log, log->recorded + 1, raft_log_last(log));
+		raft_log_mark(log, io->persist(io, b.p, b.len), log->recorded);
 		buf_fini(&b);
 	}
 }
@@ -180,7 +218,7 @@ void raft_log_record_hard(struct raft *r)
 
 	/* Entries come first, so that records stand in the order of what happened. */
 	raft_log_record(r);
-	buf_u8(&b, RECORD_HARD);
+	buf_u8(&b, RAFT_RECORD_HARD);
 	buf_u64(&b, r->term);
 	buf_u32(&b, (uint32_t)(r->vote + 1));
 	r->hard_seq = io->persist(io, b.p, b.len);
@@ -204,38 +242,32 @@ static int restore_entries(struct raft *r, struct cursor *c)
 {
 	struct raft_log *log = &r->log;
 	uint64_t first = cursor_u64(c);
+	struct raft_bounds bounds = {.term_max = r->term, .nodes = r->proto.cfg.nodes};
 	struct raft_batch batch;
 	struct cursor at;
 
 	if (first < log->entries.first || first > log->entries.next)
 		return -EBADMSG;
-	if (raft_batch_decode(c, raft_log_term(log, first - 1), r->term, &batch))
+	bounds.prev_term = raft_log_term(log, first - 1);
+	if (raft_batch_decode(c, &bounds, &batch))
 		return -EBADMSG;
 	raft_log_cut(log, first);
+	raft_changes_cut(r, first);
 	at = raft_batch_cursor(&batch);
 	for (uint32_t i = 0; i < batch.count; i++) {
 		uint64_t term;
 		struct proto_bytes bytes = raft_batch_next(&at, &term);
 
-		raft_log_append(log, term, bytes);
+		raft_changes_appended(r, raft_log_append(log, term, bytes));
 	}
 	log->recorded = raft_log_last(log);
 	log->durable = log->recorded;
 	return 0;
 }
 
-int raft_log_restore(struct raft *r, const void *bytes, size_t len)
+int raft_log_restore(struct raft *r, enum raft_record kind, struct cursor *c)
 {
-	struct cursor c = cursor_over(bytes, len);
-
-	switch (cursor_u8(&c)) {
-	case RECORD_HARD:
-		return restore_hard(r, &c);
-	case RECORD_ENTRIES:
-		return restore_entries(r, &c);
-	default:
-		return -EBADMSG;
-	}
+	return kind == RAFT_RECORD_HARD ? restore_hard(r, c) : restore_entries(r, c);
 }
 
 static int describe_hard(struct cursor *c, struct buf *out)
@@ -256,10 +288,11 @@ static int describe_hard(struct cursor *c, struct buf *out)
 static int describe_entries(struct cursor *c, struct buf *out)
 {
 	uint64_t first = cursor_u64(c);
+	struct raft_bounds bounds = {.term_max = RAFT_NUMBER_MAX, .nodes = PROTO_NODES_MAX};
 	struct raft_batch batch;
 	struct cursor at;
 
-	if (raft_batch_decode(c, 0, RAFT_NUMBER_MAX, &batch))
+	if (raft_batch_decode(c, &bounds, &batch))
 		return -EBADMSG;
 	at = raft_batch_cursor(&batch);
 	buf_printf(out, "entries from %llu, %u:", (unsigned long long)first, batch.count);
@@ -267,12 +300,18 @@ static int describe_entries(struct cursor *c, struct buf *out)
 		uint64_t term;
 		struct proto_bytes bytes = raft_batch_next(&at, &term);
 		struct cursor body = cursor_over(bytes.p, bytes.len);
+		struct raft_members members;
 		struct command command;
 
 		buf_printf(out, "%s term %llu ", i ? ";" : "", (unsigned long long)term);
-		if (bytes.len && command_decode(&body, &command) == 0)
+		if (raft_entry_is_members(bytes) &&
+			!raft_entry_decode_members(bytes, PROTO_NODES_MAX, &members)) {
+			buf_printf(out, "members ");
+			raft_members_describe(out, &members);
+		} else if (bytes.len && command_decode(&body, &command) == 0) {
 			command_describe(out, &command);
-		else
+		}
+		if (!bytes.len)
 			buf_printf(out, "begins");
 	}
 	if (batch.count > DESCRIBED_MAX)
@@ -280,18 +319,9 @@ static int describe_entries(struct cursor *c, struct buf *out)
 	return 0;
 }
 
-int raft_log_describe(const void *bytes, size_t len, struct buf *out)
+int raft_log_describe(enum raft_record kind, struct cursor *c, struct buf *out)
 {
-	struct cursor c = cursor_over(bytes, len);
-
-	switch (cursor_u8(&c)) {
-	case RECORD_HARD:
-		return describe_hard(&c, out);
-	case RECORD_ENTRIES:
-		return describe_entries(&c, out);
-	default:
-		return -EBADMSG;
-	}
+	return kind == RAFT_RECORD_HARD ? describe_hard(c, out) : describe_entries(c, out);
 }
 
 bool raft_log_persisted(struct raft_log *log, uint64_t seq)

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * raft_snapshot.c - records on disk: the snapshot that takes the place of a log, and all of restore
+ *
+ * A snapshot is, in this order:
+ *   HARD     term and vote
+ *   BASE     applied index s at the beginning, its term, the clock and the membership then
+ *   ENTRIES  what was in the log after s
+ *   STAGE    what of another leader's table was here (raft_transfer.c), if anything was
+ *   PART     the table, in parts (raft_copy.c), and STAGE_PART: the staged one
+ *   END
+ * The records of the log follow, from those that were written after BASE on. What is after s and
+ * not applied yet leaves in one go, for an entry that is cut off later must not be in a later part
+ * than the one that took its place; it is little where followers keep up, and never more than a
+ * leader takes (RAFT_PENDING_BYTES).
+ *
+ * What is applied is in a record already (asserted), hence on disk before the snapshot counts: the
+ * log never ends before the index from which on the table is exact. So start() applies up to there,
+ * and a replica that restarts does not answer from a table that is half-way.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/proto/raft_internal.h"
+
+enum stage { STAGE_BEGIN, STAGE_TABLE, STAGE_STAGED, STAGE_END };
+
+static void give(struct proto_snapshot *s, struct buf *b)
+{
+	s->record(s->arg, b->p, b->len);
+	b->len = 0;
+}
+
+static void give_entries(const struct raft *r, struct proto_snapshot *s, struct buf *b)
+{
+	uint64_t next = r->applied + 1;
+
+	while (next <= r->log.recorded) {
+		buf_u8(b, RAFT_RECORD_ENTRIES);
+		buf_u64(b, next);
+		next += raft_batch_encode(b, &r->log, next, r->log.recorded);
+		give(s, b);
+	}
+}
+
+static void give_stage(const struct raft *r, struct proto_snapshot *s, struct buf *b)
+{
+	const struct raft_staging *staging = &r->staging;
+	const struct ring *ranges = &staging->copy.ranges;
+
+	if (!staging->table)
+		return;
+	buf_u8(b, RAFT_RECORD_STAGE);
+	raft_base_encode(b, &staging->base);
+	buf_u64(b, staging->copy.cursor);
+	buf_u8(b, staging->copy.complete);
+	buf_u32(b, (uint32_t)ring_count(ranges));
+	for (uint64_t i = ranges->first; i < ranges->next; i++) {
+		const struct raft_range *range = ring_at(ranges, i);
+
+		buf_u64(b, range->from);
+		buf_u64(b, range->at);
+	}
+	give(s, b);
+}
+
+static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
+{
+	struct raft_base base = raft_base_now(r);
+	struct buf b = {0};
+
+	assert(r->applied <= r->log.recorded);
+	r->walking = true;
+	r->walking_staged = r->staging.table;
+	s->index[0] = r->applied;
+	buf_u8(&b, RAFT_RECORD_HARD);
+	buf_u64(&b, r->term);
+	buf_u32(&b, (uint32_t)(r->vote + 1));
+	give(s, &b);
+	buf_u8(&b, RAFT_RECORD_BASE);
+	raft_base_encode(&b, &base);
+	give(s, &b);
+	give_entries(r, s, &b);
+	give_stage(r, s, &b);
+	buf_fini(&b);
+	s->stage = STAGE_TABLE;
+}
+
+/* The next part of @t. Return: whether there is more. */
+static bool give_part(struct proto_snapshot *s, uint8_t kind, const struct table *t, uint64_t at)
+{
+	struct raft_part part = {.from = s->cursor, .at = at};
+	struct buf all = {0}, b = {0};
+	struct cursor c;
+
+	part.to = raft_part_collect(t, s->cursor, s->index[1]++, &all);
+	c = cursor_over(all.p, all.len);
+	do {
+		part.entries = raft_part_piece(&c);
+		part.more = c.left > 0;
+		buf_u8(&b, kind);
+		raft_part_encode(&b, &part);
+		give(s, &b);
+	} while (part.more);
+	buf_fini(&all);
+	buf_fini(&b);
+	s->cursor = part.to;
+	return part.to > 0;
+}
+
+static void snapshot_end(struct raft *r, struct proto_snapshot *s)
+{
+	struct buf b = {0};
+
+	assert(r->applied <= r->log.recorded);
+	buf_u8(&b, RAFT_RECORD_END);
+	give(s, &b);
+	buf_fini(&b);
+	r->walking = false;
+}
+
+bool raft_snapshot(struct proto *p, struct proto_snapshot *s)
+{
+	struct raft *r = raft_of(p);
+
+	switch ((enum stage)s->stage) {
+	case STAGE_BEGIN:
+		snapshot_begin(r, s);
+		break;
+	case STAGE_TABLE:
+		/* After another leader's table came; the entries that make it exact will, too. */
+		if (!raft_exact(r))
+			break;
+		if (give_part(s, RAFT_RECORD_PART, p->table, r->applied))
+			break;
+		s->stage = r->walking_staged && r->staging.table ? STAGE_STAGED : STAGE_END;
+		s->index[1] = 0;
+		break;
+	case STAGE_STAGED:
+		/* It may have been given up, but not taken over while ->walking_staged. */
+		if (r->staging.table &&
+			give_part(s, RAFT_RECORD_STAGE_PART, r->staging.table, RAFT_NUMBER_MAX))
+			break;
+		s->stage = STAGE_END;
+		break;
+	case STAGE_END:
+		snapshot_end(r, s);
+		return false;
+	}
+	return true;
+}
+
+/* Up to where the log may be forgotten though somebody needs it: who gets a table goes on there. */
+static uint64_t held(const struct raft *r, uint64_t index)
+{
+	uint64_t hold = index;
+
+	for (unsigned i = 0; raft_leads(r) && i < r->proto.cfg.nodes; i++) {
+		const struct raft_transfer *t = r->peer[i].transfer;
+
+		if (t && t->agreed && t->base.index < hold)
+			hold = t->base.index;
+	}
+	while (hold < index && raft_log_cost(&r->log, hold + 1, index) > RAFT_HOLD_BYTES)
+		hold++;
+	return hold;
+}
+
+void raft_snapshot_done(struct proto *p, const struct proto_snapshot *s)
+{
+	struct raft *r = raft_of(p);
+	size_t keep = p->cfg.log_keep_kib ? (size_t)p->cfg.log_keep_kib << 10 : RAFT_KEEP_BYTES;
+	uint64_t index = s->index[0];
+	uint64_t low = r->log.entries.first;
+
+	/* Another leader's table may have come meanwhile. */
+	if (index < low)
+		return;
+	index = held(r, index);
+	while (low <= index && raft_log_cost(&r->log, low, s->index[0]) > keep)
+		low++;
+	if (low > r->log.entries.first)
+		raft_log_forget(&r->log, low - 1);
+}
+
+/* --- restore --- */
+
+static int restore_base(struct raft *r, struct cursor *c)
+{
+	struct raft_base base;
+
+	if (raft_base_decode(c, r->proto.cfg.nodes, &base) || !cursor_done(c) ||
+		base.term > r->term)
+		return -EBADMSG;
+	/* It begins a snapshot, and that is at the beginning. */
+	if (r->unfinished || raft_log_last(&r->log) || r->applied || r->staging.table)
+		return -EBADMSG;
+	raft_base_take(r, &base);
+	r->log.recorded = r->log.durable = raft_log_last(&r->log);
+	r->unfinished = true;
+	return 0;
+}
+
+static int restore_part(struct raft *r, struct cursor *c)
+{
+	struct raft_part part;
+
+	if (!r->unfinished || raft_part_decode(c, &part) || part.at < r->applied)
+		return -EBADMSG;
+	if (!part.more && raft_copy_add(&r->copy, part.from, part.to, part.at))
+		return -EBADMSG;
+	raft_part_put(r->proto.table, &part);
+	return 0;
+}
+
+static int restore_end(struct raft *r, const struct cursor *c)
+{
+	if (!cursor_done(c) || !r->unfinished || !r->copy.complete)
+		return -EBADMSG;
+	r->unfinished = false;
+	return 0;
+}
+
+static int restore_ranges(struct cursor *c, struct raft_copy *copy)
+{
+	uint64_t cursor = cursor_u64(c);
+	uint8_t complete = cursor_u8(c);
+	uint32_t count = cursor_u32(c);
+	struct cursor next;
+
+	if (c->bad || complete > 1 || count > RAFT_PARTS_MAX || (complete && cursor))
+		return -EBADMSG;
+	if (!count)
+		return cursor_done(c) && !cursor && !complete ? 0 : -EBADMSG;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t from = cursor_u64(c);
+		uint64_t at = cursor_u64(c);
+		uint64_t to = cursor;
+
+		next = *c;
+		if (i + 1 < count)
+			to = cursor_u64(&next);
+		if (c->bad || at > RAFT_NUMBER_MAX || raft_copy_add(copy, from, to, at))
+			return -EBADMSG;
+	}
+	return cursor_done(c) && copy->complete == complete ? 0 : -EBADMSG;
+}
+
+static int restore_stage(struct raft *r, struct cursor *c)
+{
+	struct raft_base base;
+	struct raft_copy copy;
+
+	if (raft_base_decode(c, r->proto.cfg.nodes, &base) || !base.index || base.term > r->term)
+		return -EBADMSG;
+	raft_copy_init(&copy);
+	if (restore_ranges(c, &copy)) {
+		raft_copy_fini(&copy);
+		return -EBADMSG;
+	}
+	raft_staging_begin(r, &base);
+	r->staging.copy = copy;
+	return 0;
+}
+
+static int restore_stage_part(struct raft *r, struct cursor *c)
+{
+	struct raft_part part;
+
+	if (!r->staging.table || raft_part_decode(c, &part))
+		return -EBADMSG;
+	/* Within a snapshot STAGE has said already what there is. */
+	if (!r->unfinished && (part.at < r->staging.base.index ||
+				      (!part.more && raft_copy_add(&r->staging.copy, part.from,
+							     part.to, part.at))))
+		return -EBADMSG;
+	raft_part_put(r->staging.table, &part);
+	return 0;
+}
+
+static int restore_swap(struct raft *r, const struct cursor *c)
+{
+	if (!cursor_done(c) || !r->staging.table || !r->staging.copy.complete || r->unfinished ||
+		r->staging.base.index <= r->applied)
+		return -EBADMSG;
+	raft_staging_swap(r);
+	r->log.recorded = r->log.durable = raft_log_last(&r->log);
+	return 0;
+}
+
+int raft_restore(struct proto *p, const void *bytes, size_t len)
+{
+	struct raft *r = raft_of(p);
+	struct cursor c = cursor_over(bytes, len);
+	uint8_t kind = cursor_u8(&c);
+	int rc = -EBADMSG;
+
+	switch ((enum raft_record)kind) {
+	case RAFT_RECORD_HARD:
+	case RAFT_RECORD_ENTRIES:
+		rc = raft_log_restore(r, kind, &c);
+		break;
+	case RAFT_RECORD_BASE:
+		rc = restore_base(r, &c);
+		break;
+	case RAFT_RECORD_PART:
+		rc = restore_part(r, &c);
+		break;
+	case RAFT_RECORD_END:
+		rc = restore_end(r, &c);
+		break;
+	case RAFT_RECORD_STAGE:
+		rc = restore_stage(r, &c);
+		break;
+	case RAFT_RECORD_STAGE_PART:
+		rc = restore_stage_part(r, &c);
+		break;
+	case RAFT_RECORD_SWAP:
+		rc = restore_swap(r, &c);
+		break;
+	}
+	r->restored |= !rc;
+	return rc;
+}
+
+/* --- for people --- */
+
+static int describe_base(struct cursor *c, const char *what, struct buf *out)
+{
+	struct raft_base base;
+
+	if (raft_base_decode(c, PROTO_NODES_MAX, &base))
+		return -EBADMSG;
+	buf_printf(out, "%s at %llu of term %llu, members ", what, (unsigned long long)base.index,
+		(unsigned long long)base.term);
+	raft_members_describe(out, &base.members);
+	return 0;
+}
+
+static int describe_stage(struct cursor *c, struct buf *out)
+{
+	struct raft_copy copy;
+	int rc;
+
+	if (describe_base(c, "a leader's table begins", out))
+		return -EBADMSG;
+	raft_copy_init(&copy);
+	rc = restore_ranges(c, &copy);
+	if (!rc && ring_count(&copy.ranges))
+		buf_printf(out, ", %zu parts of it are here", ring_count(&copy.ranges));
+	raft_copy_fini(&copy);
+	return rc;
+}
+
+static int describe_part(struct cursor *c, const char *what, struct buf *out)
+{
+	struct raft_part part;
+
+	if (raft_part_decode(c, &part))
+		return -EBADMSG;
+	buf_printf(out, "%s from %016llx to %016llx%s, %u entries", what,
+		(unsigned long long)part.from, (unsigned long long)part.to - 1,
+		part.more ? " (a piece)" : "", part.count);
+	if (part.at < RAFT_NUMBER_MAX)
+		buf_printf(out, " as of %llu", (unsigned long long)part.at);
+	return 0;
+}
+
+static int describe_word(const struct cursor *c, const char *what, struct buf *out)
+{
+	if (!cursor_done(c))
+		return -EBADMSG;
+	buf_printf(out, "%s", what);
+	return 0;
+}
+
+int raft_describe(const void *bytes, size_t len, struct buf *out)
+{
+	struct cursor c = cursor_over(bytes, len);
+	uint8_t kind = cursor_u8(&c);
+
+	switch ((enum raft_record)kind) {
+	case RAFT_RECORD_HARD:
+	case RAFT_RECORD_ENTRIES:
+		return raft_log_describe(kind, &c, out);
+	case RAFT_RECORD_BASE:
+		return describe_base(&c, "snapshot begins", out) || !cursor_done(&c) ? -EBADMSG : 0;
+	case RAFT_RECORD_PART:
+		return describe_part(&c, "table", out);
+	case RAFT_RECORD_END:
+		return describe_word(&c, "snapshot ends", out);
+	case RAFT_RECORD_STAGE:
+		return describe_stage(&c, out);
+	case RAFT_RECORD_STAGE_PART:
+		return describe_part(&c, "a leader's table", out);
+	case RAFT_RECORD_SWAP:
+		return describe_word(&c, "the leader's table takes the place of the own one", out);
+	}
+	return -EBADMSG;
+}
