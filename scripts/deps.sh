@@ -11,6 +11,7 @@ packages=(
 	libnl-3-dev libnl-route-3-dev libmnl-dev liburing-dev liblua5.4-dev libcmocka-dev
 	# witnesses in the tests
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
+	libhiredis-dev node-redis python3-redis
 	# make lint
 	clang clang-format clang-tidy cppcheck shellcheck
 	# scripts/vm.sh: a kernel with netem

@@ -67,12 +67,8 @@ static void info_replication(struct buf *text, const struct replica *r)
 
 static void info_peers(struct buf *text, const struct replica *r)
 {
-	buf_printf(text,
-		"peers_up:%u\r\nframes_bad:%llu\r\nmessages_sent:%llu\r\n"
-		"messages_received:%llu\r\nmessages_dropped:%llu\r\n",
-		peers_up(&r->peers), (unsigned long long)r->peers.frames_bad,
-		(unsigned long long)r->peers.sent, (unsigned long long)r->peers.received,
-		(unsigned long long)r->peers.dropped);
+	buf_printf(text, "peers_up:%u\r\n", peers_up(&r->peers));
+	peers_info(&r->peers, text);
 }
 
 static void info_keyspace(struct buf *text, const struct replica *r)

@@ -217,8 +217,14 @@ bool resp_is(struct proto_bytes arg, const char *word)
 	return strlen(word) == arg.len && strncasecmp((const char *)arg.p, word, arg.len) == 0;
 }
 
+static uint8_t folded(uint8_t c, bool any_case)
+{
+	return any_case ? (uint8_t)tolower(c) : c;
+}
+
 /* One element of a pattern, not a star, against @c. Return: its length in *@ret_len. */
-static bool match_one(const uint8_t *p, const uint8_t *end, uint8_t c, size_t *ret_len)
+static bool match_one(
+	const uint8_t *p, const uint8_t *end, uint8_t c, bool any_case, size_t *ret_len)
 {
 	const uint8_t *q = p + 1;
 	bool not = false;
@@ -229,10 +235,10 @@ static bool match_one(const uint8_t *p, const uint8_t *end, uint8_t c, size_t *r
 		return true;
 	if (*p == '\\' && q < end) {
 		*ret_len = 2;
-		return *q == c;
+		return folded(*q, any_case) == c;
 	}
 	if (*p != '[')
-		return *p == c;
+		return folded(*p, any_case) == c;
 	if (q < end && *q == '^') {
 		not = true;
 		q++;
@@ -242,20 +248,15 @@ static bool match_one(const uint8_t *p, const uint8_t *end, uint8_t c, size_t *r
 
 		if (*q == '\\' && q + 1 < end)
 			q++;
-		low = high = *q;
+		low = high = folded(*q, any_case);
 		if (end - q > 2 && q[1] == '-') {
-			high = q[2];
+			high = folded(q[2], any_case);
 			q += 2;
 		}
 		in |= low <= high ? low <= c && c <= high : high <= c && c <= low;
 	}
 	*ret_len = (size_t)(q - p) + (q < end);
 	return in != not ;
-}
-
-static uint8_t folded(struct proto_bytes b, uint32_t at, bool any_case)
-{
-	return any_case ? (uint8_t)tolower(b.p[at]) : b.p[at];
 }
 
 /* Only the last star is ever tried again, so the time is the product of the lengths at worst. */
@@ -268,8 +269,9 @@ bool resp_match(struct proto_bytes pattern, struct proto_bytes text, bool any_ca
 		if (p < pattern.len && pattern.p[p] == '*') {
 			star = p++;
 			from = t;
-		} else if (p < pattern.len && match_one(pattern.p + p, pattern.p + pattern.len,
-						      folded(text, t, any_case), &len)) {
+		} else if (p < pattern.len &&
+			   match_one(pattern.p + p, pattern.p + pattern.len,
+				   folded(text.p[t], any_case), any_case, &len)) {
 			p += (uint32_t)len;
 			t++;
 		} else if (star != UINT32_MAX) {

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# clients_test.sh - programs made for Redis use the store unmodified
+#
+# The same commands (clients.txt) are sent to redis-server and to a replica, in RESP2 and RESP3,
+# and must be answered alike, letter by letter. Then its own tools, and clients of three languages.
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+net=127.$((RANDOM % 200 + 20)).$((RANDOM % 250))
+address=$net.$((RANDOM % 100 + 1))
+redis=$net.$((RANDOM % 100 + 101))
+dir=$tmp/data
+mkdir "$dir"
+command -v redis-cli >/dev/null || skip_all "no redis-cli"
+
+cli() {
+	timeout 20 redis-cli -h "$address" "$@"
+}
+# says TEXT COMMAND...: it succeeds and its output contains TEXT.
+says() {
+	local text=$1 said
+	shift
+	said=$("$@" 2>&1) || { echo "$said" && return 1; }
+	case $said in
+	*"$text"*) ;;
+	*) echo "not '$text' but: $said" && return 1 ;;
+	esac
+}
+
+start() {
+	"$B/pacelab-replica" --proto single --id 0 --peers "$address" --dir "$dir" \
+		>"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+	wait_until 5 cli ping
+}
+stop() {
+	kill ${pid:-} ${redis_pid:-} 2>/dev/null
+	wait
+}
+at_exit stop
+start || {
+	not_ok clients__find_a_replica "$(cat "$tmp/log")"
+	tap_done
+}
+
+# --- the same commands to both ---
+
+same_answers() {
+	local version
+	redis-server --port 6379 --bind "$redis" --save '' --appendonly yes --appendfsync always \
+		--dir "$tmp" >/dev/null &
+	redis_pid=$!
+	wait_until 5 redis-cli -h "$redis" ping || return 1
+	for version in 2 3; do
+		timeout 20 redis-cli "-$version" --no-raw -h "$redis" <tests/e2e/clients.txt \
+			>"$tmp/theirs" 2>&1
+		timeout 20 redis-cli "-$version" --no-raw -h "$address" <tests/e2e/clients.txt \
+			>"$tmp/ours" 2>&1
+		[ "$(wc -l <"$tmp/ours")" -gt 200 ] || return 1
+		diff "$tmp/theirs" "$tmp/ours" || return 1
+		redis-cli -h "$redis" flushall >/dev/null
+		cli --scan | xargs -d '\n' redis-cli -h "$address" del >/dev/null
+		[ "$(cli dbsize)" = 0 ] || return 1
+	done
+}
+if command -v redis-server >/dev/null; then
+	same_answers >"$tmp/said" 2>&1 && ok clients__get_the_answers_of_redis ||
+		not_ok clients__get_the_answers_of_redis "$(cat "$tmp/said")"
+	kill "${redis_pid:-}" 2>/dev/null
+	redis_pid=
+else
+	skip clients__get_the_answers_of_redis "no redis-server"
+fi
+
+# --- Redis's own tools ---
+
+scans_all() {
+	local i
+	for i in $(seq 500); do echo "SET scan:$i $i"; done | cli >/dev/null
+	cli --scan --pattern 'scan:*' | sort >"$tmp/keys"
+	for i in $(seq 500); do echo "scan:$i"; done | sort | diff - "$tmp/keys"
+}
+check redis_cli__scans_every_key scans_all
+check redis_cli__finds_big_keys says "500" cli --bigkeys
+# Both run until they are ended, so they are given two seconds.
+# They find keys, clients and requests in what INFO says, and a least, largest and mean time.
+check redis_cli__shows_statistics says "500 " \
+	sh -c "timeout 2 stdbuf -oL redis-cli -h $address --stat -i 1; :"
+check redis_cli__measures_latency \
+	sh -c "timeout 5 redis-cli -h $address --latency -i 1 | grep -E '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$'"
+check redis_cli__speaks_resp3 says '1# "server" => "pacelab"' cli -3 --no-raw hello 3
+check redis_cli__shows_help_of_this_replica says "Sets the string value" cli help set
+check redis_cli__reads_info_as_text says "uptime_in_seconds:" cli -3 info server
+check redis_cli__sends_pipes says "errors: 0, replies: 2" \
+	sh -c "printf 'SET p 1\r\nGET p\r\n' | redis-cli -h $address --pipe"
+
+benchmark() {
+	timeout 60 redis-benchmark -h "$address" -t ping_mbulk,set,get,incr,mset -n 2000 -c 10 -q "$@" \
+		>"$tmp/bench" 2>&1 || { cat "$tmp/bench" && return 1; }
+	! grep -i error "$tmp/bench" || return 1
+	tr '\r' '\n' <"$tmp/bench" | grep -c 'requests per second' | grep -qx 5
+}
+check redis_benchmark__runs_what_is_there benchmark
+check redis_benchmark__runs_it_pipelined benchmark -P 16
+check redis_benchmark__runs_it_in_resp3 benchmark -3
+
+# --- clients of three languages ---
+
+hiredis() {
+	# shellcheck disable=SC2046
+	cc -Wall -Wextra -Werror -o "$tmp/hiredis" tests/e2e/hiredis_client.c \
+		$(pkg-config --cflags --libs hiredis) && says right timeout 20 "$tmp/hiredis" "$address"
+}
+if pkg-config --exists hiredis 2>/dev/null; then
+	check hiredis__works_unmodified hiredis
+else
+	skip hiredis__works_unmodified "no libhiredis-dev"
+fi
+node_path=$(npm root -g 2>/dev/null):/usr/share/nodejs:/usr/lib/nodejs
+if NODE_PATH=$node_path node -e 'require("redis").commandOptions()' 2>/dev/null; then
+	check npm_redis__works_unmodified says right env NODE_PATH="$node_path" \
+		timeout 20 node tests/e2e/client_redis.js "$address"
+else
+	skip npm_redis__works_unmodified "no node-redis 4"
+fi
+if /usr/bin/python3 -c 'import redis' 2>/dev/null; then
+	check python_redis__works_unmodified says right \
+		timeout 20 /usr/bin/python3 tests/e2e/client_redis.py "$address"
+else
+	skip python_redis__works_unmodified "no python3-redis"
+fi
+
+check replica__is_still_there says PONG cli ping
+tap_done
