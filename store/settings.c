@@ -45,6 +45,8 @@ bool settings_of(const struct setting *s, const struct proto_ops *ops)
 void settings_defaults(struct proto_config *config)
 {
 	config->anti_entropy_ns = 10 * NS_PER_S;
+	config->hint_ns_max = 3 * 3600 * NS_PER_S; /* as Cassandra */
+	config->tombstone_ns = 3600 * NS_PER_S;    /* shorter than Cassandra: all are asked first */
 }
 
 static int fail_name(const char *name, const struct proto_ops *ops, struct err *err)

@@ -19,12 +19,24 @@
  * A level that cannot be reached, since too many replicas have not answered pings for
  * QUORUM_DEAF_HEARTBEATS, is refused before anything is written (Cassandra's UnavailableException).
  *
+ * Sloppy quorums (Dynamo, section 4.6) as a setting: for each replica that is not heard when a
+ * write comes, another living one is asked to keep a hint, on disk, and that counts towards the
+ * level in its place. Here every replica has every key, so who stands in has counted already: two
+ * answers of one replica. Each stands in for one other at most, and never the coordinator itself:
+ * a side of s replicas can make 2 s - 1 count. What it means: R + W > N no longer says that a read
+ * overlaps with a write; a read may miss what was acknowledged until the hint has arrived, and
+ * if all who count lose their disks before, it is lost, and they may be fewer than W. Reads are not
+ * sloppy. The claim is therefore eventual.
+ *
+ * Anti-entropy: quorum_sync.c. When a deleted key is forgotten: quorum_bury.c.
+ *
  * A key that expires has its end in its entry; each replica judges by its own wall clock.
  *
  * Invariants: the version of a key never goes back; what is in the table is on disk; versions
  * given by one coordinator rise.
  *
- * What is where: quorum_operation.c clients, quorum_records.c log and snapshot, quorum_hints.c.
+ * What is where: quorum_operation.c clients, quorum_records.c log and snapshot, quorum_hints.c
+ * hints, quorum_sync.c and merkle.c anti-entropy, quorum_bury.c tombstones, quorum_entry.c entries.
  */
 #include <assert.h>
 #include <errno.h>
@@ -49,13 +61,15 @@ static void quorum_claim(const struct proto_config *cfg, struct proto_claim *ret
 {
 	unsigned r = quorum_need(cfg, cfg->read_level, false);
 	unsigned w = quorum_need(cfg, cfg->write_level, true);
-	bool strong = r + w > cfg->nodes && 2 * r > cfg->nodes;
+	bool strong = r + w > cfg->nodes && 2 * r > cfg->nodes && !cfg->sloppy;
+	/* What the smaller of two sides needs if each of its replicas but one stands in, too. */
+	unsigned w_side = cfg->sloppy ? w / 2 + 1 : w;
 
 	*ret = (struct proto_claim){
 		.whole = strong ? PROTO_LINEARIZABLE : PROTO_EVENTUAL,
 		.cut = strong ? PROTO_LINEARIZABLE : PROTO_EVENTUAL,
 		.reads_cut = sides_of(cfg, r),
-		.writes_cut = sides_of(cfg, w),
+		.writes_cut = sides_of(cfg, w == 1 ? 1 : w_side),
 		.cas = false,
 		.loses_acked = !strong,
 	};
@@ -78,6 +92,10 @@ static void quorum_init(struct proto *p)
 	q->pinged = p->cfg.self;
 	q->peer = calloc(p->cfg.nodes, sizeof(*q->peer));
 	assert(q->peer);
+	if (p->cfg.anti_entropy_ns) {
+		q->tree = calloc(1, sizeof(*q->tree));
+		assert(q->tree);
+	}
 }
 
 static void quorum_fini(struct proto *p)
@@ -90,6 +108,9 @@ static void quorum_fini(struct proto *p)
 		free(((struct quorum_write *)ring_at(&q->writes, i))->key);
 	ring_fini(&q->ops);
 	ring_fini(&q->writes);
+	quorum_sync_fini(q);
+	quorum_bury_fini(q);
+	free(q->tree);
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
 		table_close(q->peer[i].hints);
 	free(q->peer);
@@ -104,18 +125,21 @@ static void send_hinted(struct quorum *q, unsigned to, uint64_t version, struct 
 	quorum_send_entry(q, to, QUORUM_HINTED, version, &e);
 }
 
+/* @whom: for whom a QUORUM_STAND_IN wants a hint kept. */
 static void on_write(struct quorum *q, unsigned from, enum quorum_message type, uint64_t id,
-	const struct table_entry *e)
+	const struct table_entry *e, unsigned whom)
 {
 	const struct table_entry *mine = table_get(q->proto.table, e->key);
-	enum quorum_message reply = type == QUORUM_WRITE ? QUORUM_WRITTEN : QUORUM_HINTED;
 
-	if (quorum_newer(e, mine))
-		quorum_store(q, e, from, reply, id);
-	else if (reply == QUORUM_WRITTEN)
-		quorum_send_id(q, from, QUORUM_WRITTEN, id);
-	else
+	if (type == QUORUM_STAND_IN && quorum_hint_add(q, whom, e->key))
+		/* Written even if it is not new: the answer must come after the note, too. */
+		quorum_store_for(q, e, from, id, whom);
+	else if (quorum_newer(e, mine))
+		quorum_store(q, e, from, type == QUORUM_HINT ? QUORUM_HINTED : QUORUM_WRITTEN, id);
+	else if (type == QUORUM_HINT)
 		send_hinted(q, from, id, e->key);
+	else
+		quorum_send_id(q, from, QUORUM_WRITTEN, id);
 }
 
 static void on_read(struct quorum *q, unsigned from, uint64_t id, struct proto_bytes key)
@@ -129,15 +153,16 @@ static void on_read(struct quorum *q, unsigned from, uint64_t id, struct proto_b
 static int on_entry(struct quorum *q, unsigned from, enum quorum_message type, struct cursor *c)
 {
 	uint64_t id = cursor_u64(c);
+	uint64_t stamp = cursor_u64(c);
+	unsigned whom = type == QUORUM_STAND_IN ? cursor_u16(c) : 0;
+	bool asks = type == QUORUM_READ || type == QUORUM_HINTED;
 	struct table_entry e;
-	bool empty;
 
 	if (quorum_entry_decode(quorum_nodes(q), c, &e))
 		return -EBADMSG;
-	empty = e.version == 0;
-	if ((type == QUORUM_WRITE || type == QUORUM_HINT) && empty)
+	if (asks ? e.version || e.origin : !e.version && type != QUORUM_FOUND)
 		return -EBADMSG;
-	if ((type == QUORUM_READ || type == QUORUM_HINTED) && (!empty || e.origin))
+	if (type == QUORUM_STAND_IN && (whom >= quorum_nodes(q) || whom == q->proto.cfg.self))
 		return -EBADMSG;
 	if (type == QUORUM_READ)
 		on_read(q, from, id, e.key);
@@ -145,8 +170,8 @@ static int on_entry(struct quorum *q, unsigned from, enum quorum_message type, s
 		quorum_found(q, id, from, &e);
 	else if (type == QUORUM_HINTED)
 		quorum_hint_done(q, from, id, e.key);
-	else
-		on_write(q, from, type, id, &e);
+	else if (!quorum_stale(q, &e, stamp))
+		on_write(q, from, type, id, &e, whom);
 	return 0;
 }
 
@@ -156,11 +181,65 @@ static int on_id(struct quorum *q, unsigned from, enum quorum_message type, stru
 
 	if (!cursor_done(c))
 		return -EBADMSG;
-	if (type == QUORUM_PING)
-		quorum_send_id(q, from, QUORUM_PONG, id);
-	else if (type == QUORUM_WRITTEN)
+	if (type == QUORUM_WRITTEN)
 		quorum_acknowledged(q, id, from);
+	if (type != QUORUM_PING)
+		return 0;
+	q->peer[from].stamp = id;
+	quorum_send_id(q, from, QUORUM_PONG, id);
 	return 0;
+}
+
+static int on_stood_in(struct quorum *q, unsigned from, struct cursor *c)
+{
+	uint64_t id = cursor_u64(c);
+	uint64_t whom = cursor_u64(c);
+
+	if (!cursor_done(c) || whom >= quorum_nodes(q) || whom == from)
+		return -EBADMSG;
+	quorum_stood_in(q, id, from, (unsigned)whom);
+	return 0;
+}
+
+static int take(struct quorum *q, unsigned from, enum quorum_message type, struct cursor *c)
+{
+	switch (type) {
+	case QUORUM_PING:
+	case QUORUM_PONG:
+	case QUORUM_WRITTEN:
+		return on_id(q, from, type, c);
+	case QUORUM_WRITE:
+	case QUORUM_READ:
+	case QUORUM_FOUND:
+	case QUORUM_HINT:
+	case QUORUM_HINTED:
+	case QUORUM_STAND_IN:
+		return on_entry(q, from, type, c);
+	case QUORUM_SYNC_ASK:
+	case QUORUM_SYNC_SUMS:
+	case QUORUM_SYNC_LIST:
+	case QUORUM_SYNC_HEADS:
+	case QUORUM_SYNC_WANT:
+	case QUORUM_SYNC_ENTRIES:
+		return quorum_sync_message(q, from, type, c);
+	case QUORUM_BURY:
+	case QUORUM_HELD:
+	case QUORUM_FORGET:
+	case QUORUM_FORGOTTEN:
+		return quorum_bury_message(q, from, type, c);
+	case QUORUM_STOOD_IN:
+		return on_stood_in(q, from, c);
+	case QUORUM_NOBODY:
+		break;
+	}
+	return -EBADMSG;
+}
+
+/* Only answers show that both directions work. */
+static bool is_answer(enum quorum_message type)
+{
+	return type == QUORUM_PONG || type == QUORUM_WRITTEN || type == QUORUM_FOUND ||
+	       type == QUORUM_HINTED || type == QUORUM_STOOD_IN;
 }
 
 static int quorum_message(struct proto *p, unsigned from, const void *bytes, size_t len)
@@ -168,31 +247,12 @@ static int quorum_message(struct proto *p, unsigned from, const void *bytes, siz
 	struct quorum *q = quorum_of(p);
 	struct cursor c = cursor_over(bytes, len);
 	enum quorum_message type = (enum quorum_message)cursor_u8(&c);
-	bool answer = false;
-	int rc = -EBADMSG;
+	int rc;
 
 	if (from >= p->cfg.nodes || from == p->cfg.self)
 		return -EBADMSG;
-	switch (type) {
-	case QUORUM_PONG:
-	case QUORUM_WRITTEN:
-		answer = true;
-		/* fall through */
-	case QUORUM_PING:
-		rc = on_id(q, from, type, &c);
-		break;
-	case QUORUM_FOUND:
-	case QUORUM_HINTED:
-		answer = true;
-		/* fall through */
-	case QUORUM_WRITE:
-	case QUORUM_READ:
-	case QUORUM_HINT:
-		rc = on_entry(q, from, type, &c);
-		break;
-	}
-	/* Only answers show that both directions work. */
-	if (!rc && answer) {
+	rc = take(q, from, type, &c);
+	if (!rc && is_answer(type)) {
 		q->peer[from].heard_ns = p->io->now(p->io);
 		q->peer[from].heard = true;
 	}
@@ -202,14 +262,23 @@ static int quorum_message(struct proto *p, unsigned from, const void *bytes, siz
 /* It is on disk: who waits for it hears of it. */
 static void tell(struct quorum *q, const struct quorum_write *w)
 {
-	if (!w->reply)
+	struct table_entry nothing = {.key = w->entry.key};
+
+	if (w->reply == QUORUM_NOBODY)
 		return;
-	if (w->from == q->proto.cfg.self)
+	if (w->reply == QUORUM_SYNC_ENTRIES)
+		quorum_sync_stored(q);
+	else if (w->from == q->proto.cfg.self)
 		quorum_acknowledged(q, w->id, w->from);
-	else if (w->reply == QUORUM_WRITTEN)
-		quorum_send_id(q, w->from, QUORUM_WRITTEN, w->id);
+	else if (w->reply == QUORUM_HINTED)
+		quorum_send_entry(q, w->from, QUORUM_HINTED, w->id, &nothing);
+	else if (w->reply == QUORUM_FORGOTTEN)
+		quorum_send_mask(q, w->from, QUORUM_FORGOTTEN, w->id, 0);
+	/* Unless the note has been taken back meanwhile: it was sent on, or for nothing. */
+	else if (w->reply == QUORUM_STOOD_IN && quorum_hinted(q, w->stands_for, w->entry.key))
+		quorum_send_mask(q, w->from, QUORUM_STOOD_IN, w->id, w->stands_for);
 	else
-		send_hinted(q, w->from, w->id, w->entry.key);
+		quorum_send_id(q, w->from, QUORUM_WRITTEN, w->id);
 }
 
 static void quorum_persisted(struct proto *p, uint64_t seq)
@@ -223,7 +292,10 @@ static void quorum_persisted(struct proto *p, uint64_t seq)
 		ring_pop(&q->writes);
 		if (!w.key)
 			continue;
-		quorum_merge(q, &w.entry);
+		if (w.forget)
+			quorum_forget(q, &w.entry);
+		else
+			quorum_merge(q, &w.entry);
 		tell(q, &w);
 		free(w.key);
 	}
@@ -266,6 +338,8 @@ static void tick(struct quorum *q)
 	for (unsigned i = 0; i < quorum_nodes(q); i++)
 		if (i != q->proto.cfg.self)
 			quorum_hint_tick(q, i);
+	quorum_sync_tick(q);
+	quorum_bury_tick(q);
 	io->arm(io, QUORUM_TIMER_PING, now + q->proto.cfg.heartbeat_ns);
 }
 
@@ -279,6 +353,8 @@ static void quorum_start(struct proto *p)
 	/* Until it has had time to answer, everybody counts as reachable. */
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
 		q->peer[i].heard_ns = now;
+	quorum_bury_start(q);
+	quorum_sync_start(q);
 	tick(q);
 }
 
@@ -286,6 +362,8 @@ static void quorum_timer(struct proto *p, unsigned timer)
 {
 	if (timer == QUORUM_TIMER_PING)
 		tick(quorum_of(p));
+	else if (timer == QUORUM_TIMER_SYNC)
+		quorum_sync_timer(quorum_of(p));
 	else
 		quorum_expire(quorum_of(p));
 }
@@ -293,14 +371,11 @@ static void quorum_timer(struct proto *p, unsigned timer)
 static void quorum_status(const struct proto *p, struct proto_status_view *ret)
 {
 	const struct quorum *q = (const struct quorum *)p;
-	unsigned reachable = 0;
 
 	*ret = (struct proto_status_view){.role = PROTO_PEER, .leader = -1, .pending = q->pending};
 	ret->hints = q->hints;
 	ret->hints_refused = q->hints_refused;
-	for (unsigned i = 0; i < p->cfg.nodes; i++)
-		reachable += quorum_alive(q, i);
-	ret->ready = reachable >= quorum_need(&p->cfg, PROTO_DEFAULT, true);
+	ret->ready = quorum_reachable(q, true) >= quorum_need(&p->cfg, PROTO_DEFAULT, true);
 }
 
 static void quorum_invariant(const struct proto *p)

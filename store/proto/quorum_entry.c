@@ -87,6 +87,38 @@ bool quorum_newer(const struct table_entry *a, const struct table_entry *b)
 	return newer_by_content(a, b);
 }
 
+/* The folded multiplication of wyhash (Wang Yi, 2019). */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product =
+		(unsigned __int128)(a ^ 0xa0761d6478bd642full) * (b ^ 0xe7037ed1a0b428dbull);
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t mix_bytes(uint64_t h, struct proto_bytes b)
+{
+	uint64_t word;
+	uint32_t i = 0;
+
+	h = mix(h, b.len);
+	for (; b.len - i >= 8; i += 8) {
+		memcpy(&word, b.p + i, 8);
+		h = mix(h, word);
+	}
+	word = 0;
+	if (i < b.len)
+		memcpy(&word, b.p + i, b.len - i);
+	return mix(h, word);
+}
+
+uint64_t quorum_digest(const struct table_entry *e)
+{
+	uint64_t h = mix(e->version, (uint64_t)e->origin << 1 | e->deleted);
+
+	return mix_bytes(mix_bytes(mix(h, e->expires_ns), e->key), e->value);
+}
+
 bool quorum_gone(const struct table_entry *e, uint64_t wall_ns)
 {
 	return !e || !e->version || e->deleted || (e->expires_ns && e->expires_ns <= wall_ns);
@@ -101,23 +133,44 @@ void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_w
 	w->seq = io->persist(io, b->p, b->len);
 }
 
+static void store(struct quorum *q, const struct table_entry *e, struct quorum_write *w)
+{
+	struct buf b = {0};
+
+	w->key = quorum_entry_copy(&w->entry, e);
+	buf_u8(&b, QUORUM_RECORD_ENTRY);
+	quorum_entry_encode(&b, e);
+	quorum_persist(q, &b, w);
+	buf_fini(&b);
+}
+
 void quorum_store(struct quorum *q, const struct table_entry *e, unsigned from,
 	enum quorum_message reply, uint64_t id)
 {
-	struct quorum_write w = {.id = id, .from = from, .reply = reply};
-	struct buf b = {0};
+	store(q, e, &(struct quorum_write){.id = id, .from = from, .reply = reply});
+}
 
-	w.key = quorum_entry_copy(&w.entry, e);
-	buf_u8(&b, QUORUM_RECORD_ENTRY);
-	quorum_entry_encode(&b, e);
-	quorum_persist(q, &b, &w);
-	buf_fini(&b);
+void quorum_store_for(
+	struct quorum *q, const struct table_entry *e, unsigned from, uint64_t id, unsigned whom)
+{
+	struct quorum_write w = {
+		.id = id, .from = from, .reply = QUORUM_STOOD_IN, .stands_for = whom};
+
+	store(q, e, &w);
 }
 
 void quorum_merge(struct quorum *q, const struct table_entry *e)
 {
-	if (quorum_newer(e, table_get(q->proto.table, e->key)))
+	const struct table_entry *old = table_get(q->proto.table, e->key);
+	uint64_t place = q->tree ? table_place(e->key) : 0;
+
+	if (quorum_newer(e, old)) {
+		if (q->tree && old)
+			merkle_take(q->tree, place, quorum_digest(old));
+		if (q->tree)
+			merkle_add(q->tree, place, quorum_digest(e));
 		table_put(q->proto.table, e);
+	}
 	/* The own clock stays ahead of all that it ever gave out. */
 	if (e->origin == q->proto.cfg.self && e->version > q->clock)
 		q->clock = e->version;
@@ -131,6 +184,7 @@ void quorum_send_entry(struct quorum *q, unsigned to, enum quorum_message type, 
 
 	buf_u8(&b, (uint8_t)type);
 	buf_u64(&b, id);
+	buf_u64(&b, q->peer[to].stamp);
 	quorum_entry_encode(&b, e);
 	io->send(io, to, b.p, b.len);
 	buf_fini(&b);

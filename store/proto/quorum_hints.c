@@ -15,7 +15,7 @@
 
 #include "store/proto/quorum_internal.h"
 
-static bool hinted(const struct quorum *q, unsigned to, struct proto_bytes key)
+bool quorum_hinted(const struct quorum *q, unsigned to, struct proto_bytes key)
 {
 	const struct quorum_peer *peer = &q->peer[to];
 
@@ -28,7 +28,7 @@ static void mark_hint(struct quorum *q, unsigned to, struct proto_bytes key, boo
 	struct table_entry mark = {.key = key, .version = 1};
 	uint32_t len = key.len;
 
-	if (hinted(q, to, key) == on)
+	if (quorum_hinted(q, to, key) == on)
 		return;
 	if (!peer->hints)
 		peer->hints = table_open();
@@ -80,7 +80,7 @@ static bool gone_too_long(const struct quorum *q, unsigned to)
 
 bool quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key)
 {
-	if (hinted(q, to, key))
+	if (quorum_hinted(q, to, key))
 		return true;
 	if (full(q, to, key.len) || gone_too_long(q, to)) {
 		q->hints_refused++;
@@ -195,7 +195,7 @@ void quorum_hint_done(struct quorum *q, unsigned from, uint64_t version, struct 
 	if (peer->sent && --peer->sent == 0)
 		peer->sent_bytes = 0;
 	/* Done, unless the key has become something newer since, which it may lack as well. */
-	if ((!e || e->version <= version) && hinted(q, from, key))
+	if ((!e || e->version <= version) && quorum_hinted(q, from, key))
 		record_hint(q, from, key, false);
 	pump_hints(q, from);
 }

@@ -4,6 +4,7 @@
 #define PROTO_QUORUM_INTERNAL_H
 
 #include "store/proto/command.h"
+#include "store/proto/merkle.h"
 #include "store/proto/ring.h"
 
 #define QUORUM_DEAF_HEARTBEATS 4
@@ -20,24 +21,45 @@
 /* Versions are nanoseconds of wall clocks; what is beyond the year 2200 is not believed. */
 #define QUORUM_VERSION_MAX (1ull << 63)
 
-enum { QUORUM_TIMER_PING, QUORUM_TIMER_OPERATIONS };
+/* How often a question of anti-entropy or of a burial is asked before it is given up. */
+#define QUORUM_SYNC_TRIES 3u
+#define QUORUM_SYNC_BYTES (64u << 10) /* of one list or delivery, about */
+#define QUORUM_SYNC_HASHED (1u << 20) /* bytes of entries that are read for one list */
+#define QUORUM_SYNC_HEAD 13u          /* of a delivery, before its first entry */
+#define QUORUM_GRAVES_MAX 64          /* tombstones forgotten at a time; a bit each */
+
+enum { QUORUM_TIMER_PING, QUORUM_TIMER_OPERATIONS, QUORUM_TIMER_SYNC };
 
 enum quorum_message {
-	QUORUM_PING = 1,
+	QUORUM_NOBODY, /* no message: nobody waits for this */
+	QUORUM_PING,
 	QUORUM_PONG,
 	QUORUM_WRITE,
 	QUORUM_WRITTEN,
 	QUORUM_READ,
 	QUORUM_FOUND,
 	QUORUM_HINT,
-	QUORUM_HINTED
+	QUORUM_HINTED,
+	QUORUM_SYNC_ASK, /* quorum_sync.c: question and answer */
+	QUORUM_SYNC_SUMS,
+	QUORUM_SYNC_LIST,
+	QUORUM_SYNC_HEADS,
+	QUORUM_SYNC_WANT,
+	QUORUM_SYNC_ENTRIES,
+	QUORUM_BURY, /* quorum_bury.c: question and answer */
+	QUORUM_HELD,
+	QUORUM_FORGET,
+	QUORUM_FORGOTTEN,
+	QUORUM_STAND_IN, /* a write with a hint for another replica, which both count */
+	QUORUM_STOOD_IN
 };
 
 enum quorum_record {
 	QUORUM_RECORD_ENTRY = 1,
 	QUORUM_RECORD_HINT,
 	QUORUM_RECORD_HINT_DONE,
-	QUORUM_RECORD_STATE
+	QUORUM_RECORD_STATE,
+	QUORUM_RECORD_FORGET
 };
 
 /* A set of replicas. */
@@ -58,6 +80,7 @@ struct quorum_operation {
 	uint64_t since_ns;
 	struct quorum_set answered; /* read: by a value; write: by an acknowledgement */
 	struct quorum_set holders;  /* read: of the newest version */
+	struct quorum_set stood;    /* write: for whom another one keeps a hint that counts */
 	uint8_t *key;               /* owned, with the value behind it */
 	struct table_entry newest;
 };
@@ -67,7 +90,9 @@ struct quorum_write {
 	uint64_t seq;
 	uint64_t id; /* of the operation, at its coordinator */
 	unsigned from;
-	enum quorum_message reply; /* QUORUM_WRITTEN, QUORUM_HINTED; 0: nobody waits */
+	unsigned stands_for;       /* QUORUM_STOOD_IN */
+	bool forget;               /* the entry goes instead of coming */
+	enum quorum_message reply; /* what tells @from */
 	uint8_t *key; /* owned, with the value behind it; NULL: a record without an entry */
 	struct table_entry entry;
 };
@@ -85,6 +110,55 @@ struct quorum_peer {
 	uint64_t progress_ns;
 };
 
+enum quorum_sync_phase {
+	QUORUM_SYNC_IDLE,
+	QUORUM_SYNC_ROOT,
+	QUORUM_SYNC_GROUPS,
+	QUORUM_SYNC_LISTING,
+	QUORUM_SYNC_FETCHING
+};
+
+/* A comparison with another replica. */
+struct quorum_sync {
+	enum quorum_sync_phase phase;
+	unsigned peer;
+	uint64_t step;       /* number of the open question */
+	struct buf question; /* to be asked again */
+	uint64_t asked_ns;
+	unsigned tries;
+	uint64_t groups;               /* that differ */
+	uint64_t leaves[MERKLE_WIDTH]; /* of each that differ */
+	uint64_t from;                 /* where the list goes on, 0: all has been listed */
+	struct buf want;               /* keys to be fetched, each with its length before it */
+	uint64_t wanted;
+	uint64_t storing; /* fetched, on their way to the disk */
+};
+
+enum quorum_bury_phase {
+	QUORUM_BURY_IDLE,
+	QUORUM_BURY_ASKING,
+	QUORUM_BURY_WAITING,
+	QUORUM_BURY_TELLING
+};
+
+/* A tombstone that may be forgotten. */
+struct quorum_grave {
+	uint64_t version;
+	struct proto_bytes key;
+};
+
+struct quorum_bury {
+	enum quorum_bury_phase phase;
+	uint64_t cursor;   /* of the search */
+	struct buf graves; /* as in messages */
+	unsigned count;
+	uint64_t held; /* by all who have answered: a bit for each */
+	uint64_t round;
+	struct quorum_set answered;
+	uint64_t asked_ns;
+	unsigned tries;
+};
+
 struct quorum {
 	struct proto proto;
 	uint64_t clock; /* last version given */
@@ -98,6 +172,12 @@ struct quorum {
 	uint64_t hint_bytes;
 	uint64_t hints_refused; /* by a limit: since then only anti-entropy or reads repair these */
 	struct quorum_peer *peer;
+	struct merkle *tree; /* of the table; NULL: no anti-entropy */
+	struct quorum_sync sync;
+	uint64_t compared; /* comparisons that came to their end */
+	uint64_t fetched;  /* entries */
+	struct quorum_bury bury;
+	uint64_t forgotten; /* no version of a tombstone that was forgotten here is above it */
 };
 
 static inline struct quorum *quorum_of(struct proto *p)
@@ -136,6 +216,9 @@ uint8_t *quorum_entry_copy(struct table_entry *to, const struct table_entry *fro
 /* quorum_newer() - order of the versions of a key; NULL is older than everything. */
 bool quorum_newer(const struct table_entry *a, const struct table_entry *b);
 
+/* quorum_digest() - of all that makes @e what it is. */
+uint64_t quorum_digest(const struct table_entry *e);
+
 /* quorum_gone() - whether a reader at wall clock @wall_ns finds nothing in @e. */
 bool quorum_gone(const struct table_entry *e, uint64_t wall_ns);
 
@@ -152,6 +235,10 @@ void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_w
 void quorum_store(struct quorum *q, const struct table_entry *e, unsigned from,
 	enum quorum_message reply, uint64_t id);
 
+/* quorum_store_for() - the same, and tell @from that a hint for @whom is kept. */
+void quorum_store_for(
+	struct quorum *q, const struct table_entry *e, unsigned from, uint64_t id, unsigned whom);
+
 /* quorum_merge() - what is on disk into the table, unless something newer is there. */
 void quorum_merge(struct quorum *q, const struct table_entry *e);
 
@@ -161,12 +248,43 @@ uint64_t quorum_deaf_ns(const struct quorum *q);
 /* quorum_alive() - whether replica @i has been heard lately; oneself always. */
 bool quorum_alive(const struct quorum *q, unsigned i);
 
+/* quorum_sync.c: anti-entropy. */
+void quorum_sync_start(struct quorum *q);
+void quorum_sync_timer(struct quorum *q);
+void quorum_sync_tick(struct quorum *q);
+int quorum_sync_message(
+	struct quorum *q, unsigned from, enum quorum_message type, struct cursor *c);
+void quorum_sync_stored(struct quorum *q);
+void quorum_sync_fini(struct quorum *q);
+
+/* quorum_bury.c: forgetting what was deleted. */
+uint64_t quorum_fresh_ns(const struct quorum *q);
+bool quorum_stale(const struct quorum *q, const struct table_entry *e, uint64_t stamp);
+void quorum_bury_start(struct quorum *q);
+void quorum_bury_tick(struct quorum *q);
+int quorum_bury_message(
+	struct quorum *q, unsigned from, enum quorum_message type, struct cursor *c);
+void quorum_bury_fini(struct quorum *q);
+void quorum_send_mask(
+	struct quorum *q, unsigned to, enum quorum_message type, uint64_t id, uint64_t mask);
+
+/* quorum_forget() - take out what is not newer than @e: its record is on disk. */
+void quorum_forget(struct quorum *q, const struct table_entry *e);
+int quorum_forget_restore(struct quorum *q, struct cursor *c);
+int quorum_forget_describe(struct cursor *c, struct buf *out);
+
 /* quorum_operation.c: what clients ask. */
 
 /* quorum_need() - how many must answer at @level. */
 unsigned quorum_need(const struct proto_config *cfg, enum proto_level level, bool write);
+
+/* quorum_reachable() - how many could count towards a level, as far as is known. */
+unsigned quorum_reachable(const struct quorum *q, bool write);
 void quorum_request(struct proto *p, const struct proto_request *req);
 void quorum_expire(struct quorum *q);
+
+/* quorum_stood_in() - and @by keeps a hint for @whom. */
+void quorum_stood_in(struct quorum *q, uint64_t id, unsigned by, unsigned whom);
 
 /* quorum_acknowledged() - @by has what operation @id wrote. quorum_found() - @by has @e. */
 void quorum_acknowledged(struct quorum *q, uint64_t id, unsigned by);
@@ -178,6 +296,8 @@ int quorum_describe(const void *bytes, size_t len, struct buf *out);
 bool quorum_snapshot(struct proto *p, struct proto_snapshot *s);
 
 /* quorum_hints.c: keys that another replica lacks. */
+
+bool quorum_hinted(const struct quorum *q, unsigned to, struct proto_bytes key);
 
 /* quorum_hint_add() - note, on disk, that @to lacks @key. Return: false if a limit forbids it. */
 bool quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key);

@@ -93,20 +93,30 @@ static void answer_write(struct quorum *q, struct quorum_operation *op)
 	answer(q, op, &reply);
 }
 
+/* Replicas that have a write, and those that another one stands in for. */
+static unsigned counted(const struct quorum_operation *op)
+{
+	unsigned count = op->answered.count;
+
+	for (size_t i = 0; op->stood.count && i < sizeof(op->stood.bits) / sizeof(uint64_t); i++)
+		count += (unsigned)__builtin_popcountll(op->stood.bits[i] & ~op->answered.bits[i]);
+	return count;
+}
+
 /* Time is over: say what is known, note who lacks the write. */
 static void expire(struct quorum *q, struct quorum_operation *op)
 {
 	bool write = op->phase == QUORUM_WRITING;
 	struct proto_reply reply = {
 		.status = write ? PROTO_UNCERTAIN : PROTO_UNAVAILABLE,
-		.have = (uint16_t)(op->phase == QUORUM_REPAIRING ? op->holders.count
-								 : op->answered.count),
+		.have = (uint16_t)(op->phase == QUORUM_REPAIRING ? op->holders.count : counted(op)),
 		.need = (uint16_t)op->need,
 		.waited_ns = q->proto.io->now(q->proto.io) - op->since_ns,
 	};
 
 	for (unsigned i = 0; write && i < quorum_nodes(q); i++)
-		if (i != q->proto.cfg.self && !quorum_set_has(&op->answered, i))
+		if (i != q->proto.cfg.self && !quorum_set_has(&op->answered, i) &&
+			!quorum_set_has(&op->stood, i))
 			quorum_hint_add(q, i, op->newest.key);
 	if (!op->replied)
 		answer(q, op, &reply);
@@ -123,6 +133,15 @@ void quorum_expire(struct quorum *q)
 	arm_next(q);
 }
 
+void quorum_stood_in(struct quorum *q, uint64_t id, unsigned by, unsigned whom)
+{
+	struct quorum_operation *op = ring_at(&q->ops, id);
+
+	if (op && op->phase == QUORUM_WRITING && q->proto.cfg.sloppy)
+		quorum_set_add(&op->stood, whom);
+	quorum_acknowledged(q, id, by);
+}
+
 void quorum_acknowledged(struct quorum *q, uint64_t id, unsigned by)
 {
 	struct quorum_operation *op = ring_at(&q->ops, id);
@@ -136,7 +155,7 @@ void quorum_acknowledged(struct quorum *q, uint64_t id, unsigned by)
 		return;
 	}
 	quorum_set_add(&op->answered, by);
-	if (op->answered.count >= op->need && !op->replied)
+	if (counted(op) >= op->need && !op->replied)
 		answer_write(q, op);
 	if (op->answered.count == quorum_nodes(q))
 		forget(q, op);
@@ -226,6 +245,46 @@ static void start_read(
 	read_here(q, id, key);
 }
 
+static void send_stand_in(
+	struct quorum *q, unsigned to, uint64_t id, unsigned whom, const struct table_entry *e)
+{
+	struct proto_io *io = q->proto.io;
+	struct buf b = {0};
+
+	buf_u8(&b, QUORUM_STAND_IN);
+	buf_u64(&b, id);
+	buf_u64(&b, q->peer[to].stamp);
+	buf_u16(&b, (uint16_t)whom);
+	quorum_entry_encode(&b, e);
+	io->send(io, to, b.p, b.len);
+	buf_fini(&b);
+}
+
+/* The next replica from @i on that is not heard; the number of replicas if there is none. */
+static unsigned next_deaf(const struct quorum *q, unsigned i)
+{
+	while (i < quorum_nodes(q) && quorum_alive(q, i))
+		i++;
+	return i;
+}
+
+/* To all others; with sloppy quorums, each living one stands in for one that is not heard. */
+static void send_write(struct quorum *q, uint64_t id, const struct table_entry *e)
+{
+	unsigned whom = q->proto.cfg.sloppy ? next_deaf(q, 0) : quorum_nodes(q);
+
+	for (unsigned i = 0; i < quorum_nodes(q); i++) {
+		if (i == q->proto.cfg.self)
+			continue;
+		if (whom == quorum_nodes(q) || !quorum_alive(q, i)) {
+			quorum_send_entry(q, i, QUORUM_WRITE, id, e);
+			continue;
+		}
+		send_stand_in(q, i, id, whom, e);
+		whom = next_deaf(q, whom + 1);
+	}
+}
+
 static void start_write(
 	struct quorum *q, uint64_t id, struct quorum_operation *op, const struct proto_request *req)
 {
@@ -248,9 +307,7 @@ static void start_write(
 	op->existed = !quorum_gone(old, wall);
 	op->key = quorum_entry_copy(&op->newest, &e);
 	q->bytes += (size_t)e.key.len + e.value.len;
-	for (unsigned i = 0; i < quorum_nodes(q); i++)
-		if (i != q->proto.cfg.self)
-			quorum_send_entry(q, i, QUORUM_WRITE, id, &e);
+	send_write(q, id, &e);
 	quorum_store(q, &e, q->proto.cfg.self, QUORUM_WRITTEN, id);
 }
 
@@ -262,13 +319,22 @@ static bool depends(const struct proto_request *req)
 	       (req->op == PROTO_SET && req->expires_ns == PROTO_EXPIRES_KEEP);
 }
 
+unsigned quorum_reachable(const struct quorum *q, bool write)
+{
+	unsigned alive = 0, stand_in;
+
+	for (unsigned i = 0; i < quorum_nodes(q); i++)
+		alive += quorum_alive(q, i);
+	stand_in = quorum_nodes(q) - alive < alive - 1 ? quorum_nodes(q) - alive : alive - 1;
+	return alive + (write && q->proto.cfg.sloppy ? stand_in : 0);
+}
+
 static bool refuse(struct quorum *q, const struct proto_request *req, unsigned need)
 {
 	struct proto_reply reply = {.status = PROTO_UNAVAILABLE, .need = (uint16_t)need};
 	struct proto_io *io = q->proto.io;
 
-	for (unsigned i = 0; i < quorum_nodes(q); i++)
-		reply.have = (uint16_t)(reply.have + quorum_alive(q, i));
+	reply.have = (uint16_t)quorum_reachable(q, req->op != PROTO_GET);
 	if (depends(req)) {
 		reply = (struct proto_reply){.status = PROTO_UNSUPPORTED,
 			.why = "the last write wins here: no write depends on what was there"};

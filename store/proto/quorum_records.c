@@ -22,11 +22,14 @@ enum stage { STAGE_BEGIN, STAGE_PENDING, STAGE_TABLE, STAGE_HINTS, STAGE_END };
 static int restore_state(struct quorum *q, struct cursor *c)
 {
 	uint64_t clock = cursor_u64(c);
+	uint64_t forgotten = cursor_u64(c);
 
-	if (!cursor_done(c) || clock > QUORUM_VERSION_MAX)
+	if (!cursor_done(c) || clock > QUORUM_VERSION_MAX || forgotten > QUORUM_VERSION_MAX)
 		return -EBADMSG;
 	if (clock > q->clock)
 		q->clock = clock;
+	if (forgotten > q->forgotten)
+		q->forgotten = forgotten;
 	return 0;
 }
 
@@ -48,6 +51,8 @@ int quorum_restore(struct proto *p, const void *bytes, size_t len)
 		return quorum_hint_restore(q, &c, false);
 	case QUORUM_RECORD_STATE:
 		return restore_state(q, &c);
+	case QUORUM_RECORD_FORGET:
+		return quorum_forget_restore(q, &c);
 	default:
 		return -EBADMSG;
 	}
@@ -72,10 +77,12 @@ static int describe_entry(struct cursor *c, struct buf *out)
 static int describe_state(struct cursor *c, struct buf *out)
 {
 	uint64_t clock = cursor_u64(c);
+	uint64_t forgotten = cursor_u64(c);
 
-	if (!cursor_done(c) || clock > QUORUM_VERSION_MAX)
+	if (!cursor_done(c) || clock > QUORUM_VERSION_MAX || forgotten > QUORUM_VERSION_MAX)
 		return -EBADMSG;
-	buf_printf(out, "clock %llu", (unsigned long long)clock);
+	buf_printf(out, "clock %llu, forgotten up to %llu", (unsigned long long)clock,
+		(unsigned long long)forgotten);
 	return 0;
 }
 
@@ -92,6 +99,8 @@ int quorum_describe(const void *bytes, size_t len, struct buf *out)
 		return quorum_hint_describe(&c, kind == QUORUM_RECORD_HINT, out);
 	case QUORUM_RECORD_STATE:
 		return describe_state(&c, out);
+	case QUORUM_RECORD_FORGET:
+		return quorum_forget_describe(&c, out);
 	default:
 		return -EBADMSG;
 	}
@@ -137,6 +146,7 @@ static void give_state(struct part *part)
 
 	buf_u8(&b, QUORUM_RECORD_STATE);
 	buf_u64(&b, part->q->clock);
+	buf_u64(&b, part->q->forgotten);
 	give(part, &b);
 	buf_fini(&b);
 }
@@ -154,7 +164,8 @@ static bool pending_step(struct part *part)
 	if (s->index[0] >= s->index[1])
 		return false;
 	w = ring_at(writes, s->index[0]++);
-	if (w->key)
+	/* A tombstone that is about to be forgotten may come back, and is forgotten again. */
+	if (w->key && !w->forget)
 		give_entry(part, &w->entry);
 	return true;
 }
