@@ -6,6 +6,7 @@
 #   make bench-check   the checkers alone
 #   make fuzz       the fuzz targets for libFuzzer, to be run by hand
 #   make bench-net  only the network's numbers; PARTS="cut delay throughput iperf topology" chooses
+#   make bench-store  only the store's; PARTS="redis memory recovery snapshot etcd" chooses
 #
 # Variables: V=1 shows commands, SAN=address,undefined adds sanitizers, WERROR=1 as CI has it,
 # MUST_WORK=1 turns skipped tests into failures, CC=clang, T=raft runs only the tests named so.
@@ -54,11 +55,11 @@ test_sh := $(wildcard tests/sim/*_test.sh tests/net/*_test.sh tests/e2e/*_test.s
 fuzz_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 suites = $(test_bin:$(B)/%=%) $(fuzz_bin:$(B)/%=%) $(test_sh)
 chosen = $(if $(T),$(foreach s,$(suites),$(if $(findstring $(T),$(s)),$(s))),$(suites))
-bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
+bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/store_load
 
 bug_bin := $(B)/bug/pacelab-replica $(B)/bug/sim
 
-.PHONY: all demo check lint bench bench-net bench-check fuzz install clean deps flags programs tests \
+.PHONY: all demo check lint bench bench-net bench-check bench-store fuzz install clean deps flags programs tests \
 	libfuzzer
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -93,6 +94,10 @@ bench-net: deps
 bench-check: deps
 	$(Q)$(MAKE) --no-print-directory $(B)/tests/bench/check_bench
 	$(Q)B=$(B) tests/bench/run.sh check_bench
+
+bench-store: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/pacelab-replica $(B)/tests/bench/store_load
+	$(Q)B=$(B) PARTS="$(PARTS)" tests/bench/store.sh
 
 lint: deps
 	$(Q)scripts/lint.sh

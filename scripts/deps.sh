@@ -12,6 +12,8 @@ packages=(
 	# witnesses in the tests
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
 	libhiredis-dev node-redis python3-redis
+	# make bench-store
+	etcd-server etcd-client curl
 	# make lint
 	clang clang-format clang-tidy cppcheck shellcheck
 	# scripts/vm.sh: a kernel with netem

@@ -47,6 +47,10 @@ static void info_stats(struct buf *text, const struct replica *r)
 {
 	buf_printf(text, "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n",
 		(unsigned long long)r->net.last_id, (unsigned long long)r->net.commands);
+	buf_printf(text, "turns:%llu\r\ncompletions:%llu\r\nsyncs:%llu\r\n",
+		(unsigned long long)loop_counts(r->loop)->turns,
+		(unsigned long long)loop_counts(r->loop)->completions,
+		(unsigned long long)loop_counts(r->loop)->syncs);
 }
 
 static void info_replication(struct buf *text, const struct replica *r)

@@ -67,6 +67,7 @@ struct loop {
 	int given_back; /* buffers returned in this turn */
 	bool stopping;
 	const char *features;
+	struct loop_counts counts;
 };
 
 /* --- timers: a binary heap, earliest first --- */
@@ -337,6 +338,7 @@ void loop_sync(struct loop *l, struct loop_op *op, int fd)
 	struct io_uring_sqe *sqe = sqe_for(l, op);
 
 	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	l->counts.syncs++;
 	io_uring_sqe_set_data(sqe, op);
 }
 
@@ -457,6 +459,7 @@ static void reap(struct loop *l, bool call)
 		n++;
 	}
 	io_uring_cq_advance(&l->ring, n);
+	l->counts.completions += n;
 	if (l->given_back > 0)
 		buffers_advance(l);
 }
@@ -471,6 +474,7 @@ int loop_turn(struct loop *l)
 	if (ret < 0)
 		return ret;
 	l->now_ns = clock_now_ns();
+	l->counts.turns++;
 	reap(l, true);
 	fire_due(l);
 	return 0;
@@ -498,6 +502,11 @@ uint64_t loop_now(const struct loop *l)
 void loop_refresh(struct loop *l)
 {
 	l->now_ns = clock_now_ns();
+}
+
+const struct loop_counts *loop_counts(const struct loop *l)
+{
+	return &l->counts;
 }
 
 const char *loop_features(const struct loop *l)

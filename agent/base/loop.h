@@ -86,6 +86,15 @@ void loop_refresh(struct loop *l);
 /* loop_features() - what of io_uring is in use, for the log. */
 const char *loop_features(const struct loop *l);
 
+/* Since loop_open(): what a turn costs and what it brings. */
+struct loop_counts {
+	uint64_t turns; /* each is one system call, or one more for every full queue of submissions
+			 */
+	uint64_t completions;
+	uint64_t syncs; /* fdatasyncs begun */
+};
+const struct loop_counts *loop_counts(const struct loop *l);
+
 /* loop_arm() - fire @t at or after @at_ns; arming again replaces. loop_disarm() may come twice. */
 void loop_arm(struct loop *l, struct loop_timer *t, uint64_t at_ns);
 void loop_disarm(struct loop *l, struct loop_timer *t);
