@@ -246,6 +246,7 @@ struct proto_claim {
 	enum proto_sides writes_cut; /* ... and writes */
 	bool cas;                    /* compare-and-set is supported */
 	bool loses_acked;            /* an acknowledged write may be lost, by design */
+	bool needs_clocks;           /* the models hold while clocks run at about one rate */
 	bool one_copy;               /* one replica has the data: there is nothing to converge */
 };
 

@@ -110,6 +110,7 @@ uint64_t forward_add(struct forward *f, const struct proto_request *req, bool ke
 	*r = (struct forward_request){
 		.state = FORWARD_HELD,
 		.write = req->op != PROTO_GET,
+		.level = req->level ? req->level : f->p->cfg.read_level,
 		.ticket = req->ticket,
 		.since_ns = io->now(io),
 		.bytes = b.p,

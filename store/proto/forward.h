@@ -43,6 +43,7 @@ enum forward_state { FORWARD_DONE, FORWARD_HELD, FORWARD_SENT };
 struct forward_request {
 	enum forward_state state;
 	bool write;
+	enum proto_level level; /* of a read; never PROTO_DEFAULT */
 	uint64_t ticket;
 	uint64_t attempt; /* number of the last one sent */
 	uint64_t since_ns;
@@ -106,6 +107,7 @@ struct forward_attempt {
 	uint64_t term;
 	uint64_t slot;
 	uint64_t attempt;
+	enum proto_level level; /* does not travel here */
 	struct command command;
 	struct proto_bytes bytes; /* the command, encoded */
 };

@@ -32,25 +32,55 @@ _Static_assert(sizeof(role_states) / sizeof(*role_states) == RAFT_ROLE_NR, "a ro
 
 static void raft_claim(const struct proto_config *cfg, struct proto_claim *ret)
 {
-	(void)cfg;
+	bool local = cfg->read_level == PROTO_ONE;
+
 	*ret = (struct proto_claim){
-		.whole = PROTO_LINEARIZABLE,
-		.cut = PROTO_LINEARIZABLE,
-		.reads_cut = PROTO_SIDES_MAJORITY,
+		.whole = local ? PROTO_EVENTUAL : PROTO_LINEARIZABLE,
+		.cut = local ? PROTO_EVENTUAL : PROTO_LINEARIZABLE,
+		.reads_cut = local ? PROTO_SIDES_ALL : PROTO_SIDES_MAJORITY,
 		.writes_cut = PROTO_SIDES_MAJORITY,
 		.cas = true,
+		.needs_clocks = cfg->read_level == PROTO_LEASE,
 	};
 }
 
-/* To the leader, and from there to a majority: one round of appends or of heartbeats. */
-static uint64_t raft_floor_ns(const struct proto_floor_query *q)
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Until a majority of the first members has answered @leader. */
+static uint64_t majority_rtt(const struct proto_floor_query *q, unsigned leader)
 {
 	unsigned nodes = q->cfg->nodes;
-	unsigned leader = q->leader < 0 ? q->contact : (unsigned)q->leader;
-	uint64_t pass_on =
-		leader == q->contact ? 0 : q->rtt_ns[(size_t)q->contact * nodes + leader];
+	unsigned voters = q->cfg->voters && q->cfg->voters < nodes ? q->cfg->voters : nodes;
+	uint64_t rtt[PROTO_NODES_MAX];
 
-	return q->client_ns + pass_on + proto_kth_rtt(q, leader, nodes / 2 + 1);
+	for (unsigned i = 0; i < voters; i++)
+		rtt[i] = i == leader ? 0 : q->rtt_ns[(size_t)leader * nodes + i];
+	qsort(rtt, voters, sizeof(*rtt), by_size);
+	return rtt[voters / 2];
+}
+
+/*
+ * To the leader, and from there to a majority: one round of appends or of heartbeats. By lease the
+ * leader answers at once, at level ONE any replica does.
+ */
+static uint64_t raft_floor_ns(const struct proto_floor_query *q)
+{
+	enum proto_level level = q->level ? q->level : q->cfg->read_level;
+	unsigned leader = q->leader < 0 ? q->contact : (unsigned)q->leader;
+	uint64_t floor = q->client_ns;
+
+	if (!q->write && level == PROTO_ONE)
+		return floor;
+	if (leader != q->contact)
+		floor += q->rtt_ns[(size_t)q->contact * q->cfg->nodes + leader];
+	if (!q->write && level == PROTO_LEASE)
+		return floor;
+	return floor + majority_rtt(q, leader);
 }
 
 static void raft_init(struct proto *p)
@@ -105,6 +135,8 @@ static void raft_start(struct proto *p)
 	raft_copy_settle(r);
 	r->boot_term = r->term;
 	r->leader_heard_ns = raft_now(r);
+	/* What an earlier life has promised a leader is not known. */
+	r->promised_ns = r->restored ? raft_now(r) : 0;
 	r->eager = !r->restored && p->cfg.leader == (int)p->cfg.self;
 	raft_election_reset(r);
 	if (r->eager || p->cfg.nodes == 1)
@@ -186,13 +218,17 @@ static void pass_on(struct raft *r, uint64_t slot)
 	int bad;
 
 	if (!raft_leads(r)) {
-		forward_send(&r->forward, slot, (unsigned)r->leader, RAFT_ATTEMPT, r->term);
+		forward_send(&r->forward, slot, (unsigned)r->leader,
+			!req->write && req->level == PROTO_LEASE ? RAFT_ATTEMPT_LEASE
+								 : RAFT_ATTEMPT,
+			r->term);
 		return;
 	}
 	c = cursor_over(req->bytes, req->len);
 	bad = command_decode(&c, &a.command);
 	assert(!bad); /* it was encoded here */
 	a.bytes = (struct proto_bytes){.p = req->bytes, .len = req->len};
+	a.level = req->level;
 	req->state = FORWARD_SENT;
 	req->attempt = 0;
 	raft_take(r, r->proto.cfg.self, &a);
@@ -232,12 +268,27 @@ static void refuse_held(struct raft *r)
 	}
 }
 
+/* What this replica has, however old that is. */
+static void read_here(struct raft *r, const struct proto_request *req)
+{
+	struct proto_io *io = r->proto.io;
+	struct proto_reply reply;
+
+	command_read(r->proto.table, req->key, command_now(&r->state, io->wall(io)), &reply);
+	io->reply(io, req->ticket, &reply);
+}
+
 static void raft_request(struct proto *p, const struct proto_request *req)
 {
 	struct raft *r = raft_of(p);
 	struct forward_attempt a = {.command = command_of(req)};
 	struct buf b = {0};
 
+	a.level = req->level ? req->level : p->cfg.read_level;
+	if (req->op == PROTO_GET && a.level == PROTO_ONE && raft_exact(r)) {
+		read_here(r, req);
+		return;
+	}
 	if (forsaken(r)) {
 		struct proto_reply reply = no_leader(r);
 
@@ -260,13 +311,14 @@ static void raft_request(struct proto *p, const struct proto_request *req)
 	buf_fini(&b);
 }
 
-static int on_attempt(struct raft *r, unsigned from, struct cursor *c)
+static int on_attempt(struct raft *r, unsigned from, struct cursor *c, enum proto_level level)
 {
 	struct forward_attempt a;
 	struct forward_answer no = {.why = FORWARD_NOT_LEADER};
 
 	if (forward_decode_attempt(c, &a) || a.term > RAFT_NUMBER_MAX)
 		return -EBADMSG;
+	a.level = level;
 	/*
 	 * Of terms before the last start nothing is known: an earlier life may have done it. Of a
 	 * later one, an attempt that is new here was never executed and now never will be.
@@ -463,6 +515,7 @@ int raft_hear_leader(struct raft *r, unsigned from, uint64_t term)
 		return -EBADMSG;
 	raft_follow(r, term, (int)from);
 	r->leader_heard_ns = raft_now(r);
+	r->promised_ns = raft_now(r);
 	raft_election_reset(r);
 	raft_staging_try(r);
 	return 1;
@@ -495,7 +548,9 @@ static int raft_dispatch(struct raft *r, unsigned from, const void *bytes, size_
 	case RAFT_APPENDED:
 		return raft_on_appended(r, from, &c);
 	case RAFT_ATTEMPT:
-		return on_attempt(r, from, &c);
+		return on_attempt(r, from, &c, PROTO_QUORUM);
+	case RAFT_ATTEMPT_LEASE:
+		return on_attempt(r, from, &c, PROTO_LEASE);
 	case RAFT_ANSWER:
 		return on_answer(r, from, &c);
 	case RAFT_OFFER:

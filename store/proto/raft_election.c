@@ -170,12 +170,15 @@ void raft_election_persisted(struct raft *r)
 	}
 }
 
-/* Whether this replica has, or is, a leader that works. */
+/*
+ * Whether this replica is a leader, or has heard one so lately that its lease may hold: also one of
+ * an older term, and also if it has restarted since.
+ */
 static bool has_leader(const struct raft *r)
 {
 	if (raft_leads(r))
 		return true;
-	return r->leader >= 0 && raft_now(r) - r->leader_heard_ns < r->proto.cfg.election_min_ns;
+	return r->promised_ns && raft_now(r) - r->promised_ns < r->proto.cfg.election_min_ns;
 }
 
 /* Paper, 5.4.1: vote only for a log that is at least as up-to-date as one's own. */

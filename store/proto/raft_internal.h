@@ -20,7 +20,11 @@
 #define RAFT_KEEP_BYTES (16u << 20)    /* log_keep_kib, where that is 0 */
 #define RAFT_HOLD_BYTES (128u << 20)   /* of log that is kept for those who get a table, at most */
 #define RAFT_PENDING_BYTES (64u << 20) /* of entries that are not applied yet, at a leader */
-#define RAFT_PARTS_MAX 65536u          /* of one copy of a table */
+#define RAFT_READS_BYTES (64u << 20)   /* of keys that a leader's reads hold */
+#define RAFT_ROUNDS 64                 /* of heartbeats whose beginning is remembered */
+/* So much a follower's clock may run faster than the leader's; less election time is a lease. */
+#define RAFT_DRIFT_PPM 100000u
+#define RAFT_PARTS_MAX 65536u /* of one copy of a table */
 #define RAFT_PIECE_BYTES \
 	(128u << 10)            /* of a part in one message or record; an entry may be larger */
 #define RAFT_TRANSFER_WINDOW 8u /* pieces on the way to one follower */
@@ -42,6 +46,7 @@ enum raft_message {
 	RAFT_OFFER,
 	RAFT_PART,
 	RAFT_STAGED,
+	RAFT_ATTEMPT_LEASE, /* a read that the leader may answer by its lease */
 };
 
 enum raft_record {
@@ -154,6 +159,7 @@ struct raft_peer {
 	uint64_t next;                  /* index of the next entry to send */
 	uint64_t match;                 /* entries up to here are on its disk */
 	uint64_t round;                 /* last round of heartbeats that it has answered */
+	uint64_t lease_ns;              /* when that round began, 0: unknown */
 	bool probing;                   /* RAFT_PROBE: a message is on the way */
 	struct raft_transfer *transfer; /* owned; RAFT_TRANSFER */
 	bool granted;                   /* its (pre-)vote is ours */
@@ -203,22 +209,27 @@ struct raft {
 	int leader;               /* -1: unknown */
 	uint64_t leader_heard_ns; /* last message of a leader; or start, or end of own leadership */
 	uint64_t election_due_ns;
-	int vote_owed;       /* candidate that gets our vote once it is on disk, -1: none */
-	uint64_t matched;    /* our log agrees with the leader's up to here */
-	uint64_t round_seen; /* last round of heartbeats */
-	bool answer_owed;    /* an append was not answered, for its records are not on disk yet */
-	bool eager;          /* should lead first, and no term has begun yet */
+	uint64_t promised_ns; /* nobody else is elected for election_min_ns after; 0: nothing */
+	int vote_owed;        /* candidate that gets our vote once it is on disk, -1: none */
+	uint64_t matched;     /* our log agrees with the leader's up to here */
+	uint64_t round_seen;  /* last round of heartbeats */
+	bool answer_owed;     /* an append was not answered, for its records are not on disk yet */
+	bool eager;           /* should lead first, and no term has begun yet */
 	/* As a candidate. */
 	unsigned votes;
 	bool own_vote; /* on disk and counted; the others have been asked */
 	/* As a leader. */
-	struct raft_peer *peer; /* owned, by replica */
-	uint64_t term_start;    /* index of the first entry of the own term */
-	struct ring waiters;    /* struct raft_waiter by index */
-	struct ring reads;      /* struct raft_read in order of arrival */
-	uint64_t round;         /* of heartbeats, the last begun */
-	uint64_t confirmed;     /* round that a majority has answered */
-	bool round_wanted;      /* reads wait for one that has not begun */
+	struct raft_peer *peer;         /* owned, by replica */
+	uint64_t term_start;            /* index of the first entry of the own term */
+	struct ring waiters;            /* struct raft_waiter by index */
+	struct ring reads;              /* struct raft_read in order of arrival */
+	uint64_t round;                 /* of heartbeats, the last begun */
+	uint64_t confirmed;             /* round that a majority has answered */
+	uint64_t round_ns[RAFT_ROUNDS]; /* when a round began, by number modulo RAFT_ROUNDS */
+	uint64_t lease_until;
+	bool lease_void; /* for the rest of this term */
+	size_t reads_bytes;
+	bool round_wanted; /* reads wait for one that has not begun */
 	bool flush_armed;
 	/* For clients. */
 	struct forward forward;
@@ -439,9 +450,23 @@ void raft_heartbeat(struct raft *r);
 void raft_advance(struct raft *r);
 void raft_answer(struct raft *r, unsigned to, struct forward_answer *a);
 
+/* raft_want_flush() - at the end of this turn. */
+void raft_want_flush(struct raft *r);
+
 /* raft_answers() - replicas that have answered what the oldest request waits for. */
 unsigned raft_answers(const struct raft *r);
 int raft_on_appended(struct raft *r, unsigned from, struct cursor *c);
+
+/* raft_read.c */
+uint64_t raft_majority_of(
+	const struct raft *r, uint64_t (*number)(const struct raft *r, unsigned node));
+void raft_round_begin(struct raft *r);
+bool raft_lease_holds(struct raft *r);
+void raft_reads_forget_lease(struct raft *r);
+void raft_reads_add(struct raft *r, unsigned origin, const struct forward_attempt *a);
+void raft_reads_confirm(struct raft *r);
+void raft_reads_serve(struct raft *r);
+void raft_reads_refuse(struct raft *r, struct forward_answer *a);
 
 /* raft.c */
 /* raft_exact() - whether the table is as of the applied index, and may be read. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * raft_leader.c - what a leader does: appends, replicates, counts, confirms reads
+ * raft_leader.c - what a leader does: appends, replicates, counts, confirms reads (raft_read.c)
  *
  * Requests of one turn are gathered and flushed together (the flush timer is armed for now): one
  * record, one message per follower, one round of heartbeats for all reads. Followers that agree
@@ -22,7 +22,7 @@ static const struct sm_state progress_states[] = {
 _Static_assert(sizeof(progress_states) / sizeof(*progress_states) == RAFT_PROGRESS_NR,
 	"a row for each state");
 
-static void want_flush(struct raft *r)
+void raft_want_flush(struct raft *r)
 {
 	struct proto_io *io = r->proto.io;
 
@@ -42,7 +42,7 @@ static void add_entry(struct raft *r, struct proto_bytes bytes, const struct raf
 	if (bytes.len && !raft_entry_is_members(bytes))
 		command_stamp(raft_log_at(&r->log, index)->bytes, r->proto.io->wall(r->proto.io));
 	*w = *who;
-	want_flush(r);
+	raft_want_flush(r);
 }
 
 void raft_lead(struct raft *r)
@@ -53,6 +53,8 @@ void raft_lead(struct raft *r)
 	sm_move(&r->role, RAFT_LEADER);
 	r->round = 0;
 	r->confirmed = 0;
+	r->lease_void = false;
+	raft_reads_forget_lease(r);
 	r->round_wanted = false;
 	r->term_start = raft_log_last(&r->log) + 1;
 	ring_fini(&r->waiters);
@@ -116,7 +118,6 @@ void raft_step_down(struct raft *r)
 {
 	struct forward_answer a = refusal(r, FORWARD_DEPOSED);
 	struct raft_waiter *w;
-	struct raft_read *read;
 
 	raft_log_record(r);
 	sm_move(&r->role, RAFT_FOLLOWER);
@@ -140,71 +141,7 @@ void raft_step_down(struct raft *r)
 			raft_answer(r, w->origin, &a);
 	}
 	a.reply.status = PROTO_UNAVAILABLE;
-	for (; (read = ring_front(&r->reads)); ring_pop(&r->reads)) {
-		a.slot = read->slot;
-		a.attempt = read->attempt;
-		raft_answer(r, read->origin, &a);
-		free(read->key);
-	}
-}
-
-static void answer_read(
-	struct raft *r, unsigned origin, const struct forward_attempt *at, struct proto_bytes key)
-{
-	struct forward_answer a = {.slot = at->slot, .attempt = at->attempt};
-
-	command_read(r->proto.table, key, command_now(&r->state, r->proto.io->wall(r->proto.io)),
-		&a.reply);
-	raft_answer(r, origin, &a);
-}
-
-static void serve_reads(struct raft *r)
-{
-	struct raft_read *read;
-
-	while ((read = ring_front(&r->reads)) && read->round <= r->confirmed &&
-		read->index <= r->applied) {
-		struct forward_attempt at = {.slot = read->slot, .attempt = read->attempt};
-		struct proto_bytes key = {.p = read->key, .len = read->len};
-
-		answer_read(r, read->origin, &at, key);
-		free(read->key);
-		ring_pop(&r->reads);
-	}
-}
-
-static void add_read(struct raft *r, unsigned origin, const struct forward_attempt *a)
-{
-	struct raft_read *read;
-	struct proto_bytes key = a->command.key;
-	/* Dissertation, 6.4 step 2: the commit index now, and not before the term's first entry. */
-	uint64_t index = r->commit > r->term_start ? r->commit : r->term_start;
-	uint64_t round = r->round + 1;
-
-	if (PROTO_BUG(BUG_RAFT_STALE_LEADER_READ) ||
-		(PROTO_BUG(BUG_RAFT_READS_WITHOUT_ROUND) && index <= r->applied)) {
-		answer_read(r, origin, a, key);
-		return;
-	}
-	if (PROTO_BUG(BUG_RAFT_READS_BEFORE_OWN_TERM))
-		index = r->commit;
-	if (PROTO_BUG(BUG_RAFT_READS_IN_OLD_ROUND))
-		round = r->round;
-	read = ring_push(&r->reads);
-	*read = (struct raft_read){
-		.round = round,
-		.index = index,
-		.slot = a->slot,
-		.attempt = a->attempt,
-		.origin = origin,
-		.key = malloc(key.len + 1),
-		.len = key.len,
-	};
-	assert(read->key);
-	if (key.len)
-		memcpy(read->key, key.p, key.len);
-	r->round_wanted = true;
-	want_flush(r);
+	raft_reads_refuse(r, &a);
 }
 
 void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
@@ -212,7 +149,7 @@ void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
 	struct raft_waiter w = {.slot = a->slot, .attempt = a->attempt, .origin = origin};
 
 	assert(raft_leads(r));
-	if (ring_count(&r->reads) >= RAFT_WAITING_MAX ||
+	if (ring_count(&r->reads) >= RAFT_WAITING_MAX || r->reads_bytes > RAFT_READS_BYTES ||
 		ring_count(&r->waiters) >= RAFT_WAITING_MAX ||
 		raft_log_cost(&r->log, r->applied + 1, raft_log_last(&r->log)) >
 			RAFT_PENDING_BYTES ||
@@ -223,7 +160,7 @@ void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
 		busy.attempt = a->attempt;
 		raft_answer(r, origin, &busy);
 	} else if (a->command.op == PROTO_GET) {
-		add_read(r, origin, a);
+		raft_reads_add(r, origin, a);
 	} else {
 		add_entry(r, a->bytes, &w);
 	}
@@ -300,36 +237,6 @@ static void replicate_all(struct raft *r, bool must)
 			replicate(r, i, must);
 }
 
-/* Largest number that a majority has reached, of one per replica. */
-static uint64_t majority_of(const struct raft *r, const uint64_t *number)
-{
-	uint64_t sorted[PROTO_NODES_MAX];
-
-	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
-		unsigned at = i;
-
-		for (; at > 0 && sorted[at - 1] < number[i]; at--)
-			sorted[at] = sorted[at - 1];
-		sorted[at] = number[i];
-	}
-	return sorted[r->majority - 1];
-}
-
-static void confirm_reads(struct raft *r)
-{
-	uint64_t round[PROTO_NODES_MAX];
-
-	if (ring_count(&r->reads) == 0)
-		return;
-	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
-		round[i] = r->peer[i].round;
-	round[r->proto.cfg.self] = r->round;
-	/* Dissertation, 6.4 step 3: a majority has answered a heartbeat sent after the read came.
-	 */
-	r->confirmed = majority_of(r, round);
-	serve_reads(r);
-}
-
 unsigned raft_answers(const struct raft *r)
 {
 	const struct raft_read *read = ring_front(&r->reads);
@@ -356,12 +263,12 @@ void raft_flush(struct raft *r)
 	if (!raft_leads(r))
 		return;
 	if (r->round_wanted)
-		r->round++;
+		raft_round_begin(r);
 	r->round_wanted = false;
 	raft_log_record(r);
 	replicate_all(r, must);
 	if (r->proto.cfg.nodes == 1)
-		confirm_reads(r);
+		raft_reads_confirm(r);
 }
 
 void raft_heartbeat(struct raft *r)
@@ -381,28 +288,31 @@ void raft_heartbeat(struct raft *r)
 		if (r->peer[i].transfer)
 			raft_transfer_heartbeat(r, i);
 	}
+	raft_round_begin(r);
 	replicate_all(r, true);
 	io->arm(io, RAFT_TIMER_HEARTBEAT, now + r->proto.cfg.heartbeat_ns);
 }
 
+/* Dissertation, 10.2.1: the own disk is one of the majority, no more and no less. */
+static uint64_t matches(const struct raft *r, unsigned node)
+{
+	if (node != r->proto.cfg.self)
+		return r->peer[node].match;
+	return PROTO_BUG(BUG_RAFT_LEADER_COUNTS_BEFORE_DURABLE) ? raft_log_last(&r->log)
+								: r->log.durable;
+}
+
 void raft_advance(struct raft *r)
 {
-	uint64_t match[PROTO_NODES_MAX];
 	uint64_t index;
 
-	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
-		match[i] = r->peer[i].match;
-	/* Dissertation, 10.2.1: the own disk is one of the majority, no more and no less. */
-	match[r->proto.cfg.self] = r->log.durable;
-	if (PROTO_BUG(BUG_RAFT_LEADER_COUNTS_BEFORE_DURABLE))
-		match[r->proto.cfg.self] = raft_log_last(&r->log);
-	index = majority_of(r, match);
+	index = raft_majority_of(r, matches);
 	/* Paper, 5.4.2: only entries of the own term are committed by counting. */
 	if (index <= r->commit || (raft_log_term(&r->log, index) != r->term &&
 					  !PROTO_BUG(BUG_RAFT_COUNTS_OLDER_TERM)))
 		return;
 	raft_apply(r, index);
-	serve_reads(r);
+	raft_reads_serve(r);
 }
 
 static void rejected(struct raft *r, unsigned from, uint64_t prev, uint64_t hint)
@@ -445,7 +355,8 @@ static void accepted(struct raft *r, unsigned from, uint64_t agreed, uint64_t ma
 		peer->match = match;
 		if (peer->next <= match)
 			peer->next = match + 1;
-		raft_advance(r);
+		if (match > r->commit)
+			raft_advance(r);
 	}
 	replicate(r, from, false);
 }
@@ -474,7 +385,9 @@ int raft_on_appended(struct raft *r, unsigned from, struct cursor *c)
 	peer->answered_ns = raft_now(r);
 	if (round > peer->round) {
 		peer->round = round;
-		confirm_reads(r);
+		if (r->round - round < RAFT_ROUNDS)
+			peer->lease_ns = r->round_ns[round % RAFT_ROUNDS];
+		raft_reads_confirm(r);
 	}
 	if (prev)
 		rejected(r, from, prev, agreed);
