@@ -387,13 +387,14 @@ static void heal_all(struct load *l)
 
 static void converge(struct load *l)
 {
+	bool by_itself = l->plan->world.proto.anti_entropy_ns > 0;
 	uint64_t until_ns = l->sim->now_ns + SETTLE_NS;
 	char why[128] = "";
 
 	if (l->claim.reads_cut == PROTO_SIDES_LEADER)
 		return; /* nobody but the holder has anything */
-	/* A hint that its keeper lost in a crash leaves the repair to the reads. */
-	for (unsigned k = 0; l->crashed && k < l->plan->keys; k++)
+	/* A hint that its keeper lost in a crash leaves the repair to anti-entropy, or to reads. */
+	for (unsigned k = 0; l->crashed && !by_itself && k < l->plan->keys; k++)
 		final_read(l, 0, k, PROTO_ALL);
 	while (!sim_converged(l->sim, why, sizeof(why)) && l->sim->now_ns < until_ns)
 		if (!sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.heartbeat_ns))
