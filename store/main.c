@@ -133,8 +133,8 @@ static int read_admin_fd(struct options *o, const char *text, struct err *err)
 static int read_cluster(struct options *o, const char *text, struct err *err)
 {
 	if (!hello_cluster_fits(text))
-		return err_usage(err, "'%s' is not 1 to %u letters, digits, '.', '_' and '-'",
-			text, HELLO_CLUSTER_MAX);
+		return err_usage(err, "'%s' is not 1 to %u letters, digits, '.', '_' and '-'", text,
+			HELLO_CLUSTER_MAX);
 	o->config.cluster = text;
 	return 0;
 }
@@ -257,8 +257,8 @@ static const struct option options[] = {
 	{"--dir", "DIR", read_dir, "where the log is kept (.)"},
 	{"--fsync", "WHEN", read_fsync,
 		"always (before the answer), interval (within a second) or none"},
-	{"--read-level", "LEVEL", read_read_level, "one, quorum (default) or all"},
-	{"--write-level", "LEVEL", read_write_level, "one, quorum (default) or all"},
+	{"--read-level", "LEVEL", read_read_level, "one, two, three, quorum (default), all, lease"},
+	{"--write-level", "LEVEL", read_write_level, "one, two, three, quorum (default), all"},
 	{"--request-timeout", "TIME", read_request_timeout, "give a request up after (800ms)"},
 	{"--election", "MIN-MAX", read_election, "election timeouts (300ms-600ms)"},
 	{"--heartbeat", "TIME", read_heartbeat, "of a leader (50ms)"},
