@@ -40,7 +40,8 @@ static void info_memory(struct buf *text, const struct replica *r)
 	struct mallinfo2 m = mallinfo2();
 
 	(void)r;
-	buf_printf(text, "used_memory:%zu\r\nmaxmemory:0\r\n", m.uordblks + m.hblkhd);
+	buf_printf(text, "used_memory:%zu\r\nmaxmemory:0\r\nbuffers:%zu\r\n", m.uordblks + m.hblkhd,
+		r->streams.bytes + r->net.waiting);
 }
 
 static void info_stats(struct buf *text, const struct replica *r)

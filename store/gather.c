@@ -74,6 +74,7 @@ static void keep(
 	part->len = value->len;
 	g->bytes += value->len;
 	c->waiting += value->len;
+	c->net->waiting += value->len;
 }
 
 static void write_refusal(struct gather *g, struct buf *out)
@@ -140,6 +141,7 @@ void gather_take(
 		return;
 	if (c) {
 		c->waiting -= g->bytes;
+		c->net->waiting -= g->bytes;
 		write_whole(g, net_begin(c, g->place));
 		net_end(c, g->place);
 	}

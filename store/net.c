@@ -91,8 +91,10 @@ void net_end(struct net_client *c, uint32_t place)
 	assert(!p->done);
 	p->done = true;
 	c->expected -= p->expected;
+	c->net->expected -= p->expected;
 	if (place != c->head) {
 		c->waiting += p->reply.len;
+		c->net->waiting += p->reply.len;
 		return;
 	}
 	/* The head wrote to the stream itself; those right behind it may have waited for it. */
@@ -100,6 +102,7 @@ void net_end(struct net_client *c, uint32_t place)
 		p = place_at(c, c->head);
 		buf_add(&c->stream.out, p->reply.p, p->reply.len);
 		c->waiting -= p->reply.len;
+		c->net->waiting -= p->reply.len;
 		p->reply.len = 0;
 		if (p->reply.cap > PLACE_KEEP_MAX)
 			buf_fini(&p->reply);
@@ -119,6 +122,7 @@ void net_expect(struct net_client *c, uint32_t place, size_t bytes)
 {
 	place_at(c, place)->expected += bytes;
 	c->expected += bytes;
+	c->net->expected += bytes;
 }
 
 /* What a client makes this replica keep in memory. */
@@ -203,10 +207,22 @@ void net_reply(struct net *net, uint64_t ticket, const struct proto_reply *reply
 
 /* --- reading --- */
 
-static bool must_wait(const struct net_client *c)
+/* What clients and peers make this replica keep, or will, as can be foreseen. */
+static size_t kept_for_all(const struct net *net)
 {
-	return c->tail - c->head >= NET_PLACES_MAX || kept_for(c) + c->expected > NET_OUT_MAX ||
-	       !requests_left(c->net) || replica_busy(c->net->replica);
+	return net->replica->streams.bytes + net->waiting + net->expected;
+}
+
+static bool must_wait(struct net_client *c)
+{
+	size_t out_max = NET_OUT_MAX;
+
+	stream_count(&c->stream);
+	if (kept_for_all(c->net) > NET_CROWDED)
+		out_max = kept_for_all(c->net) > NET_MEMORY_MAX ? 0 : NET_OUT_CROWDED;
+	return c->tail - c->head >= NET_PLACES_MAX || out_max == 0 ||
+	       kept_for(c) + c->expected > out_max || !requests_left(c->net) ||
+	       replica_busy(c->net->replica);
 }
 
 static void quit(struct net_client *c)
@@ -305,9 +321,49 @@ static size_t client_data(struct stream *s, const uint8_t *p, size_t n)
 	return c->quit ? n : used;
 }
 
+static size_t memory_of(const struct net_client *c)
+{
+	return stream_memory(&c->stream) + c->waiting + c->expected;
+}
+
+static struct net_client *most_memory(const struct net *net)
+{
+	struct net_client *most = NULL;
+
+	for (unsigned i = 0; i < net->clients_high; i++) {
+		struct net_client *c = net->clients[i];
+
+		if (c && !c->stream.closing && (!most || memory_of(c) > memory_of(most)))
+			most = c;
+	}
+	return most;
+}
+
+/* Close those with the most, until what is left when they are gone will fit. */
+static void make_room(struct net *net)
+{
+	size_t bytes = kept_for_all(net);
+	size_t going = 0;
+	struct net_client *c;
+
+	for (unsigned i = 0; i < net->clients_high; i++)
+		if (net->clients[i] && net->clients[i]->stream.closing)
+			going += memory_of(net->clients[i]);
+	while (bytes > NET_MEMORY_MAX + going && (c = most_memory(net))) {
+		net->clients_big++;
+		log_info("client %llu closed: it takes %zu KiB of %zu MiB",
+			(unsigned long long)c->id, memory_of(c) >> 10, bytes >> 20);
+		going += memory_of(c);
+		stream_close(&c->stream);
+	}
+}
+
 void net_turn(struct net *net)
 {
 	struct list *pos, *tmp;
+
+	if (kept_for_all(net) > NET_MEMORY_MAX)
+		make_room(net);
 
 	list_for_each(pos, tmp, &net->stalled)
 	{
@@ -350,6 +406,8 @@ static void client_closed(struct stream *s)
 	loop_disarm(c->net->replica->loop, &c->linger);
 	c->net->clients[c->index] = NULL;
 	c->net->connected--;
+	c->net->waiting -= c->waiting;
+	c->net->expected -= c->expected;
 	client_free(c);
 }
 

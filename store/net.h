@@ -27,6 +27,15 @@
 #define NET_OUT_MAX (8u << 20)
 /* What was not foreseen is given up from here on: the client gets an error in its place. */
 #define NET_OUT_HARD_MAX (4u * NET_OUT_MAX)
+/*
+ * Buffers of all clients and peers together. Above the first, only clients with little in theirs
+ * are read from; above the second, those with the most are closed. So is bounded what
+ * NET_CLIENTS_MAX clients may make this replica keep, each within its own limits.
+ */
+#define NET_CROWDED ((size_t)256 << 20)
+#define NET_MEMORY_MAX ((size_t)512 << 20)
+/* What is little. */
+#define NET_OUT_CROWDED (64u << 10)
 /* A client that is to go has so long to take its last replies. */
 #define NET_LINGER_NS (10 * NS_PER_S)
 /* Requests in the protocol, of all clients together; then no commands are read at all. */
@@ -108,6 +117,9 @@ struct net {
 	uint64_t last_id;
 	uint64_t last_serial;
 	uint64_t clients_bad; /* closed for what they sent */
+	size_t waiting;       /* sums of those of all clients */
+	size_t expected;
+	uint64_t clients_big; /* closed for what they made us keep */
 	struct list stalled;
 	struct net_request *requests; /* NET_REQUESTS_MAX */
 	unsigned requests_free;       /* head of the list of free ones */

@@ -603,10 +603,13 @@ static void inbound_take(struct peers *peers, int fd)
 	struct sockaddr_in addr = {0};
 	socklen_t len = sizeof addr;
 	struct peers_link *link;
-	int known = -1;
+	int known;
 
-	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
-		known = replica_at(peers, addr.sin_addr);
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0) {
+		close(fd); /* it has gone again */
+		return;
+	}
+	known = replica_at(peers, addr.sin_addr);
 	if (peers->inbound_count == PEERS_INBOUND_MAX ||
 		(known < 0 && peers->strangers == PEERS_STRANGERS_MAX)) {
 		peers->overfull++;
@@ -760,43 +763,19 @@ unsigned peers_up(const struct peers *peers)
 	return n;
 }
 
+size_t peers_queued_for(const struct peers_peer *peer)
+{
+	return peer->live ? stream_queued(&peer->live->stream) : 0;
+}
+
 size_t peers_queued(const struct peers *peers)
 {
 	size_t n = 0;
 	struct list *pos, *tmp;
 
 	for (unsigned i = 0; i < peers->nodes; i++)
-		if (peers->peer[i].live)
-			n += stream_queued(&peers->peer[i].live->stream);
+		n += peers_queued_for(&peers->peer[i]);
 	list_for_each(pos, tmp, &peers->inbound) n +=
 		stream_queued(&list_entry(pos, struct peers_link, place)->stream);
 	return n;
-}
-
-void peers_info(const struct peers *peers, struct buf *out)
-{
-	unsigned left = PEERS_INFO_MAX;
-
-	buf_printf(out,
-		"frames_bad:%llu\r\nmessages_sent:%llu\r\nmessages_received:%llu\r\n"
-		"messages_dropped:%llu\r\npeers_refused:%llu\r\npeers_overfull:%llu\r\n"
-		"peers_inbound:%u\r\npeers_queued:%zu\r\n",
-		(unsigned long long)peers->frames_bad, (unsigned long long)peers->sent,
-		(unsigned long long)peers->received, (unsigned long long)peers->dropped,
-		(unsigned long long)peers->refused, (unsigned long long)peers->overfull,
-		peers->inbound_count, peers_queued(peers));
-	for (unsigned i = 0; i < peers->nodes && left > 0; i++) {
-		const struct peers_peer *peer = &peers->peer[i];
-
-		if (i == self_of(peers) || (peer->up && peers->nodes > PEERS_INFO_MAX))
-			continue;
-		left--;
-		if (peer->up)
-			buf_printf(out, "peer_%u:up,rtt_us=%llu,queued=%zu\r\n", i,
-				(unsigned long long)(peer->rtt_ns / NS_PER_US),
-				stream_queued(&peer->live->stream));
-		else
-			buf_printf(out, "peer_%u:%s%s\r\n", i,
-				peer->refusal[0] ? "refused," : "silent", peer->refusal);
-	}
 }

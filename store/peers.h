@@ -81,7 +81,8 @@ void peers_send(struct peers *peers, unsigned to, const void *bytes, size_t len)
 /* peers_up() - other replicas that have been heard lately. */
 unsigned peers_up(const struct peers *peers);
 
-/* peers_queued() - bytes for other replicas that the kernel has not taken yet. */
+/* peers_queued() - bytes for other replicas, or for one, that the kernel has not taken yet. */
+size_t peers_queued_for(const struct peers_peer *peer);
 size_t peers_queued(const struct peers *peers);
 
 /* peers_info() - append counters and the state of the peers, as lines of INFO. */

@@ -46,6 +46,19 @@ bool stream_ending(const struct stream *s)
 	return s->closing || s->drain;
 }
 
+size_t stream_memory(const struct stream *s)
+{
+	return s->in.cap + s->out.cap + s->flight.cap;
+}
+
+void stream_count(struct stream *s)
+{
+	size_t bytes = stream_memory(s);
+
+	s->set->bytes += bytes - s->counted;
+	s->counted = bytes;
+}
+
 void stream_close(struct stream *s)
 {
 	s->closing = true;
@@ -65,6 +78,7 @@ static void deliver(struct stream *s, const uint8_t *p, size_t n)
 
 	if (s->in.len > 0 || s->paused) {
 		buf_add(&s->in, p, n);
+		stream_count(s);
 		if (s->paused)
 			return;
 		used = s->ops->data(s, s->in.p, s->in.len);
@@ -75,6 +89,7 @@ static void deliver(struct stream *s, const uint8_t *p, size_t n)
 	}
 	if (s->in.len == 0 && s->in.cap > KEEP_MAX)
 		buf_fini(&s->in);
+	stream_count(s);
 }
 
 static void end(struct stream *s)
@@ -166,6 +181,7 @@ void stream_fini(struct stream *s)
 	buf_fini(&s->in);
 	buf_fini(&s->out);
 	buf_fini(&s->flight);
+	stream_count(s);
 }
 
 void stream_pause(struct stream *s)
@@ -204,6 +220,7 @@ static void flush_closing(struct stream *s)
 
 static void flush(struct stream *s)
 {
+	stream_count(s);
 	if (s->drain && stream_queued(s) == 0)
 		s->closing = true;
 	if (s->closing) {

@@ -21,6 +21,7 @@ struct stream;
 struct stream_set {
 	struct loop *loop;
 	struct list dirty;
+	size_t bytes; /* of all buffers of all streams, as last counted */
 };
 
 /**
@@ -50,6 +51,7 @@ struct stream {
 	struct loop_op send;
 	struct loop_op connect;
 	struct sockaddr_in addr; /* of stream_dial() */
+	size_t counted;          /* bytes of its buffers that are in set->bytes */
 	struct list dirty;
 	bool paused;
 	bool ended;   /* the other side sends no more */
@@ -78,6 +80,12 @@ void stream_touch(struct stream *s);
 
 /* stream_queued() - bytes appended that the kernel has not taken yet. */
 size_t stream_queued(const struct stream *s);
+
+/* stream_memory() - bytes that its buffers take, empty or not. */
+size_t stream_memory(const struct stream *s);
+
+/* stream_count() - bring set->bytes up to date with what was appended to s->out in this turn. */
+void stream_count(struct stream *s);
 
 /* stream_pause() - take no more bytes; stream_resume() - go on, with what is left over first. */
 void stream_pause(struct stream *s);
