@@ -15,6 +15,12 @@ const char *const forward_why_text[] = {
 	[FORWARD_LEADER_SILENT] = "the leader did not answer",
 	[FORWARD_HOLDER_GONE] = "the replica that holds the data cannot be reached",
 	[FORWARD_TOO_LARGE] = "value and expected value together are too large",
+	[FORWARD_NO_REPLICA] = "there is no such replica",
+	[FORWARD_CHANGING] = "another change is under way",
+	[FORWARD_LAST_VOTER] = "the last voter cannot be removed",
+	[FORWARD_BEHIND] = "it has not caught up with the log in time",
+	[FORWARD_NO_VOTER] = "it does not vote",
+	[FORWARD_NOT_HANDED] = "it did not become the leader in time",
 };
 _Static_assert(sizeof(forward_why_text) / sizeof(*forward_why_text) == FORWARD_WHY_NR,
 	"a text for each reason");
@@ -86,18 +92,36 @@ static void arm_next(struct forward *f)
 		io->arm(io, f->timer, r->since_ns + f->p->cfg.request_timeout_ns);
 }
 
+static bool full(const struct forward *f)
+{
+	return ring_count(&f->slots) == FORWARD_REQUESTS_MAX || f->bytes > FORWARD_BYTES_MAX;
+}
+
+static uint64_t push(struct forward *f, const struct forward_request *req)
+{
+	struct forward_request *r = ring_push(&f->slots);
+
+	*r = *req;
+	r->state = FORWARD_HELD;
+	r->since_ns = f->p->io->now(f->p->io);
+	f->bytes += r->len;
+	f->pending++;
+	if (!f->armed)
+		arm_next(f);
+	return f->slots.next - 1;
+}
+
 uint64_t forward_add(struct forward *f, const struct proto_request *req, bool keep)
 {
 	struct command c = command_of(req);
 	struct proto_io *io = f->p->io;
-	struct forward_request *r;
 	struct proto_reply refusal = {.status = PROTO_OK};
 	struct buf b = {0};
 
 	if (!command_fits(&c)) {
 		refusal = forward_refuse(FORWARD_TOO_LARGE, 0, 0);
 		refusal.status = PROTO_UNSUPPORTED;
-	} else if (ring_count(&f->slots) == FORWARD_REQUESTS_MAX || f->bytes > FORWARD_BYTES_MAX) {
+	} else if (full(f)) {
 		refusal = forward_refuse(FORWARD_BUSY, 0, 0);
 	}
 	if (refusal.status != PROTO_OK) {
@@ -106,21 +130,33 @@ uint64_t forward_add(struct forward *f, const struct proto_request *req, bool ke
 	}
 	if (keep)
 		command_encode(&b, &c);
-	r = ring_push(&f->slots);
-	*r = (struct forward_request){
-		.state = FORWARD_HELD,
-		.write = req->op != PROTO_GET,
-		.level = req->level ? req->level : f->p->cfg.read_level,
-		.ticket = req->ticket,
-		.since_ns = io->now(io),
-		.bytes = b.p,
-		.len = (uint32_t)b.len,
-	};
-	f->bytes += r->len;
-	f->pending++;
-	if (!f->armed)
-		arm_next(f);
-	return f->slots.next - 1;
+	return push(f, &(struct forward_request){
+			       .write = req->op != PROTO_GET,
+			       .level = req->level ? req->level : f->p->cfg.read_level,
+			       .ticket = req->ticket,
+			       .bytes = b.p,
+			       .len = (uint32_t)b.len,
+		       });
+}
+
+uint64_t forward_add_order(struct forward *f, uint64_t ticket, const void *bytes, size_t len)
+{
+	struct buf b = {0};
+
+	if (full(f)) {
+		struct proto_reply refusal = forward_refuse(FORWARD_BUSY, 0, 0);
+
+		f->p->io->reply(f->p->io, ticket, &refusal);
+		return 0;
+	}
+	buf_add(&b, bytes, len);
+	return push(f, &(struct forward_request){
+			       .write = true,
+			       .order = true,
+			       .ticket = ticket,
+			       .bytes = b.p,
+			       .len = (uint32_t)b.len,
+		       });
 }
 
 void forward_finish(struct forward *f, uint64_t slot, struct proto_reply *reply)

@@ -34,6 +34,12 @@ enum forward_why {
 	FORWARD_LEADER_SILENT,
 	FORWARD_HOLDER_GONE,
 	FORWARD_TOO_LARGE,
+	FORWARD_NO_REPLICA,
+	FORWARD_CHANGING,
+	FORWARD_LAST_VOTER,
+	FORWARD_BEHIND,
+	FORWARD_NO_VOTER,
+	FORWARD_NOT_HANDED,
 	FORWARD_WHY_NR
 };
 extern const char *const forward_why_text[FORWARD_WHY_NR];
@@ -43,6 +49,7 @@ enum forward_state { FORWARD_DONE, FORWARD_HELD, FORWARD_SENT };
 struct forward_request {
 	enum forward_state state;
 	bool write;
+	bool order;             /* of an operator, not a command */
 	enum proto_level level; /* of a read; never PROTO_DEFAULT */
 	uint64_t ticket;
 	uint64_t attempt; /* number of the last one sent */
@@ -73,6 +80,9 @@ void forward_fini(struct forward *f);
  * Return: its slot number, or 0 if there is no room; then the request has been answered.
  */
 uint64_t forward_add(struct forward *f, const struct proto_request *req, bool keep);
+
+/* forward_add_order() - the same for an operator's order, which is @bytes to the protocol. */
+uint64_t forward_add_order(struct forward *f, uint64_t ticket, const void *bytes, size_t len);
 
 static inline struct forward_request *forward_at(const struct forward *f, uint64_t slot)
 {
@@ -108,6 +118,7 @@ struct forward_attempt {
 	uint64_t slot;
 	uint64_t attempt;
 	enum proto_level level; /* does not travel here */
+	unsigned node;          /* neither: of an order */
 	struct command command;
 	struct proto_bytes bytes; /* the command, encoded */
 };

@@ -147,12 +147,16 @@ static void raft_start(struct proto *p)
 unsigned raft_heard_since(const struct raft *r, uint64_t span_ns)
 {
 	uint64_t now = raft_now(r);
-	unsigned heard = 1;
+	unsigned heard = 0;
 
-	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
-		if (i != r->proto.cfg.self && r->peer[i].heard_ns &&
-			now - r->peer[i].heard_ns <= span_ns)
-			heard++;
+	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
+		const struct raft_peer *peer = &r->peer[i];
+
+		if (!raft_votes(r, i))
+			continue;
+		heard += i == r->proto.cfg.self ||
+			 (peer->heard_ns && now - peer->heard_ns <= span_ns);
+	}
 	return heard;
 }
 
@@ -210,28 +214,58 @@ static struct proto_reply no_leader(const struct raft *r)
 		FORWARD_NO_LEADER, raft_heard_since(r, r->proto.cfg.election_max_ns), r->majority);
 }
 
-static void pass_on(struct raft *r, uint64_t slot)
+static void do_here(struct raft *r, uint64_t slot)
 {
 	struct forward_request *req = forward_at(&r->forward, slot);
-	struct forward_attempt a = {.slot = slot};
-	struct cursor c;
+	struct forward_attempt a = {.slot = slot, .level = req->level};
+	struct proto_bytes bytes = {.p = req->bytes, .len = req->len};
+	struct cursor c = cursor_over(bytes.p, bytes.len);
+	enum proto_admin what;
 	int bad;
 
-	if (!raft_leads(r)) {
-		forward_send(&r->forward, slot, (unsigned)r->leader,
-			!req->write && req->level == PROTO_LEASE ? RAFT_ATTEMPT_LEASE
-								 : RAFT_ATTEMPT,
-			r->term);
-		return;
-	}
-	c = cursor_over(req->bytes, req->len);
-	bad = command_decode(&c, &a.command);
-	assert(!bad); /* it was encoded here */
-	a.bytes = (struct proto_bytes){.p = req->bytes, .len = req->len};
-	a.level = req->level;
 	req->state = FORWARD_SENT;
 	req->attempt = 0;
-	raft_take(r, r->proto.cfg.self, &a);
+	a.bytes = bytes;
+	if (req->order)
+		bad = raft_admin_decode(bytes, r->proto.cfg.nodes, &what, &a.node);
+	else
+		bad = command_decode(&c, &a.command);
+	assert(!bad); /* it was encoded here */
+	if (req->order)
+		raft_admin_take(r, r->proto.cfg.self, &a, what);
+	else
+		raft_take(r, r->proto.cfg.self, &a);
+}
+
+void raft_pass_on(struct raft *r, uint64_t slot)
+{
+	struct forward_request *req = forward_at(&r->forward, slot);
+	uint8_t type = RAFT_ATTEMPT;
+
+	/* While it hands over, a leader holds what it has not begun. */
+	if (raft_leads(r) && r->handing && !req->order)
+		return;
+	if (raft_leads(r)) {
+		do_here(r, slot);
+		return;
+	}
+	if (req->order)
+		type = RAFT_ORDER;
+	else if (!req->write && req->level == PROTO_LEASE)
+		type = RAFT_ATTEMPT_LEASE;
+	forward_send(&r->forward, slot, (unsigned)r->leader, type, r->term);
+}
+
+void raft_pass_held(struct raft *r)
+{
+	struct ring *slots = &r->forward.slots;
+
+	for (uint64_t i = slots->first; i < slots->next; i++) {
+		struct forward_request *req = forward_at(&r->forward, i);
+
+		if (req && req->state == FORWARD_HELD && r->leader >= 0)
+			raft_pass_on(r, i);
+	}
 }
 
 /* There is a leader: what waits for one is passed on, and reads that went to another once more. */
@@ -245,13 +279,14 @@ void raft_leader_known(struct raft *r, int leader)
 	if (leader < 0)
 		return;
 	r->eager = false;
+	raft_admin_leader_known(r);
 	for (uint64_t i = slots->first; i < slots->next; i++) {
 		struct forward_request *req = forward_at(&r->forward, i);
 
 		if (req && (req->state == FORWARD_HELD ||
 				   ((!req->write || PROTO_BUG(BUG_RAFT_SENDS_WRITES_AGAIN)) &&
 					   req->bytes)))
-			pass_on(r, i);
+			raft_pass_on(r, i);
 	}
 }
 
@@ -295,12 +330,12 @@ static void raft_request(struct proto *p, const struct proto_request *req)
 		p->io->reply(p->io, req->ticket, &reply);
 		return;
 	}
-	a.slot = forward_add(&r->forward, req, !raft_leads(r));
+	a.slot = forward_add(&r->forward, req, !raft_leads(r) || r->handing);
 	if (!a.slot)
 		return;
-	if (!raft_leads(r)) {
+	if (!raft_leads(r) || r->handing) {
 		if (r->leader >= 0)
-			pass_on(r, a.slot);
+			raft_pass_on(r, a.slot);
 		return;
 	}
 	forward_at(&r->forward, a.slot)->state = FORWARD_SENT;
@@ -311,30 +346,53 @@ static void raft_request(struct proto *p, const struct proto_request *req)
 	buf_fini(&b);
 }
 
+/*
+ * Whether this replica leads in the term that @a is for, and sees it for the first time. Of terms
+ * before the last start nothing is known: an earlier life may have done it. Of a later one, an
+ * attempt that is new here was never executed and now never will be.
+ */
+static bool to_be_done(struct raft *r, unsigned from, const struct forward_attempt *a, bool order)
+{
+	bool office = raft_leads(r) && a->term == r->term;
+	struct forward_answer no = {
+		.slot = a->slot, .attempt = a->attempt, .why = FORWARD_NOT_LEADER};
+
+	if ((!office && a->term <= r->boot_term) || !forward_admit(&r->forward, from, a->attempt))
+		return false;
+	/* What a leader does not begin while it hands over is held by who has asked. */
+	if (office && (!r->handing || order))
+		return true;
+	no.reply = forward_refuse(FORWARD_NOT_LEADER, 0, 0);
+	raft_answer(r, from, &no);
+	return false;
+}
+
 static int on_attempt(struct raft *r, unsigned from, struct cursor *c, enum proto_level level)
 {
-	struct forward_attempt a;
-	struct forward_answer no = {.why = FORWARD_NOT_LEADER};
+	struct forward_attempt a = {0};
 
 	if (forward_decode_attempt(c, &a) || a.term > RAFT_NUMBER_MAX)
 		return -EBADMSG;
 	a.level = level;
-	/*
-	 * Of terms before the last start nothing is known: an earlier life may have done it. Of a
-	 * later one, an attempt that is new here was never executed and now never will be.
-	 */
-	if ((!raft_leads(r) || a.term != r->term) && a.term <= r->boot_term)
-		return 0;
-	if (!forward_admit(&r->forward, from, a.attempt))
-		return 0;
-	if (raft_leads(r) && a.term == r->term) {
+	if (to_be_done(r, from, &a, false))
 		raft_take(r, from, &a);
-		return 0;
-	}
-	no.slot = a.slot;
-	no.attempt = a.attempt;
-	no.reply = forward_refuse(FORWARD_NOT_LEADER, 0, 0);
-	raft_answer(r, from, &no);
+	return 0;
+}
+
+static int on_order(struct raft *r, unsigned from, struct cursor *c)
+{
+	struct forward_attempt a = {0};
+	enum proto_admin what;
+
+	a.term = cursor_u64(c);
+	a.slot = cursor_u64(c);
+	a.attempt = cursor_u64(c);
+	a.bytes = (struct proto_bytes){.p = c->p, .len = (uint32_t)c->left};
+	if (c->bad || a.term > RAFT_NUMBER_MAX ||
+		raft_admin_decode(a.bytes, r->proto.cfg.nodes, &what, &a.node))
+		return -EBADMSG;
+	if (to_be_done(r, from, &a, true))
+		raft_admin_take(r, from, &a, what);
 	return 0;
 }
 
@@ -353,7 +411,7 @@ static int on_answer(struct raft *r, unsigned from, struct cursor *c)
 		if (r->leader == (int)from)
 			raft_leader_known(r, -1);
 		else if (r->leader >= 0)
-			pass_on(r, a.slot);
+			raft_pass_on(r, a.slot);
 	}
 	return 0;
 }
@@ -553,6 +611,10 @@ static int raft_dispatch(struct raft *r, unsigned from, const void *bytes, size_
 		return on_attempt(r, from, &c, PROTO_LEASE);
 	case RAFT_ANSWER:
 		return on_answer(r, from, &c);
+	case RAFT_ORDER:
+		return on_order(r, from, &c);
+	case RAFT_STAND:
+		return raft_on_stand(r, from, &c);
 	case RAFT_OFFER:
 		return raft_on_offer(r, from, &c);
 	case RAFT_PART:
@@ -688,6 +750,7 @@ static void raft_invariant(const struct proto *p)
 		assert(ring_count(&r->waiters) == 0 && ring_count(&r->reads) == 0);
 		return;
 	}
+	assert(!r->handing || (r->admin.busy && r->lease_void));
 	assert(r->vote == (int)p->cfg.self && r->leader == (int)p->cfg.self);
 	assert(r->waiters.next == last + 1);
 	assert(ring_count(&r->waiters) == 0 || r->waiters.first == r->applied + 1 ||
@@ -721,6 +784,7 @@ const struct proto_ops raft_ops = {
 	.message = raft_message,
 	.persisted = raft_persisted,
 	.timer = raft_timer,
+	.admin = raft_admin,
 	.snapshot = raft_snapshot,
 	.snapshot_done = raft_snapshot_done,
 	.status = raft_status,

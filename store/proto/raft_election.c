@@ -62,6 +62,9 @@ void raft_follow(struct raft *r, uint64_t term, int leader)
 	}
 }
 
+/* How a vote is asked for. */
+enum { ASK_REAL, ASK_PRE, ASK_HANDED };
+
 static void ask(struct raft *r, bool pre)
 {
 	struct proto_io *io = r->proto.io;
@@ -69,13 +72,13 @@ static void ask(struct raft *r, bool pre)
 	struct buf b = {0};
 
 	buf_u8(&b, RAFT_ASK_VOTE);
-	buf_u8(&b, pre);
+	buf_u8(&b, pre ? ASK_PRE : r->handed ? ASK_HANDED : ASK_REAL);
 	buf_u64(&b, pre ? r->term + 1 : r->term);
 	buf_u64(&b, last);
 	buf_u64(&b, raft_log_term(&r->log, last));
 	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
 		r->peer[i].granted = false;
-		if (i != r->proto.cfg.self)
+		if (i != r->proto.cfg.self && raft_votes(r, i))
 			io->send(io, i, b.p, b.len);
 	}
 	buf_fini(&b);
@@ -112,14 +115,31 @@ static void count(struct raft *r)
 	raft_lead(r);
 }
 
+/* From a table that is half-way nobody could be answered. */
+static bool may_stand(const struct raft *r)
+{
+	return r->term < RAFT_NUMBER_MAX && raft_exact(r) && raft_may_stand(r);
+}
+
+void raft_stand_now(struct raft *r)
+{
+	if (!may_stand(r))
+		return;
+	raft_follow(r, r->term, -1);
+	r->handed = true;
+	sm_move(&r->role, RAFT_PRE_CANDIDATE);
+	raft_election_reset(r);
+	stand(r);
+}
+
 void raft_campaign(struct raft *r)
 {
 	raft_follow(r, r->term, -1);
-	/* From a table that is half-way nobody could be answered. */
-	if (r->term >= RAFT_NUMBER_MAX || !raft_exact(r))
+	if (!may_stand(r))
 		return;
+	r->handed = false;
 	sm_move(&r->role, RAFT_PRE_CANDIDATE);
-	r->votes = 1;
+	r->votes = raft_votes(r, r->proto.cfg.self);
 	ask(r, true);
 	count(r);
 }
@@ -164,7 +184,7 @@ void raft_election_persisted(struct raft *r)
 	}
 	if (r->role.now == RAFT_CANDIDATE && !r->own_vote) {
 		r->own_vote = true;
-		r->votes = 1;
+		r->votes = raft_votes(r, r->proto.cfg.self);
 		ask(r, false);
 		count(r);
 	}
@@ -214,18 +234,19 @@ static void consider(struct raft *r, unsigned from, uint64_t term, bool fit)
 
 int raft_on_ask_vote(struct raft *r, unsigned from, struct cursor *c)
 {
-	uint8_t pre = cursor_u8(c);
+	uint8_t how = cursor_u8(c);
+	bool pre = how == ASK_PRE;
 	uint64_t term = cursor_u64(c);
 	uint64_t last = cursor_u64(c);
 	uint64_t last_term = cursor_u64(c);
 	bool fit;
 
-	if (!cursor_done(c) || pre > 1 || term == 0 || term > RAFT_NUMBER_MAX ||
+	if (!cursor_done(c) || how > ASK_HANDED || term == 0 || term > RAFT_NUMBER_MAX ||
 		last > RAFT_NUMBER_MAX || last_term > term || !last != !last_term)
 		return -EBADMSG;
 	fit = up_to_date(r, last, last_term);
 	/* Dissertation, 4.2.3: who hears a leader neither votes nor takes on the newer term. */
-	if (has_leader(r)) {
+	if (how != ASK_HANDED && has_leader(r)) {
 		send_vote(r, from, pre, false, term);
 	} else if (pre) {
 		bool free = term > r->term ||
@@ -261,7 +282,7 @@ int raft_on_vote(struct raft *r, unsigned from, struct cursor *c)
 	if (!pre && !r->own_vote)
 		return 0;
 	r->peer[from].granted = true;
-	r->votes++;
+	r->votes += raft_votes(r, from);
 	count(r);
 	return 0;
 }

@@ -46,6 +46,8 @@ enum raft_message {
 	RAFT_OFFER,
 	RAFT_PART,
 	RAFT_STAGED,
+	RAFT_ORDER,         /* an attempt to have raft_admin() done */
+	RAFT_STAND,         /* to be elected: the leader hands over */
 	RAFT_ATTEMPT_LEASE, /* a read that the leader may answer by its lease */
 };
 
@@ -165,6 +167,22 @@ struct raft_peer {
 	bool granted;                   /* its (pre-)vote is ours */
 };
 
+/* What an operator asked for, until it is done or an entry in the log. */
+struct raft_admin {
+	bool busy;
+	bool told; /* TRANSFER: the target, since the last heartbeat */
+	enum proto_admin what;
+	unsigned node;
+	unsigned origin;
+	uint64_t slot;
+	uint64_t attempt;
+	uint64_t until_ns;
+	/* ADD: the last round of catching up. */
+	unsigned rounds;
+	uint64_t target;
+	uint64_t round_ns;
+};
+
 /* A write that the leader has appended, by index; who waits for it. */
 struct raft_waiter {
 	uint64_t slot; /* 0: nobody */
@@ -231,6 +249,9 @@ struct raft {
 	size_t reads_bytes;
 	bool round_wanted; /* reads wait for one that has not begun */
 	bool flush_armed;
+	struct raft_admin admin;
+	bool handing; /* over: no new requests */
+	bool handed;  /* as a candidate: voters need not mind the leader they hear */
 	/* For clients. */
 	struct forward forward;
 };
@@ -435,6 +456,9 @@ void raft_staging_try(struct raft *r);
 /* raft_election.c */
 void raft_follow(struct raft *r, uint64_t term, int leader);
 void raft_campaign(struct raft *r);
+
+/* raft_stand_now() - without a pre-vote: the leader wants it. */
+void raft_stand_now(struct raft *r);
 void raft_election_timer(struct raft *r);
 void raft_election_reset(struct raft *r);
 void raft_election_persisted(struct raft *r);
@@ -457,6 +481,22 @@ void raft_want_flush(struct raft *r);
 unsigned raft_answers(const struct raft *r);
 int raft_on_appended(struct raft *r, unsigned from, struct cursor *c);
 
+void raft_add_entry(struct raft *r, struct proto_bytes bytes, const struct raft_waiter *who);
+void raft_replicate_all(struct raft *r, bool must);
+
+/* raft_admin.c */
+void raft_admin(struct proto *p, uint64_t ticket, enum proto_admin what, unsigned node);
+int raft_admin_decode(
+	struct proto_bytes bytes, unsigned nodes, enum proto_admin *ret_what, unsigned *ret_node);
+void raft_admin_take(
+	struct raft *r, unsigned origin, const struct forward_attempt *a, enum proto_admin what);
+void raft_admin_step(struct raft *r);
+void raft_admin_heartbeat(struct raft *r);
+void raft_admin_deposed(struct raft *r);
+void raft_admin_leader_known(struct raft *r);
+void raft_leave_if_removed(struct raft *r);
+int raft_on_stand(struct raft *r, unsigned from, struct cursor *c);
+
 /* raft_read.c */
 uint64_t raft_majority_of(
 	const struct raft *r, uint64_t (*number)(const struct raft *r, unsigned node));
@@ -469,6 +509,10 @@ void raft_reads_serve(struct raft *r);
 void raft_reads_refuse(struct raft *r, struct forward_answer *a);
 
 /* raft.c */
+/* raft_pass_on() - a request to the leader, which is known. raft_pass_held() - all that wait. */
+void raft_pass_on(struct raft *r, uint64_t slot);
+void raft_pass_held(struct raft *r);
+
 /* raft_exact() - whether the table is as of the applied index, and may be read. */
 static inline bool raft_exact(const struct raft *r)
 {

@@ -32,7 +32,7 @@ void raft_want_flush(struct raft *r)
 	io->arm(io, RAFT_TIMER_FLUSH, io->now(io));
 }
 
-static void add_entry(struct raft *r, struct proto_bytes bytes, const struct raft_waiter *who)
+void raft_add_entry(struct raft *r, struct proto_bytes bytes, const struct raft_waiter *who)
 {
 	uint64_t index = raft_log_append(&r->log, r->term, bytes);
 	struct raft_waiter *w = ring_push(&r->waiters);
@@ -54,6 +54,7 @@ void raft_lead(struct raft *r)
 	r->round = 0;
 	r->confirmed = 0;
 	r->lease_void = false;
+	r->handing = false;
 	raft_reads_forget_lease(r);
 	r->round_wanted = false;
 	r->term_start = raft_log_last(&r->log) + 1;
@@ -71,7 +72,7 @@ void raft_lead(struct raft *r)
 		peer->probing = false;
 	}
 	/* Dissertation, 6.4 step 1: an entry of its own term tells the leader what is committed. */
-	add_entry(r, (struct proto_bytes){0}, &(struct raft_waiter){0});
+	raft_add_entry(r, (struct proto_bytes){0}, &(struct raft_waiter){0});
 	raft_flush(r);
 	io->arm(io, RAFT_TIMER_HEARTBEAT, now + r->proto.cfg.heartbeat_ns);
 	raft_leader_known(r, (int)r->proto.cfg.self);
@@ -92,15 +93,16 @@ void raft_answer(struct raft *r, unsigned to, struct forward_answer *a)
 	buf_fini(&b);
 }
 
-/* Replicas that have answered within an election time-out, oneself included. */
+/* Voters that have answered within an election time-out, oneself included. */
 static unsigned answering(const struct raft *r)
 {
 	uint64_t now = raft_now(r);
-	unsigned count = 1;
+	unsigned count = 0;
 
 	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
-		count += i != r->proto.cfg.self &&
-			 now - r->peer[i].answered_ns <= r->proto.cfg.election_min_ns;
+		count += raft_votes(r, i) &&
+			 (i == r->proto.cfg.self ||
+				 now - r->peer[i].answered_ns <= r->proto.cfg.election_min_ns);
 	return count;
 }
 
@@ -142,6 +144,7 @@ void raft_step_down(struct raft *r)
 	}
 	a.reply.status = PROTO_UNAVAILABLE;
 	raft_reads_refuse(r, &a);
+	raft_admin_deposed(r);
 }
 
 void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
@@ -162,7 +165,7 @@ void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
 	} else if (a->command.op == PROTO_GET) {
 		raft_reads_add(r, origin, a);
 	} else {
-		add_entry(r, a->bytes, &w);
+		raft_add_entry(r, a->bytes, &w);
 	}
 }
 
@@ -230,7 +233,7 @@ static void replicate(struct raft *r, unsigned to, bool must)
 		send_append(r, to, false);
 }
 
-static void replicate_all(struct raft *r, bool must)
+void raft_replicate_all(struct raft *r, bool must)
 {
 	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
 		if (i != r->proto.cfg.self)
@@ -247,6 +250,8 @@ unsigned raft_answers(const struct raft *r)
 		const struct raft_peer *peer = &r->peer[i];
 		bool self = i == r->proto.cfg.self;
 
+		if (!raft_votes(r, i))
+			continue;
 		if (write)
 			have += (self ? r->log.durable : peer->match) >= r->waiters.first;
 		else
@@ -266,8 +271,9 @@ void raft_flush(struct raft *r)
 		raft_round_begin(r);
 	r->round_wanted = false;
 	raft_log_record(r);
-	replicate_all(r, must);
-	if (r->proto.cfg.nodes == 1)
+	raft_replicate_all(r, must);
+	/* Alone, nobody's answer is needed. */
+	if (r->majority == 1)
 		raft_reads_confirm(r);
 }
 
@@ -283,13 +289,14 @@ void raft_heartbeat(struct raft *r)
 		raft_follow(r, r->term, -1);
 		return;
 	}
+	raft_admin_heartbeat(r);
 	for (unsigned i = 0; i < r->proto.cfg.nodes; i++) {
 		r->peer[i].probing = false;
 		if (r->peer[i].transfer)
 			raft_transfer_heartbeat(r, i);
 	}
 	raft_round_begin(r);
-	replicate_all(r, true);
+	raft_replicate_all(r, true);
 	io->arm(io, RAFT_TIMER_HEARTBEAT, now + r->proto.cfg.heartbeat_ns);
 }
 
@@ -313,6 +320,8 @@ void raft_advance(struct raft *r)
 		return;
 	raft_apply(r, index);
 	raft_reads_serve(r);
+	raft_admin_step(r);
+	raft_leave_if_removed(r);
 }
 
 static void rejected(struct raft *r, unsigned from, uint64_t prev, uint64_t hint)
@@ -357,8 +366,12 @@ static void accepted(struct raft *r, unsigned from, uint64_t agreed, uint64_t ma
 			peer->next = match + 1;
 		if (match > r->commit)
 			raft_advance(r);
+		/* What it has committed may be its own removal. */
+		if (!raft_leads(r))
+			return;
 	}
 	replicate(r, from, false);
+	raft_admin_step(r);
 }
 
 int raft_on_appended(struct raft *r, unsigned from, struct cursor *c)
