@@ -115,6 +115,20 @@ static void shaped(struct buf *out, const struct replica *replica, const struct 
 	assert(0 && "a shape of the table");
 }
 
+/* What is no error comes with the session's token behind it. */
+static void sessional(struct buf *out, const struct replica *replica,
+	const struct net_answer *answer, const struct proto_reply *reply)
+{
+	static const struct token none;
+	struct buf text = {0};
+
+	resp_array(out, 2);
+	shaped(out, replica, answer, reply);
+	token_print(&text, reply->token ? reply->token : &none);
+	resp_bulk(out, (struct proto_bytes){.p = text.p, .len = (uint32_t)text.len});
+	buf_fini(&text);
+}
+
 void commands_reply(struct buf *out, const struct replica *replica, const struct net_answer *answer,
 	const struct proto_reply *reply)
 {
@@ -124,7 +138,10 @@ void commands_reply(struct buf *out, const struct replica *replica, const struct
 	case PROTO_OK:
 	case PROTO_NIL:
 	case PROTO_UNMET:
-		shaped(out, replica, answer, reply);
+		if (answer->session)
+			sessional(out, replica, answer, reply);
+		else
+			shaped(out, replica, answer, reply);
 		return;
 	case PROTO_UNAVAILABLE:
 		refusal(out, "UNAVAILABLE", reply, nodes);
@@ -205,6 +222,7 @@ static void foresee(struct net_client *c, uint32_t place, const struct proto_req
 static void submit(struct call *call, struct proto_request *req, const struct net_answer *answer)
 {
 	req->level = req->op == PROTO_GET ? call->read_level : call->write_level;
+	req->token = call->token;
 	req->ticket = net_ticket(call->c, call->place, answer);
 	replica_request(call_replica(call), req);
 	if (net_awaited(call->c, call->place))
@@ -240,7 +258,8 @@ static bool key_fits(struct call *call, struct proto_bytes key)
 enum commands_result call_submit(
 	struct call *call, struct proto_request *req, enum commands_shape shape)
 {
-	struct net_answer answer = {.shape = (uint8_t)shape, .resp3 = call->resp3};
+	struct net_answer answer = {
+		.shape = (uint8_t)shape, .resp3 = call->resp3, .session = call->token};
 
 	req->key = call->args[1];
 	if (!key_fits(call, req->key))

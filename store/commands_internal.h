@@ -15,7 +15,7 @@
 /**
  * struct call - one command on its way
  * @resp3:	how the client wants the reply
- * @within:	WITH may not contain WITH
+ * @levelled, @token: WITH has set a level, or given a session's token; NULL: it has not
  */
 struct call {
 	struct net_client *c;
@@ -26,7 +26,8 @@ struct call {
 	uint32_t place;
 	struct buf *out;
 	bool resp3;
-	bool within;
+	bool levelled;
+	const struct token *token;
 };
 
 /**

@@ -384,19 +384,43 @@ enum commands_result run_consistency(struct call *call)
 	return call_ok(call);
 }
 
+static enum commands_result with_rest(struct call *call, unsigned taken)
+{
+	if (call->n <= taken)
+		return call_arity(call, "with", NULL);
+	call->args += taken;
+	call->n -= taken;
+	return commands_dispatch(call);
+}
+
+static enum commands_result with_session(struct call *call)
+{
+	enum commands_result result;
+	struct token token;
+
+	if (call->token)
+		return call_error(call, "WITH SESSION inside WITH SESSION");
+	if (call->n < 3 || token_parse(call->args[2], &token) < 0)
+		return call_error(call, "a session's token is numbers with commas, or -");
+	call->token = &token;
+	result = with_rest(call, 3);
+	call->token = NULL;
+	return result;
+}
+
 enum commands_result run_with(struct call *call)
 {
 	enum proto_level level;
 
-	if (call->within)
-		return call_error(call, "WITH inside WITH");
+	if (call_sub(call, "SESSION"))
+		return with_session(call);
+	if (call->levelled)
+		return call_error(call, "WITH level inside WITH level");
 	if (!parse_level(call, call->args[1], &level))
 		return COMMANDS_DONE;
-	call->within = true;
+	call->levelled = true;
 	call->read_level = call->write_level = level;
-	call->args += 2;
-	call->n -= 2;
-	return commands_dispatch(call);
+	return with_rest(call, 2);
 }
 
 /* --- what the supervisor and an operator ask --- */

@@ -51,12 +51,14 @@ struct gather;
  * struct net_answer - what is made of a protocol's reply
  * @shape:	enum commands_shape
  * @resp3:	the client spoke RESP3 when it asked
+ * @session:	the client wants the session's token, too
  * @gather:	the reply is one of several that become one, NULL: it is not
  * @part:	which one
  */
 struct net_answer {
 	uint8_t shape;
 	bool resp3;
+	bool session;
 	uint32_t part;
 	struct gather *gather;
 };

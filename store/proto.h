@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "store/bugs.h"
+#include "store/token.h"
 
 struct buf;
 
@@ -108,8 +109,9 @@ struct proto_request {
 	struct proto_bytes key;
 	struct proto_bytes value;    /* SET, APPEND, INCREASE */
 	struct proto_bytes expected; /* PROTO_IFEQ */
-	uint64_t expires_ns; /* SET: wall clock at which the key is gone, 0: never; or KEEP */
-	bool get;            /* SET, DEL: the reply has the value that stood there before */
+	uint64_t expires_ns;       /* SET: wall clock at which the key is gone, 0: never; or KEEP */
+	bool get;                  /* SET, DEL: the reply has the value that stood there before */
+	const struct token *token; /* what the session has seen so far; NULL: it does not say */
 };
 
 /**
@@ -120,6 +122,7 @@ struct proto_request {
  * @number:	APPEND: the length now; INCREASE: the value now, or why it is PROTO_UNFIT: 0 what is
  *		there or what is added is no number, 1 the sum would be none
  * @version:	orders the versions of a key where the protocol has an order, else 0
+ * @token:	what the session has seen then, this operation included; NULL: the protocol has none
  * @have:	replicas that answered or can be reached, for refusals
  * @need:	replicas that would have been needed, for refusals; 0: not a matter of counts
  * @why:	static text for refusals, NULL else: "no leader", "deposed", ...
@@ -132,6 +135,7 @@ struct proto_reply {
 	uint64_t expires_ns;
 	int64_t number;
 	uint64_t version;
+	const struct token *token;
 	uint16_t have;
 	uint16_t need;
 	const char *why;
@@ -247,6 +251,7 @@ struct proto_claim {
 	bool cas;                    /* compare-and-set is supported */
 	bool loses_acked;            /* an acknowledged write may be lost, by design */
 	bool needs_clocks;           /* the models hold while clocks run at about one rate */
+	bool sessions;               /* it needs the token where a session changes replicas */
 	bool one_copy;               /* one replica has the data: there is nothing to converge */
 };
 

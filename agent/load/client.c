@@ -33,9 +33,12 @@ static struct driver *driver_at(struct client *c, unsigned replica)
 {
 	const struct client_site *common = c->common;
 
-	if (!c->driver[replica])
+	if (!c->driver[replica]) {
 		c->driver[replica] =
 			common->driver->open(common->plan->node[replica].addr_be, LOAD_PORT);
+		if (common->sessions && common->driver->session)
+			common->driver->session(c->driver[replica], &c->token);
+	}
 	return c->driver[replica];
 }
 
@@ -62,6 +65,7 @@ void client_fini(struct client *c)
 		c->driver[i] = NULL;
 	}
 	objects_fini(&c->objects);
+	buf_fini(&c->token);
 }
 
 static enum load_state state_of(const struct client *c)
@@ -177,8 +181,11 @@ static bool complete(struct client *c, const struct gen_op *op, struct history_r
 	record->error = (uint8_t)result->error;
 	if (record->kind == HISTORY_READ)
 		record->value = result->value;
-	if (result->outcome == HISTORY_UNKNOWN)
+	/* The next session has seen nothing yet. */
+	if (result->outcome == HISTORY_UNKNOWN) {
 		c->session = 0;
+		c->token.len = 0;
+	}
 	if (!(record->flags & HISTORY_F_FINAL))
 		count(c, record->phase, record->type);
 	if (!c->error)

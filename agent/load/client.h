@@ -17,6 +17,7 @@ struct client_site {
 	struct history *history;
 	struct load_shared *shared;
 	const struct driver_ops *driver;
+	bool sessions;            /* the store wants a session's token when it changes replicas */
 	bool atomic;              /* the store has APPEND and INCRBY */
 	_Atomic uint64_t *seen;   /* by key: the value last read or written, 0 unknown */
 	_Atomic unsigned drained; /* clients whose last operation has ended */
@@ -29,6 +30,7 @@ struct client {
 	struct driver *driver[PROTO_NODES_MAX]; /* by replica, NULL: not needed yet */
 	struct gen gen;
 	struct objects objects;
+	struct buf token; /* of the session, as the store has given it */
 	uint32_t session;
 	uint16_t node; /* replica it talks to, or talked to last */
 	int error;     /* why it gave up, 0 if it did not */

@@ -59,6 +59,7 @@ int load_main(
 
 	plan->system->ops->claim(&plan->proto, &claim);
 	common.atomic = claim.cas;
+	common.sessions = claim.sessions;
 	common.seen = calloc(plan->load.keys, sizeof *common.seen);
 	assert(clients && common.seen && site < plan->sites);
 	(void)prctl(PR_SET_TIMERSLACK, LOAD_TIMER_SLACK_NS);

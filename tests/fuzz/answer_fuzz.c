@@ -8,6 +8,19 @@
 #include "agent/load/drivers/resp.h"
 #include "tests/fuzz/fuzz.h"
 
+static void session(const char *p, size_t size)
+{
+	struct resp_answer whole, part, token;
+	int used = resp_session_parse(p, size, &whole, &token);
+
+	assert(used == -EBADMSG || (used >= 0 && (size_t)used <= size));
+	if (used > 0) {
+		assert(resp_session_parse(p, (size_t)used, &part, &token) == used);
+		assert(part.type == whole.type && part.len == whole.len);
+		assert(resp_session_parse(p, (size_t)used - 1, &part, &token) == 0);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *p = malloc(size ? size : 1);
@@ -18,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(p);
 	if (size > 0)
 		memcpy(p, data, size);
+	session(p, size);
 	used = resp_answer_parse(p, size, &whole);
 	assert(used == -EBADMSG || (used >= 0 && (size_t)used <= size));
 	/* What is whole is read the same whatever follows it, and no part of it is an answer. */

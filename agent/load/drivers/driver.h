@@ -45,6 +45,9 @@ struct driver {
  * @put:	set it to text
  * @append:	make the text longer, all at once
  * @increase:	the number that it is, all at once
+ * @session:	from now on each request says what the session that @token (text) is of has seen,
+ *		and each answer brings it up to date; NULL: requests are of no session. May be NULL
+ *		itself: the protocol has no such thing
  * @close:	also frees
  */
 struct driver_ops {
@@ -65,6 +68,7 @@ struct driver_ops {
 		struct driver_result *ret);
 	void (*increase)(struct driver *d, uint64_t key, int64_t by, uint64_t deadline_ns,
 		struct driver_result *ret);
+	void (*session)(struct driver *d, struct buf *token);
 	void (*close)(struct driver *d);
 };
 

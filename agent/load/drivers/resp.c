@@ -37,9 +37,10 @@ struct resp {
 	struct sockaddr_in addr;
 	enum state state;
 	int fd;
-	uint64_t wait_ns; /* SO_RCVTIMEO of the socket: how long recv() may block */
-	struct buf in;    /* an answer on its way */
-	struct buf out;   /* a request */
+	uint64_t wait_ns;  /* SO_RCVTIMEO of the socket: how long recv() may block */
+	struct buf in;     /* an answer on its way */
+	struct buf out;    /* a request */
+	struct buf *token; /* of the session, NULL: none */
 };
 
 static struct resp *resp_of(struct driver *d)
@@ -115,6 +116,29 @@ int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret)
 	if (more == -EAGAIN)
 		return 0;
 	return more < 0 ? more : (int)line + more;
+}
+
+int resp_session_parse(
+	const char *p, size_t len, struct resp_answer *ret, struct resp_answer *ret_token)
+{
+	static const char pair[] = "*2\r\n";
+	const int head = sizeof pair - 1;
+	int first, second;
+
+	*ret_token = (struct resp_answer){.type = RESP_ANSWER_NIL};
+	if (len > 0 && p[0] != '*')
+		return resp_answer_parse(p, len, ret);
+	if (len < sizeof pair - 1)
+		return memcmp(p, pair, len) ? -EBADMSG : 0;
+	if (memcmp(p, pair, sizeof pair - 1))
+		return -EBADMSG;
+	first = resp_answer_parse(p + head, len - (size_t)head, ret);
+	if (first <= 0)
+		return first;
+	second = resp_answer_parse(p + head + first, len - (size_t)(head + first), ret_token);
+	if (second <= 0)
+		return second;
+	return ret_token->type == RESP_ANSWER_VALUE ? head + first + second : -EBADMSG;
 }
 
 /*
@@ -280,6 +304,8 @@ static ssize_t receive(struct resp *r, uint64_t deadline_ns)
 static enum history_error read_answer(
 	struct resp *r, uint64_t deadline_ns, struct resp_answer *ret, char *ret_text)
 {
+	struct resp_answer token;
+
 	r->in.len = 0;
 	for (;;) {
 		ssize_t n = receive(r, deadline_ns);
@@ -290,13 +316,17 @@ static enum history_error read_answer(
 			return n == -EAGAIN ? HISTORY_TIMEOUT : HISTORY_CLOSED;
 		}
 		r->in.len += (size_t)n;
-		used = resp_answer_parse((const char *)r->in.p, r->in.len, ret);
+		used = resp_session_parse((const char *)r->in.p, r->in.len, ret, &token);
 		if (used == 0)
 			continue;
 		/* More than one answer to one request: the connection is out of step. */
 		if (used < 0 || (size_t)used != r->in.len) {
 			hang_up(r);
 			return HISTORY_OTHER;
+		}
+		if (r->token && token.type == RESP_ANSWER_VALUE && token.len > 0) {
+			r->token->len = 0;
+			buf_add(r->token, token.text, token.len);
 		}
 		(void)snprintf(
 			ret_text, 32, "%.*s", (int)(ret->len < 31 ? ret->len : 31), ret->text);
@@ -328,17 +358,25 @@ static void take_error(const char *text, bool reads, struct driver_result *ret)
 }
 
 /* Requests are arrays of bulk strings. */
-static void begin_request(struct resp *r, unsigned arguments)
-{
-	r->out.len = 0;
-	buf_printf(&r->out, "*%u\r\n", arguments);
-}
-
 static void add_bytes(struct resp *r, const void *p, size_t len)
 {
 	buf_printf(&r->out, "$%zu\r\n", len);
 	buf_add(&r->out, p, len);
 	buf_add(&r->out, "\r\n", 2);
+}
+
+static void begin_request(struct resp *r, unsigned arguments)
+{
+	r->out.len = 0;
+	buf_printf(&r->out, "*%u\r\n", arguments + (r->token ? 3 : 0));
+	if (!r->token)
+		return;
+	add_bytes(r, "WITH", 4);
+	add_bytes(r, "SESSION", 7);
+	if (r->token->len)
+		add_bytes(r, r->token->p, r->token->len);
+	else
+		add_bytes(r, "-", 1);
 }
 
 static void add_word(struct resp *r, const char *word)
@@ -547,6 +585,11 @@ static void resp_cas(struct driver *d, uint64_t key, uint64_t old, uint64_t valu
 	set(resp_of(d), key, old, value, deadline_ns, ret);
 }
 
+static void resp_session(struct driver *d, struct buf *token)
+{
+	resp_of(d)->token = token;
+}
+
 const struct driver_ops resp_driver = {
 	.name = "resp",
 	.open = resp_open,
@@ -558,5 +601,6 @@ const struct driver_ops resp_driver = {
 	.put = resp_put,
 	.append = resp_append,
 	.increase = resp_increase,
+	.session = resp_session,
 	.close = resp_close,
 };

@@ -31,4 +31,12 @@ struct resp_answer {
  */
 int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret);
 
+/**
+ * resp_session_parse() - read one answer to WITH SESSION: an error, or an answer and the token
+ * @ret_token:	RESP_ANSWER_NIL: there is none
+ * Return: as resp_answer_parse().
+ */
+int resp_session_parse(
+	const char *p, size_t len, struct resp_answer *ret, struct resp_answer *ret_token);
+
 #endif
