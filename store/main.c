@@ -156,6 +156,15 @@ static int read_fsync(struct options *o, const char *text, struct err *err)
 		       : 0;
 }
 
+static int read_snapshot_log(struct options *o, const char *text, struct err *err)
+{
+	if (strcmp(text, "0") == 0) {
+		o->config.snapshot_log = 0;
+		return 0;
+	}
+	return units_parse_memory(text, &o->config.snapshot_log, err);
+}
+
 static int read_level(const char *text, enum proto_level *ret, struct err *err)
 {
 	for (unsigned i = PROTO_DEFAULT + 1; i < PROTO_LEVEL_NR; i++)
@@ -259,6 +268,8 @@ static const struct option options[] = {
 		"always (before the answer), interval (within a second) or none"},
 	{"--read-level", "LEVEL", read_read_level, "one, two, three, quorum (default), all, lease"},
 	{"--write-level", "LEVEL", read_write_level, "one, two, three, quorum (default), all"},
+	{"--snapshot-log", "SIZE", read_snapshot_log,
+		"the log grows so much before a snapshot replaces it (64mb), 0: never"},
 	{"--request-timeout", "TIME", read_request_timeout, "give a request up after (800ms)"},
 	{"--election", "MIN-MAX", read_election, "election timeouts (300ms-600ms)"},
 	{"--heartbeat", "TIME", read_heartbeat, "of a leader (50ms)"},
@@ -397,6 +408,7 @@ static const struct replica_config defaults = {
 	.signal_fd = -1,
 	.dir = ".",
 	.sync = WAL_SYNC_ALWAYS,
+	.snapshot_log = SNAPSHOT_LOG_MIN,
 	.seed = 1,
 };
 /* clang-format on */

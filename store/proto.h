@@ -307,7 +307,7 @@ struct proto_snapshot {
  *		nothing has been changed
  * @admin:	do @what to or for replica @node; answered as a request is. NULL: there is nothing
  * @snapshot:	give the next part, about PROTO_SNAPSHOT_PART (rule 7). Return: whether there is
- *		more; NULL: the log is never cut
+ *		more; a part may be empty, to wait for persisted(). NULL: the log is never cut
  * @snapshot_done:	it counts; may be NULL
  * @invariant:	assert what must always hold inside one replica; called after each step in tests
  * @describe:	append what a record says, in one line for people. Return: 0, or -EBADMSG if it is

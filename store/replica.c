@@ -193,12 +193,15 @@ static void turn_end(void *arg)
 	struct replica *r = arg;
 
 	net_turn(&r->net);
+	snapshot_turn(&r->snapshot);
 	wal_flush(&r->wal);
 	stream_set_flush(&r->streams);
 }
 
 void replica_info(struct buf *text, const struct replica *r)
 {
+	const struct snapshot *s = &r->snapshot;
+	uint64_t wall_ns = clock_wall_ns();
 	char file[WAL_NAME_MAX];
 
 	wal_name(r->wal.segment, file);
@@ -208,6 +211,67 @@ void replica_info(struct buf *text, const struct replica *r)
 		(unsigned long long)wal_bytes(&r->wal), r->wal.older.count + 1, file,
 		(unsigned long long)r->wal.offset, (unsigned long long)r->recovered.restored,
 		(unsigned long long)r->recovered.torn_bytes, wal_full(&r->wal));
+	buf_printf(text,
+		"snapshots:%llu\r\nsnapshot_under_way:%d\r\nsnapshot_record:%llu\r\n"
+		"snapshot_bytes:%llu\r\nsnapshot_age_ms:%llu\r\nsnapshot_took_ms:%llu\r\n"
+		"snapshot_part_us_max:%llu\r\n",
+		(unsigned long long)s->count, s->step != SNAPSHOT_IDLE,
+		(unsigned long long)s->done_after, (unsigned long long)s->done_bytes,
+		s->done_wall_ns && wall_ns > s->done_wall_ns
+			? (unsigned long long)((wall_ns - s->done_wall_ns) / NS_PER_MS)
+			: 0,
+		(unsigned long long)(s->took_ns / NS_PER_MS),
+		(unsigned long long)(s->part_ns_max / NS_PER_US));
+}
+
+/* --- snapshots --- */
+
+static bool snapshot_part(void *arg, struct proto_snapshot *s)
+{
+	struct replica *r = arg;
+	bool more;
+
+	enter(r);
+	more = r->config.ops->snapshot(r->proto, s);
+	leave(r);
+	return more;
+}
+
+static void snapshot_counted(void *arg, const struct proto_snapshot *s)
+{
+	struct replica *r = arg;
+
+	if (!r->config.ops->snapshot_done)
+		return;
+	enter(r);
+	r->config.ops->snapshot_done(r->proto, s);
+	leave(r);
+}
+
+static void snapshot_given_up(void *arg, int error)
+{
+	const struct replica *r = arg;
+
+	log_warn("%s/" SNAPSHOT_FILE ": given up: %s; it is tried again, the log goes on growing",
+		r->config.dir, strerror(-error));
+}
+
+static void snapshot_start(struct replica *r, uint32_t kind)
+{
+	struct snapshot_config config = {
+		.loop = r->loop,
+		.wal = &r->wal,
+		.dir = r->dir,
+		.kind = kind,
+		.log_min = r->config.ops->snapshot ? r->config.snapshot_log : 0,
+		.part = snapshot_part,
+		.counted = snapshot_counted,
+		.failed = log_failed,
+		.given_up = snapshot_given_up,
+		.arg = r,
+	};
+
+	snapshot_init(&r->snapshot, &config, &r->recovered_snapshot);
 }
 
 /* --- start and end --- */
@@ -272,8 +336,15 @@ static int log_recover(struct replica *r, struct err *err)
 		.arg = r,
 	};
 	char name[WAL_NAME_MAX];
-	int ret = wal_recover(&source, &r->recovered, err);
+	int ret = snapshot_recover(&source, &r->recovered_snapshot, err);
 
+	if (ret < 0)
+		return ret;
+	source.after = r->recovered_snapshot.after;
+	source.reach = r->recovered_snapshot.last;
+	ret = wal_recover(&source, &r->recovered, err);
+	if (ret == 0)
+		ret = snapshot_clean(&source, source.after, err);
 	if (ret < 0)
 		return ret;
 	wal_name(r->recovered.segment, name);
@@ -281,6 +352,7 @@ static int log_recover(struct replica *r, struct err *err)
 		log_warn("%s/%s: torn tail of %llu bytes cut at offset %llu", r->config.dir, name,
 			(unsigned long long)r->recovered.torn_bytes,
 			(unsigned long long)r->recovered.end);
+	snapshot_start(r, source.kind);
 	return wal_init(&r->wal, &config, err);
 }
 
@@ -389,7 +461,7 @@ int replica_open(struct replica **ret_replica, const struct replica_config *conf
 
 	assert(r);
 	r->config = *config;
-	r->dir = -1;
+	r->dir = r->snapshot.fd = -1;
 	r->wal.fd = r->wal.behind_fd = r->wal.spare.fd = -1;
 	r->signal.done = signal_done;
 	r->io = (struct proto_io){
@@ -424,6 +496,7 @@ void replica_close(struct replica *r)
 	loop_close(r->loop);
 	net_fini(&r->net);
 	peers_fini(&r->peers);
+	snapshot_fini(&r->snapshot);
 	wal_fini(&r->wal);
 	wal_report_fini(&r->recovered);
 	if (r->dir >= 0)

@@ -11,6 +11,7 @@
 #include "store/net.h"
 #include "store/peers.h"
 #include "store/proto.h"
+#include "store/snapshot.h"
 #include "store/stream.h"
 #include "store/table.h"
 #include "store/wal.h"
@@ -30,6 +31,7 @@
  * @signal_fd:	readable when the replica is to end with status 0, -1: none
  * @dir:	data directory, exists
  * @sync:	when records reach the disk
+ * @snapshot_log: bytes by which the log grows before a snapshot is taken, 0: never
  */
 struct replica_config {
 	const struct proto_ops *ops;
@@ -42,6 +44,7 @@ struct replica_config {
 	int signal_fd;
 	const char *dir;
 	enum wal_sync sync;
+	uint64_t snapshot_log;
 	uint64_t seed;
 };
 
@@ -62,6 +65,8 @@ struct replica {
 	struct wal wal;
 	int dir; /* the data directory, locked */
 	struct wal_report recovered;
+	struct snapshot snapshot;
+	struct snapshot_report recovered_snapshot;
 	struct net net;
 	struct peers peers;
 	struct replica_timer timers[PROTO_TIMERS_MAX];

@@ -115,6 +115,7 @@ void wal_report_fini(struct wal_report *report);
  * @name:	of the folder, for messages
  * @kind:	who may read it; a log of another kind is refused
  * @after:	records up to this one are in a snapshot: neither needed nor restored
+ * @reach:	the log must have this one, 0: any end will do
  * @restore:	one record, in order. Return: 0, or -EBADMSG if it is not one of its own
  */
 struct wal_source {
@@ -122,6 +123,7 @@ struct wal_source {
 	const char *name;
 	uint32_t kind;
 	uint64_t after;
+	uint64_t reach;
 	int (*restore)(void *arg, const void *bytes, size_t len);
 	void *arg;
 };

@@ -341,12 +341,12 @@ static int recover(struct recovery *r, struct wal_report *ret, struct err *err)
 		return code < 0 ? code : make_first(r, ret, err);
 	}
 	report_of(r, ret);
-	if (ret->records < r->source->after)
+	if (ret->records < r->source->after || ret->records < r->source->reach)
 		return err_set(err, -EBADMSG, EXIT_INTERNAL,
 			"%s: damaged at offset %llu: the log ends with record %llu, the snapshot "
-			"with %llu",
+			"relies on record %llu",
 			r->file[r->used - 1].name, (unsigned long long)ret->end,
-			(unsigned long long)ret->records, (unsigned long long)r->source->after);
+			(unsigned long long)ret->records, (unsigned long long)r->source->reach);
 	code = settle(r, ret, err);
 	return code < 0 ? code : remove_rest(r, err);
 }

@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "store/proto/forward.h"
+#include "store/proto/raft_internal.h"
 
 #define DEAF_HEARTBEATS 8
 /* Writes that are looked at together when they are on disk. */
@@ -23,6 +24,13 @@
 enum { TIMER_PING, TIMER_REQUESTS };
 
 enum message { PING = 1, PONG, ATTEMPT, ANSWER };
+
+/*
+ * A record of a snapshot begins with what no command's stamp can be. What the parts are, and how
+ * the writes after the snapshot make a table of them, is in raft_copy.c.
+ */
+#define SNAPSHOT_MARK UINT64_MAX
+enum { SNAPSHOT_BASE = 1, SNAPSHOT_PART, SNAPSHOT_END };
 
 /* A write that is not on disk yet. */
 struct write {
@@ -38,8 +46,11 @@ struct single {
 	unsigned holder;
 	struct forward forward;
 	/* The holder's: */
-	uint64_t count; /* records in the log */
-	uint64_t done;  /* records on disk and in the table */
+	uint64_t count;        /* records in the log */
+	uint64_t done;         /* records on disk and in the table */
+	uint64_t base;         /* restore(): record at which the snapshot began */
+	bool unfinished;       /* ... which has not ended */
+	struct raft_copy copy; /* its parts, each as it was at a record of its own */
 	struct command_state state;
 	uint64_t born; /* time of its start; for the others: as the holder told, 0 unknown */
 	struct ring writes;
@@ -93,6 +104,7 @@ static void single_init(struct proto *p)
 	s->holder = holder_of(&p->cfg);
 	ring_init(&s->writes, sizeof(struct write), 1);
 	forward_init(&s->forward, p, TIMER_REQUESTS);
+	raft_copy_init(&s->copy);
 }
 
 static void single_fini(struct proto *p)
@@ -102,6 +114,7 @@ static void single_fini(struct proto *p)
 	ring_fini(&s->writes);
 	buf_fini(&s->queued);
 	command_state_fini(&s->state);
+	raft_copy_fini(&s->copy);
 	forward_fini(&s->forward);
 }
 
@@ -112,23 +125,158 @@ static int decode_write(const void *bytes, size_t len, struct command *ret)
 	return command_decode(&c, ret) || ret->op == PROTO_GET ? -EBADMSG : 0;
 }
 
+/* --- the snapshot: the table in parts, each as it was at some record --- */
+
+static void snapshot_record(struct proto_snapshot *s, uint8_t kind, struct buf *rest)
+{
+	struct buf b = {0};
+
+	buf_u64(&b, SNAPSHOT_MARK);
+	buf_u8(&b, kind);
+	buf_add(&b, rest->p, rest->len);
+	s->record(s->arg, b.p, b.len);
+	buf_fini(&b);
+	buf_fini(rest);
+}
+
+static void snapshot_part(const struct single *s, struct proto_snapshot *snapshot)
+{
+	struct raft_part part = {.from = snapshot->cursor, .at = s->done};
+	struct buf all = {0};
+	struct cursor c;
+
+	part.to = raft_part_collect(s->proto.table, snapshot->cursor, snapshot->index[1]++, &all);
+	c = cursor_over(all.p, all.len);
+	do {
+		struct buf b = {0};
+
+		part.entries = raft_part_piece(&c);
+		part.more = c.left > 0;
+		raft_part_encode(&b, &part);
+		snapshot_record(snapshot, SNAPSHOT_PART, &b);
+	} while (part.more);
+	buf_fini(&all);
+	snapshot->cursor = part.to;
+}
+
+static bool single_snapshot(struct proto *p, struct proto_snapshot *snapshot)
+{
+	struct single *s = of(p);
+	struct buf b = {0};
+
+	switch (snapshot->stage) {
+	case 0:
+		snapshot->index[0] = s->count;
+		snapshot->stage++;
+		return true;
+	case 1:
+		/* What is in the log so far, and only there, will be forgotten. */
+		if (s->done < snapshot->index[0])
+			return true;
+		buf_u64(&b, snapshot->index[0]);
+		buf_u64(&b, s->state.clock_ns);
+		snapshot_record(snapshot, SNAPSHOT_BASE, &b);
+		snapshot->stage++;
+		return true;
+	case 2:
+		snapshot_part(s, snapshot);
+		snapshot->stage += snapshot->cursor == 0;
+		return true;
+	default:
+		snapshot_record(snapshot, SNAPSHOT_END, &b);
+		return false;
+	}
+}
+
+static int restore_base(struct single *s, struct cursor *c)
+{
+	uint64_t index = cursor_u64(c);
+	uint64_t clock_ns = cursor_u64(c);
+
+	if (!cursor_done(c) || s->count > 0 || s->unfinished || index > RAFT_NUMBER_MAX)
+		return -EBADMSG;
+	s->base = index;
+	s->state.clock_ns = clock_ns;
+	s->unfinished = true;
+	return 0;
+}
+
+static int restore_snapshot(struct single *s, struct cursor *c)
+{
+	struct raft_part part;
+
+	switch (cursor_u8(c)) {
+	case SNAPSHOT_BASE:
+		return restore_base(s, c);
+	case SNAPSHOT_PART:
+		if (!s->unfinished || raft_part_decode(c, &part) || part.at < s->base ||
+			(!part.more && raft_copy_add(&s->copy, part.from, part.to, part.at)))
+			return -EBADMSG;
+		raft_part_put(s->proto.table, &part);
+		return 0;
+	case SNAPSHOT_END:
+		if (!cursor_done(c) || !s->unfinished || !s->copy.complete)
+			return -EBADMSG;
+		s->unfinished = false;
+		s->count = s->done = s->base;
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
 static int single_restore(struct proto *p, const void *bytes, size_t len)
 {
 	struct single *s = of(p);
+	struct cursor cursor = cursor_over(bytes, len);
 	struct proto_reply ignored;
 	struct command c;
 
-	if (decode_write(bytes, len, &c))
+	if (cursor_u64(&cursor) == SNAPSHOT_MARK)
+		return restore_snapshot(s, &cursor);
+	if (decode_write(bytes, len, &c) || s->unfinished)
 		return -EBADMSG;
-	command_apply(p->table, &s->state, &c, ++s->count, &ignored);
-	s->done = s->count;
+	s->done = ++s->count;
+	/* A part of the snapshot that was written later has seen it. */
+	if (s->count > raft_copy_at(&s->copy, c.key))
+		command_apply(p->table, &s->state, &c, s->count, &ignored);
+	else if (c.stamp_ns > s->state.clock_ns)
+		s->state.clock_ns = c.stamp_ns;
 	return 0;
+}
+
+static int describe_snapshot(struct cursor *c, struct buf *out)
+{
+	struct raft_part part;
+	uint64_t index;
+
+	switch (cursor_u8(c)) {
+	case SNAPSHOT_BASE:
+		index = cursor_u64(c);
+		(void)cursor_u64(c);
+		buf_printf(out, "snapshot after write %llu", (unsigned long long)index);
+		return cursor_done(c) ? 0 : -EBADMSG;
+	case SNAPSHOT_PART:
+		if (raft_part_decode(c, &part))
+			return -EBADMSG;
+		buf_printf(out, "%u keys as they were after write %llu", part.count,
+			(unsigned long long)part.at);
+		return 0;
+	case SNAPSHOT_END:
+		buf_printf(out, "snapshot ends");
+		return cursor_done(c) ? 0 : -EBADMSG;
+	default:
+		return -EBADMSG;
+	}
 }
 
 static int single_describe(const void *bytes, size_t len, struct buf *out)
 {
+	struct cursor cursor = cursor_over(bytes, len);
 	struct command c;
 
+	if (cursor_u64(&cursor) == SNAPSHOT_MARK)
+		return describe_snapshot(&cursor, out);
 	if (decode_write(bytes, len, &c))
 		return -EBADMSG;
 	command_describe(out, &c);
@@ -148,6 +296,9 @@ static void single_start(struct proto *p)
 {
 	struct single *s = of(p);
 
+	/* The log reaches beyond the snapshot's last part (rule 7), so the table is exact. */
+	assert(s->copy.exact <= s->count);
+	raft_copy_fini(&s->copy);
 	forward_start(&s->forward);
 	if (holding(s))
 		s->born = p->io->now(p->io) + 1;
@@ -426,6 +577,7 @@ const struct proto_ops single_ops = {
 	.floor_ns = single_floor_ns,
 	.init = single_init,
 	.restore = single_restore,
+	.snapshot = single_snapshot,
 	.describe = single_describe,
 	.start = single_start,
 	.request = single_request,
