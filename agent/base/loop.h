@@ -50,11 +50,13 @@ struct loop_timer {
 /**
  * struct loop_config - sizes; 0 takes the default
  * @recv_buffers:	in the ring that all recv operations share, a power of two
+ * @refuse_submits:	of tests: so many submissions of a full queue fail as with EAGAIN
  * @turn_end:		called once per turn before the loop submits and waits; may be NULL
  */
 struct loop_config {
 	unsigned recv_buffers;
 	unsigned recv_buffer_size;
+	unsigned refuse_submits;
 	void (*turn_end)(void *arg);
 	void *arg;
 };

@@ -229,6 +229,44 @@ static void loop__syncs_only_what_was_written_whole(void **state)
 	loop_close(l);
 }
 
+/* More than the queue holds, and the kernel takes none of it in between: nothing parts a link. */
+static void loop__keeps_what_the_kernel_does_not_take_yet(void **state)
+{
+	enum { PAIRS = 2000 };
+	struct loop_config config = {.refuse_submits = UINT32_MAX};
+	struct loop *l = loop_make(&config);
+	struct seen *wrote = calloc(PAIRS, sizeof *wrote);
+	struct seen *synced = calloc(PAIRS, sizeof *synced);
+	struct seen polled = {.op = {.done = seen_done}};
+	struct loop_write what = {.bytes = "record", .n = 6};
+	int fds[2];
+
+	(void)state;
+	what.fd = open("/dev/full", O_WRONLY);
+	assert_true(what.fd >= 0);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	loop_poll(l, &polled.op, fds[0]); /* so that a pair meets the queue's last place */
+	for (unsigned i = 0; i < PAIRS; i++) {
+		wrote[i].op.done = seen_done;
+		synced[i].op.done = seen_done;
+		loop_write(l, &wrote[i].op, &synced[i].op, &what);
+	}
+	for (unsigned i = 0; i < PAIRS; i++)
+		turn_until(l, &synced[i].completions, 1);
+	for (unsigned i = 0; i < PAIRS; i++) {
+		assert_int_equal(wrote[i].res, -ENOSPC);
+		assert_int_equal(synced[i].res, -ECANCELED);
+	}
+	assert_int_equal(polled.completions, 1);
+	loop_close(l);
+	close(what.fd);
+	close(fds[0]);
+	close(fds[1]);
+	free(wrote);
+	free(synced);
+}
+
 static void loop__closes_with_operations_under_way(void **state)
 {
 	struct loop *l = loop_make(NULL);
@@ -279,6 +317,7 @@ int main(void)
 		cmocka_unit_test(loop__says_when_receive_buffers_run_out_and_goes_on),
 		cmocka_unit_test(loop__accepts_many_connections_with_one_operation),
 		cmocka_unit_test(loop__syncs_only_what_was_written_whole),
+		cmocka_unit_test(loop__keeps_what_the_kernel_does_not_take_yet),
 		cmocka_unit_test(loop__closes_with_operations_under_way),
 		cmocka_unit_test(loop__calls_turn_end_once_per_turn),
 	};
