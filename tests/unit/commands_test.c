@@ -6,6 +6,7 @@
 #include "store/commands.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -133,13 +134,21 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[128];
+	DIR *dir;
+	struct dirent *file;
+	char path[sizeof world.dir + sizeof file->d_name + 1];
 
 	(void)state;
 	close(world.fd);
 	replica_close(world.r);
-	(void)snprintf(command, sizeof command, "rm -r %s", world.dir);
-	return system(command);
+	dir = opendir(world.dir);
+	assert_non_null(dir);
+	while ((file = readdir(dir))) {
+		(void)snprintf(path, sizeof path, "%s/%s", world.dir, file->d_name);
+		(void)unlink(path);
+	}
+	closedir(dir);
+	return rmdir(world.dir);
 }
 
 static void turn(void)
@@ -280,14 +289,12 @@ static void gather__ends_with_the_last_reply_when_the_client_has_gone(void **sta
 static void gather__keeps_no_more_than_its_limit(void **state)
 {
 	char *big = malloc(BIG + 1);
-	char text[256] = "MGET";
+	static const char text[] = "MGET k k k k k k k k k k k k k k k k k k k k\r\n";
 
 	(void)state;
 	memset(big, 'x', BIG);
 	big[BIG] = '\0';
-	for (int i = 0; i < 20; i++)
-		strcat(text, " k");
-	ask(strcat(text, "\r\n"), 20);
+	ask(text, 20);
 	for (unsigned i = 0; i < 20; i++) {
 		answer(i, PROTO_OK, big);
 		assert_true(client()->waiting <= 16u << 20);
