@@ -213,10 +213,17 @@ static size_t kept_for_all(const struct net *net)
 	return net->replica->streams.bytes + net->waiting + net->expected;
 }
 
+static bool turn_is_full(const struct net *net)
+{
+	return net->commands - net->commands_before >= NET_TURN_COMMANDS;
+}
+
 static bool must_wait(struct net_client *c)
 {
 	size_t out_max = NET_OUT_MAX;
 
+	if (turn_is_full(c->net))
+		return true;
 	stream_count(&c->stream);
 	if (kept_for_all(c->net) > NET_CROWDED)
 		out_max = kept_for_all(c->net) > NET_MEMORY_MAX ? 0 : NET_OUT_CROWDED;
@@ -358,13 +365,19 @@ static void make_room(struct net *net)
 	}
 }
 
+/* It has done what it was armed for: the loop's turn has come. */
+static void turn_came(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
 void net_turn(struct net *net)
 {
 	struct list *pos, *tmp;
 
 	if (kept_for_all(net) > NET_MEMORY_MAX)
 		make_room(net);
-
+	net->commands_before = net->commands;
 	list_for_each(pos, tmp, &net->stalled)
 	{
 		struct net_client *c = list_entry(pos, struct net_client, stalled);
@@ -376,6 +389,9 @@ void net_turn(struct net *net)
 		if (c->stream.ended && list_empty(&c->stalled))
 			quit(c);
 	}
+	/* Who waits for the next turn would not be woken by anything else. */
+	if (turn_is_full(net))
+		loop_arm(net->replica->loop, &net->next_turn, loop_now(net->replica->loop));
 }
 
 /* --- coming and going --- */
@@ -514,6 +530,7 @@ void net_init(struct net *net, struct replica *replica)
 	list_init(&net->stalled);
 	list_init(&net->gathers);
 	net->since_ns = loop_now(replica->loop);
+	net->next_turn.fire = turn_came;
 	for (int i = 0; i < NET_LISTENERS_MAX; i++)
 		net->listeners[i].fd = -1;
 }

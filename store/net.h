@@ -40,6 +40,9 @@
 #define NET_LINGER_NS (10 * NS_PER_S)
 /* Requests in the protocol, of all clients together; then no commands are read at all. */
 #define NET_REQUESTS_MAX 65536u
+/* Commands in a turn, of all clients together; the others wait for the next one, so that peers and
+ * timers are not kept waiting by those whose requests cost nothing to refuse. */
+#define NET_TURN_COMMANDS 8192u
 #define NET_NAME_MAX 64u
 #define NET_LISTENERS_MAX 2
 
@@ -127,7 +130,9 @@ struct net {
 	unsigned requests_free;       /* head of the list of free ones */
 	unsigned requests_high;
 	unsigned requests_used;
-	uint64_t commands; /* run so far */
+	uint64_t commands;        /* run so far */
+	uint64_t commands_before; /* this turn */
+	struct loop_timer next_turn;
 	uint64_t since_ns;
 	struct list gathers;
 	struct resp_command command; /* being run */
