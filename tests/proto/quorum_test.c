@@ -492,6 +492,30 @@ static void quorum_snapshot__and_later_records_restore_what_all_records_do(void 
 	free(t);
 }
 
+static void quorum_snapshot__keeps_the_clock_of_what_others_have_overwritten(void **state)
+{
+	struct world *w = open_quorum(3);
+	struct taken *t = calloc(1, sizeof(*t));
+	struct sim_node *n = &w->sim->node[0];
+	struct world_asked *own;
+	struct proto *p;
+
+	(void)state;
+	own = world_wait(w, ask_at(w, 0, PROTO_SET, "own", PROTO_ALL));
+	world_wait(w, ask_at(w, 1, PROTO_SET, "another's", PROTO_ALL));
+	t->walk = (struct proto_snapshot){.record = take, .arg = t};
+	while (quorum_ops.snapshot(n->proto, &t->walk))
+		;
+	p = restored(n, t, n->records);
+	assert_string_equal(world_local(w, 0, "k"), "another's");
+	assert_int_equal(quorum_of(p)->clock, own->reply.version);
+	drop(p);
+	for (size_t i = 0; i < t->count; i++)
+		buf_fini(&t->record[i]);
+	free(t);
+	world_close(w);
+}
+
 static void quorum_hints__beyond_a_limit_are_refused_and_counted(void **state)
 {
 	struct world *w = open_quorum(3);
@@ -646,6 +670,7 @@ int main(void)
 		cmocka_unit_test(quorum_key__that_has_expired_is_not_found_at_any_level),
 		cmocka_unit_test(quorum_set__that_depends_on_what_is_there_is_unsupported),
 		cmocka_unit_test(quorum_snapshot__and_later_records_restore_what_all_records_do),
+		cmocka_unit_test(quorum_snapshot__keeps_the_clock_of_what_others_have_overwritten),
 		cmocka_unit_test(quorum_hints__beyond_a_limit_are_refused_and_counted),
 		cmocka_unit_test(quorum_hints__are_no_longer_taken_for_one_that_is_away_too_long),
 		cmocka_unit_test(quorum_version__given_twice_is_ordered_by_its_content),
