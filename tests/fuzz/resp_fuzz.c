@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* resp_fuzz.c - any bytes as commands of a client: whole and split they give the same */
+/*
+ * resp_fuzz.c - any bytes as commands of a client: whole and split they give the same
+ *
+ * What the straight line of plain.c takes for a GET or a SET is that command to resp.c, too.
+ */
 #include <assert.h>
 #include <errno.h>
 
 #include "agent/base/crc32c.h"
+#include "store/plain.h"
 #include "store/resp.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -14,6 +19,28 @@ static bool inside(const struct proto_bytes *arg, const uint8_t *p, size_t len)
 	return arg->p >= p && arg->p + arg->len <= p + len;
 }
 
+static bool same(struct proto_bytes a, struct proto_bytes b)
+{
+	return a.p == b.p && a.len == b.len;
+}
+
+/* Of the first command of @p, which resp.c has just read into `command`: @ret, @used. */
+static void check_plain(const uint8_t *p, size_t len, int ret, size_t used)
+{
+	struct plain plain;
+
+	if (plain_parse(p, len, &plain, 1) == 0)
+		return;
+	assert(ret == 0 && plain.used == used);
+	assert(plain.key.len <= PROTO_KEY_MAX && same(plain.key, command.args[1]));
+	if (plain.op == PROTO_GET) {
+		assert(command.n == 2 && resp_is(command.args[0], "get"));
+	} else {
+		assert(plain.op == PROTO_SET && command.n == 3);
+		assert(resp_is(command.args[0], "set") && same(plain.value, command.args[2]));
+	}
+}
+
 /* Continue @sum, a checksum of commands, over all that the bytes hold; *ret_last: how they end. */
 static uint32_t read_all(
 	const uint8_t *p, size_t len, uint32_t sum, size_t *ret_used, int *ret_last)
@@ -21,7 +48,11 @@ static uint32_t read_all(
 	size_t used = 0;
 
 	*ret_used = 0;
-	while ((*ret_last = resp_parse(p + *ret_used, len - *ret_used, &command, &used)) == 0) {
+	for (;;) {
+		*ret_last = resp_parse(p + *ret_used, len - *ret_used, &command, &used);
+		check_plain(p + *ret_used, len - *ret_used, *ret_last, used);
+		if (*ret_last < 0)
+			break;
 		assert(used > 0 && used <= len - *ret_used);
 		assert(command.n <= RESP_ARGS_MAX);
 		for (unsigned i = 0; i < command.n; i++) {
