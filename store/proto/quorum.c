@@ -131,10 +131,13 @@ static void on_write(struct quorum *q, unsigned from, enum quorum_message type, 
 {
 	const struct table_entry *mine = table_get(q->proto.table, e->key);
 
+	if (PROTO_BUG(BUG_QUORUM_ACKS_BEFORE_DURABLE) && type == QUORUM_WRITE)
+		quorum_send_id(q, from, QUORUM_WRITTEN, id);
 	if (type == QUORUM_STAND_IN && quorum_hint_add(q, whom, e->key))
 		/* Written even if it is not new: the answer must come after the note, too. */
 		quorum_store_for(q, e, from, id, whom);
-	else if (quorum_newer(e, mine))
+	else if (quorum_newer(e, mine) ||
+		 (PROTO_BUG(BUG_QUORUM_HINT_RESURRECTS) && type == QUORUM_HINT))
 		quorum_store(q, e, from, type == QUORUM_HINT ? QUORUM_HINTED : QUORUM_WRITTEN, id);
 	else if (type == QUORUM_HINT)
 		send_hinted(q, from, id, e->key);
@@ -292,6 +295,8 @@ static void quorum_persisted(struct proto *p, uint64_t seq)
 		ring_pop(&q->writes);
 		if (!w.key)
 			continue;
+		if (PROTO_BUG(BUG_QUORUM_HINT_RESURRECTS) && w.reply == QUORUM_HINTED)
+			table_put(q->proto.table, &w.entry);
 		if (w.forget)
 			quorum_forget(q, &w.entry);
 		else
@@ -349,7 +354,8 @@ static void quorum_start(struct proto *p)
 	uint64_t now = p->io->now(p->io);
 
 	/* Above all numbers of an earlier life, whose answers may still be under way. */
-	ring_init(&q->ops, sizeof(struct quorum_operation), now + 1);
+	ring_init(&q->ops, sizeof(struct quorum_operation),
+		PROTO_BUG(BUG_QUORUM_NUMBERS_RESTART) ? 1 : now + 1);
 	/* Until it has had time to answer, everybody counts as reachable. */
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
 		q->peer[i].heard_ns = now;

@@ -325,7 +325,7 @@ static int on_graves(
 
 	if (check_graves(*c) < 0)
 		return -EBADMSG;
-	held = held_of(q, from, *c);
+	held = PROTO_BUG(BUG_QUORUM_FORGETS_TOO_EARLY) ? UINT64_MAX : held_of(q, from, *c);
 	if (type == QUORUM_BURY)
 		quorum_send_mask(q, from, QUORUM_HELD, round, held);
 	else if (!held)

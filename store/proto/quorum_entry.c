@@ -80,7 +80,7 @@ bool quorum_newer(const struct table_entry *a, const struct table_entry *b)
 {
 	if (!b || !a)
 		return a && a->version;
-	if (a->version != b->version)
+	if (a->version != b->version || PROTO_BUG(BUG_QUORUM_TIE_LOST))
 		return a->version > b->version;
 	if (a->origin != b->origin)
 		return a->origin > b->origin;
@@ -116,6 +116,8 @@ uint64_t quorum_digest(const struct table_entry *e)
 {
 	uint64_t h = mix(e->version, (uint64_t)e->origin << 1 | e->deleted);
 
+	if (PROTO_BUG(BUG_QUORUM_DIGEST_WITHOUT_DELETIONS) && e->deleted)
+		return 0;
 	return mix_bytes(mix_bytes(mix(h, e->expires_ns), e->key), e->value);
 }
 
@@ -138,6 +140,8 @@ static void store(struct quorum *q, const struct table_entry *e, struct quorum_w
 	struct buf b = {0};
 
 	w->key = quorum_entry_copy(&w->entry, e);
+	if (PROTO_BUG(BUG_QUORUM_READS_BEFORE_DURABLE))
+		quorum_merge(q, e);
 	buf_u8(&b, QUORUM_RECORD_ENTRY);
 	quorum_entry_encode(&b, e);
 	quorum_persist(q, &b, w);
@@ -170,6 +174,8 @@ void quorum_merge(struct quorum *q, const struct table_entry *e)
 		if (q->tree)
 			merkle_add(q->tree, place, quorum_digest(e));
 		table_put(q->proto.table, e);
+		if (PROTO_BUG(BUG_QUORUM_KEEPS_NO_TOMBSTONE) && e->deleted)
+			table_remove(q->proto.table, e->key);
 	}
 	/* The own clock stays ahead of all that it ever gave out. */
 	if (e->origin == q->proto.cfg.self && e->version > q->clock)

@@ -195,7 +195,8 @@ void quorum_hint_done(struct quorum *q, unsigned from, uint64_t version, struct 
 	if (peer->sent && --peer->sent == 0)
 		peer->sent_bytes = 0;
 	/* Done, unless the key has become something newer since, which it may lack as well. */
-	if ((!e || e->version <= version) && quorum_hinted(q, from, key))
+	if ((!e || e->version <= version || PROTO_BUG(BUG_QUORUM_HINT_DONE_EARLY)) &&
+		quorum_hinted(q, from, key))
 		record_hint(q, from, key, false);
 	pump_hints(q, from);
 }

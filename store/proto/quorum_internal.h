@@ -197,7 +197,7 @@ static inline bool quorum_set_has(const struct quorum_set *s, unsigned i)
 
 static inline void quorum_set_add(struct quorum_set *s, unsigned i)
 {
-	if (quorum_set_has(s, i))
+	if (quorum_set_has(s, i) && !PROTO_BUG(BUG_QUORUM_COUNTS_TWICE))
 		return;
 	s->bits[i / 64] |= 1ull << (i % 64);
 	s->count++;

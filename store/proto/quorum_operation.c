@@ -108,7 +108,8 @@ static void expire(struct quorum *q, struct quorum_operation *op)
 {
 	bool write = op->phase == QUORUM_WRITING;
 	struct proto_reply reply = {
-		.status = write ? PROTO_UNCERTAIN : PROTO_UNAVAILABLE,
+		.status = write && !PROTO_BUG(BUG_QUORUM_DENIES) ? PROTO_UNCERTAIN
+								 : PROTO_UNAVAILABLE,
 		.have = (uint16_t)(op->phase == QUORUM_REPAIRING ? op->holders.count : counted(op)),
 		.need = (uint16_t)op->need,
 		.waited_ns = q->proto.io->now(q->proto.io) - op->since_ns,
@@ -164,7 +165,8 @@ void quorum_acknowledged(struct quorum *q, uint64_t id, unsigned by)
 /* Enough have answered: bring those among them up to date that lack the newest. */
 static void repair(struct quorum *q, uint64_t id, struct quorum_operation *op)
 {
-	if (op->holders.count >= op->need || !op->newest.version) {
+	if (op->holders.count >= op->need || !op->newest.version ||
+		PROTO_BUG(BUG_QUORUM_READS_WITHOUT_REPAIR)) {
 		answer_read(q, op);
 		return;
 	}
@@ -213,7 +215,7 @@ void quorum_found(struct quorum *q, uint64_t id, unsigned by, const struct table
 			quorum_send_entry(q, by, QUORUM_WRITE, id, &op->newest);
 		return;
 	}
-	if (quorum_newer(e, &op->newest))
+	if (quorum_newer(e, &op->newest) || (PROTO_BUG(BUG_QUORUM_READS_LAST_ANSWER) && e->version))
 		take_newest(q, op, e);
 	if (!quorum_newer(&op->newest, e))
 		quorum_set_add(&op->holders, by);

@@ -86,6 +86,8 @@ bool raft_lease_holds(struct raft *r)
 	if (now < r->lease_until)
 		return true;
 	span -= span / 1000000 * RAFT_DRIFT_PPM;
+	if (PROTO_BUG(BUG_RAFT_LEASE_TOO_LONG))
+		span = 2 * r->proto.cfg.election_max_ns;
 	r->lease_until = raft_majority_of(r, answered_since);
 	if (r->lease_until)
 		r->lease_until += span;

@@ -76,7 +76,7 @@ static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
 	s->index[0] = r->applied;
 	buf_u8(&b, RAFT_RECORD_HARD);
 	buf_u64(&b, r->term);
-	buf_u32(&b, (uint32_t)(r->vote + 1));
+	buf_u32(&b, PROTO_BUG(BUG_RAFT_SNAPSHOT_FORGETS_VOTE) ? 0 : (uint32_t)(r->vote + 1));
 	give(s, &b);
 	buf_u8(&b, RAFT_RECORD_BASE);
 	raft_base_encode(&b, &base);
@@ -132,7 +132,8 @@ bool raft_snapshot(struct proto *p, struct proto_snapshot *s)
 		/* After another leader's table came; the entries that make it exact will, too. */
 		if (!raft_exact(r))
 			break;
-		if (give_part(s, RAFT_RECORD_PART, p->table, r->applied))
+		if (give_part(s, RAFT_RECORD_PART, p->table,
+			    r->applied + PROTO_BUG(BUG_RAFT_SNAPSHOT_OFF_BY_ONE)))
 			break;
 		s->stage = r->walking_staged && r->staging.table ? STAGE_STAGED : STAGE_END;
 		s->index[1] = 0;

@@ -371,7 +371,7 @@ int raft_on_offer(struct raft *r, unsigned from, struct cursor *c)
 	rc = raft_hear_leader(r, from, term);
 	if (rc <= 0)
 		return rc;
-	if (base.index <= r->commit) {
+	if (base.index <= r->commit && !PROTO_BUG(BUG_RAFT_TABLE_OVERWRITES_NEWER)) {
 		answer_base(r, from);
 		return 0;
 	}
