@@ -157,8 +157,8 @@ requests() {
 	case $1$2 in
 	none1) echo 100000 ;;
 	none*) echo 1000000 ;;
-	always1) echo 30000 ;;
-	*) echo 300000 ;;
+	always1) echo 20000 ;;
+	*) echo 150000 ;;
 	esac
 }
 
