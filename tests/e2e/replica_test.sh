@@ -69,6 +69,7 @@ refuses_bad_options() {
 		refused "unknown option '--color'" "${good[@]}" --color red &&
 		refused "--seed needs a value" "${good[@]}" --seed &&
 		refused "--fsync" "${good[@]}" --fsync sometimes &&
+		refused "--snapshot-log" "${good[@]}" --snapshot-log often &&
 		refused "--election" "${good[@]}" --election 600ms-300ms &&
 		refused "--request-timeout" "${good[@]}" --request-timeout -5ms &&
 		refused "--heartbeat" "${good[@]}" --heartbeat 5parsecs &&
@@ -248,5 +249,43 @@ names_damage() {
 		rm "$tmp/copy" && log_ends 64 "open $tmp/copy: No such file"
 }
 verify log__prints_up_to_the_damage_and_names_it names_damage
+
+# snapshots KIND: with many of them, kill -9 loses nothing; the folder is printed whole
+snapshots() {
+	local round last
+	rm -rf "$tmp/cut" && mkdir "$tmp/cut"
+	for round in 1 2 3; do
+		"$replica" --proto "$1" --id 0 --peers "$address" --dir "$tmp/cut" \
+			--snapshot-log 100kb >"$tmp/out" 2>"$tmp/log" &
+		pid=$!
+		up && wait_until 5 has OK set ready 1 &&
+			redis-benchmark -h "$address" -t set -r 300 -d 200 -n 4000 -c 10 -P 8 -q &&
+			[ "$(cli set last "$round")" = OK ] && [ "$(info snapshots)" -gt 0 ] &&
+			last=$(cli dbsize) && kill -9 "$pid" && ! ends 0 || return 1
+	done
+	"$replica" --proto "$1" --id 0 --peers "$address" --dir "$tmp/cut" >"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+	up && wait_until 5 has OK set ready 1 && [ "$(cli get last)" = 3 ] &&
+		[ "$(cli dbsize)" = "$last" ] && [ ! -e "$tmp/cut/replica.log" ] &&
+		"$B/pacelab" log "$tmp/cut" >"$tmp/printed" &&
+		grep -q '^whole: [0-9]* records in place' "$tmp/printed" &&
+		grep -q "^snapshot of replica 0, protocol $1\$" "$tmp/printed" &&
+		kill "$pid" && ends 0
+}
+verify replica__loses_nothing_that_a_snapshot_replaced_in_single snapshots single
+verify replica__loses_nothing_that_a_snapshot_replaced_in_raft snapshots raft
+verify replica__loses_nothing_that_a_snapshot_replaced_in_quorum snapshots quorum
+
+refuses_damaged_snapshot() {
+	local file
+	file=$(cd "$tmp/cut" && ls replica.snapshot.*) &&
+		printf '\xff' | dd of="$tmp/cut/$file" bs=1 seek=200 conv=notrunc status=none
+	dir=$tmp/cut
+	"$replica" --proto quorum --id 0 --peers "$address" --dir "$dir" >"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+	ends 65 && grep -q "$file: damaged at offset [0-9]* (record" "$tmp/log" &&
+		[ "$(wc -l <"$tmp/log")" -eq 1 ]
+}
+verify replica__refuses_a_damaged_snapshot_with_65 refuses_damaged_snapshot
 
 tap_done
