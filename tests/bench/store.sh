@@ -210,6 +210,8 @@ part_recovery() {
 		-q >/dev/null 2>&1
 	keys=$(redis-cli -p "$port" dbsize)
 	stop "$pid" KILL
+	# What the kernel still has to write is no part of recovery, but would be waited for.
+	sync "$dir"/*
 	line "log" "$(du -sm "$dir" | cut -f1)" "MB" "-"
 	begin=$(date +%s%N)
 	start pacelab none "$dir" || return 1
