@@ -228,8 +228,8 @@ static bool must_wait(struct net_client *c)
 	if (kept_for_all(c->net) > NET_CROWDED)
 		out_max = kept_for_all(c->net) > NET_MEMORY_MAX ? 0 : NET_OUT_CROWDED;
 	return c->tail - c->head >= NET_PLACES_MAX || out_max == 0 ||
-	       kept_for(c) + c->expected > out_max || !requests_left(c->net) ||
-	       replica_busy(c->net->replica);
+	       kept_for(c) + c->expected > out_max || c->expected > NET_AHEAD_MAX ||
+	       !requests_left(c->net) || replica_busy(c->net->replica);
 }
 
 static void quit(struct net_client *c)

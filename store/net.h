@@ -25,6 +25,8 @@
  * that can be foreseen; then no more commands are read from it.
  */
 #define NET_OUT_MAX (8u << 20)
+/* Of these, replies to come: less than what waits for one peer, lest answers be dropped there. */
+#define NET_AHEAD_MAX (2u << 20)
 /* What was not foreseen is given up from here on: the client gets an error in its place. */
 #define NET_OUT_HARD_MAX (4u * NET_OUT_MAX)
 /*

@@ -324,7 +324,7 @@ static void client__has_no_more_requests_under_way_than_their_replies_may_be_lon
 	e.value = (struct proto_bytes){.p = big, .len = BIG};
 	table_put(world.r->table, &e);
 	pipeline_gets(1000);
-	assert_true(world.n > 4 && world.n <= NET_OUT_MAX / BIG + 1);
+	assert_true(world.n > 1 && world.n <= NET_AHEAD_MAX / BIG + 1);
 	for (unsigned i = 0; i < world.n; i++)
 		answer(i, PROTO_NIL, NULL);
 	assert_int_equal(client()->expected, 0);
