@@ -66,8 +66,7 @@ static void types(redisContext *c)
 	r = redisCommand(c, "MGET hiredis:a hiredis:none hiredis:b");
 	check(r && r->type == REDIS_REPLY_ARRAY && r->elements == 3 &&
 			!strcmp(r->element[0]->str, "1") &&
-			r->element[1]->type == REDIS_REPLY_NIL &&
-			!strcmp(r->element[2]->str, "2"),
+			r->element[1]->type == REDIS_REPLY_NIL && !strcmp(r->element[2]->str, "2"),
 		"MGET", r);
 	freeReplyObject(r);
 	r = redisCommand(c, "LPUSH hiredis:list 1");
