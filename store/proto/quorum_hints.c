@@ -15,6 +15,8 @@
 
 #include "store/proto/quorum_internal.h"
 
+#define HINT_ANY 1 /* version of a note that was restored: what the key is now */
+
 bool quorum_hinted(const struct quorum *q, unsigned to, struct proto_bytes key)
 {
 	const struct quorum_peer *peer = &q->peer[to];
@@ -25,7 +27,7 @@ bool quorum_hinted(const struct quorum *q, unsigned to, struct proto_bytes key)
 static void mark_hint(struct quorum *q, unsigned to, struct proto_bytes key, bool on)
 {
 	struct quorum_peer *peer = &q->peer[to];
-	struct table_entry mark = {.key = key, .version = 1};
+	struct table_entry mark = {.key = key, .version = HINT_ANY};
 	uint32_t len = key.len;
 
 	if (quorum_hinted(q, to, key) == on)
@@ -90,6 +92,16 @@ bool quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key)
 	return true;
 }
 
+/* The note must outlive an answer for what the key was before: it knows the version. */
+void quorum_hint_write(struct quorum *q, unsigned to, const struct table_entry *e)
+{
+	struct table_entry mark = {.key = e->key, .version = e->version};
+
+	if (quorum_hint_add(q, to, e->key) &&
+		table_get(q->peer[to].hints, e->key)->version < e->version)
+		table_put(q->peer[to].hints, &mark);
+}
+
 /* What one step of the walk over notes found. */
 struct walk {
 	struct quorum *q;
@@ -106,7 +118,7 @@ static void walk_note(void *arg, const struct table_entry *note)
 	const struct table_entry *now = table_get(w->q->proto.table, note->key);
 
 	if (!now) {
-		w->lost = true;
+		w->lost = note->version == HINT_ANY;
 		w->len = note->key.len;
 		if (w->len)
 			memcpy(w->key, note->key.p, w->len);
@@ -195,8 +207,10 @@ void quorum_hint_done(struct quorum *q, unsigned from, uint64_t version, struct 
 	if (peer->sent && --peer->sent == 0)
 		peer->sent_bytes = 0;
 	/* Done, unless the key has become something newer since, which it may lack as well. */
-	if ((!e || e->version <= version || PROTO_BUG(BUG_QUORUM_HINT_DONE_EARLY)) &&
-		quorum_hinted(q, from, key))
+	if (quorum_hinted(q, from, key) &&
+		(PROTO_BUG(BUG_QUORUM_HINT_DONE_EARLY) ||
+			((!e || e->version <= version) &&
+				table_get(peer->hints, key)->version <= version)))
 		record_hint(q, from, key, false);
 	pump_hints(q, from);
 }

@@ -302,6 +302,9 @@ bool quorum_hinted(const struct quorum *q, unsigned to, struct proto_bytes key);
 /* quorum_hint_add() - note, on disk, that @to lacks @key. Return: false if a limit forbids it. */
 bool quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key);
 
+/* quorum_hint_write() - the same for a write that may not be on this disk yet either. */
+void quorum_hint_write(struct quorum *q, unsigned to, const struct table_entry *e);
+
 /* quorum_hint_tick() - once per heartbeat: send on what @to lacks, if it is heard. */
 void quorum_hint_tick(struct quorum *q, unsigned to);
 

@@ -118,7 +118,7 @@ static void expire(struct quorum *q, struct quorum_operation *op)
 	for (unsigned i = 0; write && i < quorum_nodes(q); i++)
 		if (i != q->proto.cfg.self && !quorum_set_has(&op->answered, i) &&
 			!quorum_set_has(&op->stood, i))
-			quorum_hint_add(q, i, op->newest.key);
+			quorum_hint_write(q, i, &op->newest);
 	if (!op->replied)
 		answer(q, op, &reply);
 	forget(q, op);
