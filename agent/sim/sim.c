@@ -3,9 +3,28 @@
 #include "agent/sim/sim.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *const sim_count_names[SIM_COUNT_NR] = {
+	[SIM_LOST] = "messages lost",
+	[SIM_CUT] = "stopped by cuts",
+	[SIM_DUPLICATED] = "duplicated",
+	[SIM_REORDERED] = "overtaken",
+	[SIM_CRASHES] = "crashes",
+	[SIM_RECORDS_LOST] = "records lost",
+	[SIM_TORN] = "torn writes",
+	[SIM_RESTARTS] = "restarts",
+	[SIM_PAUSES] = "pauses",
+	[SIM_STALLS] = "slow writes",
+	[SIM_DISK_FULL] = "refused by full disks",
+	[SIM_SNAPSHOTS] = "snapshots",
+	[SIM_SNAPSHOTS_LOST] = "lost in a crash",
+	[SIM_RESTORED] = "restored",
+	[SIM_COMPARED] = "compared with all records",
+};
 
 static struct sim_node *node_of(struct proto_io *io)
 {
@@ -45,7 +64,7 @@ static bool before(const struct sim_event *a, const struct sim_event *b)
 	return a->at_ns < b->at_ns || (a->at_ns == b->at_ns && a->order < b->order);
 }
 
-static void schedule(struct sim *sim, const struct sim_event *event)
+void sim_schedule(struct sim *sim, const struct sim_event *event)
 {
 	struct sim_event e = *event;
 	size_t i = sim->events++;
@@ -79,31 +98,77 @@ static struct sim_event take(struct sim *sim)
 	return first;
 }
 
-static bool chance(struct sim *sim, uint32_t ppm)
+/* The fate of one message: a splitmix64 of its own (Steele, Lea and Flood, OOPSLA 2014). */
+
+static uint64_t draw(uint64_t *fate)
 {
-	return ppm && prng_below(&sim->prng, SIM_PPM) < ppm;
+	uint64_t z = *fate += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
+static double draw_unit(uint64_t *fate)
+{
+	return (double)(draw(fate) >> 11) * 0x1p-53;
+}
+
+static bool chance(uint64_t *fate, uint32_t ppm)
+{
+	return ppm && draw(fate) % SIM_PPM < ppm;
+}
+
+static uint64_t fate_of(struct sim *sim, unsigned from, unsigned to, struct sim_link *link)
+{
+	uint64_t fate = sim->config.seed * 0xd6e8feb86659fd93ull;
+
+	fate ^= ((uint64_t)from << 44 | (uint64_t)to << 32 | link->count++) * 0xff51afd7ed558ccdull;
+	return fate;
+}
+
+static uint64_t jitter(const struct sim *sim, const struct sim_link *link, uint64_t *fate)
+{
+	double sum = 0, mean = (double)link->jitter_ns;
+
+	if (!link->jitter_ns)
+		return 0;
+	switch (sim->config.spread) {
+	case SIM_NORMAL:
+		/* Irwin and Hall: twelve uniform ones have variance 1; within four deviations. */
+		for (unsigned i = 0; i < 12; i++)
+			sum += draw_unit(fate);
+		sum -= 2;
+		return (uint64_t)(mean * (sum < 0 ? 0 : sum > 8 ? 8 : sum));
+	case SIM_PARETO:
+		/* Shape 2: mean twice the scale, of which one is taken off; no second moment. */
+		sum = 1 / sqrt(1 - draw_unit(fate)) - 1;
+		return (uint64_t)(mean * (sum > 100 ? 100 : sum));
+	case SIM_SPIKES:
+		return draw(fate) % 64 ? 0 : 10 * (link->delay_ns + link->jitter_ns);
+	case SIM_UNIFORM:
+	case SIM_SPREAD_NR:
+		break;
+	}
+	return draw(fate) % link->jitter_ns;
 }
 
 /* The seam: struct proto_io. */
 
-static void post(struct sim_node *n, unsigned to, const void *bytes, size_t len, uint64_t extra_ns)
+static void post(struct sim_node *n, struct sim_event *e, const void *bytes, uint64_t *fate)
 {
 	struct sim *sim = n->sim;
-	const struct sim_link *link = sim_link(sim, n->id, to);
-	struct sim_event e = {
-		.kind = SIM_MESSAGE,
-		.node = (uint16_t)to,
-		.from = (uint16_t)n->id,
-		.len = (uint32_t)len,
-		.p = malloc(len),
-	};
+	struct sim_link *link = sim_link(sim, n->id, e->node);
 
-	assert(e.p);
-	memcpy(e.p, bytes, len);
-	e.at_ns = sim->now_ns + link->delay_ns + extra_ns;
-	if (link->jitter_ns)
-		e.at_ns += prng_below(&sim->prng, link->jitter_ns);
-	schedule(sim, &e);
+	e->p = malloc(e->len);
+	assert(e->p);
+	memcpy(e->p, bytes, e->len);
+	e->at_ns += sim->now_ns + link->delay_ns + jitter(sim, link, fate);
+	e->at_ns += link->slow ? SIM_SLOW_NS + draw(fate) % SIM_SLOW_NS : 0;
+	sim->count[SIM_REORDERED] += e->at_ns < link->newest_ns;
+	if (e->at_ns > link->newest_ns)
+		link->newest_ns = e->at_ns;
+	sim_schedule(sim, e);
 }
 
 static void io_send(struct proto_io *io, unsigned to, const void *bytes, size_t len)
@@ -111,48 +176,39 @@ static void io_send(struct proto_io *io, unsigned to, const void *bytes, size_t 
 	struct sim_node *n = node_of(io);
 	struct sim *sim = n->sim;
 
+	struct sim_link *link = sim_link(sim, n->id, to);
+	struct sim_event e = {
+		.kind = SIM_MESSAGE,
+		.node = to,
+		.from = (uint16_t)n->id,
+		.len = (uint32_t)len,
+	};
+	struct sim_event copy = e;
+	uint64_t fate = fate_of(sim, n->id, to, link);
+
 	assert(to < sim->config.proto.nodes && to != n->id);
 	assert(len > 0 && len <= PROTO_MESSAGE_MAX);
 	if (sim->on_send)
 		sim->on_send(sim, n->id, to, bytes, len);
-	if (sim_link(sim, n->id, to)->cut || chance(sim, sim->config.loss_ppm))
+	if (link->cut || link->cuts) {
+		sim->count[SIM_CUT]++;
 		return;
-	post(n, to, bytes, len, 0);
-	if (chance(sim, sim->config.duplicate_ppm))
-		post(n, to, bytes, len, prng_below(&sim->prng, sim->config.duplicate_ns + 1));
-}
-
-/* The disk writes all that is waiting in one go, as a log with group commit does. */
-static void disk_start(struct sim_node *n)
-{
-	struct sim *sim = n->sim;
-	uint64_t span = sim->config.persist_ns_max - sim->config.persist_ns_min;
-	struct sim_event e = {.kind = SIM_PERSISTED, .node = (uint16_t)n->id, .life = n->life};
-
-	n->records_writing = n->records;
-	e.at_ns = sim->now_ns + sim->config.persist_ns_min + prng_below(&sim->prng, span + 1);
-	schedule(sim, &e);
+	}
+	if (chance(&fate, sim->config.loss_ppm) || (link->lossy && chance(&fate, SIM_LOSSY_PPM))) {
+		sim->count[SIM_LOST]++;
+		return;
+	}
+	post(n, &e, bytes, &fate);
+	if (!chance(&fate, sim->config.duplicate_ppm))
+		return;
+	sim->count[SIM_DUPLICATED]++;
+	copy.at_ns = draw(&fate) % (sim->config.duplicate_ns + 1);
+	post(n, &copy, bytes, &fate);
 }
 
 static uint64_t io_persist(struct proto_io *io, const void *bytes, size_t len)
 {
-	struct sim_node *n = node_of(io);
-	struct sim_record *record;
-
-	assert(len > 0 && len <= PROTO_MESSAGE_MAX);
-	if (n->records == n->records_cap) {
-		n->records_cap = n->records_cap ? 2 * n->records_cap : 64;
-		n->record = realloc(n->record, n->records_cap * sizeof(*n->record));
-		assert(n->record);
-	}
-	record = &n->record[n->records++];
-	record->bytes = malloc(len);
-	assert(record->bytes);
-	memcpy(record->bytes, bytes, len);
-	record->len = len;
-	if (n->records_writing == n->records_durable)
-		disk_start(n);
-	return n->records;
+	return sim_disk_persist(node_of(io), bytes, len);
 }
 
 static void io_reply(struct proto_io *io, uint64_t ticket, const struct proto_reply *reply)
@@ -168,26 +224,50 @@ static void io_reply(struct proto_io *io, uint64_t ticket, const struct proto_re
 		sim->on_reply(sim, n->id, ticket, reply);
 }
 
+/* Drift: the local clock counts (1 + ppm / 10^6) for each ns of the world's. */
+
+uint64_t sim_local_ns(const struct sim_node *n)
+{
+	int64_t passed = (int64_t)(n->sim->now_ns - SIM_START_NS);
+
+	return n->sim->now_ns + (uint64_t)(passed * n->drift_ppm / (int64_t)SIM_PPM);
+}
+
+/* The first moment of the world at which the local clock shows @local_ns or more. */
+static uint64_t world_ns(const struct sim_node *n, uint64_t local_ns)
+{
+	const int64_t ppm = (int64_t)SIM_PPM;
+	int64_t passed = (int64_t)(local_ns - SIM_START_NS);
+
+	if (!n->drift_ppm || local_ns <= SIM_START_NS)
+		return local_ns;
+	return SIM_START_NS + 2 +
+	       (uint64_t)(passed / (ppm + n->drift_ppm) * ppm +
+			  passed % (ppm + n->drift_ppm) * ppm / (ppm + n->drift_ppm));
+}
+
 static void io_arm(struct proto_io *io, unsigned timer, uint64_t at_ns)
 {
 	struct sim_node *n = node_of(io);
 	struct sim_event e = {
 		.kind = SIM_TIMER,
-		.at_ns = at_ns > n->sim->now_ns ? at_ns : n->sim->now_ns,
-		.node = (uint16_t)n->id,
+		.at_ns = world_ns(n, at_ns),
+		.node = n->id,
 		.from = (uint16_t)timer,
 		.life = n->life,
 	};
 
 	assert(timer < PROTO_TIMERS_MAX);
+	if (e.at_ns < n->sim->now_ns)
+		e.at_ns = n->sim->now_ns;
 	n->timer[timer] = at_ns ? e.at_ns : 0;
 	if (at_ns)
-		schedule(n->sim, &e);
+		sim_schedule(n->sim, &e);
 }
 
 static uint64_t io_now(struct proto_io *io)
 {
-	return node_of(io)->sim->now_ns;
+	return sim_local_ns(node_of(io));
 }
 
 static uint64_t io_wall(struct proto_io *io)
@@ -215,15 +295,7 @@ static void boot(struct sim_node *n)
 	n->table = table_open();
 	n->proto = proto_open(sim->config.ops, &cfg, &n->io, n->table);
 	memset(n->timer, 0, sizeof(n->timer));
-	for (size_t i = 0; i < n->records; i++) {
-		int rc = sim->config.ops->restore(n->proto, n->record[i].bytes, n->record[i].len);
-
-		if (rc)
-			sim_fail(
-				sim, "r%u does not know its own record %zu (%d)", n->id, i + 1, rc);
-	}
-	n->records_writing = n->records;
-	n->records_durable = n->records;
+	sim_disk_boot(n);
 	sim->config.ops->start(n->proto);
 }
 
@@ -251,6 +323,7 @@ struct sim *sim_open(const struct sim_config *config)
 		n->sim = sim;
 		n->id = i;
 		prng_init(&n->prng, config->seed, i + 1);
+		prng_init(&n->chance, config->seed, 8 * PROTO_NODES_MAX + i);
 		boot(n);
 	}
 	return sim;
@@ -263,9 +336,10 @@ void sim_close(struct sim *sim)
 
 		proto_close(n->proto);
 		table_close(n->table);
-		for (size_t k = 0; k < n->records; k++)
-			free(n->record[k].bytes);
-		free(n->record);
+		sim_disk_fini(n);
+		for (size_t k = 0; k < n->held_count; k++)
+			free(n->held[k].p);
+		free(n->held);
 	}
 	for (size_t i = 0; i < sim->events; i++)
 		free(sim->heap[i].p);
@@ -279,18 +353,10 @@ void sim_close(struct sim *sim)
 void sim_crash(struct sim *sim, unsigned node)
 {
 	struct sim_node *n = &sim->node[node];
-	size_t keep;
 
 	assert(n->alive);
-	/* Rule 3: what was not reported may be lost, but only as a suffix. */
-	keep = n->records_durable +
-	       (size_t)prng_below(&sim->prng, n->records - n->records_durable + 1);
-	if (PROTO_BUG(BUG_LOG_DROPS_ACKED) && keep == n->records_durable && keep)
-		keep--;
-	for (size_t i = keep; i < n->records; i++)
-		free(n->record[i].bytes);
-	sim_trace(sim, "r%u crashes, %zu of %zu records left", node, keep, n->records);
-	n->records = keep;
+	sim->count[SIM_CRASHES]++;
+	sim_disk_crash(n);
 	n->alive = false;
 	n->life++;
 	proto_close(n->proto);
@@ -303,6 +369,7 @@ void sim_restart(struct sim *sim, unsigned node)
 {
 	assert(!sim->node[node].alive);
 	sim_trace(sim, "r%u restarts", node);
+	sim->count[SIM_RESTARTS]++;
 	boot(&sim->node[node]);
 	sim_check_restarted(sim, node);
 }
@@ -379,12 +446,12 @@ bool sim_converged(const struct sim *sim, char *why, size_t size)
 void sim_call(struct sim *sim, uint64_t at_ns, unsigned who, unsigned what)
 {
 	struct sim_event e = {
-		.kind = SIM_CALL, .at_ns = at_ns, .node = (uint16_t)who, .from = (uint16_t)what};
+		.kind = SIM_CALL, .at_ns = at_ns, .node = who, .from = (uint16_t)what};
 
-	schedule(sim, &e);
+	sim_schedule(sim, &e);
 }
 
-static void checked(struct sim *sim, unsigned node, bool table_may_differ)
+void sim_checked(struct sim *sim, unsigned node, bool table_may_differ)
 {
 	sim->steps++;
 	if (!sim->violation[0])
@@ -395,11 +462,19 @@ void sim_request(struct sim *sim, unsigned node, const struct proto_request *req
 {
 	struct sim_node *n = &sim->node[node];
 
-	assert(n->alive);
+	assert(n->alive && !n->paused);
+	if (n->full && req->op != PROTO_GET) { /* as replica_request() does */
+		const struct proto_reply refusal = {
+			.status = PROTO_UNAVAILABLE, .why = "disk full"};
+
+		sim->count[SIM_DISK_FULL]++;
+		n->io.reply(&n->io, req->ticket, &refusal);
+		return;
+	}
 	sim_trace(sim, "r%u request %llu %s %.*s", node, (unsigned long long)req->ticket,
 		proto_op_names[req->op], (int)req->key.len, req->key.p);
 	sim->config.ops->request(n->proto, req);
-	checked(sim, node, true);
+	sim_checked(sim, node, true);
 }
 
 int sim_message(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len)
@@ -410,38 +485,85 @@ int sim_message(struct sim *sim, unsigned from, unsigned to, const void *bytes, 
 	sim_trace(sim, "r%u <- r%u type %u, %zu bytes", to, from, len ? *(const uint8_t *)bytes : 0,
 		len);
 	rc = sim->config.ops->message(n->proto, from, bytes, len);
-	checked(sim, to, true);
+	sim_checked(sim, to, true);
 	return rc;
 }
 
 static void deliver(struct sim *sim, const struct sim_event *e)
 {
-	int rc;
-
 	/* A cut link carries nothing, not even what was on its way. */
-	if (!sim->node[e->node].alive || sim_link(sim, e->from, e->node)->cut)
+	const struct sim_link *link = sim_link(sim, e->from, e->node);
+
+	if (!sim->node[e->node].alive)
 		return;
+	if (link->cut || link->cuts) {
+		sim->count[SIM_CUT]++;
+		return;
+	}
 	sim->messages++;
-	rc = sim_message(sim, e->from, e->node, e->p, e->len);
+	int rc = sim_message(sim, e->from, e->node, e->p, e->len);
 	if (rc)
 		sim_fail(sim, "r%u refuses a message of r%u (%d)", e->node, e->from, rc);
 }
 
-static void disk_done(struct sim *sim, struct sim_node *n)
-{
-	uint64_t seq = n->records_writing;
+/* A paused process gets nothing; what is for it waits. */
 
-	n->records_durable = n->records_writing;
-	if (n->records > n->records_durable)
-		disk_start(n);
-	sim->config.ops->persisted(n->proto, seq);
-	checked(sim, n->id, true);
+static void hold(struct sim_node *n, struct sim_event *e)
+{
+	if (n->held_count == n->held_cap) {
+		n->held_cap = n->held_cap ? 2 * n->held_cap : 64;
+		n->held = realloc(n->held, n->held_cap * sizeof(*n->held));
+		assert(n->held);
+	}
+	n->held[n->held_count++] = *e;
+	e->p = NULL;
 }
 
-static void run_event(struct sim *sim, const struct sim_event *e)
+void sim_pause(struct sim *sim, unsigned node)
 {
-	struct sim_node *n = &sim->node[e->node];
+	sim->count[SIM_PAUSES]++;
+	sim_trace(sim, "r%u pauses", node);
+	sim->node[node].paused++;
+}
 
+void sim_resume(struct sim *sim, unsigned node)
+{
+	struct sim_node *n = &sim->node[node];
+
+	assert(n->paused);
+	if (--n->paused)
+		return;
+	sim_trace(sim, "r%u goes on, %zu events have waited", node, n->held_count);
+	n->resumed_ns = sim->now_ns;
+	for (size_t i = 0; i < n->held_count; i++) {
+		struct sim_event e = n->held[i];
+
+		/* A timer is known by the time for which it was armed. */
+		if (e.kind == SIM_TIMER && e.life == n->life && n->timer[e.from] == e.at_ns)
+			n->timer[e.from] = sim->now_ns;
+		e.at_ns = sim->now_ns;
+		sim_schedule(sim, &e);
+	}
+	n->held_count = 0;
+}
+
+void sim_admin(struct sim *sim, unsigned at, uint64_t ticket, enum proto_admin what, unsigned node)
+{
+	assert(sim->node[at].alive && sim->config.ops->admin);
+	sim_trace(sim, "r%u admin %llu %s r%u", at, (unsigned long long)ticket,
+		proto_admin_names[what], node);
+	sim->config.ops->admin(sim->node[at].proto, ticket, what, node);
+	sim_checked(sim, at, true);
+}
+
+static void run_event(struct sim *sim, struct sim_event *e)
+{
+	struct sim_node *n = e->kind == SIM_CALL ? NULL : &sim->node[e->node];
+
+	if (n && n->paused) {
+		hold(n, e);
+		return;
+	}
 	switch ((enum sim_kind)e->kind) {
 	case SIM_MESSAGE:
 		deliver(sim, e);
@@ -452,11 +574,15 @@ static void run_event(struct sim *sim, const struct sim_event *e)
 		n->timer[e->from] = 0;
 		sim_trace(sim, "r%u timer %u", e->node, e->from);
 		sim->config.ops->timer(n->proto, e->from);
-		checked(sim, e->node, false);
+		sim_checked(sim, e->node, false);
 		break;
 	case SIM_PERSISTED:
 		if (e->life == n->life)
-			disk_done(sim, n);
+			sim_disk_done(n);
+		break;
+	case SIM_SNAP:
+		if (e->life == n->life)
+			sim_disk_snap(n);
 		break;
 	case SIM_CALL:
 		sim->on_call(sim, e->node, e->from);

@@ -4,11 +4,15 @@
  *
  * One thread, one event at a time, all chance from one seed: the same configuration gives the same
  * run on every machine. The network delays, reorders, loses and duplicates messages and can be cut
- * link by link, in one direction or both. Disks take time; a crash loses what had not been
- * reported as persisted, or only the end of it. Clocks may be skewed. After every event the
- * invariants of the replica that it touched are checked (sim_check.c).
+ * link by link, in one direction or both. Disks take time, stall and fill up; a crash loses what
+ * had not been reported as persisted, or only the end of it. Snapshots are taken in parts and cut
+ * the log. Clocks may be skewed and run at wrong rates; a paused replica gets nothing, then all at
+ * once. After every event the invariants of the replica that it touched are checked (sim_check.c).
  *
- * sim.c is the world; sim_load.c adds clients and faults; both are driven by a test or by main.c.
+ * What becomes of a message is drawn from the seed, its link and its number on that link: a run in
+ * which something else is left out draws the same for the others (sim_shrink.c).
+ *
+ * sim.c is the world and sim_disk.c its disks; sim_load.c adds clients, sim_faults.c faults.
  */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
@@ -25,11 +29,50 @@
 #define SIM_PPM 1000000u
 #define SIM_VIOLATION_MAX 512
 
+/* How delays are spread: all reorder messages if the spread is more than the gap between them. */
+enum sim_spread {
+	SIM_UNIFORM, /* up to jitter_ns more */
+	SIM_NORMAL,  /* jitter_ns is a standard deviation, cut at four of them */
+	SIM_PARETO,  /* a heavy tail: the mean is jitter_ns, the longest 100 times that */
+	SIM_SPIKES,  /* one message in 64 takes ten times as long */
+	SIM_SPREAD_NR
+};
+
 struct sim_link {
 	uint64_t delay_ns;  /* one way */
-	uint64_t jitter_ns; /* uniform, added; more than the gap between messages reorders them */
-	bool cut;
+	uint64_t jitter_ns; /* see sim_spread */
+	uint64_t newest_ns; /* latest delivery of a message so far, to see reordering */
+	uint32_t count;     /* messages sent so far */
+	uint16_t cuts;      /* faults under way that cut it ... */
+	uint16_t lossy;     /* ... lose SIM_LOSSY_PPM ... */
+	uint16_t slow;      /* ... add SIM_SLOW_NS each */
+	bool cut;           /* by hand, sim_cut() */
 };
+
+#define SIM_LOSSY_PPM 300000u
+#define SIM_SLOW_NS (100 * NS_PER_MS)
+#define SIM_STALL_NS NS_PER_S /* a slow disk takes so long for each write */
+
+/* What the world did to the replicas; a simulator that does nothing proves nothing. */
+enum sim_count {
+	SIM_LOST,
+	SIM_CUT,
+	SIM_DUPLICATED,
+	SIM_REORDERED,
+	SIM_CRASHES,
+	SIM_RECORDS_LOST,
+	SIM_TORN,
+	SIM_RESTARTS,
+	SIM_PAUSES,
+	SIM_STALLS,
+	SIM_DISK_FULL,
+	SIM_SNAPSHOTS,
+	SIM_SNAPSHOTS_LOST,
+	SIM_RESTORED,
+	SIM_COMPARED,
+	SIM_COUNT_NR
+};
+extern const char *const sim_count_names[SIM_COUNT_NR];
 
 /* What the world is like; probabilities in parts per million. */
 struct sim_config {
@@ -43,16 +86,32 @@ struct sim_config {
 	uint64_t duplicate_ns; /* a second copy comes up to so much later */
 	uint64_t persist_ns_min;
 	uint64_t persist_ns_max;
-	FILE *trace; /* NULL: none */
+	enum sim_spread spread;
+	uint64_t snapshot_ns; /* mean pause between snapshots of a replica, 0: none */
+	bool archive;         /* keep all records, to compare with what a snapshot restores */
+	uint32_t torn_ppm;    /* crashes whose log goes through the real log's recovery */
+	FILE *trace;          /* NULL: none */
 };
 
 struct sim;
 struct sim_log_check;
 
 struct sim_record {
-	uint8_t *bytes; /* owned */
+	uint8_t *bytes; /* owned; NULL: forgotten, a snapshot has its place */
 	size_t len;
 };
+
+/* Records of a snapshot that counts or is being taken. */
+struct sim_snapshot {
+	struct sim_record *record;
+	size_t count;
+	size_t cap;
+	size_t from; /* the log's records up to this one are in it */
+	size_t last; /* records numbered before its last part */
+};
+
+/* One begins, gives its parts, waits for the disk, counts. */
+enum sim_snapping { SIM_SNAP_IDLE, SIM_SNAP_PARTS, SIM_SNAP_DISK, SIM_SNAP_WAIT };
 
 struct sim_node {
 	struct proto_io io; /* first: the protocol's view */
@@ -62,17 +121,31 @@ struct sim_node {
 	uint64_t life; /* counts starts; events of an earlier life are void */
 	struct proto *proto;
 	struct table *table;
-	struct prng prng;
+	struct prng prng;   /* what the protocol draws */
+	struct prng chance; /* of its disk */
 	int64_t skew_ns;
-	uint64_t timer[PROTO_TIMERS_MAX]; /* when it fires, 0: disarmed */
+	int32_t drift_ppm;                /* the monotonic clock runs faster by so much */
+	uint64_t timer[PROTO_TIMERS_MAX]; /* when it fires, in the world's time; 0: disarmed */
 	struct sim_record *record;        /* the log; [0] is record 1 */
 	size_t records;
 	size_t records_cap;
 	size_t records_writing; /* part of the log that the disk is busy with */
 	size_t records_durable; /* part that was reported as persisted */
+	bool writing;
+	unsigned stalled; /* faults under way: the disk is slow ... */
+	unsigned full;    /* ... or full, the process ... */
+	unsigned paused;  /* ... gets nothing */
+	uint64_t resumed_ns;
+	struct sim_event *held; /* what came while it was paused */
+	size_t held_count;
+	size_t held_cap;
+	enum sim_snapping snapping;
+	struct proto_snapshot walk;
+	struct sim_snapshot taking;
+	struct sim_snapshot snapshot; /* that counts */
 };
 
-enum sim_kind { SIM_MESSAGE, SIM_TIMER, SIM_PERSISTED, SIM_CALL };
+enum sim_kind { SIM_MESSAGE, SIM_TIMER, SIM_PERSISTED, SIM_CALL, SIM_SNAP };
 
 struct sim_event {
 	uint64_t at_ns;
@@ -80,7 +153,7 @@ struct sim_event {
 	uint64_t life;
 	void *p; /* message: bytes, owned */
 	uint32_t len;
-	uint16_t node;
+	uint32_t node;
 	uint16_t from; /* message: sender; timer: its number; call: what for */
 	uint8_t kind;
 };
@@ -91,6 +164,7 @@ struct sim {
 	uint64_t steps;
 	uint64_t messages; /* delivered */
 	uint64_t replies;
+	uint64_t count[SIM_COUNT_NR];
 	struct prng prng;
 	struct sim_node *node;
 	struct sim_link *link; /* [from * nodes + to] */
@@ -135,6 +209,13 @@ struct sim_link *sim_link(struct sim *sim, unsigned from, unsigned to);
 void sim_cut(struct sim *sim, const bool *side);
 void sim_heal(struct sim *sim);
 
+/* sim_pause() - from now on it gets nothing. sim_resume() - all of it at once. As often. */
+void sim_pause(struct sim *sim, unsigned node);
+void sim_resume(struct sim *sim, unsigned node);
+
+/* sim_admin() - an operator's request; the protocol has ->admin. */
+void sim_admin(struct sim *sim, unsigned at, uint64_t ticket, enum proto_admin what, unsigned node);
+
 /* sim_crash() - what was not persisted may be lost. sim_restart() - from the log. */
 void sim_crash(struct sim *sim, unsigned node);
 void sim_restart(struct sim *sim, unsigned node);
@@ -154,11 +235,30 @@ int sim_leader(const struct sim *sim);
 /* sim_converged() - whether all tables are alike; if not, and @why is given, it says where. */
 bool sim_converged(const struct sim *sim, char *why, size_t size);
 
+/* sim_local_ns() - what the monotonic clock of a replica shows. */
+uint64_t sim_local_ns(const struct sim_node *n);
+
+/* sim.c for sim_disk.c: */
+void sim_schedule(struct sim *sim, const struct sim_event *event);
+void sim_checked(struct sim *sim, unsigned node, bool table_may_differ);
+
+/* sim_disk.c: what a replica has on disk. */
+uint64_t sim_disk_persist(struct sim_node *n, const void *bytes, size_t len);
+void sim_disk_write(struct sim_node *n); /* if there is something to write and room */
+void sim_disk_done(struct sim_node *n);
+void sim_disk_snap(struct sim_node *n); /* the next step of a snapshot */
+void sim_disk_crash(struct sim_node *n);
+void sim_disk_boot(struct sim_node *n); /* restore() all that is there */
+void sim_disk_fini(struct sim_node *n);
+
 /* sim_check.c: after each event, on the replica that it touched. */
 struct sim_log_check *sim_check_open(unsigned nodes);
 void sim_check_close(struct sim_log_check *check);
 void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ);
 void sim_check_restarted(struct sim *sim, unsigned node);
+
+/* sim_check_restored() - @full was restored from all records, the replica from its snapshot. */
+void sim_check_restored(struct sim *sim, unsigned node, struct proto *full, struct table *table);
 
 /* sim_check_acknowledged() - a write was answered with OK; judged when the step is over. */
 void sim_check_acknowledged(struct sim *sim, const struct proto_reply *reply);

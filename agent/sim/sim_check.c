@@ -10,6 +10,8 @@
  *    before it; the rest is induction;
  *  - leader completeness: a leader has every entry that was ever committed;
  *  - state machine safety: what one replica commits at an index, every other one commits there.
+ *  - state machines are alike: two replicas that have applied the same number of entries have the
+ *    same data, whether these came one by one or in a snapshot.
  * For tables: the version of a key never goes back, not even by a crash.
  *
  * Everything is incremental: a step costs what it changed.
@@ -18,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/crc32c.h"
 #include "agent/sim/sim.h"
 
 /* Of an entry that a snapshot has taken the place of. */
@@ -37,6 +40,8 @@ struct shadow {
 	size_t last;
 	size_t cap;
 	uint64_t committed;
+	uint64_t applied;
+	uint64_t exact;      /* from here on its data are those of one moment, see check_data() */
 	uint64_t led_term;   /* last term in which it was seen leading */
 	struct table *table; /* newest version of each key */
 };
@@ -44,6 +49,8 @@ struct shadow {
 struct committed {
 	uint64_t term;
 	uint32_t digest;
+	uint64_t by;   /* term of who was the first to commit it */
+	uint64_t data; /* digest of the table of who has applied so much, 0: nobody yet */
 };
 
 struct sim_log_check {
@@ -172,18 +179,20 @@ static void check_log(struct sim *sim, unsigned node, uint64_t first, uint64_t l
 	s->last = last;
 }
 
-static void add_committed(struct sim *sim, uint64_t index, const struct proto_entry_view *view)
+static void add_committed(struct sim *sim, unsigned node, const struct proto_entry_view *view)
 {
 	struct sim_log_check *check = sim->check;
+	struct proto_status_view status;
 
-	assert(index == check->committed_count + 1);
 	if (check->committed_count == check->committed_cap) {
 		check->committed_cap = check->committed_cap ? 2 * check->committed_cap : 256;
 		check->committed =
 			realloc(check->committed, check->committed_cap * sizeof(*check->committed));
 		assert(check->committed);
 	}
-	check->committed[check->committed_count++] = (struct committed){view->term, view->digest};
+	sim_status(sim, node, &status);
+	check->committed[check->committed_count++] =
+		(struct committed){view->term, view->digest, status.term, 0};
 }
 
 static void check_committed(struct sim *sim, unsigned node, uint64_t first, uint64_t committed)
@@ -208,7 +217,7 @@ static void check_committed(struct sim *sim, unsigned node, uint64_t first, uint
 			return;
 		}
 		if (i > check->committed_count)
-			add_committed(sim, i, &view);
+			add_committed(sim, node, &view);
 		else if (check->committed[i - 1].term != view.term ||
 			 check->committed[i - 1].digest != view.digest)
 			sim_fail(sim, "state machine safety: r%u commits another entry %llu", node,
@@ -231,6 +240,9 @@ static void check_leader(struct sim *sim, unsigned node, uint64_t first, uint64_
 		sim_fail(sim, "election safety: r%u and r%u lead in term %llu", k->leader - 1, node,
 			(unsigned long long)term);
 	}
+	/* A late leader, who was paused when it was elected, need not know of later terms. */
+	while (last && check->committed[last - 1].by >= term)
+		last--;
 	/* By log matching, the last committed entry stands for all before it. */
 	if (last >= first && term_of(sim, node, last) != check->committed[last - 1].term)
 		sim_fail(sim, "leader completeness: r%u leads in term %llu without entry %llu",
@@ -257,6 +269,46 @@ static void check_table(struct sim *sim, unsigned node)
 	}
 }
 
+#define DIGESTED 64u /* bytes of a value: padding says nothing */
+
+/* Order does not matter: a table has none. */
+static uint64_t digest_of(const struct table *t)
+{
+	const struct table_entry *e;
+	uint64_t sum = 1;
+	size_t at = 0;
+
+	while ((e = table_next(t, &at))) {
+		uint64_t h = crc32c(e->deleted, e->key.p, e->key.len);
+
+		if (e->deleted)
+			continue; /* tombstones may be dropped, each replica at its time */
+		h = h << 32 | crc32c(e->value.len, e->value.p,
+				      e->value.len < DIGESTED ? e->value.len : DIGESTED);
+		sum += (h ^ e->version * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+	}
+	return sum ? sum : 1;
+}
+
+/* A snapshot is taken while writes go on: its data are of a moment only when all that had been
+ * committed by its end has been applied to it. */
+static void check_data(struct sim *sim, unsigned node, uint64_t applied)
+{
+	struct sim_log_check *check = sim->check;
+	uint64_t data, *seen;
+
+	check->shadow[node].applied = applied;
+	if (applied < check->shadow[node].exact || !applied || applied > check->committed_count)
+		return;
+	data = digest_of(sim->node[node].table);
+	seen = &check->committed[applied - 1].data;
+	if (!*seen)
+		*seen = data;
+	else if (*seen != data)
+		sim_fail(sim, "r%u has other data than others had after entry %llu", node,
+			(unsigned long long)applied);
+}
+
 void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 {
 	struct sim_node *n = &sim->node[node];
@@ -278,6 +330,10 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 		check_log(sim, node, view.log_first, view.log_last);
 	if (view.committed != s->committed)
 		check_committed(sim, node, view.log_first, view.committed);
+	if (view.log_first > s->applied + 1) /* a snapshot came over the network */
+		s->exact = sim->check->committed_count;
+	if (view.applied != s->applied)
+		check_data(sim, node, view.applied);
 	if (view.role == PROTO_LEADER && view.term != s->led_term)
 		check_leader(sim, node, view.log_first, view.term);
 	if (sim->check->acknowledged > sim->check->committed_count)
@@ -292,8 +348,58 @@ void sim_check_restarted(struct sim *sim, unsigned node)
 	/* Entries are checked again, what it knew to be committed it has to learn again. */
 	s->last = 0;
 	s->committed = 0;
+	s->applied = 0;
+	s->exact = sim->check->committed_count;
 	s->led_term = 0;
 	sim_check_step(sim, node, true);
+}
+
+/* Tombstones may have been forgotten on one side, and hints that were delivered on the other. */
+static void compare_tables(struct sim *sim, unsigned node, const struct table *a,
+	const struct table *b, const char *which)
+{
+	const struct table_entry *e, *f;
+	size_t at = 0;
+
+	while ((e = table_next(a, &at))) {
+		f = table_get(b, e->key);
+		if (e->deleted && (!f || f->deleted))
+			continue;
+		if (!f || f->version != e->version || f->deleted != e->deleted ||
+			f->origin != e->origin || f->expires_ns != e->expires_ns ||
+			f->value.len != e->value.len ||
+			memcmp(f->value.p, e->value.p, e->value.len) != 0)
+			sim_fail(sim, "r%u: key %.*s is other %s", node, (int)e->key.len, e->key.p,
+				which);
+	}
+}
+
+void sim_check_restored(struct sim *sim, unsigned node, struct proto *full, struct table *table)
+{
+	const struct proto_ops *ops = sim->config.ops;
+	const struct proto *p = sim->node[node].proto;
+	struct proto_status_view a, b;
+	struct proto_entry_view x, y;
+
+	ops->status(p, &a);
+	ops->status(full, &b);
+	if (a.term != b.term || a.log_last != b.log_last)
+		sim_fail(sim,
+			"r%u: its snapshot restores term %llu and entry %llu, all records %llu "
+			"and %llu",
+			node, (unsigned long long)a.term, (unsigned long long)a.log_last,
+			(unsigned long long)b.term, (unsigned long long)b.log_last);
+	if (!ops->entry) {
+		compare_tables(sim, node, sim->node[node].table, table, "without the snapshot");
+		compare_tables(sim, node, table, sim->node[node].table, "from the snapshot");
+		return;
+	}
+	/* A log's data come with what is committed, which each learns in its own time. */
+	for (uint64_t i = a.log_last; i && i >= a.log_first && i >= b.log_first; i--)
+		if (ops->entry(p, i, &x) || ops->entry(full, i, &y) || x.term != y.term ||
+			x.digest != y.digest)
+			sim_fail(sim, "r%u: its snapshot restores another entry %llu", node,
+				(unsigned long long)i);
 }
 
 void sim_check_acknowledged(struct sim *sim, const struct proto_reply *reply)

@@ -4,54 +4,68 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/check/check.h"
-#include "agent/check/models.h"
+#include "agent/sim/sim_script.h"
 
+#define FLAP_NS (80 * NS_PER_MS)
 #define REPLY_SLACK_NS (20 * NS_PER_MS) /* "shortly after" the request's time-out */
 #define SETTLE_NS (30 * NS_PER_S)       /* all must have converged so long after the heal */
 #define FINAL_TRIES 20
 #define SEEN_MAX 64
+#define PAUSED_NS (5 * NS_PER_MS) /* how soon a request knocks again at who is paused */
 
-enum call { CALL_ISSUE, CALL_ARRIVE, CALL_WATCH, CALL_FAULT };
+enum call { CALL_ACT, CALL_ARRIVE, CALL_WATCH, CALL_FAULT_END, CALL_FLAP };
+
+/* Of one operation that is not in the history: a key is set, then deleted. */
+enum fleeting { FLEETING_NO, FLEETING_SETS, FLEETING_DELETES, FLEETING_READS };
 
 struct client {
 	unsigned replica;
 	uint32_t session;
+	bool busy;
 	uint64_t ticket; /* of the operation in flight, 0: none */
 	size_t op;       /* its number in the history */
 	uint64_t asked_ns;
 	uint64_t seen[SEEN_MAX]; /* last value read of each key */
+	enum fleeting fleeting;
+	size_t key; /* of the fleeting one: the action's number */
+	bool there; /* FLEETING_READS found it */
 };
 
 struct load {
 	const struct sim_plan *plan;
 	struct sim *sim;
-	struct prng prng;
+	struct sim_script script;
+	struct sim_faults *faults;
+	size_t next; /* action of the script */
 	struct proto_claim claim;
 	struct client client[SIM_CLIENTS_MAX + 1]; /* the last one does the final reads */
 	struct history_op *op;
 	size_t ops;
 	size_t ops_cap;
+	size_t *fleeting; /* keys that were set and deleted, or nearly */
+	size_t fleeting_count;
+	size_t *deleted; /* those whose deletion was acknowledged */
+	size_t deleted_count;
 	uint64_t tickets;
-	uint64_t values;
 	uint32_t sessions;
-	bool over; /* no new operations */
+	bool *removed;   /* by replica: an operator asked for it, and not yet for the return */
+	uint64_t admin;  /* ticket of the operator's last request, 0: answered */
+	bool admin_done; /* ... with OK */
+	uint64_t admin_count[2];
+	uint64_t acts[SIM_ACTS_MAX];
+	uint8_t *value; /* what is written: a number and padding */
 	bool crashed;
 };
+
+#define OPERATOR 0xffffu /* in place of a client, in a ticket */
 
 static struct load *load_of(struct sim *sim)
 {
 	return sim->ctx;
-}
-
-static uint64_t below(struct load *l, uint64_t limit)
-{
-	return prng_below(&l->prng, limit);
 }
 
 /* Recording. */
@@ -93,13 +107,14 @@ static void op_end(struct load *l, struct client *c, enum history_type outcome, 
 	else
 		c->session = ++l->sessions;
 	c->ticket = 0;
+	c->busy = false;
 }
 
 static uint64_t number_of(struct load *l, struct proto_bytes b)
 {
 	uint64_t n = 0;
 
-	if (b.len != sizeof(n)) {
+	if (b.len != sizeof(n) + l->plan->pad) {
 		sim_fail(l->sim, "a value of %u bytes was read, none was written", b.len);
 		return 0;
 	}
@@ -151,10 +166,30 @@ static void op_reply(struct load *l, struct client *c, const struct proto_reply 
 
 /* Clients. */
 
+static void submit(struct load *l, struct client *c, struct proto_request *req)
+{
+	const struct proto_config *cfg = &l->plan->world.proto;
+	uint64_t limit_ns = cfg->request_timeout_ns + REPLY_SLACK_NS;
+
+	req->ticket = ++l->tickets << 16 | (uint64_t)(c - l->client);
+	c->ticket = req->ticket;
+	c->asked_ns = l->sim->now_ns;
+	/* Its clock may be slow. */
+	limit_ns = limit_ns / (SIM_PPM - l->plan->drift_ppm) * SIM_PPM;
+	sim_call(l->sim, l->sim->now_ns + limit_ns, (unsigned)(c - l->client), CALL_WATCH);
+	sim_request(l->sim, c->replica, req);
+}
+
+static struct proto_bytes padded(struct load *l, uint8_t *at, uint64_t number)
+{
+	memcpy(at, &number, sizeof(number));
+	return (struct proto_bytes){at, (uint32_t)sizeof(number) + l->plan->pad};
+}
+
 static void ask(struct load *l, struct client *c, enum proto_level level)
 {
 	const struct history_op *op = &l->op[c->op];
-	uint64_t value = op->value, old = op->old;
+	size_t room = sizeof(uint64_t) + l->plan->pad;
 	char key[16];
 	struct proto_request req = {
 		.op = op->kind == HISTORY_READ ? PROTO_GET : PROTO_SET,
@@ -165,170 +200,258 @@ static void ask(struct load *l, struct client *c, enum proto_level level)
 
 	req.key.len = (uint32_t)snprintf(key, sizeof(key), "k%" PRIu64, op->key);
 	if (req.op == PROTO_SET)
-		req.value = (struct proto_bytes){(uint8_t *)&value, sizeof(value)};
+		req.value = padded(l, l->value, op->value);
 	if (req.cond == PROTO_IFEQ)
-		req.expected = (struct proto_bytes){(uint8_t *)&old, sizeof(old)};
-	req.ticket = ++l->tickets << 16 | (uint64_t)(c - l->client);
-	c->ticket = req.ticket;
-	c->asked_ns = l->sim->now_ns;
-	sim_call(l->sim, l->sim->now_ns + l->plan->world.proto.request_timeout_ns + REPLY_SLACK_NS,
-		(unsigned)(c - l->client), CALL_WATCH);
-	sim_request(l->sim, c->replica, &req);
+		req.expected = padded(l, l->value + room, op->old);
+	submit(l, c, &req);
 }
 
-static void issue(struct load *l, struct client *c)
+static void ask_fleeting(struct load *l, struct client *c, enum proto_level level)
 {
-	unsigned key = (unsigned)below(l, l->plan->keys);
-	unsigned draw = (unsigned)below(l, 100);
+	char key[24];
+	struct proto_request req = {
+		.op = c->fleeting == FLEETING_SETS      ? PROTO_SET
+		      : c->fleeting == FLEETING_DELETES ? PROTO_DEL
+							: PROTO_GET,
+		.level = level,
+		.key = {.p = (uint8_t *)key},
+	};
+
+	req.key.len = (uint32_t)snprintf(key, sizeof(key), "d%zu", c->key);
+	if (req.op == PROTO_SET)
+		req.value = padded(l, l->value, c->key);
+	submit(l, c, &req);
+}
+
+static void fleeting_reply(struct load *l, struct client *c, enum proto_status status)
+{
+	bool done = status == PROTO_OK || status == PROTO_NIL;
+
+	c->ticket = 0;
+	c->busy = false;
+	switch (c->fleeting) {
+	case FLEETING_SETS:
+		if (status != PROTO_OK || !l->sim->node[c->replica].alive)
+			break;
+		c->fleeting = FLEETING_DELETES;
+		c->busy = true;
+		sim_call(l->sim, l->sim->now_ns + 1, (unsigned)(c - l->client), CALL_ARRIVE);
+		return;
+	case FLEETING_DELETES:
+		if (done)
+			l->deleted[l->deleted_count++] = c->key;
+		break;
+	case FLEETING_READS:
+		c->there = status == PROTO_OK;
+		c->busy = !done; /* asks again */
+		return;
+	case FLEETING_NO:
+		break;
+	}
+	c->fleeting = FLEETING_NO;
+}
+
+static void op_begin(struct load *l, size_t number)
+{
+	const struct sim_action *a = &l->script.action[number];
+	struct client *c = &l->client[a->who];
 	struct history_op *op;
 
-	if (l->over)
-		return;
-	if (draw < 50) {
-		op_add(l, c, key, HISTORY_READ);
-	} else if (draw < 80 || !l->claim.cas || !c->seen[key]) {
-		op = op_add(l, c, key, HISTORY_WRITE);
-		op->value = ++l->values;
+	if (c->busy)
+		return; /* sessions have one operation in flight */
+	if (a->moves)
+		c->replica = (unsigned)(a->arg >> 8) % l->plan->world.proto.nodes;
+	c->busy = true;
+	l->acts[a->kind]++;
+	if (a->kind == SIM_ACT_FLEETING) {
+		c->fleeting = FLEETING_SETS;
+		c->key = number;
+		l->fleeting[l->fleeting_count++] = number;
+	} else if (a->kind == SIM_ACT_READ) {
+		op_add(l, c, a->key, HISTORY_READ);
+	} else if (a->kind == SIM_ACT_WRITE || !l->claim.cas || !c->seen[a->key]) {
+		op = op_add(l, c, a->key, HISTORY_WRITE);
+		op->value = number + 1;
 	} else {
-		op = op_add(l, c, key, HISTORY_CAS);
-		op->value = ++l->values;
-		op->old = c->seen[key];
+		op = op_add(l, c, a->key, HISTORY_CAS);
+		op->value = number + 1;
+		op->old = c->seen[a->key];
 	}
-	sim_call(l->sim, l->sim->now_ns + below(l, NS_PER_MS), (unsigned)(c - l->client),
-		CALL_ARRIVE);
-}
-
-static void next_op(struct load *l, struct client *c)
-{
-	uint64_t pause = (uint64_t)prng_exp(&l->prng, (double)l->plan->think_ns);
-
-	/* Sometimes a client turns to another replica. */
-	if (below(l, 20) == 0)
-		c->replica = (unsigned)below(l, l->plan->world.proto.nodes);
-	sim_call(l->sim, l->sim->now_ns + pause, (unsigned)(c - l->client), CALL_ISSUE);
+	sim_call(l->sim, l->sim->now_ns + a->arg % NS_PER_MS, a->who, CALL_ARRIVE);
 }
 
 static void arrive(struct load *l, struct client *c)
 {
-	if (l->sim->node[c->replica].alive) {
-		ask(l, c, PROTO_DEFAULT);
+	const struct sim_node *n = &l->sim->node[c->replica];
+
+	if (!c->busy || c->ticket)
 		return;
+	if (n->alive && n->paused) {
+		sim_call(
+			l->sim, l->sim->now_ns + PAUSED_NS, (unsigned)(c - l->client), CALL_ARRIVE);
+	} else if (n->alive) {
+		if (c->fleeting)
+			ask_fleeting(l, c, PROTO_DEFAULT);
+		else
+			ask(l, c, PROTO_DEFAULT);
+	} else {
+		if (c->fleeting)
+			fleeting_reply(l, c, PROTO_UNAVAILABLE);
+		else
+			op_end(l, c, HISTORY_FAIL, HISTORY_CONNECT);
+		c->replica = (c->replica + 1) % l->plan->world.proto.nodes;
 	}
-	op_end(l, c, HISTORY_FAIL, HISTORY_CONNECT);
-	c->replica = (unsigned)below(l, l->plan->world.proto.nodes);
-	next_op(l, c);
 }
 
 static void on_reply(
 	struct sim *sim, unsigned node, uint64_t ticket, const struct proto_reply *reply)
 {
 	struct load *l = load_of(sim);
-	struct client *c = &l->client[ticket & 0xffff];
+	struct client *c = &l->client[(ticket & OPERATOR) % (SIM_CLIENTS_MAX + 1)];
 
+	if ((ticket & OPERATOR) == OPERATOR) {
+		l->admin_done = reply->status == PROTO_OK;
+		l->admin_count[!l->admin_done]++;
+		if (ticket == l->admin)
+			l->admin = 0;
+		return;
+	}
 	if (c->ticket != ticket || c->replica != node) {
 		sim_fail(sim, "r%u answered a request that it does not have", node);
 		return;
 	}
-	op_reply(l, c, reply);
-	if (c - l->client < (ptrdiff_t)l->plan->clients)
-		next_op(l, c);
+	if (c->fleeting)
+		fleeting_reply(l, c, reply->status);
+	else
+		op_reply(l, c, reply);
 }
 
 static void watch(struct load *l, struct client *c)
 {
-	uint64_t waited = l->sim->now_ns - c->asked_ns;
+	const struct sim_node *n = &l->sim->node[c->replica];
+	uint64_t since_ns = n->resumed_ns > c->asked_ns ? n->resumed_ns : c->asked_ns;
 
-	if (c->ticket && waited >= l->plan->world.proto.request_timeout_ns + REPLY_SLACK_NS)
+	/* While it is paused, and right after, nobody can ask for an answer in time. */
+	if (c->ticket && !n->paused && since_ns == c->asked_ns &&
+		l->sim->now_ns - since_ns >=
+			l->plan->world.proto.request_timeout_ns + REPLY_SLACK_NS)
 		sim_fail(l->sim, "r%u did not answer a request within its time-out", c->replica);
+}
+
+/* Operators. */
+
+static void admin(struct load *l, enum proto_admin what, unsigned node)
+{
+	unsigned nodes = l->plan->world.proto.nodes;
+	int leader = sim_leader(l->sim);
+	unsigned at = leader >= 0 ? (unsigned)leader : node;
+
+	for (unsigned i = 0; i < nodes && (!l->sim->node[at].alive || l->sim->node[at].paused); i++)
+		at = (at + 1) % nodes;
+	if (!l->sim->node[at].alive || l->sim->node[at].paused)
+		return;
+	l->admin_done = false;
+	l->admin = ++l->tickets << 16 | OPERATOR;
+	sim_admin(l->sim, at, l->admin, what, node);
+}
+
+/* All that were removed are members again: else they could not converge. */
+static void add_again(struct load *l)
+{
+	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++)
+		for (unsigned k = 0; l->removed[i] && k < 10 * FINAL_TRIES; k++) {
+			admin(l, PROTO_ADMIN_ADD, i);
+			if (!sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.election_max_ns))
+				return;
+			if (l->admin_done)
+				l->removed[i] = false;
+		}
+	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++)
+		if (l->removed[i])
+			sim_fail(l->sim, "r%u cannot be added again after the heal", i);
 }
 
 /* Faults. */
 
-static void crash(struct load *l, unsigned node)
+static void drop_clients(struct load *l)
 {
-	if (!l->sim->node[node].alive)
-		return;
-	l->crashed = true;
-	sim_crash(l->sim, node);
 	for (unsigned i = 0; i < l->plan->clients; i++) {
 		struct client *c = &l->client[i];
 
-		if (!c->ticket || c->replica != node)
+		if (!c->ticket || l->sim->node[c->replica].alive)
 			continue;
-		op_end(l, c, l->op[c->op].kind == HISTORY_READ ? HISTORY_FAIL : HISTORY_UNKNOWN,
-			HISTORY_CLOSED);
-		next_op(l, c);
+		l->crashed = true;
+		if (c->fleeting)
+			fleeting_reply(l, c, PROTO_UNCERTAIN);
+		else
+			op_end(l, c,
+				l->op[c->op].kind == HISTORY_READ ? HISTORY_FAIL : HISTORY_UNKNOWN,
+				HISTORY_CLOSED);
 	}
 }
 
-static void restart_some(struct load *l, bool all)
+static void fault_begin(struct load *l, size_t number)
 {
-	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++)
-		if (!l->sim->node[i].alive && (all || below(l, 2)))
-			sim_restart(l->sim, i);
-}
+	const struct sim_action *a = &l->script.action[number];
+	int node = sim_fault_begin(l->faults, number);
 
-static unsigned alive(const struct load *l)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++)
-		count += l->sim->node[i].alive;
-	return count;
-}
-
-static void cut_some(struct load *l)
-{
-	unsigned nodes = l->plan->world.proto.nodes;
-	bool side[PROTO_NODES_MAX] = {0};
-	int leader = sim_leader(l->sim);
-	unsigned shape = (unsigned)below(l, 4);
-
-	if (shape == 0) { /* two groups */
-		for (unsigned i = 0; i < nodes; i++)
-			side[i] = below(l, 2);
-		sim_cut(l->sim, side);
-	} else if (shape == 1) { /* the leader alone, or with one other */
-		side[leader < 0 ? below(l, nodes) : (unsigned)leader] = true;
-		if (nodes > 3 && below(l, 2))
-			side[below(l, nodes)] = true;
-		sim_cut(l->sim, side);
-	} else { /* links at random, one way */
-		for (unsigned a = 0; a < nodes; a++)
-			for (unsigned b = 0; b < nodes; b++)
-				if (a != b && below(l, 4) == 0)
-					sim_link(l->sim, a, b)->cut = true;
+	l->acts[a->kind]++;
+	drop_clients(l);
+	if (a->kind == SIM_ACT_CRASH || a->kind == SIM_ACT_CRASH_ALL)
+		l->crashed = true;
+	if (a->kind == SIM_ACT_TRANSFER)
+		admin(l, PROTO_ADMIN_TRANSFER,
+			(unsigned)(a->arg >> 16) % l->plan->world.proto.nodes);
+	if (a->kind == SIM_ACT_REMOVE && l->plan->world.proto.nodes > 1) {
+		l->removed[node] = true;
+		admin(l, PROTO_ADMIN_REMOVE, (unsigned)node);
 	}
-	sim_trace(l->sim, "cut of shape %u", shape);
+	if (a->kind == SIM_ACT_FLAP)
+		sim_call(l->sim, l->sim->now_ns + FLAP_NS, (unsigned)number, CALL_FLAP);
+	sim_call(l->sim, l->sim->now_ns + a->for_ns, (unsigned)number, CALL_FAULT_END);
 }
 
-static void fault(struct load *l)
+static void fault_end(struct load *l, size_t number)
 {
-	unsigned nodes = l->plan->world.proto.nodes;
-	unsigned draw = (unsigned)below(l, 10);
+	const struct sim_action *a = &l->script.action[number];
 
-	if (l->over)
+	sim_fault_end(l->faults, number);
+	if (a->kind != SIM_ACT_REMOVE)
 		return;
-	if (draw < 3) {
-		sim_trace(l->sim, "heal");
-		sim_heal(l->sim);
-		restart_some(l, false);
-	} else if (draw < 6 && l->plan->cuts) {
-		if (below(l, 2))
-			sim_heal(l->sim);
-		cut_some(l);
-	} else if (draw < 9 && l->plan->crashes) {
-		int leader = sim_leader(l->sim);
+	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++)
+		if (l->removed[i]) {
+			admin(l, PROTO_ADMIN_ADD, i);
+			break;
+		}
+}
 
-		/* Mostly fewer than a majority, at times everybody. */
-		if (alive(l) > nodes / 2 + 1 || below(l, 8) == 0)
-			crash(l, leader >= 0 && below(l, 2) ? (unsigned)leader
-							    : (unsigned)below(l, nodes));
-	} else {
-		restart_some(l, true);
-	}
-	sim_call(l->sim, l->sim->now_ns + (uint64_t)prng_exp(&l->prng, (double)l->plan->fault_ns),
-		0, CALL_FAULT);
+static void flap(struct load *l, size_t number)
+{
+	const struct sim_action *a = &l->script.action[number];
+
+	sim_faults_flap(l->faults, number);
+	if (l->sim->now_ns < a->at_ns + a->for_ns)
+		sim_call(l->sim, l->sim->now_ns + FLAP_NS, (unsigned)number, CALL_FLAP);
+}
+
+/* The script. */
+
+static void act_next(struct load *l)
+{
+	while (l->next < l->script.count && !sim_script_kept(l->plan, l->next))
+		l->next++;
+	if (l->next < l->script.count)
+		sim_call(l->sim, l->script.action[l->next].at_ns, (unsigned)l->next, CALL_ACT);
+}
+
+static void act(struct load *l, size_t number)
+{
+	l->next = number + 1;
+	if (l->script.action[number].kind < SIM_ACT_OPS)
+		op_begin(l, number);
+	else
+		fault_begin(l, number);
+	act_next(l);
 }
 
 static void on_call(struct sim *sim, unsigned who, unsigned what)
@@ -336,8 +459,8 @@ static void on_call(struct sim *sim, unsigned who, unsigned what)
 	struct load *l = load_of(sim);
 
 	switch ((enum call)what) {
-	case CALL_ISSUE:
-		issue(l, &l->client[who]);
+	case CALL_ACT:
+		act(l, who);
 		break;
 	case CALL_ARRIVE:
 		arrive(l, &l->client[who]);
@@ -345,8 +468,11 @@ static void on_call(struct sim *sim, unsigned who, unsigned what)
 	case CALL_WATCH:
 		watch(l, &l->client[who]);
 		break;
-	case CALL_FAULT:
-		fault(l);
+	case CALL_FAULT_END:
+		fault_end(l, who);
+		break;
+	case CALL_FLAP:
+		flap(l, who);
 		break;
 	}
 }
@@ -370,19 +496,55 @@ static void final_read(struct load *l, unsigned replica, unsigned key, enum prot
 	sim_fail(l->sim, "r%u cannot read key k%u after the heal", replica, key);
 }
 
+/* Return: whether a fleeting key is there. */
+static bool final_fleeting(struct load *l, unsigned replica, size_t key, enum proto_level level)
+{
+	struct client *c = &l->client[l->plan->clients];
+
+	c->fleeting = FLEETING_READS;
+	c->key = key;
+	for (unsigned i = 0; i < FINAL_TRIES && !l->sim->violation[0]; i++) {
+		c->replica = replica;
+		c->there = false;
+		ask_fleeting(l, c, level);
+		while (c->ticket && sim_step(l->sim))
+			;
+		if (!c->busy)
+			break;
+		sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.election_max_ns);
+	}
+	c->fleeting = FLEETING_NO;
+	if (c->busy)
+		sim_fail(l->sim, "r%u cannot read key d%zu after the heal", replica, key);
+	c->busy = false;
+	return c->there;
+}
+
+/* Nobody who was cut off, down or hinted at may bring a deleted key back. */
+static void final_deleted(struct load *l)
+{
+	unsigned nodes = l->plan->world.proto.nodes;
+
+	if (l->claim.loses_acked || l->plan->skew_ns || l->claim.cut != PROTO_LINEARIZABLE)
+		return;
+	for (size_t k = 0; k < l->deleted_count && !l->sim->violation[0]; k++)
+		if (final_fleeting(l, (unsigned)(k % nodes), l->deleted[k], PROTO_DEFAULT))
+			sim_fail(l->sim, "r%u: the key d%zu was deleted and is back",
+				(unsigned)(k % nodes), l->deleted[k]);
+}
+
 static void heal_all(struct load *l)
 {
 	struct sim_config *world = &l->sim->config;
 
 	sim_run(l->sim, SIM_START_NS + l->plan->duration_ns);
-	l->over = true;
 	sim_trace(l->sim, "end of load: heal all");
-	sim_heal(l->sim);
-	restart_some(l, true);
+	sim_faults_end(l->faults);
 	world->loss_ppm = 0;
 	world->duplicate_ppm = 0;
 	/* The last operations end within their time-out. */
 	sim_run(l->sim, l->sim->now_ns + 2 * world->proto.request_timeout_ns);
+	add_again(l);
 }
 
 static void converge(struct load *l)
@@ -396,6 +558,8 @@ static void converge(struct load *l)
 	/* A hint that its keeper lost in a crash leaves the repair to anti-entropy, or to reads. */
 	for (unsigned k = 0; l->crashed && !by_itself && k < l->plan->keys; k++)
 		final_read(l, 0, k, PROTO_ALL);
+	for (size_t k = 0; l->crashed && k < l->fleeting_count && !l->sim->violation[0]; k++)
+		final_fleeting(l, 0, l->fleeting[k], PROTO_ALL);
 	while (!sim_converged(l->sim, why, sizeof(why)) && l->sim->now_ns < until_ns)
 		if (!sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.heartbeat_ns))
 			return;
@@ -403,28 +567,28 @@ static void converge(struct load *l)
 		sim_fail(l->sim, "no convergence after the heal: %s", why);
 }
 
-/* The one place where a history meets the checker. */
+/* The one place where a history meets the checker: the model that is claimed, by its name. */
 static void judge(struct load *l)
 {
 	const struct history_ops h = {.op = l->op, .count = l->ops};
 	const struct check_budget budget = {.time_ns = 20 * NS_PER_S};
 	const struct check_names names = {.t0_ns = SIM_START_NS};
+	const struct check_ops *model = check_find(proto_model_names[l->claim.cut], CHECK_REGISTER);
 	struct check_result result = {0};
 	struct check_lost lost = {0};
 	struct err err = {0};
 
-	if (l->sim->violation[0])
+	if (l->sim->violation[0] || l->plan->skew_ns)
 		return;
-	if (l->claim.whole == PROTO_LINEARIZABLE && l->claim.cut == PROTO_LINEARIZABLE &&
-		!l->plan->skew_ns) {
-		if (linearizable_ops.check(&h, &budget, &names, &result, &err))
-			sim_fail(l->sim, "checker: %s", err.text);
-		else if (result.verdict != CHECK_OK)
-			sim_fail(l->sim, "%s: %s",
-				result.verdict == CHECK_UNKNOWN ? "not judged" : "not linearizable",
-				result.words);
-	}
-	if (l->claim.loses_acked || l->plan->skew_ns)
+	if (!model)
+		sim_fail(l->sim, "nothing checks %s", proto_model_names[l->claim.cut]);
+	else if (model->check(&h, &budget, &names, &result, &err))
+		sim_fail(l->sim, "checker: %s", err.text);
+	else if (result.verdict != CHECK_OK)
+		sim_fail(l->sim, "%s %s: %s",
+			result.verdict == CHECK_UNKNOWN ? "not judged" : "not", model->name,
+			result.words);
+	if (l->claim.loses_acked)
 		return;
 	check_lost(&h, &names, &lost);
 	if (lost.lost)
@@ -438,6 +602,11 @@ static void tally(const struct load *l, struct sim_outcome *ret)
 		ret->failed += l->op[i].outcome == HISTORY_FAIL;
 		ret->unknown += l->op[i].outcome == HISTORY_UNKNOWN;
 	}
+	ret->deleted = l->deleted_count;
+	ret->admin_ok = l->admin_count[0];
+	ret->admin_failed = l->admin_count[1];
+	memcpy(ret->acts, l->acts, sizeof(ret->acts));
+	memcpy(ret->count, l->sim->count, sizeof(ret->count));
 	ret->steps = l->sim->steps;
 	ret->messages = l->sim->messages;
 	memcpy(ret->violation, l->sim->violation, sizeof(ret->violation));
@@ -447,30 +616,57 @@ static void begin(struct load *l)
 {
 	const struct sim_plan *plan = l->plan;
 	unsigned nodes = plan->world.proto.nodes;
+	struct prng prng;
 
+	_Static_assert(SIM_ACT_NR <= SIM_ACTS_MAX, "a count for each kind");
 	assert(nodes > 0);
-	prng_init(&l->prng, plan->world.seed, PROTO_NODES_MAX + 1);
+	prng_init(&prng, plan->world.seed, PROTO_NODES_MAX + 1);
+	sim_script_draw(plan, &l->script);
 	plan->world.ops->claim(&plan->world.proto, &l->claim);
 	l->sim = sim_open(&plan->world);
+	l->faults = sim_faults_open(l->sim, &l->script);
+	l->fleeting = calloc(l->script.count + 1, sizeof(*l->fleeting));
+	l->deleted = calloc(l->script.count + 1, sizeof(*l->deleted));
+	l->removed = calloc(nodes, sizeof(*l->removed));
+	l->value = calloc(2, sizeof(uint64_t) + plan->pad);
+	assert(l->fleeting && l->deleted && l->removed && l->value);
 	l->sim->ctx = l;
 	l->sim->on_reply = on_reply;
 	l->sim->on_call = on_call;
-	for (unsigned i = 0; i < nodes && plan->skew_ns; i++)
-		l->sim->node[i].skew_ns =
-			(int64_t)below(l, 2 * plan->skew_ns) - (int64_t)plan->skew_ns;
+	for (unsigned i = 0; i < nodes; i++) {
+		struct sim_node *n = &l->sim->node[i];
+
+		if (plan->skew_ns)
+			n->skew_ns = (int64_t)prng_below(&prng, 2 * plan->skew_ns) -
+				     (int64_t)plan->skew_ns;
+		if (plan->drift_ppm)
+			n->drift_ppm = (int32_t)prng_below(&prng, 2 * plan->drift_ppm + 1) -
+				       (int32_t)plan->drift_ppm;
+	}
 	for (unsigned i = 0; i <= plan->clients; i++) {
 		l->client[i].session = ++l->sessions;
 		l->client[i].replica = i % nodes;
-		if (i < plan->clients)
-			next_op(l, &l->client[i]);
 	}
-	if (plan->fault_ns)
-		sim_call(l->sim, SIM_START_NS + plan->fault_ns, 0, CALL_FAULT);
+	act_next(l);
+}
+
+static void end(struct load *l)
+{
+	sim_faults_close(l->faults);
+	sim_close(l->sim);
+	sim_script_fini(&l->script);
+	free(l->fleeting);
+	free(l->deleted);
+	free(l->removed);
+	free(l->value);
+	free(l->op);
+	free(l);
 }
 
 int sim_plan_run(const struct sim_plan *plan, struct sim_outcome *ret)
 {
 	struct load *l = calloc(1, sizeof(*l));
+	unsigned nodes = plan->world.proto.nodes;
 
 	assert(l && plan->clients <= SIM_CLIENTS_MAX && plan->keys <= SEEN_MAX);
 	memset(ret, 0, sizeof(*ret));
@@ -479,104 +675,11 @@ int sim_plan_run(const struct sim_plan *plan, struct sim_outcome *ret)
 	heal_all(l);
 	converge(l);
 	for (unsigned k = 0; k < plan->keys; k++)
-		for (unsigned i = 0; i < plan->world.proto.nodes; i++)
+		for (unsigned i = 0; i < nodes; i++)
 			final_read(l, i, k, PROTO_DEFAULT);
+	final_deleted(l);
 	judge(l);
 	tally(l, ret);
-	sim_close(l->sim);
-	free(l->op);
-	free(l);
+	end(l);
 	return ret->violation[0] != 0;
-}
-
-void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned nodes,
-	uint64_t seed, const enum proto_level level[2])
-{
-	static const uint64_t delay_us[] = {50, 500, 2000, 10000, 20000};
-	struct prng prng;
-
-	prng_init(&prng, seed, UINT64_MAX);
-	*plan = (struct sim_plan){
-		.clients = nodes < 5                 ? 5
-			   : nodes < SIM_CLIENTS_MAX ? nodes
-						     : SIM_CLIENTS_MAX,
-		.keys = 2 + (unsigned)prng_below(&prng, 4),
-		.duration_ns = 8 * NS_PER_S,
-		.think_ns = (5 + prng_below(&prng, 40)) * NS_PER_MS,
-		.fault_ns = (200 + prng_below(&prng, 800)) * NS_PER_MS,
-		.cuts = prng_below(&prng, 8) != 0,
-		.crashes = prng_below(&prng, 2) != 0,
-	};
-	plan->world = (struct sim_config){
-		.ops = ops,
-		.seed = seed,
-		.delay_ns = delay_us[prng_below(&prng, 5)] * NS_PER_US,
-		.loss_ppm = prng_below(&prng, 2) ? (uint32_t)prng_below(&prng, 50000) : 0,
-		.duplicate_ppm = prng_below(&prng, 2) ? (uint32_t)prng_below(&prng, 50000) : 0,
-		.duplicate_ns = 2 * NS_PER_S,
-		.persist_ns_min = 50 * NS_PER_US,
-		.persist_ns_max = (1 + prng_below(&prng, 10)) * NS_PER_MS,
-		.proto =
-			{
-				.nodes = nodes,
-				.read_level = level[0],
-				.write_level = level[1],
-				.request_timeout_ns = 800 * NS_PER_MS,
-				.election_min_ns = 300 * NS_PER_MS,
-				.election_max_ns = 600 * NS_PER_MS,
-				.heartbeat_ns = 50 * NS_PER_MS,
-				.leader = (int)prng_below(&prng, nodes + 1) - 1,
-			},
-	};
-	plan->world.jitter_ns = prng_below(&prng, 3) ? plan->world.delay_ns * 2 : 0;
-}
-
-/* What the handler below writes; formatted before, for it may call little. */
-static char announced[192];
-static size_t announced_len;
-
-static void on_abort(int sig)
-{
-	(void)sig;
-	if (write(STDERR_FILENO, announced, announced_len) < 0)
-		_exit(EXIT_INTERNAL);
-}
-
-void sim_announce(const struct sim_plan *plan)
-{
-	const struct proto_config *cfg = &plan->world.proto;
-	int len = snprintf(announced, sizeof(announced),
-		"again: pacelab simulate --store %s --seed %" PRIu64
-		" --nodes %u --read-level %s --write-level %s --trace\n",
-		plan->world.ops->name, plan->world.seed, cfg->nodes,
-		proto_level_names[cfg->read_level], proto_level_names[cfg->write_level]);
-
-	announced_len = (size_t)len;
-	signal(SIGABRT, on_abort);
-}
-
-int sim_seeds_run(const struct sim_seeds *s, struct sim_outcome *ret, uint64_t *ret_seed)
-{
-	memset(ret, 0, sizeof(*ret));
-	for (uint64_t seed = s->first; seed < s->first + s->count; seed++) {
-		unsigned nodes = s->nodes ? s->nodes : seed % 2 ? 3 : 5;
-		struct sim_outcome out;
-		struct sim_plan plan;
-
-		*ret_seed = seed;
-		sim_plan_draw(&plan, s->ops, nodes, seed, s->level);
-		plan.skew_ns = s->skew_ns;
-		plan.world.trace = s->trace;
-		sim_announce(&plan);
-		if (sim_plan_run(&plan, &out)) {
-			*ret = out;
-			return 1;
-		}
-		ret->steps += out.steps;
-		ret->messages += out.messages;
-		ret->ok += out.ok;
-		ret->failed += out.failed;
-		ret->unknown += out.unknown;
-	}
-	return 0;
 }
