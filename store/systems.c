@@ -28,8 +28,9 @@ static const struct system systems[] = {
 		.ops = &raft_ops,
 		.read_level = PROTO_QUORUM,
 		.write_level = PROTO_QUORUM,
-		.kept = "pre-vote, check-quorum, pipelined replication, ReadIndex reads",
-		.left_out = "snapshots, membership change, lease reads",
+		.kept = "pre-vote, check-quorum, pipelining, ReadIndex, lease and local reads, "
+			"snapshots, membership change, leadership transfer",
+		.left_out = "joint consensus, witnesses",
 		.textbook = "PC/EC",
 		.source = "waits for a majority in every case, as the class is defined in " ABADI,
 	},
@@ -83,8 +84,7 @@ static const struct system systems[] = {
 		.read_level = PROTO_QUORUM,
 		.write_level = PROTO_QUORUM,
 		.kept = "Raft with pre-vote and check-quorum, linearizable reads by ReadIndex",
-		.left_out =
-			"revisions, leases, watches, transactions, snapshots, membership change",
+		.left_out = "revisions, leases, watches, transactions",
 		.textbook = "PC/EC",
 		.source = "waits for a majority in every case, as the class is defined in " ABADI,
 	},

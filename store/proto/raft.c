@@ -4,8 +4,9 @@
  *
  * Every replica takes requests. One that does not lead passes reads and writes on to the leader
  * and relays the answer (see forward.h); without a leader, requests wait for one, until this
- * replica has been without for longer than an election should take. See raft_election.c,
- * raft_leader.c and raft_log.c for the rest.
+ * replica has been without for longer than an election should take. The rest: raft_election.c,
+ * raft_leader.c and raft_log.c; raft_read.c; raft_members.c and raft_admin.c; raft_snapshot.c,
+ * raft_transfer.c and raft_copy.c.
  *
  * Invariants, asserted after each step in tests:
  *  1. applied <= commit <= last entry; durable <= recorded <= last entry
