@@ -220,6 +220,7 @@ static int restore_end(struct raft *r, const struct cursor *c)
 	if (!cursor_done(c) || !r->unfinished || !r->copy.complete)
 		return -EBADMSG;
 	r->unfinished = false;
+	raft_copy_settle(r);
 	return 0;
 }
 
@@ -286,6 +287,7 @@ static int restore_swap(struct raft *r, const struct cursor *c)
 		r->staging.base.index <= r->applied)
 		return -EBADMSG;
 	raft_staging_swap(r);
+	raft_copy_settle(r);
 	r->log.recorded = r->log.durable = raft_log_last(&r->log);
 	return 0;
 }
