@@ -206,7 +206,7 @@ struct proto_status_view {
 	uint64_t log_first;     /* index of the first entry that is still there, if any is */
 	uint64_t log_last;      /* index of the last entry of the replicated log */
 	uint64_t committed;     /* index */
-	uint64_t applied;       /* index */
+	uint64_t applied;   /* index that the data are as of, 0 while they are as of none */
 	uint64_t hints;         /* writes kept for other replicas */
 	uint64_t hints_refused; /* writes that a limit forbade to keep */
 	uint64_t pending;       /* requests without a reply yet */

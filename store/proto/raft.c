@@ -711,7 +711,7 @@ static void raft_status(const struct proto *p, struct proto_status_view *ret)
 		.log_first = r->log.entries.first,
 		.log_last = raft_log_last(&r->log),
 		.committed = r->commit,
-		.applied = r->applied,
+		.applied = raft_exact(r) ? r->applied : 0,
 		.pending = r->forward.pending,
 		.ready = raft_leads(r) ? r->applied >= r->term_start : r->leader >= 0,
 	};
