@@ -60,6 +60,7 @@ enum raft_record {
 	RAFT_RECORD_STAGE,
 	RAFT_RECORD_STAGE_PART,
 	RAFT_RECORD_SWAP,
+	RAFT_RECORD_MARK,
 };
 
 enum raft_role { RAFT_FOLLOWER, RAFT_PRE_CANDIDATE, RAFT_CANDIDATE, RAFT_LEADER, RAFT_ROLE_NR };
@@ -216,6 +217,7 @@ struct raft {
 	struct ring changes;         /* of members, from the applied index on */
 	struct raft_staging staging;
 	bool unfinished;     /* restore(): a snapshot has begun and not ended */
+	uint64_t skip_to;    /* restore(): the snapshot has all before this mark; 0: none */
 	bool walking;        /* a snapshot is being taken */
 	bool walking_staged; /* ... which began with something staged */
 	/* Durability. */

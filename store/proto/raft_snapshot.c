@@ -9,7 +9,8 @@
  *   STAGE    what of another leader's table was here (raft_transfer.c), if anything was
  *   PART     the table, in parts (raft_copy.c), and STAGE_PART: the staged one
  *   END
- * The records of the log follow, from those that were written after BASE on. What is after s and
+ * The records of the log follow. Those before the MARK that was written with BASE are in the
+ * snapshot already, for it need not begin at once, and are skipped. What is after s and
  * not applied yet leaves in one go, for an entry that is cut off later must not be in a later part
  * than the one that took its place; it is little where followers keep up, and never more than a
  * leader takes (RAFT_PENDING_BYTES).
@@ -68,9 +69,15 @@ static void give_stage(const struct raft *r, struct proto_snapshot *s, struct bu
 static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
 {
 	struct raft_base base = raft_base_now(r);
+	struct proto_io *io = r->proto.io;
+	uint64_t mark = io->random(io) | 1;
 	struct buf b = {0};
 
 	assert(r->applied <= r->log.recorded);
+	buf_u8(&b, RAFT_RECORD_MARK);
+	buf_u64(&b, mark);
+	(void)io->persist(io, b.p, b.len);
+	b.len = 0;
 	r->walking = true;
 	r->walking_staged = r->staging.table;
 	s->index[0] = r->applied;
@@ -80,6 +87,7 @@ static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
 	give(s, &b);
 	buf_u8(&b, RAFT_RECORD_BASE);
 	raft_base_encode(&b, &base);
+	buf_u64(&b, mark);
 	give(s, &b);
 	give_entries(r, s, &b);
 	give_stage(r, s, &b);
@@ -190,9 +198,12 @@ void raft_snapshot_done(struct proto *p, const struct proto_snapshot *s)
 static int restore_base(struct raft *r, struct cursor *c)
 {
 	struct raft_base base;
+	uint64_t mark;
 
-	if (raft_base_decode(c, r->proto.cfg.nodes, &base) || !cursor_done(c) ||
-		base.term > r->term)
+	if (raft_base_decode(c, r->proto.cfg.nodes, &base) || base.term > r->term)
+		return -EBADMSG;
+	mark = cursor_u64(c);
+	if (!cursor_done(c) || !mark)
 		return -EBADMSG;
 	/* It begins a snapshot, and that is at the beginning. */
 	if (r->unfinished || raft_log_last(&r->log) || r->applied || r->staging.table)
@@ -200,6 +211,7 @@ static int restore_base(struct raft *r, struct cursor *c)
 	raft_base_take(r, &base);
 	r->log.recorded = r->log.durable = raft_log_last(&r->log);
 	r->unfinished = true;
+	r->skip_to = mark;
 	return 0;
 }
 
@@ -292,6 +304,17 @@ static int restore_swap(struct raft *r, const struct cursor *c)
 	return 0;
 }
 
+static int restore_mark(struct raft *r, struct cursor *c)
+{
+	uint64_t mark = cursor_u64(c);
+
+	if (!cursor_done(c) || !mark || r->unfinished)
+		return -EBADMSG;
+	if (mark == r->skip_to)
+		r->skip_to = 0;
+	return 0;
+}
+
 int raft_restore(struct proto *p, const void *bytes, size_t len)
 {
 	struct raft *r = raft_of(p);
@@ -299,6 +322,8 @@ int raft_restore(struct proto *p, const void *bytes, size_t len)
 	uint8_t kind = cursor_u8(&c);
 	int rc = -EBADMSG;
 
+	if (r->skip_to && !r->unfinished && kind > 0 && kind < RAFT_RECORD_MARK)
+		return 0;
 	switch ((enum raft_record)kind) {
 	case RAFT_RECORD_HARD:
 	case RAFT_RECORD_ENTRIES:
@@ -321,6 +346,9 @@ int raft_restore(struct proto *p, const void *bytes, size_t len)
 		break;
 	case RAFT_RECORD_SWAP:
 		rc = restore_swap(r, &c);
+		break;
+	case RAFT_RECORD_MARK:
+		rc = restore_mark(r, &c);
 		break;
 	}
 	r->restored |= !rc;
@@ -388,7 +416,11 @@ int raft_describe(const void *bytes, size_t len, struct buf *out)
 	case RAFT_RECORD_ENTRIES:
 		return raft_log_describe(kind, &c, out);
 	case RAFT_RECORD_BASE:
-		return describe_base(&c, "snapshot begins", out) || !cursor_done(&c) ? -EBADMSG : 0;
+		if (describe_base(&c, "snapshot begins", out))
+			return -EBADMSG;
+		return cursor_u64(&c) && cursor_done(&c) ? 0 : -EBADMSG;
+	case RAFT_RECORD_MARK:
+		return cursor_u64(&c) ? describe_word(&c, "a snapshot begins here", out) : -EBADMSG;
 	case RAFT_RECORD_PART:
 		return describe_part(&c, "table", out);
 	case RAFT_RECORD_END:
