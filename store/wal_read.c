@@ -48,6 +48,8 @@ uint32_t wal_kind(const char *proto, unsigned id)
 /* Bytes at s->at. Return: how many of @want the file has, or negative errno. */
 static int64_t scan_look(struct wal_scan *s, size_t want, const uint8_t **ret)
 {
+	static const uint8_t nothing;
+
 	if (s->at + want > s->size)
 		want = (size_t)(s->size - s->at);
 	while (s->window_at + s->window.len < s->at + want) {
@@ -66,8 +68,8 @@ static int64_t scan_look(struct wal_scan *s, size_t want, const uint8_t **ret)
 			return -EIO; /* shorter than it was a moment ago */
 		s->window.len += (size_t)n;
 	}
-	/* Of an empty file there is no window yet. */
-	*ret = want > 0 ? s->window.p + (s->at - s->window_at) : NULL;
+	/* Of an empty file there is no window yet; not even no bytes may be read at NULL. */
+	*ret = want > 0 ? s->window.p + (s->at - s->window_at) : &nothing;
 	return (int64_t)want;
 }
 
