@@ -48,7 +48,7 @@ static const struct bug bugs[] = {
 	[BUG_RAFT_ACKS_BEFORE_DURABLE] = {"raft-acks-before-durable", "raft", 500, "",
 		"a follower acknowledges entries that are not on its disk yet",
 		"paper, figure 2: stable storage before responding"},
-	[BUG_RAFT_LEADER_COUNTS_BEFORE_DURABLE] = {"raft-leader-counts-before-durable", "raft", 0, "",
+	[BUG_RAFT_LEADER_COUNTS_BEFORE_DURABLE] = {"raft-leader-counts-before-durable", "raft", 250, "",
 		"the leader counts itself before its own disk has the entry",
 		"dissertation 10.2.1"},
 	[BUG_RAFT_CUTS_MATCHING] = {"raft-cuts-matching", "raft", 100, "",

@@ -72,7 +72,8 @@ enum proto_bug {
 /**
  * struct bug - a row of the table
  * @protos:	that can have it, separated by spaces
- * @seeds:	of the simulator, within which it must be found; about five times the median
+ * @seeds:	of the simulator, within which it must be found; 0: it has not been found yet, which
+ *		is a hole in the simulator or in its checks
  * @options:	of the simulator without which it cannot show, "" else
  * @what:	is wrong, in a line
  * @source:	who had it, or where it is warned of: "paper" and "dissertation" as in

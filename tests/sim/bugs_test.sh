@@ -49,7 +49,7 @@ while IFS=$'\t' read -r name proto seeds options _; do
 done <"$tmp/bugs"
 
 # For each protocol and options the most seeds that any bug may take.
-sort -t $'\t' -k2,2 -k4,4 -k3,3nr "$tmp/bugs" | sort -t $'\t' -k2,2 -k4,4 -s -u |
+awk -F '\t' '$3 > 0' "$tmp/bugs" | sort -t $'\t' -k2,2 -k4,4 -k3,3nr | sort -t $'\t' -k2,2 -k4,4 -s -u |
 	while IFS=$'\t' read -r _ proto seeds options _; do
 		printf '%s\t%s\t%s\n' "$proto" "$seeds" "$options"
 	done >"$tmp/sound"
