@@ -41,6 +41,8 @@
 #define PLAIN_BATCH 16u
 
 _Static_assert(PLAIN_BATCH <= TABLE_PREFETCH_MAX, "a batch is one prefetch");
+/* The others: those of the protocol, and a dozen of log, snapshot, listeners and peers. */
+_Static_assert(NET_CLIENTS_MAX + PROTO_TIMERS_MAX + 64 <= LOOP_TIMERS_MAX, "a timer for each");
 _Static_assert(NET_REQUESTS_MAX <= 1u << REQUEST_INDEX_BITS, "an index fits a ticket");
 
 static struct net_client *client_of(struct stream *s)

@@ -58,7 +58,6 @@
 
 #define SQ_ENTRIES 1024u
 #define CQ_ENTRIES 8192u
-#define LOOP_TIMERS_MAX 64u
 #define RECV_BUFFERS 256u
 #define RECV_BUFFER_SIZE 16384u
 #define RECV_GROUP 0

@@ -16,6 +16,9 @@
 
 #include "agent/base/err.h"
 
+/* One for each client that is to go, and those of protocol, peers and log. */
+#define LOOP_TIMERS_MAX 8192u
+
 struct loop;
 struct loop_op;
 

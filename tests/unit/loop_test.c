@@ -18,6 +18,8 @@
 #define DEADLINE_NS (5 * NS_PER_S)
 #define TIMERS 40
 
+static int fired_count;
+
 static struct loop *loop_make(const struct loop_config *config)
 {
 	static const struct loop_config plain;
@@ -309,10 +311,33 @@ static void loop__calls_turn_end_once_per_turn(void **state)
 	close(fds[1]);
 }
 
+static void count_fire(struct loop_timer *timer)
+{
+	(void)timer;
+	fired_count++;
+}
+
+static void loop__has_a_timer_for_every_client_and_more(void **state)
+{
+	enum { MANY = 5000 };
+	static struct loop_timer many[MANY];
+	struct loop *l = loop_make(NULL);
+
+	(void)state;
+	fired_count = 0;
+	for (unsigned i = 0; i < MANY; i++) {
+		many[i].fire = count_fire;
+		loop_arm(l, &many[i], loop_now(l) + i % 7);
+	}
+	turn_until(l, &fired_count, MANY);
+	loop_close(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loop__fires_timers_in_order_and_never_early),
+		cmocka_unit_test(loop__has_a_timer_for_every_client_and_more),
 		cmocka_unit_test(loop__receives_and_sends_on_sockets),
 		cmocka_unit_test(loop__says_when_receive_buffers_run_out_and_goes_on),
 		cmocka_unit_test(loop__accepts_many_connections_with_one_operation),
