@@ -13,7 +13,8 @@
  * The first chunks are small, since a simulated cluster has thousands of tables; the later ones
  * are huge pages, which spares a walk of two levels of page tables on most look-ups.
  *
- * A block above ARENA_SHARED_UNITS_MAX is a chunk of its own.
+ * A block above ARENA_SHARED_UNITS_MAX is the allocator's of libc. It is named by its place in a
+ * table of its own, so that their number is limited by memory, not by that of the chunks.
  */
 #include "store/arena.h"
 
@@ -50,25 +51,64 @@ void arena_init(struct arena *a)
 	*a = (struct arena){0};
 }
 
-static uint32_t chunk_add(struct arena *a, void *bytes)
+static void chunk_add(struct arena *a, uint8_t *bytes)
 {
-	assert(bytes);
-	if (a->free_chunk) {
-		uint32_t index = a->free_chunk - 1;
-
-		a->free_chunk = (uint32_t)(uintptr_t)a->chunks[index];
-		a->chunks[index] = bytes;
-		return index;
-	}
-	assert(a->chunks_n < ARENA_CHUNKS_MAX); /* like malloc() without memory */
+	assert(bytes && a->chunks_n < ARENA_CHUNKS_MAX); /* like malloc() without memory */
 	if (a->chunks_n == a->chunks_cap) {
 		a->chunks_cap = a->chunks_cap ? 2 * a->chunks_cap : 4;
 		a->chunks = realloc(a->chunks, a->chunks_cap * sizeof *a->chunks);
 		assert(a->chunks);
 	}
-	a->chunks[a->chunks_n] = bytes;
-	return a->chunks_n++;
+	a->chunks[a->chunks_n++] = bytes;
 }
+
+/* --- long blocks --- */
+
+static uint32_t free_after(const void *entry)
+{
+	return (uint32_t)((uintptr_t)entry >> 1);
+}
+
+static bool is_free(const void *entry)
+{
+	return (uintptr_t)entry & 1; /* no block of libc's stands at an odd address */
+}
+
+static uint32_t long_take(struct arena *a, size_t bytes)
+{
+	void *p = malloc(bytes);
+	uint32_t index;
+
+	assert(p);
+	a->bytes += bytes;
+	if (a->free_long) {
+		index = a->free_long - 1;
+		a->free_long = free_after(a->longs[index]);
+	} else {
+		assert(a->longs_n < ARENA_LONGS_MAX);
+		if (a->longs_n == a->longs_cap) {
+			a->longs_cap = a->longs_cap ? 2 * a->longs_cap : 4;
+			a->longs = realloc(a->longs, a->longs_cap * sizeof *a->longs);
+			assert(a->longs);
+		}
+		index = a->longs_n++;
+	}
+	a->longs[index] = p;
+	return ARENA_LONG + index;
+}
+
+static void long_give(struct arena *a, uint32_t ref, size_t bytes)
+{
+	uint32_t index = ref - ARENA_LONG;
+
+	assert(index < a->longs_n && !is_free(a->longs[index]));
+	free(a->longs[index]);
+	a->bytes -= bytes;
+	a->longs[index] = (void *)((uintptr_t)a->free_long << 1 | 1);
+	a->free_long = index + 1;
+}
+
+/* --- blocks that share chunks --- */
 
 static void put_free(struct arena *a, uint32_t ref, unsigned class)
 {
@@ -90,16 +130,18 @@ static void keep_rest(struct arena *a)
 
 static void grow(struct arena *a)
 {
-	uint32_t units = chunk_units[a->grown < SIZES ? a->grown : SIZES - 1];
+	uint32_t units = chunk_units[a->chunks_n < SIZES ? a->chunks_n : SIZES - 1];
 	size_t bytes = (size_t)units * ARENA_UNIT;
 	void *p = bytes < HUGE ? malloc(bytes) : aligned_alloc(HUGE, bytes);
 
 	keep_rest(a);
-	a->next = chunk_add(a, p) << ARENA_PLACE_BITS;
+	a->next = a->chunks_n << ARENA_PLACE_BITS;
 	a->left = units;
+	a->bytes += bytes;
+	chunk_add(a, p);
 	if (bytes >= HUGE)
 		(void)madvise(p, bytes, MADV_HUGEPAGE);
-	if (a->grown++ == 0) {
+	if (a->chunks_n == 1) {
 		a->next++; /* 0 is nobody's reference */
 		a->left--;
 	}
@@ -112,11 +154,8 @@ uint32_t arena_take(struct arena *a, uint32_t units, uint32_t *ret_units)
 
 	assert(units > 0);
 	*ret_units = units;
-	if (units > ARENA_SHARED_UNITS_MAX) {
-		if (a->grown == 0)
-			grow(a); /* takes chunk 0 */
-		return chunk_add(a, malloc((size_t)units * ARENA_UNIT)) << ARENA_PLACE_BITS;
-	}
+	if (units > ARENA_SHARED_UNITS_MAX)
+		return long_take(a, (size_t)units * ARENA_UNIT);
 	class = class_of(units, ret_units);
 	ref = a->free[class];
 	if (ref) {
@@ -137,11 +176,7 @@ void arena_give(struct arena *a, uint32_t ref, uint32_t units)
 	unsigned class;
 
 	if (units > ARENA_SHARED_UNITS_MAX) {
-		uint32_t index = ref >> ARENA_PLACE_BITS;
-
-		free(a->chunks[index]);
-		a->chunks[index] = (uint8_t *)(uintptr_t)a->free_chunk;
-		a->free_chunk = index + 1;
+		long_give(a, ref, (size_t)units * ARENA_UNIT);
 		return;
 	}
 	class = class_of(units, &whole);
@@ -149,17 +184,20 @@ void arena_give(struct arena *a, uint32_t ref, uint32_t units)
 	put_free(a, ref, class);
 }
 
+bool arena_full(const struct arena *a)
+{
+	return a->chunks_n > ARENA_CHUNKS_MAX - ARENA_CHUNKS_KEPT ||
+	       a->longs_n > ARENA_LONGS_MAX - ARENA_LONGS_KEPT;
+}
+
 void arena_fini(struct arena *a)
 {
-	/* Numbers of freed chunks stand where pointers stood: take them out first. */
-	while (a->free_chunk) {
-		uint32_t index = a->free_chunk - 1;
-
-		a->free_chunk = (uint32_t)(uintptr_t)a->chunks[index];
-		a->chunks[index] = NULL;
-	}
 	for (uint32_t i = 0; i < a->chunks_n; i++)
 		free(a->chunks[i]);
+	for (uint32_t i = 0; i < a->longs_n; i++)
+		if (!is_free(a->longs[i]))
+			free(a->longs[i]);
 	free(a->chunks);
+	free(a->longs);
 	arena_init(a);
 }
