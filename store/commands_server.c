@@ -39,9 +39,11 @@ static void info_memory(struct buf *text, const struct replica *r)
 {
 	struct mallinfo2 m = mallinfo2();
 
-	(void)r;
-	buf_printf(text, "used_memory:%zu\r\nmaxmemory:0\r\nbuffers:%zu\r\n", m.uordblks + m.hblkhd,
-		r->streams.bytes + r->net.waiting);
+	buf_printf(text,
+		"used_memory:%zu\r\nused_memory_dataset:%zu\r\nmaxmemory:%llu\r\n"
+		"buffers:%zu\r\n",
+		m.uordblks + m.hblkhd, table_memory(r->table),
+		(unsigned long long)r->config.memory_max, r->streams.bytes + r->net.waiting);
 }
 
 static void info_stats(struct buf *text, const struct replica *r)
@@ -145,7 +147,6 @@ static void config_text(const struct replica *r, const char *name, char *ret, si
 		unsigned value;
 	} numbers[] = {
 		{"databases", 1},
-		{"maxmemory", 0},
 		{"timeout", 0},
 		{"proto-max-bulk-len", RESP_BULK_MAX},
 	};
@@ -154,7 +155,9 @@ static void config_text(const struct replica *r, const char *name, char *ret, si
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		if (!strcmp(name, numbers[i].name))
 			(void)snprintf(ret, size, "%u", numbers[i].value);
-	if (!strcmp(name, "appendonly"))
+	if (!strcmp(name, "maxmemory"))
+		(void)snprintf(ret, size, "%llu", (unsigned long long)r->config.memory_max);
+	else if (!strcmp(name, "appendonly"))
 		(void)snprintf(ret, size, "yes");
 	else if (!strcmp(name, "appendfsync"))
 		(void)snprintf(ret, size, "%s", fsync_names[r->config.sync]);

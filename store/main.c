@@ -165,6 +165,15 @@ static int read_snapshot_log(struct options *o, const char *text, struct err *er
 	return units_parse_memory(text, &o->config.snapshot_log, err);
 }
 
+static int read_max_memory(struct options *o, const char *text, struct err *err)
+{
+	if (strcmp(text, "0") == 0) {
+		o->config.memory_max = 0;
+		return 0;
+	}
+	return units_parse_memory(text, &o->config.memory_max, err);
+}
+
 static int read_level(const char *text, enum proto_level *ret, struct err *err)
 {
 	for (unsigned i = PROTO_DEFAULT + 1; i < PROTO_LEVEL_NR; i++)
@@ -268,6 +277,8 @@ static const struct option options[] = {
 		"always (before the answer), interval (within a second) or none"},
 	{"--read-level", "LEVEL", read_read_level, "one, two, three, quorum (default), all, lease"},
 	{"--write-level", "LEVEL", read_write_level, "one, two, three, quorum (default), all"},
+	{"--max-memory", "SIZE", read_max_memory,
+		"of keys and values; then writes are refused, but for DEL (0: no limit)"},
 	{"--snapshot-log", "SIZE", read_snapshot_log,
 		"the log grows so much before a snapshot replaces it (64mb), 0: never"},
 	{"--request-timeout", "TIME", read_request_timeout, "give a request up after (800ms)"},

@@ -98,10 +98,28 @@ static uint64_t io_random(struct proto_io *io)
 
 /* --- what the protocol is told --- */
 
+/* Why a write is not begun. Reads need no room, and a DEL makes some in memory. */
+static const char *no_room_for(const struct replica *r, enum proto_op op)
+{
+	uint64_t max = r->config.memory_max;
+
+	if (op == PROTO_GET)
+		return NULL;
+	if (wal_full(&r->wal))
+		return "disk full";
+	if (op == PROTO_DEL)
+		return NULL;
+	if ((max && table_memory(r->table) >= max) || table_full(r->table))
+		return "memory full";
+	return NULL;
+}
+
 void replica_request(struct replica *r, const struct proto_request *req)
 {
-	if (wal_full(&r->wal) && req->op != PROTO_GET) {
-		struct proto_reply refusal = {.status = PROTO_UNAVAILABLE, .why = "disk full"};
+	const char *why = no_room_for(r, req->op);
+
+	if (why) {
+		struct proto_reply refusal = {.status = PROTO_UNAVAILABLE, .why = why};
 
 		net_reply(&r->net, req->ticket, &refusal);
 		return;

@@ -31,6 +31,7 @@
  * @signal_fd:	readable when the replica is to end with status 0, -1: none
  * @dir:	data directory, exists
  * @sync:	when records reach the disk
+ * @memory_max:	bytes of the table from which on writes are refused, but for DEL; 0: no such limit
  * @snapshot_log: bytes by which the log grows before a snapshot is taken, 0: never
  */
 struct replica_config {
@@ -44,6 +45,7 @@ struct replica_config {
 	int signal_fd;
 	const char *dir;
 	enum wal_sync sync;
+	uint64_t memory_max;
 	uint64_t snapshot_log;
 	uint64_t seed;
 };

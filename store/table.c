@@ -327,6 +327,16 @@ size_t table_count(const struct table *t)
 	return t->living;
 }
 
+size_t table_memory(const struct table *t)
+{
+	return arena_bytes(&t->arena) + (t->mask + 1) * sizeof *t->slots;
+}
+
+bool table_full(const struct table *t)
+{
+	return arena_full(&t->arena);
+}
+
 const struct table_entry *table_next(const struct table *t, size_t *at)
 {
 	for (; *at <= t->mask; ++*at)

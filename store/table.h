@@ -54,6 +54,13 @@ void table_put(struct table *t, const struct table_entry *e);
 /* table_count() - living keys, without tombstones. */
 size_t table_count(const struct table *t);
 
+/* table_memory() - bytes that it takes. */
+size_t table_memory(const struct table *t);
+
+/* table_full() - whether what a table can name is used up, but for some GiB: 60 GiB of small
+ * entries, 8 TiB of those above 32 KiB. Who puts more may be ended by an assertion. */
+bool table_full(const struct table *t);
+
 /* table_next() - walk all entries, tombstones included; start with *@at = 0; NULL at the end. */
 const struct table_entry *table_next(const struct table *t, size_t *at);
 

@@ -712,11 +712,48 @@ static void peers__find_a_silent_replica_and_reach_it_soon_after_it_is_back(void
 	destroy(&w);
 }
 
+/* SET @key to a value of @len bytes. */
+static void set_long(struct world *w, int fd, const char *key, size_t len, const char *reply)
+{
+	struct buf text = {0};
+
+	buf_printf(&text, "*3\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%zu\r\n", strlen(key), key, len);
+	memset(buf_grow(&text, len), 'x', len);
+	text.len += len;
+	buf_printf(&text, "\r\n");
+	assert_int_equal(send(fd, text.p, text.len, MSG_NOSIGNAL), text.len);
+	buf_fini(&text);
+	expect(w, fd, reply);
+}
+
+static void replica__refuses_writes_while_memory_is_full(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	build(&w, &single_ops, 1);
+	w.config[0].memory_max = 300000;
+	start_well(&w, 0);
+	fd = client_open(&w, 0);
+	set_long(&w, fd, "a", 100000, "+OK\r\n");
+	set_long(&w, fd, "b", 100000, "+OK\r\n");
+	set_long(&w, fd, "c", 100000, "+OK\r\n");
+	set_long(&w, fd, "d", 100000, "-UNAVAILABLE memory full\r\n");
+	ask(&w, fd, "STRLEN c\r\n", ":100000\r\n");
+	ask(&w, fd, "CONFIG GET maxmemory\r\n", "*2\r\n$9\r\nmaxmemory\r\n$6\r\n300000\r\n");
+	ask(&w, fd, "DEL a\r\n", ":1\r\n");
+	set_long(&w, fd, "d", 100000, "+OK\r\n");
+	close(fd);
+	destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replica__answers_the_commands_of_redis),
 		cmocka_unit_test(replica__tells_its_state_in_info),
+		cmocka_unit_test(replica__refuses_writes_while_memory_is_full),
 		cmocka_unit_test(replica__lists_versions_that_grow_with_each_write),
 		cmocka_unit_test(replica__keeps_the_order_of_pipelined_commands),
 		cmocka_unit_test(replica__drops_the_reply_for_a_client_that_has_gone),
