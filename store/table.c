@@ -67,6 +67,7 @@ struct table {
 	size_t used;    /* slots taken */
 	size_t living;  /* entries that are not tombstones */
 	struct arena arena;
+	const struct table_watch *watch; /* NULL: nobody */
 	unsigned shown_next;
 	struct table_entry shown[TABLE_SHOWN_MAX];
 };
@@ -181,12 +182,36 @@ void table_close(struct table *t)
 	free(t);
 }
 
+static void tell_all(const struct table *t)
+{
+	if (t->watch)
+		t->watch->changed(t->watch->arg, NULL, NULL);
+}
+
+static void tell(const struct table *t, struct node *old, const struct table_entry *e)
+{
+	struct table_entry was;
+
+	if (old)
+		was = entry_of(old);
+	t->watch->changed(t->watch->arg, old ? &was : NULL, e);
+}
+
+void table_watch(struct table *t, const struct table_watch *watch)
+{
+	t->watch = watch;
+	tell_all(t);
+}
+
 void table_clear(struct table *t)
 {
+	const struct table_watch *watch = t->watch;
+
 	arena_fini(&t->arena);
 	free(t->slots);
-	*t = (struct table){0};
+	*t = (struct table){.watch = watch};
 	slots_init(t, SLOTS_MIN);
+	tell_all(t);
 }
 
 /* The key's slot, or the free one where it belongs. */
@@ -300,6 +325,8 @@ void table_put(struct table *t, const struct table_entry *e)
 
 	assert(e->key.len <= PROTO_KEY_MAX && e->value.len <= PROTO_VALUE_MAX);
 	assert(e->origin < TABLE_ORIGINS_MAX);
+	if (__builtin_expect(t->watch != NULL, 0))
+		tell(t, old, e);
 	t->living -= old && !old->deleted;
 	t->living += !e->deleted;
 	if (!old || !fits(old, e, units)) {
@@ -366,10 +393,15 @@ uint64_t table_place(struct proto_bytes key)
 
 void table_swap(struct table *a, struct table *b)
 {
+	const struct table_watch *of_a = a->watch, *of_b = b->watch;
 	struct table was = *a;
 
 	*a = *b;
 	*b = was;
+	a->watch = of_a;
+	b->watch = of_b;
+	tell_all(a);
+	tell_all(b);
 }
 
 void table_remove(struct table *t, struct proto_bytes key)
@@ -381,6 +413,8 @@ void table_remove(struct table *t, struct proto_bytes key)
 	if (!slot->node)
 		return;
 	node = node_at(t, slot);
+	if (__builtin_expect(t->watch != NULL, 0))
+		tell(t, node, NULL);
 	t->living -= !node->deleted;
 	t->used--;
 	arena_give(&t->arena, slot->node, node->units);

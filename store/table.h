@@ -93,4 +93,17 @@ void table_remove(struct table *t, struct proto_bytes key);
 /* table_clear() - forget everything. */
 void table_clear(struct table *t);
 
+/**
+ * struct table_watch - who is told of every change, before it is made: a check of the simulator
+ * @changed:	@old is there, or NULL; it becomes @e, or is removed if that is NULL; both NULL:
+ *		all may be other. It may read nothing of the table
+ */
+struct table_watch {
+	void (*changed)(void *arg, const struct table_entry *old, const struct table_entry *e);
+	void *arg;
+};
+
+/* table_watch() - from now on; @watch stays with @t when contents are swapped. NULL: nobody. */
+void table_watch(struct table *t, const struct table_watch *watch);
+
 #endif

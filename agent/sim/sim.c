@@ -293,6 +293,7 @@ static void boot(struct sim_node *n)
 	n->alive = true;
 	n->life++;
 	n->table = table_open();
+	sim_data_boot(n->data);
 	n->proto = proto_open(sim->config.ops, &cfg, &n->io, n->table);
 	memset(n->timer, 0, sizeof(n->timer));
 	sim_disk_boot(n);
@@ -324,6 +325,7 @@ struct sim *sim_open(const struct sim_config *config)
 		n->id = i;
 		prng_init(&n->prng, config->seed, i + 1);
 		prng_init(&n->chance, config->seed, 8 * PROTO_NODES_MAX + i);
+		n->data = sim_data_open(sim, i);
 		boot(n);
 	}
 	return sim;
@@ -336,6 +338,7 @@ void sim_close(struct sim *sim)
 
 		proto_close(n->proto);
 		table_close(n->table);
+		sim_data_close(n->data);
 		sim_disk_fini(n);
 		for (size_t k = 0; k < n->held_count; k++)
 			free(n->held[k].p);

@@ -95,6 +95,7 @@ struct sim_config {
 
 struct sim;
 struct sim_log_check;
+struct sim_data;
 
 struct sim_record {
 	uint8_t *bytes; /* owned; NULL: forgotten, a snapshot has its place */
@@ -121,8 +122,9 @@ struct sim_node {
 	uint64_t life; /* counts starts; events of an earlier life are void */
 	struct proto *proto;
 	struct table *table;
-	struct prng prng;   /* what the protocol draws */
-	struct prng chance; /* of its disk */
+	struct sim_data *data; /* what is known of the table, also while it is down */
+	struct prng prng;      /* what the protocol draws */
+	struct prng chance;    /* of its disk */
 	int64_t skew_ns;
 	int32_t drift_ppm;                /* the monotonic clock runs faster by so much */
 	uint64_t timer[PROTO_TIMERS_MAX]; /* when it fires, in the world's time; 0: disarmed */
@@ -259,6 +261,17 @@ void sim_check_restarted(struct sim *sim, unsigned node);
 
 /* sim_check_restored() - @full was restored from all records, the replica from its snapshot. */
 void sim_check_restored(struct sim *sim, unsigned node, struct proto *full, struct table *table);
+
+/* sim_data.c: of one replica's table. sim_data_boot() - it has a new one. */
+struct sim_data *sim_data_open(struct sim *sim, unsigned node);
+void sim_data_close(struct sim_data *d);
+void sim_data_boot(struct sim_data *d);
+
+/* sim_data_versions() - all that is due has been looked at: no version of a key went back. */
+void sim_data_versions(struct sim_data *d);
+
+/* sim_data_digest() - of all living entries; never 0. */
+uint64_t sim_data_digest(struct sim_data *d);
 
 /* sim_check_acknowledged() - a write was answered with OK; judged when the step is over. */
 void sim_check_acknowledged(struct sim *sim, const struct proto_reply *reply);

@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/base/crc32c.h"
 #include "agent/sim/sim.h"
 
 /* Of an entry that a snapshot has taken the place of. */
@@ -41,9 +40,8 @@ struct shadow {
 	size_t cap;
 	uint64_t committed;
 	uint64_t applied;
-	uint64_t exact;      /* from here on its data are those of one moment, see check_data() */
-	uint64_t led_term;   /* last term in which it was seen leading */
-	struct table *table; /* newest version of each key */
+	uint64_t exact;    /* from here on its data are those of one moment, see check_data() */
+	uint64_t led_term; /* last term in which it was seen leading */
 };
 
 struct committed {
@@ -73,17 +71,13 @@ struct sim_log_check *sim_check_open(unsigned nodes)
 	check->nodes = nodes;
 	check->shadow = calloc(nodes, sizeof(*check->shadow));
 	assert(check->shadow);
-	for (unsigned i = 0; i < nodes; i++)
-		check->shadow[i].table = table_open();
 	return check;
 }
 
 void sim_check_close(struct sim_log_check *check)
 {
-	for (unsigned i = 0; i < check->nodes; i++) {
+	for (unsigned i = 0; i < check->nodes; i++)
 		free(check->shadow[i].term);
-		table_close(check->shadow[i].table);
-	}
 	free(check->shadow);
 	free(check->known);
 	free(check->committed);
@@ -249,47 +243,6 @@ static void check_leader(struct sim *sim, unsigned node, uint64_t first, uint64_
 			node, (unsigned long long)term, (unsigned long long)last);
 }
 
-static void check_table(struct sim *sim, unsigned node)
-{
-	struct table *newest = sim->check->shadow[node].table;
-	const struct table_entry *e, *old;
-	size_t at = 0;
-
-	while ((e = table_next(sim->node[node].table, &at))) {
-		struct table_entry seen = *e;
-
-		old = table_get(newest, e->key);
-		if (old && (old->version > e->version ||
-				   (old->version == e->version && old->origin > e->origin)))
-			sim_fail(sim, "r%u: the version of key %.*s went back", node,
-				(int)e->key.len, e->key.p);
-		seen.value.len = 0;
-		if (!old || old->version != e->version)
-			table_put(newest, &seen);
-	}
-}
-
-#define DIGESTED 64u /* bytes of a value: padding says nothing */
-
-/* Order does not matter: a table has none. */
-static uint64_t digest_of(const struct table *t)
-{
-	const struct table_entry *e;
-	uint64_t sum = 1;
-	size_t at = 0;
-
-	while ((e = table_next(t, &at))) {
-		uint64_t h = crc32c(e->deleted, e->key.p, e->key.len);
-
-		if (e->deleted)
-			continue; /* tombstones may be dropped, each replica at its time */
-		h = h << 32 | crc32c(e->value.len, e->value.p,
-				      e->value.len < DIGESTED ? e->value.len : DIGESTED);
-		sum += (h ^ e->version * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
-	}
-	return sum ? sum : 1;
-}
-
 /* A snapshot is taken while writes go on: its data are of a moment only when all that had been
  * committed by its end has been applied to it. */
 static void check_data(struct sim *sim, unsigned node, uint64_t applied)
@@ -300,7 +253,7 @@ static void check_data(struct sim *sim, unsigned node, uint64_t applied)
 	check->shadow[node].applied = applied;
 	if (applied < check->shadow[node].exact || !applied || applied > check->committed_count)
 		return;
-	data = digest_of(sim->node[node].table);
+	data = sim_data_digest(sim->node[node].data);
 	seen = &check->committed[applied - 1].data;
 	if (!*seen)
 		*seen = data;
@@ -318,7 +271,7 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 	sim->config.ops->invariant(n->proto);
 	if (!sim->config.ops->entry) {
 		if (table_may_differ)
-			check_table(sim, node);
+			sim_data_versions(n->data);
 		return;
 	}
 	sim->config.ops->status(n->proto, &view);

@@ -345,6 +345,57 @@ static void table__forgets_what_is_removed_and_nothing_else(void **state)
 	free(there);
 }
 
+struct told {
+	unsigned puts;
+	unsigned removed;
+	unsigned all;
+	uint64_t was; /* version before the last change */
+};
+
+static void count_change(void *arg, const struct table_entry *old, const struct table_entry *e)
+{
+	struct told *told = arg;
+
+	told->puts += e != NULL;
+	told->removed += old && !e;
+	told->all += !old && !e;
+	told->was = old ? old->version : 0;
+}
+
+static void table__tells_who_watches_of_every_change(void **state)
+{
+	struct told told = {0}, other = {0};
+	const struct table_watch watch = {count_change, &told}, second = {count_change, &other};
+	struct table *t[2] = {table_open(), table_open()};
+
+	(void)state;
+	table_watch(t[0], &watch);
+	table_watch(t[1], &second);
+	assert_int_equal(told.all, 1);
+	put(t[0], "a", "1", 3);
+	assert_int_equal(told.was, 0);
+	put(t[0], "a", "2", 4);
+	assert_int_equal(told.puts, 2);
+	assert_int_equal(told.was, 3);
+	table_remove(t[0], bytes("b"));
+	assert_int_equal(told.removed, 0);
+	table_remove(t[0], bytes("a"));
+	assert_int_equal(told.removed, 1);
+	assert_int_equal(told.was, 4);
+	table_clear(t[0]);
+	table_swap(t[0], t[1]);
+	assert_int_equal(told.all, 3);
+	assert_int_equal(other.all, 2);
+	put(t[0], "a", "1", 3);
+	assert_int_equal(told.puts, 3);
+	assert_int_equal(other.puts, 0);
+	table_watch(t[0], NULL);
+	put(t[0], "a", "1", 5);
+	assert_int_equal(told.puts, 3);
+	table_close(t[0]);
+	table_close(t[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +409,7 @@ int main(void)
 		cmocka_unit_test(table__scan_misses_nothing_that_stays),
 		cmocka_unit_test(table__scan_goes_on_in_another_table),
 		cmocka_unit_test(table__forgets_what_is_removed_and_nothing_else),
+		cmocka_unit_test(table__tells_who_watches_of_every_change),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
