@@ -393,6 +393,12 @@ void net_turn(struct net *net)
 	}
 	/* Who waits for the next turn would not be woken by anything else. */
 	if (turn_is_full(net))
+		net_turn_again(net);
+}
+
+void net_turn_again(struct net *net)
+{
+	if (!list_empty(&net->stalled))
 		loop_arm(net->replica->loop, &net->next_turn, loop_now(net->replica->loop));
 }
 

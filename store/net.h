@@ -152,6 +152,9 @@ void net_listen(struct net *net, int fd, bool tcp);
 /* net_turn() - once per turn, before streams are flushed: go on with stalled clients. */
 void net_turn(struct net *net);
 
+/* net_turn_again() - let the next turn come at once if a client is stalled. */
+void net_turn_again(struct net *net);
+
 /* net_begin() - where the reply for @place is to be written; net_end() - it is whole. */
 struct buf *net_begin(struct net_client *c, uint32_t place);
 void net_end(struct net_client *c, uint32_t place);

@@ -209,10 +209,15 @@ bool replica_busy(const struct replica *r)
 static void turn_end(void *arg)
 {
 	struct replica *r = arg;
+	uint64_t done;
 
 	net_turn(&r->net);
 	snapshot_turn(&r->snapshot);
+	done = r->wal.done_seq;
 	wal_flush(&r->wal);
+	/* What was written at once has made room for those that net_turn() left waiting. */
+	if (r->wal.done_seq != done)
+		net_turn_again(&r->net);
 	stream_set_flush(&r->streams);
 }
 

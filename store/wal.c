@@ -26,9 +26,12 @@
  * Old segments are removed, not used again: stale records behind the log's end would save the
  * zeros, but they could not be told from damage.
  *
- * With WAL_SYNC_INTERVAL and WAL_SYNC_NONE batches go through the page cache without fdatasync; for
- * the first a timer follows. A segment that is left is synced then, and until that is over
- * records in the next one do not vouch for it.
+ * With WAL_SYNC_INTERVAL and WAL_SYNC_NONE batches go through the page cache without fdatasync, by
+ * a plain pwrite() in wal_flush(): it copies, and replies leave in the same turn. By the ring it
+ * would be handed to a thread of the kernel's, since ext4 writes into the page cache only for who
+ * can wait. One that does wait, because the kernel slows down who makes pages dirty, is the last
+ *for WAL_INDIRECT_NS: then the ring has them. For WAL_SYNC_INTERVAL a timer follows. A segment that
+ *is left is synced then, and until that is over records in the next one do not vouch for it.
  *
  * No room (ENOSPC, a quota, a limit): the write has put part of the batch, or nothing, where
  * nothing was before. It is taken back by truncation, so that no half record is in the log, the
@@ -317,6 +320,27 @@ static void move(struct wal *w)
 
 /* --- batches --- */
 
+static void flight_settle(struct wal *w);
+
+/* Return: whether it was written, or failed, at once. */
+static bool write_now(struct wal *w, const struct loop_write *what)
+{
+	uint64_t begin = clock_now_ns();
+	uint64_t took;
+	ssize_t n;
+
+	if (always(w) || begin < w->indirect_until_ns)
+		return false;
+	n = pwrite(what->fd, what->bytes, what->n, (off_t)what->offset);
+	w->write_result = n < 0 ? -errno : (int)n;
+	if (w->write_result == -EINTR)
+		return false;
+	took = clock_now_ns() - begin;
+	if (took > WAL_DIRECT_NS_MAX)
+		w->indirect_until_ns = begin + took + WAL_INDIRECT_NS;
+	return true;
+}
+
 static void flight_send(struct wal *w)
 {
 	size_t padded = block_pad(&w->flight);
@@ -328,7 +352,10 @@ static void flight_send(struct wal *w)
 	};
 
 	w->sync_result = 0;
-	loop_write(w->config.loop, &w->write, always(w) ? &w->sync : NULL, &what);
+	if (write_now(w, &what))
+		flight_settle(w);
+	else
+		loop_write(w->config.loop, &w->write, always(w) ? &w->sync : NULL, &what);
 }
 
 static void retry_fire(struct loop_timer *timer)
@@ -340,6 +367,12 @@ static void retry_fire(struct loop_timer *timer)
 	if (may_move(w))
 		move(w);
 	flight_send(w);
+}
+
+/* It has done what it was armed for: the loop's turn has come. */
+static void again_fire(struct loop_timer *timer)
+{
+	(void)timer;
 }
 
 static void wait_for_room(struct wal *w, int error)
@@ -552,6 +585,7 @@ int wal_init(struct wal *w, const struct wal_config *config, struct err *err)
 		.unlink = {.done = unlink_done},
 		.interval = {.fire = interval_fire},
 		.retry = {.fire = retry_fire},
+		.again = {.fire = again_fire},
 	};
 	for (unsigned i = 0; i < from->older.count; i++)
 		w->older_bytes += from->older.p[i].bytes;
@@ -615,6 +649,9 @@ void wal_flush(struct wal *w)
 		if (may_move(w))
 			move(w);
 		flight_send(w);
+		/* Appended by durable() just now: nothing else would wake the loop for it. */
+		if (w->flight.len == 0 && fresh(&w->fill) > 0)
+			loop_arm(w->config.loop, &w->again, loop_now(w->config.loop));
 	}
 	spare_turn(w);
 }

@@ -54,6 +54,9 @@
 /* A segment is prepared with zeros twice as long as the one in use, within these. */
 #define WAL_SEGMENT_MIN (64u << 10)
 #define WAL_SEGMENT_MAX (16u << 20)
+/* A write into the page cache that took longer: the next ones are left to the kernel's threads. */
+#define WAL_DIRECT_NS_MAX (2 * NS_PER_MS)
+#define WAL_INDIRECT_NS (100 * NS_PER_MS)
 /* How soon the disk is asked again when it had no room. */
 #define WAL_RETRY_NS (100 * NS_PER_MS)
 /* WAL_SYNC_INTERVAL: so long after the first write; it may take as long again to be done. */
@@ -178,7 +181,8 @@ int wal_walk(const struct wal_file *file, struct wal_report *ret, struct err *er
  * @dir:	the log's folder; stays open
  * @name:	of the folder, for messages
  * @from:	what recovery found; is copied
- * @durable:	all records up to @seq are on disk; without WAL_SYNC_ALWAYS: in the kernel
+ * @durable:	all records up to @seq are on disk; without WAL_SYNC_ALWAYS: in the kernel. Called
+ *		from completions and from wal_flush()
  * @failed:	@what ("write", "fdatasync", ...) failed with @error; nothing is written any more
  * @full:	there is no room for the log (@error says why), or there is again (0). What was
  *		appended waits, and nothing of it is durable
@@ -244,8 +248,10 @@ struct wal {
 	struct loop_op behind;
 	struct loop_op write;
 	struct loop_op sync;
+	uint64_t indirect_until_ns;
 	struct loop_timer interval;
 	struct loop_timer retry;
+	struct loop_timer again;
 	struct loop_op unlink;
 	char unlink_name[WAL_NAME_MAX];
 	uint64_t forget; /* records up to this one are superfluous */
@@ -264,7 +270,12 @@ void wal_fini(struct wal *w);
 /* wal_append() - put a record into the next batch. Return: its sequence number. */
 uint64_t wal_append(struct wal *w, const void *bytes, size_t len);
 
-/* wal_flush() - once per turn: send the batch if none is under way, prepare space. */
+/*
+ * wal_flush() - once per turn: send the batch if none is under way, prepare space
+ *
+ * Without WAL_SYNC_ALWAYS durable() may be called from here; what it appends leaves in the next
+ * turn, which comes at once.
+ */
 void wal_flush(struct wal *w);
 
 /* wal_bytes() - size of the log with all that was appended, without prepared space. */

@@ -67,6 +67,32 @@ static void wal__skips_the_sync_when_told_to(void **state)
 	teardown(&w);
 }
 
+static void wal__into_the_page_cache_writes_at_once(void **state)
+{
+	struct wal_report report;
+	struct world w;
+	struct err err = {0};
+
+	(void)state;
+	setup_sync(&w, WAL_SYNC_NONE);
+	append(&w, "first");
+	wal_flush(&w.wal);
+	assert_int_equal(w.durable, 1);
+	assert_int_equal(w.wal.write.pending, 0);
+	/* Where that is slow, the kernel's threads do it. */
+	w.wal.indirect_until_ns = UINT64_MAX;
+	append(&w, "");
+	append(&w, "and a third.");
+	wal_flush(&w.wal);
+	assert_int_equal(w.durable, 1);
+	assert_int_equal(w.wal.write.pending, 1);
+	turn_until_settled(&w);
+	assert_int_equal(w.durable, 3);
+	assert_int_equal(recover(&w, KIND, &report, &err), 0);
+	assert_restored(&w, FILLED);
+	teardown(&w);
+}
+
 static void wal__prepares_space_ahead_and_does_not_call_it_torn(void **state)
 {
 	struct wal_report report;
@@ -272,7 +298,8 @@ static void wal__with_an_interval_syncs_after_it_answered(void **state)
 	/* Nothing to do, no timer. */
 	assert_int_equal(w.wal.interval.place, 0);
 	append(&w, "4");
-	turn_until_settled(&w);
+	wal_flush(&w.wal);
+	assert_int_equal(w.durable, 4);
 	assert_true(w.wal.interval.place);
 	assert_int_equal(recover(&w, KIND, &report, &err), 0);
 	assert_int_equal(report.records, 4);
@@ -319,6 +346,7 @@ int main(void)
 		cmocka_unit_test(wal__gives_back_all_records_in_order),
 		cmocka_unit_test(wal__commits_together_what_came_while_a_batch_was_under_way),
 		cmocka_unit_test(wal__skips_the_sync_when_told_to),
+		cmocka_unit_test(wal__into_the_page_cache_writes_at_once),
 		cmocka_unit_test(wal__prepares_space_ahead_and_does_not_call_it_torn),
 		cmocka_unit_test(wal__keeps_batches_of_all_sizes),
 		cmocka_unit_test(wal__stops_at_a_failed_write),
