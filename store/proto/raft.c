@@ -130,8 +130,11 @@ static void raft_start(struct proto *p)
 	forward_start(&r->forward);
 	raft_staging_try(r);
 	exact = r->copy.exact < raft_log_last(&r->log) ? r->copy.exact : raft_log_last(&r->log);
-	/* What a snapshot has seen applied was committed, and its entries are in the log. */
-	if (!r->unfinished && exact > r->commit)
+	/*
+	 * What an own snapshot has seen applied was committed, and its entries are in the log. Of a
+	 * table that a leader has sent, only entries up to its base are known to be the ones here.
+	 */
+	if (!r->unfinished && !r->copy.foreign && exact > r->commit)
 		raft_apply(r, exact);
 	raft_copy_settle(r);
 	r->boot_term = r->term;
@@ -169,10 +172,14 @@ static void apply_command(struct raft *r, struct proto_bytes bytes, struct proto
 	int bad = command_decode(&c, &command);
 
 	assert(!bad); /* checked when it came */
-	if (r->applied > raft_copy_at(&r->copy, command.key))
+	if (r->applied > raft_copy_at(&r->copy, command.key)) {
 		command_apply(r->proto.table, &r->state, &command, r->applied, ret);
-	else if (command.stamp_ns > r->state.clock_ns)
+		/* All apply the same commands in one order: nobody needs a tombstone. */
+		if (command.op == PROTO_DEL)
+			table_remove(r->proto.table, command.key);
+	} else if (command.stamp_ns > r->state.clock_ns) {
 		r->state.clock_ns = command.stamp_ns;
+	}
 }
 
 void raft_apply(struct raft *r, uint64_t commit)
@@ -509,6 +516,10 @@ static void add_entries(struct raft *r, const struct append *a)
 			assert(index > r->commit);
 			raft_log_cut(&r->log, index);
 			raft_changes_cut(r, index);
+			/* A snapshot that has not come to these is not given others in their place.
+			 */
+			if (r->walk_last >= index)
+				r->walk_last = index - 1;
 		}
 		if (index > raft_log_last(&r->log))
 			raft_changes_appended(r, raft_log_append(&r->log, term, bytes));

@@ -10,7 +10,8 @@
  * answered from the table before that.
  *
  * Several values of full length may share one place in the scan. So a part may come in pieces that
- * fit a message: only the last one counts as the part.
+ * fit a message: only the last one counts as the part. Pieces of a part that is begun anew as of
+ * another index are forgotten first: a key may have gone since, or have come since.
  */
 #include <assert.h>
 #include <errno.h>
@@ -86,7 +87,7 @@ static void collect(void *arg, const struct table_entry *e)
 	struct buf *b = walk->out;
 
 	/* A copy that began in a larger table may be in the middle of a place of this one. */
-	if (table_place(e->key) < walk->from)
+	if (table_place(e->key) < walk->from || e->deleted)
 		return;
 	buf_bytes(b, e->key.p, e->key.len);
 	buf_bytes(b, e->value.p, e->value.len);
@@ -186,6 +187,36 @@ void raft_part_put(struct table *t, const struct raft_part *part)
 		assert(!c.bad); /* it was checked */
 		table_put(t, &e);
 	}
+}
+
+static void collect_key(void *arg, const struct table_entry *e)
+{
+	struct collect *walk = arg;
+
+	if (table_place(e->key) >= walk->from)
+		buf_bytes(walk->out, e->key.p, e->key.len);
+}
+
+void raft_part_clear(struct table *t, uint64_t from)
+{
+	struct buf keys = {0};
+	struct collect walk = {.out = &keys, .from = from};
+	uint64_t cursor = from;
+
+	do {
+		struct cursor c;
+
+		keys.len = 0;
+		cursor = table_scan(t, cursor, collect_key, &walk);
+		c = cursor_over(keys.p, keys.len);
+		while (c.left) {
+			struct proto_bytes key;
+
+			key.p = cursor_bytes(&c, &key.len);
+			table_remove(t, key);
+		}
+	} while (cursor);
+	buf_fini(&keys);
 }
 
 void raft_base_encode(struct buf *b, const struct raft_base *base)

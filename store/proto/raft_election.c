@@ -115,10 +115,14 @@ static void count(struct raft *r)
 	raft_lead(r);
 }
 
-/* From a table that is half-way nobody could be answered. */
+/*
+ * Also with a table that is half-way: what makes it exact was committed, so whoever is elected has
+ * it in the log before the first entry of the own term, and answers nobody before that is applied.
+ * If it might not stand, nobody might who can be elected.
+ */
 static bool may_stand(const struct raft *r)
 {
-	return r->term < RAFT_NUMBER_MAX && raft_exact(r) && raft_may_stand(r);
+	return r->term < RAFT_NUMBER_MAX && !r->unfinished && raft_may_stand(r);
 }
 
 void raft_stand_now(struct raft *r)

@@ -21,7 +21,7 @@
 #define RAFT_HOLD_BYTES (128u << 20)   /* of log that is kept for those who get a table, at most */
 #define RAFT_PENDING_BYTES (64u << 20) /* of entries that are not applied yet, at a leader */
 #define RAFT_READS_BYTES (64u << 20)   /* of keys that a leader's reads hold */
-#define RAFT_ROUNDS 64                 /* of heartbeats whose beginning is remembered */
+#define RAFT_ROUNDS 64                 /* beginnings that are remembered, of an election time */
 /* So much a follower's clock may run faster than the leader's; less election time is a lease. */
 #define RAFT_DRIFT_PPM 100000u
 #define RAFT_PARTS_MAX 65536u /* of one copy of a table */
@@ -95,6 +95,7 @@ struct raft_copy {
 	struct ring ranges; /* struct raft_range, in the order of table_scan() */
 	uint64_t cursor;    /* up to where they reach */
 	bool complete;
+	bool foreign;   /* from a leader: entries up to ->exact that are here may be others */
 	uint64_t exact; /* highest ->at */
 };
 
@@ -112,8 +113,9 @@ struct raft_staging {
 	struct table *table; /* owned; NULL: there is none */
 	struct raft_base base;
 	struct raft_copy copy;
-	uint64_t seq;     /* last record of it */
-	bool answer_owed; /* when that is on disk */
+	uint64_t partial_at; /* of a part whose last piece is not here yet, 0: there is none */
+	uint64_t seq;        /* last record of it */
+	bool answer_owed;    /* when that is on disk */
 	/* The stream of pieces that is being taken. */
 	uint64_t term;
 	uint64_t attempt;
@@ -191,6 +193,12 @@ struct raft_waiter {
 	unsigned origin;
 };
 
+/* When a round of heartbeats began. */
+struct raft_round {
+	uint64_t round;
+	uint64_t at_ns;
+};
+
 struct raft_read {
 	uint64_t round; /* of heartbeats, that confirms it */
 	uint64_t index; /* that must have been applied */
@@ -219,7 +227,9 @@ struct raft {
 	bool unfinished;     /* restore(): a snapshot has begun and not ended */
 	uint64_t skip_to;    /* restore(): the snapshot has all before this mark; 0: none */
 	bool walking;        /* a snapshot is being taken */
+	bool walking_log;    /* ... and has yet to be given entries up to ->walk_last */
 	bool walking_staged; /* ... which began with something staged */
+	uint64_t walk_last;
 	/* Durability. */
 	uint64_t persisted; /* highest record known to be on disk */
 	uint64_t hard_seq;  /* record of term and vote as they are */
@@ -239,13 +249,14 @@ struct raft {
 	unsigned votes;
 	bool own_vote; /* on disk and counted; the others have been asked */
 	/* As a leader. */
-	struct raft_peer *peer;         /* owned, by replica */
-	uint64_t term_start;            /* index of the first entry of the own term */
-	struct ring waiters;            /* struct raft_waiter by index */
-	struct ring reads;              /* struct raft_read in order of arrival */
-	uint64_t round;                 /* of heartbeats, the last begun */
-	uint64_t confirmed;             /* round that a majority has answered */
-	uint64_t round_ns[RAFT_ROUNDS]; /* when a round began, by number modulo RAFT_ROUNDS */
+	struct raft_peer *peer;               /* owned, by replica */
+	uint64_t term_start;                  /* index of the first entry of the own term */
+	struct ring waiters;                  /* struct raft_waiter by index */
+	struct ring reads;                    /* struct raft_read in order of arrival */
+	uint64_t round;                       /* of heartbeats, the last begun */
+	uint64_t confirmed;                   /* round that a majority has answered */
+	struct raft_round begun[RAFT_ROUNDS]; /* number ->rounds % RAFT_ROUNDS is the next */
+	uint64_t rounds;
 	uint64_t lease_until;
 	bool lease_void; /* for the rest of this term */
 	size_t reads_bytes;
@@ -427,12 +438,19 @@ void raft_part_encode(struct buf *b, const struct raft_part *part);
 int raft_part_decode(struct cursor *c, struct raft_part *ret);
 void raft_part_put(struct table *t, const struct raft_part *part);
 
+/* raft_part_clear() - forget all keys whose place is @from or after it. */
+void raft_part_clear(struct table *t, uint64_t from);
+
 void raft_base_encode(struct buf *b, const struct raft_base *base);
 int raft_base_decode(struct cursor *c, unsigned nodes, struct raft_base *ret);
 
 /* raft_base_now() - of a copy that begins now. raft_base_take() - begin from a copy. */
 struct raft_base raft_base_now(const struct raft *r);
 void raft_base_take(struct raft *r, const struct raft_base *base);
+
+/* raft_stage_encode() - a STAGE record: what is staged, in @copy unless that is NULL. */
+void raft_stage_encode(struct buf *b, const struct raft_base *base, const struct raft_copy *copy,
+	uint64_t partial_at);
 
 /* raft_snapshot.c: see proto.h */
 int raft_restore(struct proto *p, const void *bytes, size_t len);
@@ -450,6 +468,7 @@ int raft_on_part(struct raft *r, unsigned from, struct cursor *c);
 void raft_staging_begin(struct raft *r, const struct raft_base *base);
 void raft_staging_drop(struct raft *r);
 void raft_staging_swap(struct raft *r);
+void raft_staging_put(struct raft_staging *s, const struct raft_part *part);
 void raft_staging_persisted(struct raft *r);
 
 /* raft_staging_try() - take the staged table over, if it is complete and of use. */
@@ -503,6 +522,9 @@ int raft_on_stand(struct raft *r, unsigned from, struct cursor *c);
 uint64_t raft_majority_of(
 	const struct raft *r, uint64_t (*number)(const struct raft *r, unsigned node));
 void raft_round_begin(struct raft *r);
+
+/* raft_round_began() - when, or when an earlier one did; 0: nobody knows. */
+uint64_t raft_round_began(const struct raft *r, uint64_t round);
 bool raft_lease_holds(struct raft *r);
 void raft_reads_forget_lease(struct raft *r);
 void raft_reads_add(struct raft *r, unsigned origin, const struct forward_attempt *a);

@@ -169,13 +169,19 @@ void raft_take(struct raft *r, unsigned origin, const struct forward_attempt *a)
 	}
 }
 
+/* Whether a snapshot has taken the place of what comes next for it. */
+static bool needs_table(const struct raft *r, const struct raft_peer *peer)
+{
+	return peer->progress.now == RAFT_TRANSFER || peer->next < r->log.entries.first;
+}
+
 /* One append message with what comes next for @to; @entries: not only a heartbeat. */
 static uint32_t send_append(struct raft *r, unsigned to, bool entries)
 {
 	struct proto_io *io = r->proto.io;
 	struct raft_peer *peer = &r->peer[to];
 	/* What comes before a table is agreed upon in any case. */
-	uint64_t prev = peer->progress.now == RAFT_TRANSFER ? 0 : peer->next - 1;
+	uint64_t prev = needs_table(r, peer) ? 0 : peer->next - 1;
 	struct buf b = {0};
 	uint32_t count = 0;
 
@@ -209,10 +215,10 @@ static void replicate(struct raft *r, unsigned to, bool must)
 {
 	struct raft_peer *peer = &r->peer[to];
 
-	/* It was slow, and a snapshot has taken the place of what comes next for it. */
-	if (peer->progress.now != RAFT_TRANSFER && peer->next < r->log.entries.first)
-		raft_transfer_begin(r, to);
-	if (peer->progress.now == RAFT_TRANSFER) {
+	if (needs_table(r, peer)) {
+		/* What is half-way is not copied. */
+		if (peer->progress.now != RAFT_TRANSFER && raft_exact(r))
+			raft_transfer_begin(r, to);
 		if (must)
 			send_append(r, to, false);
 		return;
@@ -398,8 +404,7 @@ int raft_on_appended(struct raft *r, unsigned from, struct cursor *c)
 	peer->answered_ns = raft_now(r);
 	if (round > peer->round) {
 		peer->round = round;
-		if (r->round - round < RAFT_ROUNDS)
-			peer->lease_ns = r->round_ns[round % RAFT_ROUNDS];
+		peer->lease_ns = raft_round_began(r, round);
 		raft_reads_confirm(r);
 	}
 	if (prev)

@@ -15,6 +15,7 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/proto/raft_internal.h"
 
@@ -62,8 +63,25 @@ uint64_t raft_majority_of(
 
 void raft_round_begin(struct raft *r)
 {
+	const struct raft_round *last = &r->begun[(r->rounds + RAFT_ROUNDS - 1) % RAFT_ROUNDS];
+	uint64_t now = raft_now(r);
+
 	r->round++;
-	r->round_ns[r->round % RAFT_ROUNDS] = raft_now(r);
+	/* Reads begin rounds as fast as they come; what is remembered must reach over a lease. */
+	if (last->round && now - last->at_ns < r->proto.cfg.election_min_ns / RAFT_ROUNDS)
+		return;
+	r->begun[r->rounds++ % RAFT_ROUNDS] = (struct raft_round){r->round, now};
+}
+
+uint64_t raft_round_began(const struct raft *r, uint64_t round)
+{
+	for (uint64_t i = r->rounds; i > 0 && r->rounds - i < RAFT_ROUNDS; i--) {
+		const struct raft_round *begun = &r->begun[(i - 1) % RAFT_ROUNDS];
+
+		if (begun->round <= round)
+			return begun->at_ns;
+	}
+	return 0;
 }
 
 static uint64_t round_answered(const struct raft *r, unsigned node)
@@ -97,6 +115,8 @@ bool raft_lease_holds(struct raft *r)
 void raft_reads_forget_lease(struct raft *r)
 {
 	r->lease_until = 0;
+	r->rounds = 0;
+	memset(r->begun, 0, sizeof(r->begun));
 	for (unsigned i = 0; i < r->proto.cfg.nodes; i++)
 		r->peer[i].lease_ns = 0;
 }

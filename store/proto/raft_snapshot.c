@@ -5,15 +5,14 @@
  * A snapshot is, in this order:
  *   HARD     term and vote
  *   BASE     applied index s at the beginning, its term, the clock and the membership then
- *   ENTRIES  what was in the log after s
  *   STAGE    what of another leader's table was here (raft_transfer.c), if anything was
+ *   ENTRIES  what was in the log after s
  *   PART     the table, in parts (raft_copy.c), and STAGE_PART: the staged one
  *   END
  * The records of the log follow. Those before the MARK that was written with BASE are in the
- * snapshot already, for it need not begin at once, and are skipped. What is after s and
- * not applied yet leaves in one go, for an entry that is cut off later must not be in a later part
- * than the one that took its place; it is little where followers keep up, and never more than a
- * leader takes (RAFT_PENDING_BYTES).
+ * snapshot already, for it need not begin at once, and are skipped: it waits for a table that is
+ * exact. An entry that is cut off before it was given is not given, nor is what took its place:
+ * that is in a record after the MARK.
  *
  * What is applied is in a record already (asserted), hence on disk before the snapshot counts: the
  * log never ends before the index from which on the table is exact. So start() applies up to there,
@@ -25,7 +24,7 @@
 
 #include "store/proto/raft_internal.h"
 
-enum stage { STAGE_BEGIN, STAGE_TABLE, STAGE_STAGED, STAGE_END };
+enum stage { STAGE_BEGIN, STAGE_LOG, STAGE_TABLE, STAGE_STAGED, STAGE_END };
 
 static void give(struct proto_snapshot *s, struct buf *b)
 {
@@ -33,29 +32,39 @@ static void give(struct proto_snapshot *s, struct buf *b)
 	b->len = 0;
 }
 
-static void give_entries(const struct raft *r, struct proto_snapshot *s, struct buf *b)
+/* The next entries, from ->cursor on. Return: whether there are more. */
+static bool give_entries(const struct raft *r, struct proto_snapshot *s)
 {
-	uint64_t next = r->applied + 1;
+	uint64_t last = s->cursor;
+	struct buf b = {0};
 
-	while (next <= r->log.recorded) {
-		buf_u8(b, RAFT_RECORD_ENTRIES);
-		buf_u64(b, next);
-		next += raft_batch_encode(b, &r->log, next, r->log.recorded);
-		give(s, b);
-	}
+	if (s->cursor > r->walk_last)
+		return false;
+	while (last < r->walk_last &&
+		raft_log_cost(&r->log, s->cursor, last + 1) <= PROTO_SNAPSHOT_PART)
+		last++;
+	buf_u8(&b, RAFT_RECORD_ENTRIES);
+	buf_u64(&b, s->cursor);
+	s->cursor += raft_batch_encode(&b, &r->log, s->cursor, last);
+	give(s, &b);
+	buf_fini(&b);
+	return s->cursor <= r->walk_last;
 }
 
-static void give_stage(const struct raft *r, struct proto_snapshot *s, struct buf *b)
+void raft_stage_encode(struct buf *b, const struct raft_base *base, const struct raft_copy *copy,
+	uint64_t partial_at)
 {
-	const struct raft_staging *staging = &r->staging;
-	const struct ring *ranges = &staging->copy.ranges;
+	const struct raft_copy none = {0};
+	const struct ring *ranges;
 
-	if (!staging->table)
-		return;
+	if (!copy)
+		copy = &none;
+	ranges = &copy->ranges;
 	buf_u8(b, RAFT_RECORD_STAGE);
-	raft_base_encode(b, &staging->base);
-	buf_u64(b, staging->copy.cursor);
-	buf_u8(b, staging->copy.complete);
+	raft_base_encode(b, base);
+	buf_u64(b, copy->cursor);
+	buf_u8(b, copy->complete);
+	buf_u64(b, partial_at);
 	buf_u32(b, (uint32_t)ring_count(ranges));
 	for (uint64_t i = ranges->first; i < ranges->next; i++) {
 		const struct raft_range *range = ring_at(ranges, i);
@@ -63,6 +72,15 @@ static void give_stage(const struct raft *r, struct proto_snapshot *s, struct bu
 		buf_u64(b, range->from);
 		buf_u64(b, range->at);
 	}
+}
+
+static void give_stage(const struct raft *r, struct proto_snapshot *s, struct buf *b)
+{
+	const struct raft_staging *staging = &r->staging;
+
+	if (!staging->table)
+		return;
+	raft_stage_encode(b, &staging->base, &staging->copy, staging->partial_at);
 	give(s, b);
 }
 
@@ -79,6 +97,8 @@ static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
 	(void)io->persist(io, b.p, b.len);
 	b.len = 0;
 	r->walking = true;
+	r->walking_log = true;
+	r->walk_last = r->log.recorded;
 	r->walking_staged = r->staging.table;
 	s->index[0] = r->applied;
 	buf_u8(&b, RAFT_RECORD_HARD);
@@ -89,10 +109,10 @@ static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
 	raft_base_encode(&b, &base);
 	buf_u64(&b, mark);
 	give(s, &b);
-	give_entries(r, s, &b);
 	give_stage(r, s, &b);
 	buf_fini(&b);
-	s->stage = STAGE_TABLE;
+	s->cursor = r->applied + 1;
+	s->stage = STAGE_LOG;
 }
 
 /* The next part of @t. Return: whether there is more. */
@@ -134,7 +154,16 @@ bool raft_snapshot(struct proto *p, struct proto_snapshot *s)
 
 	switch ((enum stage)s->stage) {
 	case STAGE_BEGIN:
-		snapshot_begin(r, s);
+		/* What is staged may be what makes it exact: it is not held up by a beginning. */
+		if (raft_exact(r))
+			snapshot_begin(r, s);
+		break;
+	case STAGE_LOG:
+		if (give_entries(r, s))
+			break;
+		r->walking_log = false;
+		s->cursor = 0;
+		s->stage = STAGE_TABLE;
 		break;
 	case STAGE_TABLE:
 		/* After another leader's table came; the entries that make it exact will, too. */
@@ -147,7 +176,7 @@ bool raft_snapshot(struct proto *p, struct proto_snapshot *s)
 		s->index[1] = 0;
 		break;
 	case STAGE_STAGED:
-		/* It may have been given up, but not taken over while ->walking_staged. */
+		/* It was neither taken over nor dropped; another may have taken its place. */
 		if (r->staging.table &&
 			give_part(s, RAFT_RECORD_STAGE_PART, r->staging.table, RAFT_NUMBER_MAX))
 			break;
@@ -236,15 +265,18 @@ static int restore_end(struct raft *r, const struct cursor *c)
 	return 0;
 }
 
-static int restore_ranges(struct cursor *c, struct raft_copy *copy)
+static int restore_ranges(struct cursor *c, struct raft_copy *copy, uint64_t *ret_partial_at)
 {
 	uint64_t cursor = cursor_u64(c);
 	uint8_t complete = cursor_u8(c);
+	uint64_t partial_at = cursor_u64(c);
 	uint32_t count = cursor_u32(c);
 	struct cursor next;
 
-	if (c->bad || complete > 1 || count > RAFT_PARTS_MAX || (complete && cursor))
+	if (c->bad || complete > 1 || count > RAFT_PARTS_MAX || (complete && cursor) ||
+		partial_at > RAFT_NUMBER_MAX || (complete && partial_at))
 		return -EBADMSG;
+	*ret_partial_at = partial_at;
 	if (!count)
 		return cursor_done(c) && !cursor && !complete ? 0 : -EBADMSG;
 	for (uint32_t i = 0; i < count; i++) {
@@ -265,16 +297,18 @@ static int restore_stage(struct raft *r, struct cursor *c)
 {
 	struct raft_base base;
 	struct raft_copy copy;
+	uint64_t partial_at;
 
 	if (raft_base_decode(c, r->proto.cfg.nodes, &base) || !base.index || base.term > r->term)
 		return -EBADMSG;
 	raft_copy_init(&copy);
-	if (restore_ranges(c, &copy)) {
+	if (restore_ranges(c, &copy, &partial_at)) {
 		raft_copy_fini(&copy);
 		return -EBADMSG;
 	}
 	raft_staging_begin(r, &base);
 	r->staging.copy = copy;
+	r->staging.partial_at = partial_at;
 	return 0;
 }
 
@@ -285,11 +319,14 @@ static int restore_stage_part(struct raft *r, struct cursor *c)
 	if (!r->staging.table || raft_part_decode(c, &part))
 		return -EBADMSG;
 	/* Within a snapshot STAGE has said already what there is. */
-	if (!r->unfinished && (part.at < r->staging.base.index ||
-				      (!part.more && raft_copy_add(&r->staging.copy, part.from,
-							     part.to, part.at))))
+	if (r->unfinished) {
+		raft_part_put(r->staging.table, &part);
+		return 0;
+	}
+	if (part.at < r->staging.base.index ||
+		(!part.more && raft_copy_add(&r->staging.copy, part.from, part.to, part.at)))
 		return -EBADMSG;
-	raft_part_put(r->staging.table, &part);
+	raft_staging_put(&r->staging, &part);
 	return 0;
 }
 
@@ -372,12 +409,13 @@ static int describe_base(struct cursor *c, const char *what, struct buf *out)
 static int describe_stage(struct cursor *c, struct buf *out)
 {
 	struct raft_copy copy;
+	uint64_t partial_at;
 	int rc;
 
 	if (describe_base(c, "a leader's table begins", out))
 		return -EBADMSG;
 	raft_copy_init(&copy);
-	rc = restore_ranges(c, &copy);
+	rc = restore_ranges(c, &copy, &partial_at);
 	if (!rc && ring_count(&copy.ranges))
 		buf_printf(out, ", %zu parts of it are here", ring_count(&copy.ranges));
 	raft_copy_fini(&copy);

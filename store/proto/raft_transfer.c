@@ -298,8 +298,17 @@ void raft_staging_swap(struct raft *r)
 	table_swap(r->proto.table, s->table);
 	raft_copy_fini(&r->copy);
 	r->copy = s->copy;
+	r->copy.foreign = true;
 	raft_copy_init(&s->copy);
 	raft_staging_drop(r);
+}
+
+void raft_staging_put(struct raft_staging *s, const struct raft_part *part)
+{
+	if (s->partial_at && s->partial_at != part->at)
+		raft_part_clear(s->table, part->from);
+	raft_part_put(s->table, part);
+	s->partial_at = part->more ? part->at : 0;
 }
 
 void raft_staging_try(struct raft *r)
@@ -311,16 +320,17 @@ void raft_staging_try(struct raft *r)
 
 	if (!s->table || !s->copy.complete)
 		return;
+	/*
+	 * The snapshot that is being taken has yet to be given what was there when it began, staged
+	 * or in the log: the records of that are forgotten with it. It needs all of it, even if
+	 * that is of no more use here: who restarts from it does not know that.
+	 */
+	if (r->walking && (r->walking_log || r->walking_staged))
+		return;
 	if (base <= r->applied) {
 		raft_staging_drop(r);
 		return;
 	}
-	/*
-	 * The snapshot that is being taken has yet to be given what was staged when it began:
-	 * the records of that are forgotten with it.
-	 */
-	if (r->walking && r->walking_staged)
-		return;
 	raft_log_record(r);
 	raft_staging_swap(r);
 	raft_log_mark(&r->log, io->persist(io, &record, sizeof record), base);
@@ -348,11 +358,7 @@ static void record_stage(struct raft *r)
 	struct proto_io *io = r->proto.io;
 	struct buf b = {0};
 
-	buf_u8(&b, RAFT_RECORD_STAGE);
-	raft_base_encode(&b, &s->base);
-	buf_u64(&b, 0);
-	buf_u8(&b, false);
-	buf_u32(&b, 0);
+	raft_stage_encode(&b, &s->base, NULL, 0);
 	s->seq = io->persist(io, b.p, b.len);
 	buf_fini(&b);
 }
@@ -403,7 +409,7 @@ static void stage(struct raft *r, const struct raft_part *part)
 	struct proto_io *io = r->proto.io;
 	struct buf b = {0};
 
-	raft_part_put(s->table, part);
+	raft_staging_put(s, part);
 	s->piece++;
 	buf_u8(&b, RAFT_RECORD_STAGE_PART);
 	raft_part_encode(&b, part);

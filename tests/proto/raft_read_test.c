@@ -82,6 +82,28 @@ static void raft_read_lease__ends_before_another_can_lead(void **state)
 	world_close(w);
 }
 
+/* More rounds of heartbeats than are remembered begin before the first one is answered. */
+static void raft_read_lease__is_had_also_while_many_reads_are_confirmed(void **state)
+{
+	struct sim_config config = world_config(&raft_ops, 3);
+	struct world *w;
+	unsigned at_once = 0;
+
+	(void)state;
+	config.delay_ns = 50 * NS_PER_MS;
+	w = world_open(&config);
+	world_settle(w);
+	assert_int_equal(world_set(w, 0, "k", "old"), PROTO_OK);
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)get(w, 0, PROTO_QUORUM);
+		world_run(w, NS_PER_MS);
+		if (i > 500)
+			at_once += (unsigned)get(w, 0, PROTO_LEASE)->replies;
+	}
+	assert_int_equal(at_once, 499);
+	world_close(w);
+}
+
 static struct proto_claim claim(enum proto_level level)
 {
 	struct proto_config cfg = world_config(&raft_ops, 3).proto;
@@ -133,6 +155,7 @@ int main(void)
 		cmocka_unit_test(raft_read_one__is_answered_at_once_also_in_a_minority),
 		cmocka_unit_test(raft_read_lease__is_answered_without_asking_anybody),
 		cmocka_unit_test(raft_read_lease__ends_before_another_can_lead),
+		cmocka_unit_test(raft_read_lease__is_had_also_while_many_reads_are_confirmed),
 		cmocka_unit_test(raft_claim__follows_the_read_level),
 		cmocka_unit_test(raft_floor__follows_level_and_first_members),
 	};
