@@ -532,6 +532,10 @@ void raft_reads_confirm(struct raft *r);
 void raft_reads_serve(struct raft *r);
 void raft_reads_refuse(struct raft *r, struct forward_answer *a);
 
+/* raft_claim.c: see proto.h */
+void raft_claim(const struct proto_config *cfg, struct proto_claim *ret);
+uint64_t raft_floor_ns(const struct proto_floor_query *q);
+
 /* raft.c */
 /* raft_pass_on() - a request to the leader, which is known. raft_pass_held() - all that wait. */
 void raft_pass_on(struct raft *r, uint64_t slot);
