@@ -163,6 +163,9 @@ struct proto_io {
  * @election_min_ns:	election timeouts are drawn from election_min_ns .. election_max_ns
  * @heartbeat_ns:	interval of a leader's heartbeats, and of reachability pings
  * @leader:		replica that should lead first (no election delay at a first start), -1: any
+ * @leases:		of raft: reads at LEASE are answered by the leader's clock. Voters then keep
+ *			what they have promised a leader, also after a restart, which makes
+ *elections slower; without, such reads are confirmed by a majority, unless read_level is LEASE
  * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
  * @log_keep_kib:	of raft: so much of the log stays in memory when a snapshot has taken its
  * place, for followers that are behind; 0: 16 MiB
@@ -183,6 +186,7 @@ struct proto_config {
 	uint64_t election_max_ns;
 	uint64_t heartbeat_ns;
 	int leader;
+	bool leases;
 	unsigned voters;
 	unsigned log_keep_kib;
 	bool sloppy;
@@ -206,7 +210,7 @@ struct proto_status_view {
 	uint64_t log_first;     /* index of the first entry that is still there, if any is */
 	uint64_t log_last;      /* index of the last entry of the replicated log */
 	uint64_t committed;     /* index */
-	uint64_t applied;   /* index that the data are as of, 0 while they are as of none */
+	uint64_t applied;       /* index that the data are as of, 0 while they are as of none */
 	uint64_t hints;         /* writes kept for other replicas */
 	uint64_t hints_refused; /* writes that a limit forbade to keep */
 	uint64_t pending;       /* requests without a reply yet */

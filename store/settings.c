@@ -14,6 +14,8 @@
 
 /* clang-format off */
 static const struct setting settings[] = {
+	{"leases", SETTING_YES, FIELD(leases), 0, "raft",
+		"reads at level lease by the leader's clock; restarted voters wait then"},
 	{"voters", SETTING_COUNT, FIELD(voters), PROTO_NODES_MAX, "raft",
 		"so many replicas are the first membership; 0: all"},
 	{"sloppy", SETTING_YES, FIELD(sloppy), 0, "quorum",

@@ -87,7 +87,7 @@ static void raft_start(struct proto *p)
 	r->boot_term = r->term;
 	r->leader_heard_ns = raft_now(r);
 	/* What an earlier life has promised a leader is not known. */
-	r->promised_ns = r->restored ? raft_now(r) : 0;
+	r->promised_ns = r->restored && raft_leases(&p->cfg) ? raft_now(r) : 0;
 	r->eager = !r->restored && p->cfg.leader == (int)p->cfg.self;
 	raft_election_reset(r);
 	if (r->eager || p->cfg.nodes == 1)

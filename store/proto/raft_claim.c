@@ -52,7 +52,7 @@ uint64_t raft_floor_ns(const struct proto_floor_query *q)
 		return floor;
 	if (leader != q->contact)
 		floor += q->rtt_ns[(size_t)q->contact * q->cfg->nodes + leader];
-	if (!q->write && level == PROTO_LEASE)
+	if (!q->write && level == PROTO_LEASE && raft_leases(q->cfg))
 		return floor;
 	return floor + majority_rtt(q, leader);
 }

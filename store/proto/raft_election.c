@@ -195,13 +195,16 @@ void raft_election_persisted(struct raft *r)
 }
 
 /*
- * Whether this replica is a leader, or has heard one so lately that its lease may hold: also one of
- * an older term, and also if it has restarted since.
+ * Whether this replica is a leader, or has heard one so lately that another would only disturb it.
+ * Where there are leases, one that may hold counts: also of an older term, and also if this
+ * replica has restarted since.
  */
 static bool has_leader(const struct raft *r)
 {
 	if (raft_leads(r))
 		return true;
+	if (!raft_leases(&r->proto.cfg) && r->leader < 0)
+		return false;
 	return r->promised_ns && raft_now(r) - r->promised_ns < r->proto.cfg.election_min_ns;
 }
 

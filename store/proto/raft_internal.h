@@ -279,6 +279,11 @@ static inline uint64_t raft_now(const struct raft *r)
 	return r->proto.io->now(r->proto.io);
 }
 
+static inline bool raft_leases(const struct proto_config *cfg)
+{
+	return cfg->leases || cfg->read_level == PROTO_LEASE;
+}
+
 static inline bool raft_leads(const struct raft *r)
 {
 	return r->role.now == RAFT_LEADER;

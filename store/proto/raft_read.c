@@ -10,8 +10,9 @@
  * heartbeat is the only one until that long after the heartbeat was *sent*, less RAFT_DRIFT_PPM of
  * it, and answers from its table. The clocks need not agree, but must run at about the same rate:
  * where one of them runs faster than that (a *rate* fault), or stands still while others run, a
- * read by lease may be stale; nothing here would notice. A leader that hands over its leadership
- * gives up the lease for the rest of its term, for then others vote at once.
+ * read by lease may be stale; nothing here would notice. Leases are a setting, for a restarted
+ * voter pays for them: it waits before it helps to elect anybody. A leader that hands over its
+ * leadership gives up the lease for the rest of its term, for then others vote at once.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ bool raft_lease_holds(struct raft *r)
 	uint64_t span = r->proto.cfg.election_min_ns;
 	uint64_t now = raft_now(r);
 
-	if (r->lease_void || r->applied < r->term_start)
+	if (!raft_leases(&r->proto.cfg) || r->lease_void || r->applied < r->term_start)
 		return false;
 	if (now < r->lease_until)
 		return true;

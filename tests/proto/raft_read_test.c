@@ -8,8 +8,10 @@
 static struct world *open_settled(unsigned nodes)
 {
 	struct sim_config config = world_config(&raft_ops, nodes);
-	struct world *w = world_open(&config);
+	struct world *w;
 
+	config.proto.leases = true;
+	w = world_open(&config);
 	world_settle(w);
 	assert_int_equal(sim_leader(w->sim), 0);
 	assert_int_equal(world_set(w, 0, "k", "old"), PROTO_OK);
@@ -91,6 +93,7 @@ static void raft_read_lease__is_had_also_while_many_reads_are_confirmed(void **s
 
 	(void)state;
 	config.delay_ns = 50 * NS_PER_MS;
+	config.proto.leases = true;
 	w = world_open(&config);
 	world_settle(w);
 	assert_int_equal(world_set(w, 0, "k", "old"), PROTO_OK);
@@ -101,6 +104,54 @@ static void raft_read_lease__is_had_also_while_many_reads_are_confirmed(void **s
 			at_once += (unsigned)get(w, 0, PROTO_LEASE)->replies;
 	}
 	assert_int_equal(at_once, 499);
+	world_close(w);
+}
+
+/* How long the others take to elect one, of whom one has just restarted. */
+static uint64_t election_ns(bool leases)
+{
+	struct sim_config config = world_config(&raft_ops, 3);
+	struct world *w;
+	uint64_t cut_ns;
+
+	config.proto.leases = leases;
+	w = world_open(&config);
+	world_settle(w);
+	assert_int_equal(world_set(w, 0, "k", "old"), PROTO_OK);
+	world_isolate(w, 0);
+	cut_ns = w->sim->now_ns;
+	/* Just before the other one stands for election. */
+	world_run(w, config.proto.election_min_ns - 50 * NS_PER_MS);
+	sim_crash(w->sim, 2);
+	sim_restart(w->sim, 2);
+	while (sim_leader(w->sim) <= 0)
+		world_run(w, NS_PER_MS);
+	cut_ns = w->sim->now_ns - cut_ns;
+	world_close(w);
+	return cut_ns;
+}
+
+static void raft_leases__make_a_restarted_voter_wait_and_only_they(void **state)
+{
+	struct proto_config cfg = world_config(&raft_ops, 3).proto;
+
+	(void)state;
+	assert_true(election_ns(true) > 2 * cfg.election_min_ns - 50 * NS_PER_MS);
+	assert_true(election_ns(false) < cfg.election_max_ns + 200 * NS_PER_MS);
+}
+
+static void raft_read_lease__is_confirmed_where_there_are_none(void **state)
+{
+	struct sim_config config = world_config(&raft_ops, 3);
+	struct world *w = world_open(&config);
+	struct world_asked *a;
+
+	(void)state;
+	world_settle(w);
+	assert_int_equal(world_set(w, 0, "k", "old"), PROTO_OK);
+	a = world_wait(w, get(w, 0, PROTO_LEASE));
+	assert_int_equal(a->reply.status, PROTO_OK);
+	assert_int_equal(a->replied_ns - a->asked_ns, 20 * NS_PER_MS);
 	world_close(w);
 }
 
@@ -139,6 +190,8 @@ static void raft_floor__follows_level_and_first_members(void **state)
 	q.level = PROTO_ONE;
 	assert_int_equal(raft_ops.floor_ns(&q), 1);
 	q.level = PROTO_LEASE;
+	assert_int_equal(raft_ops.floor_ns(&q), 31);
+	cfg.leases = true;
 	assert_int_equal(raft_ops.floor_ns(&q), 11);
 	q.level = PROTO_DEFAULT;
 	assert_int_equal(raft_ops.floor_ns(&q), 31);
@@ -154,6 +207,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(raft_read_one__is_answered_at_once_also_in_a_minority),
 		cmocka_unit_test(raft_read_lease__is_answered_without_asking_anybody),
+		cmocka_unit_test(raft_leases__make_a_restarted_voter_wait_and_only_they),
+		cmocka_unit_test(raft_read_lease__is_confirmed_where_there_are_none),
 		cmocka_unit_test(raft_read_lease__ends_before_another_can_lead),
 		cmocka_unit_test(raft_read_lease__is_had_also_while_many_reads_are_confirmed),
 		cmocka_unit_test(raft_claim__follows_the_read_level),
