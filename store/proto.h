@@ -17,9 +17,9 @@
  *  5. Each request gets at most one reply(), and a living replica gives exactly one, at the latest
  *     shortly after cfg.request_timeout_ns.
  *  6. A timer fires once at or after its time; arming again replaces it, arming at 0 disarms.
- *  7. A snapshot begins when the log is at some record number S. snapshot() is called until it has
- *     no more, with any other calls in between. What it gave, followed by the records after S, then
- *     restores to the same as all records would. It counts, and the records up to S are forgotten,
+ *  7. A snapshot begins when the log is at some record number S: that of the last record before the
+ *     first call of snapshot(). It is called until it has no more, with any other calls in between.
+ *     What it gave, followed by the records after S, then restores to the same as all would. It counts, and the records up to S are forgotten,
  *     only when it is on disk and so is every record that was numbered before its last part;
  *     then snapshot_done(). A crash before that leaves the log as it was.
  *

@@ -33,6 +33,8 @@
 #include "agent/base/log.h"
 
 #define LISTEN_BACKLOG 1024
+/* What a snapshot cannot remove is small beside what it can. */
+#define SEGMENTS_PER_SNAPSHOT 4
 #define LINGER_NS_MAX NS_PER_S
 #define LINGER_POLL_NS (5 * NS_PER_MS)
 
@@ -149,8 +151,14 @@ int replica_message(struct replica *r, unsigned from, const void *bytes, size_t 
 {
 	int ret;
 
-	/* What others ask to be written has a bound, too. To them it is a message that was lost. */
-	if (wal_full(&r->wal) && wal_busy(&r->wal)) {
+	size_t waiting = wal_waiting(&r->wal);
+
+	/*
+	 * What others ask to be written has a bound, on a disk that is full and on one that is
+	 * slow. Which messages would be written only the protocol knows. To them all is lost, which
+	 * they must bear (proto.h, rule 2), and who is not heard is waited for or left alone.
+	 */
+	if (waiting > REPLICA_PEERS_LOG_MAX || (wal_full(&r->wal) && wal_busy(&r->wal))) {
 		r->peers.dropped++;
 		return 0;
 	}
@@ -353,6 +361,7 @@ static int log_recover(struct replica *r, struct err *err)
 		.kind = source.kind,
 		.from = &r->recovered,
 		.when = r->config.sync,
+		.segment_max = r->config.snapshot_log / SEGMENTS_PER_SNAPSHOT,
 		.durable = durable,
 		.failed = log_failed,
 		.full = log_full,

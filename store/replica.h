@@ -20,6 +20,9 @@
 #define REPLICA_PEER_PORT 7000
 /* The log's first file in the data directory. */
 #define REPLICA_LOG WAL_FILE
+/* More than this waiting for the disk: what others send is lost, for it might have to be written.
+ * A client is not even read from above WAL_QUEUE_MAX. */
+#define REPLICA_PEERS_LOG_MAX (2 * WAL_QUEUE_MAX)
 /* Exit status of a replica that refuses a damaged log (EX_DATAERR of sysexits.h). */
 #define REPLICA_EXIT_DAMAGED 65
 

@@ -148,14 +148,13 @@ static void begin(struct snapshot *s)
 	s->walk = (struct proto_snapshot){.record = take_record, .arg = s};
 	s->out.lead = s->out.len = 0;
 	s->offset = 0;
-	s->after = wal->seq;
+	s->after = 0;
 	s->log_then = wal->appended;
 	s->records = 0;
 	s->sum = 0;
 	s->more = true;
 	s->begun_ns = loop_now(s->config.loop);
 	s->part_ns = s->begun_ns;
-	put_header(s);
 	go(s, SNAPSHOT_OPEN);
 }
 
@@ -174,6 +173,11 @@ static void take_part(struct snapshot *s)
 	uint64_t before_ns = clock_now_ns();
 	uint64_t took_ns;
 
+	/* Records came while the file was opened, and the protocol begins now (proto.h, rule 7). */
+	if (s->after == 0) {
+		s->after = s->config.wal->seq;
+		put_header(s);
+	}
 	s->more = s->config.part(s->config.arg, &s->walk);
 	took_ns = clock_now_ns() - before_ns;
 	if (took_ns > s->part_ns_max)

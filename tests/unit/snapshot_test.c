@@ -192,7 +192,7 @@ static void copy_file(int from, int to, const char *name, uint64_t keep)
  */
 static void crash(struct disk *d, bool power)
 {
-	char path[] = "/tmp/pacelab-crash-test.XXXXXX";
+	char path[] = "/dev/shm/pacelab-crash-test.XXXXXX";
 	char last[WAL_NAME_MAX];
 	DIR *dir = opendir(d->w.path);
 	const struct dirent *entry;
