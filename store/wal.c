@@ -91,6 +91,12 @@ static bool no_room(int error)
 	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
 }
 
+/* A write that the kernel did not do for now: as without room, it is taken back and repeated. */
+static bool not_now(int error)
+{
+	return error == -EINTR || error == -EAGAIN;
+}
+
 static void fail(struct wal *w, const char *what, int error)
 {
 	if (w->failed)
@@ -135,14 +141,23 @@ static void spare_open(struct wal *w)
 	loop_open_at(w->config.loop, &w->spare.op, w->config.dir, w->spare.name, flags);
 }
 
+/* So that a snapshot leaves little: a segment is removed as a whole, and only when it was left. */
+static uint64_t segment_max(const struct wal *w)
+{
+	uint64_t max = w->config.segment_max / BLOCK * BLOCK;
+
+	if (max == 0 || max > WAL_SEGMENT_MAX)
+		return WAL_SEGMENT_MAX;
+	return max < WAL_SEGMENT_MIN ? WAL_SEGMENT_MIN : max;
+}
+
 static void spare_begin(struct wal *w)
 {
 	uint64_t target = 2 * w->size / BLOCK * BLOCK;
+	uint64_t max = segment_max(w);
 
 	w->spare.size = 0;
-	w->spare.target = target < WAL_SEGMENT_MIN   ? WAL_SEGMENT_MIN
-			  : target > WAL_SEGMENT_MAX ? WAL_SEGMENT_MAX
-						     : target;
+	w->spare.target = target < WAL_SEGMENT_MIN ? WAL_SEGMENT_MIN : target > max ? max : target;
 	wal_name(w->segment + 1, w->spare.name);
 	spare_open(w);
 }
@@ -358,15 +373,24 @@ static void flight_send(struct wal *w)
 		loop_write(w->config.loop, &w->write, always(w) ? &w->sync : NULL, &what);
 }
 
+static void retry(struct wal *w)
+{
+	if (may_move(w))
+		move(w);
+	flight_send(w);
+}
+
 static void retry_fire(struct loop_timer *timer)
 {
 	struct wal *w = list_entry(timer, struct wal, retry);
 
 	if (w->failed)
 		return;
-	if (may_move(w))
-		move(w);
-	flight_send(w);
+	/* The next segment vouches for this one, so no half batch may come back in it. */
+	if (always(w) && w->cut && may_move(w))
+		loop_fsync(w->config.loop, &w->behind, w->fd);
+	else
+		retry(w);
 }
 
 /* It has done what it was armed for: the loop's turn has come. */
@@ -384,6 +408,7 @@ static void wait_for_room(struct wal *w, int error)
 		return;
 	}
 	w->size = w->offset;
+	w->cut = true;
 	loop_arm(w->config.loop, &w->retry, loop_now(w->config.loop) + WAL_RETRY_NS);
 	if (w->full)
 		return;
@@ -415,6 +440,7 @@ static void flight_end(struct wal *w)
 	if (w->flight.cap > KEEP_MAX)
 		block_fini(&w->flight);
 	w->done_seq = w->flight_seq;
+	w->cut = false;
 	if (w->full) {
 		w->full = false;
 		w->config.full(w->config.arg, 0);
@@ -442,7 +468,7 @@ static void flight_settle(struct wal *w)
 
 	if (w->write.pending || (always(w) && w->sync.pending) || w->failed)
 		return;
-	if (written == 0 || no_room(written))
+	if (written == 0 || no_room(written) || not_now(written))
 		wait_for_room(w, written ? written : -ENOSPC);
 	else if (written < 0)
 		fail(w, "write", written);
@@ -497,10 +523,16 @@ static void behind_done(struct loop_op *op, const struct loop_event *event)
 {
 	struct wal *w = list_entry(op, struct wal, behind);
 
-	close(w->behind_fd);
+	if (w->behind_fd >= 0)
+		close(w->behind_fd);
 	w->behind_fd = -1;
 	if (event->res < 0) {
 		fail(w, "fdatasync", event->res);
+		return;
+	}
+	if (always(w)) {
+		w->cut = false;
+		retry(w);
 		return;
 	}
 	w->synced = WAL_HEADER;
@@ -606,7 +638,12 @@ int wal_init(struct wal *w, const struct wal_config *config, struct err *err)
 void wal_fini(struct wal *w)
 {
 	block_fini(&w->fill);
-	block_fini(&w->flight);
+	/*
+	 * The loop gives up waiting for a disk that takes long, the disk does not: a freed buffer
+	 * would go out with what malloc() writes into it, over records that were acknowledged.
+	 */
+	if (w->write.pending == 0)
+		block_fini(&w->flight);
 	free(w->older.p);
 	w->older = (struct wal_segments){0};
 	if (w->fd >= 0)

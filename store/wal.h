@@ -181,6 +181,7 @@ int wal_walk(const struct wal_file *file, struct wal_report *ret, struct err *er
  * @dir:	the log's folder; stays open
  * @name:	of the folder, for messages
  * @from:	what recovery found; is copied
+ * @segment_max: no segment is prepared larger, within WAL_SEGMENT_MIN and _MAX; 0: the latter
  * @durable:	all records up to @seq are on disk; without WAL_SYNC_ALWAYS: in the kernel. Called
  *		from completions and from wal_flush()
  * @failed:	@what ("write", "fdatasync", ...) failed with @error; nothing is written any more
@@ -194,6 +195,7 @@ struct wal_config {
 	uint32_t kind;
 	const struct wal_report *from;
 	enum wal_sync when;
+	uint64_t segment_max;
 	void (*durable)(void *arg, uint64_t seq);
 	void (*failed)(void *arg, const char *what, int error);
 	void (*full)(void *arg, int error);
@@ -243,9 +245,9 @@ struct wal {
 	uint64_t synced_seq; /* and all records up to this one */
 	uint64_t sync_end;   /* where the fdatasync of an interval reaches */
 	uint64_t sync_seq;
-	uint64_t wanted_seq; /* somebody waits for this one */
-	int behind_fd;       /* the segment before, while it is synced */
-	struct loop_op behind;
+	uint64_t wanted_seq;   /* somebody waits for this one */
+	int behind_fd;         /* the segment before, while it is synced */
+	struct loop_op behind; /* with WAL_SYNC_ALWAYS: a segment that was cut, before it is left */
 	struct loop_op write;
 	struct loop_op sync;
 	uint64_t indirect_until_ns;
@@ -259,12 +261,14 @@ struct wal {
 	int sync_result;
 	bool failed;
 	bool full;
+	bool cut; /* the segment was truncated, and that may not be on disk */
 };
 
 /* wal_init() - open the last segment. Return: 0 or negative errno; wal_fini() is due anyway. */
 int wal_init(struct wal *w, const struct wal_config *config, struct err *err);
 
-/* wal_fini() - free and close; nothing may be under way in a loop that still turns. */
+/* wal_fini() - free and close; nothing may be under way in a loop that still turns. A batch that a
+ * closed loop could not wait for keeps its memory: the disk may read it yet. */
 void wal_fini(struct wal *w);
 
 /* wal_append() - put a record into the next batch. Return: its sequence number. */

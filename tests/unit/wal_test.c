@@ -324,6 +324,46 @@ static void wal__with_an_interval_stops_at_a_failed_sync(void **state)
 	teardown(&w);
 }
 
+/* The disk may still read it when the loop has given up waiting. */
+static void wal__leaves_the_memory_of_a_batch_under_way_alone(void **state)
+{
+	const uint8_t *bytes;
+	struct world w;
+
+	(void)state;
+	setup(&w);
+	fill(&w);
+	append(&w, "4");
+	wal_flush(&w.wal);
+	bytes = w.wal.flight.p;
+	loop_close(w.loop);
+	w.wal.write.pending = 1;
+	w.loop = NULL;
+	wal_fini(&w.wal);
+	assert_memory_equal(bytes, WAL_MAGIC, 8);
+	free((void *)(uintptr_t)bytes);
+	w.wal = (struct wal){.fd = -1, .behind_fd = -1, .spare = {.fd = -1}};
+	teardown(&w);
+}
+
+/* A log that is cut often is kept short only if its segments are. */
+static void wal__prepares_no_segment_larger_than_told(void **state)
+{
+	static char big[100000];
+	struct world w;
+
+	(void)state;
+	setup(&w);
+	w.wal.config.segment_max = 3 * WAL_SEGMENT_MIN + 5;
+	for (unsigned i = 0; i < 30; i++) {
+		wal_append(&w.wal, big, sizeof big);
+		turn_until_settled(&w);
+	}
+	assert_true(w.wal.segment > 5);
+	assert_true(w.wal.size <= 3 * WAL_SEGMENT_MIN);
+	teardown(&w);
+}
+
 static void wal__says_when_too_much_waits_for_the_disk(void **state)
 {
 	static char big[1 << 20];
@@ -356,6 +396,8 @@ int main(void)
 		cmocka_unit_test(wal__stops_when_a_record_cannot_be_taken_back),
 		cmocka_unit_test(wal__with_an_interval_syncs_after_it_answered),
 		cmocka_unit_test(wal__with_an_interval_stops_at_a_failed_sync),
+		cmocka_unit_test(wal__leaves_the_memory_of_a_batch_under_way_alone),
+		cmocka_unit_test(wal__prepares_no_segment_larger_than_told),
 		cmocka_unit_test(wal__says_when_too_much_waits_for_the_disk),
 	};
 
