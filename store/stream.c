@@ -147,6 +147,7 @@ static void connect_done(struct loop_op *op, const struct loop_event *event)
 
 static void prepare(struct stream *s, struct stream_set *set, const struct stream_ops *ops, int fd)
 {
+	loop_file_add(set->loop, fd);
 	*s = (struct stream){
 		.set = set,
 		.ops = ops,
@@ -213,6 +214,7 @@ static void flush_closing(struct stream *s)
 	}
 	if (s->recv.pending || s->send.pending || s->connect.pending)
 		return; /* their completions touch the stream again */
+	loop_file_drop(s->set->loop, s->fd);
 	close(s->fd);
 	s->fd = -1;
 	s->ops->closed(s);

@@ -313,6 +313,7 @@ static void move(struct wal *w)
 	uint8_t header[WAL_HEADER];
 
 	older_add(w);
+	loop_file_drop(w->config.loop, w->fd);
 	if (always(w)) {
 		close(w->fd);
 	} else {
@@ -320,6 +321,7 @@ static void move(struct wal *w)
 		loop_sync(w->config.loop, &w->behind, w->behind_fd);
 	}
 	w->fd = w->spare.fd;
+	loop_file_add(w->config.loop, w->fd);
 	w->size = w->spare.size;
 	w->spare.fd = -1;
 	w->spare.step = WAL_SPARE_NONE;
@@ -632,6 +634,7 @@ int wal_init(struct wal *w, const struct wal_config *config, struct err *err)
 			  : openat(config->dir, name, O_RDWR | O_CLOEXEC);
 	if (w->fd < 0)
 		return err_sys(err, always(w) ? w->fd : -errno, "open %s/%s", config->name, name);
+	loop_file_add(config->loop, w->fd);
 	return lead_read(w, err);
 }
 

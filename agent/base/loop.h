@@ -110,6 +110,14 @@ void loop_accept(struct loop *l, struct loop_op *op, int fd);
 /* loop_recv() - bytes as they come; 0 is the end of the stream; -ENOBUFS: start it again. */
 void loop_recv(struct loop *l, struct loop_op *op, int fd);
 
+/*
+ * loop_file_add() - use @fd for long: its sends, writes and syncs find it in a table of the ring's,
+ * where the kernel has one that lets go again. loop_file_drop() - before it is closed, with none of
+ * these under way; takes a file that was not added.
+ */
+void loop_file_add(struct loop *l, int fd);
+void loop_file_drop(struct loop *l, int fd);
+
 /* loop_send() - @bytes must stay until completion; may send less. */
 void loop_send(struct loop *l, struct loop_op *op, int fd, const void *bytes, size_t n);
 

@@ -311,6 +311,52 @@ static void loop__calls_turn_end_once_per_turn(void **state)
 	close(fds[1]);
 }
 
+static int pair_make(int pair[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+}
+
+/* Where files are registered, and where not. */
+static void loop__lets_go_of_a_file_while_an_older_send_waits(void **state)
+{
+	static char much[4 << 20];
+	struct loop *l = loop_make(NULL);
+	struct seen stuck = {.op = {.done = seen_done}};
+	struct seen sent = {.op = {.done = seen_done}};
+	int full[2];
+	int pair[2];
+	char text[8];
+
+	(void)state;
+	assert_int_equal(pair_make(full), 0);
+	assert_int_equal(pair_make(pair), 0);
+	loop_file_add(l, full[0]);
+	loop_file_add(l, pair[0]);
+	loop_file_drop(l, pair[1]); /* was not added */
+	loop_send(l, &stuck.op, full[0], much, sizeof much);
+	loop_send(l, &sent.op, pair[0], "last", 4);
+	turn_until(l, &sent.completions, 1);
+	assert_int_equal(sent.res, 4);
+	assert_int_equal(stuck.completions, 0);
+	loop_file_drop(l, pair[0]);
+	close(pair[0]);
+	assert_int_equal(recv(pair[1], text, sizeof text, 0), 4);
+	assert_int_equal(recv(pair[1], text, sizeof text, MSG_DONTWAIT), 0);
+	/* Its number may be used again, for another one. */
+	close(pair[1]);
+	assert_int_equal(pair_make(pair), 0);
+	loop_file_add(l, pair[0]);
+	loop_send(l, &sent.op, pair[0], "first", 5);
+	turn_until(l, &sent.completions, 2);
+	assert_int_equal(recv(pair[1], text, sizeof text, 0), 5);
+	assert_memory_equal(text, "first", 5);
+	loop_close(l);
+	close(full[0]);
+	close(full[1]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void count_fire(struct loop_timer *timer)
 {
 	(void)timer;
@@ -344,6 +390,7 @@ int main(void)
 		cmocka_unit_test(loop__syncs_only_what_was_written_whole),
 		cmocka_unit_test(loop__keeps_what_the_kernel_does_not_take_yet),
 		cmocka_unit_test(loop__closes_with_operations_under_way),
+		cmocka_unit_test(loop__lets_go_of_a_file_while_an_older_send_waits),
 		cmocka_unit_test(loop__calls_turn_end_once_per_turn),
 	};
 
