@@ -284,6 +284,14 @@ static void tell(struct quorum *q, const struct quorum_write *w)
 		quorum_send_id(q, w->from, QUORUM_WRITTEN, w->id);
 }
 
+/* All had the tombstone: whoever lacked what was before lacks nothing. */
+static void forgotten(struct quorum *q, const struct table_entry *e)
+{
+	quorum_forget(q, e);
+	for (unsigned i = 0; i < quorum_nodes(q); i++)
+		quorum_hint_forget(q, i, e);
+}
+
 static void quorum_persisted(struct proto *p, uint64_t seq)
 {
 	struct quorum *q = quorum_of(p);
@@ -297,10 +305,12 @@ static void quorum_persisted(struct proto *p, uint64_t seq)
 			continue;
 		if (PROTO_BUG(BUG_QUORUM_HINT_RESURRECTS) && w.reply == QUORUM_HINTED)
 			table_put(q->proto.table, &w.entry);
-		if (w.forget)
-			quorum_forget(q, &w.entry);
-		else
+		if (!w.forget)
 			quorum_merge(q, &w.entry);
+		else
+			forgotten(q, &w.entry);
+		if (w.forget && w.from == p->cfg.self)
+			quorum_bury_forgot(q);
 		tell(q, &w);
 		free(w.key);
 	}

@@ -7,8 +7,9 @@
  * that a repair has run by then, and where none has, deleted keys come back. Here the replica that
  * made the tombstone asks all others first, and one that is away delays it for as long as it is:
  *
- *   idle --some are old enough--> asking --all have it--> waiting --quiet--> telling --> idle
- *            \-> idle: somebody does not answer; who lacks it is sent it
+ *   idle --some are old enough--> asking --all have it--> waiting --quiet--> telling
+ *    |       \-> idle: somebody does not answer; who lacks it is sent it         |
+ *    '<-- forgetting: until that is on its own disk <--all others have forgotten--'
  *
  *  1. Everybody says that it has this very tombstone on disk. From then on no table has an older
  *     version, and none can get one but from a message, or from an operation that read it before.
@@ -17,6 +18,9 @@
  *     of anti-entropy are bound to the question, and that to its tries. So for quiet_ns() the
  *     tombstone is kept; then nothing older is left.
  *  3. The others forget it, on disk, then the one who asked: while he has it, it can be found.
+ *     Until his own record is on disk he asks for nothing: he would find it and spread it again.
+ *  4. A read or a late message may bring the tombstone back to some, which does no harm but to
+ *     memory. Anti-entropy brings it to its maker, who buries it again; without, it stays.
  *
  * So no deleted key comes back by loss, delay, crashes or hints, whatever wall clocks say. It does
  * if a replica is started with an old copy of its log. A key that has expired is forgotten alike.
@@ -184,9 +188,20 @@ static void forget_here(struct quorum *q)
 	struct quorum_grave g;
 
 	while (c.left && !grave_decode(&c, &g))
-		if (grave_here(q, &g, q->proto.cfg.self))
+		if (grave_here(q, &g, q->proto.cfg.self)) {
 			persist_forget(q, &g, q->proto.cfg.self, 0);
+			q->bury.forgetting++;
+		}
 	end(q);
+	if (q->bury.forgetting)
+		q->bury.phase = QUORUM_BURY_FORGETTING;
+}
+
+void quorum_bury_forgot(struct quorum *q)
+{
+	assert(q->bury.forgetting > 0);
+	if (--q->bury.forgetting == 0)
+		q->bury.phase = QUORUM_BURY_IDLE;
 }
 
 static void all_answered(struct quorum *q)
@@ -206,13 +221,20 @@ static void all_answered(struct quorum *q)
 	b->asked_ns = q->proto.io->now(q->proto.io);
 }
 
+static bool all_there(const struct quorum *q)
+{
+	for (unsigned i = 0; i < quorum_nodes(q); i++)
+		if (!quorum_alive(q, i) || (i != q->proto.cfg.self && !q->peer[i].heard))
+			return false;
+	return true;
+}
+
 static void search(struct quorum *q)
 {
 	struct quorum_bury *b = &q->bury;
 
-	for (unsigned i = 0; i < quorum_nodes(q); i++)
-		if (!quorum_alive(q, i) || (i != q->proto.cfg.self && !q->peer[i].heard))
-			return;
+	if (!all_there(q) && !PROTO_BUG(BUG_QUORUM_FORGETS_TOO_EARLY))
+		return;
 	for (unsigned i = 0; i < WALK_STEPS && b->count < QUORUM_GRAVES_MAX; i++) {
 		b->cursor = table_scan(q->proto.table, b->cursor, collect, q);
 		if (!b->cursor)
@@ -221,7 +243,10 @@ static void search(struct quorum *q)
 	if (!b->count)
 		return;
 	b->held = all_bits(b->count);
-	enter(q, QUORUM_BURY_ASKING, QUORUM_BURY);
+	if (PROTO_BUG(BUG_QUORUM_FORGETS_TOO_EARLY))
+		enter(q, QUORUM_BURY_TELLING, QUORUM_FORGET);
+	else
+		enter(q, QUORUM_BURY_ASKING, QUORUM_BURY);
 	if (quorum_nodes(q) == 1)
 		all_answered(q);
 }
@@ -253,7 +278,7 @@ void quorum_bury_tick(struct quorum *q)
 		ask_again(q, QUORUM_BURY);
 		break;
 	case QUORUM_BURY_WAITING:
-		if (now - q->bury.asked_ns < quiet_ns(q))
+		if (now - q->bury.asked_ns < quiet_ns(q) && !PROTO_BUG(BUG_QUORUM_FORGETS_AT_ONCE))
 			break;
 		keep_graves(q, UINT64_MAX);
 		if (!q->bury.count) {
@@ -266,6 +291,8 @@ void quorum_bury_tick(struct quorum *q)
 		break;
 	case QUORUM_BURY_TELLING:
 		ask_again(q, QUORUM_FORGET);
+		break;
+	case QUORUM_BURY_FORGETTING:
 		break;
 	}
 }
@@ -325,7 +352,7 @@ static int on_graves(
 
 	if (check_graves(*c) < 0)
 		return -EBADMSG;
-	held = PROTO_BUG(BUG_QUORUM_FORGETS_TOO_EARLY) ? UINT64_MAX : held_of(q, from, *c);
+	held = held_of(q, from, *c);
 	if (type == QUORUM_BURY)
 		quorum_send_mask(q, from, QUORUM_HELD, round, held);
 	else if (!held)

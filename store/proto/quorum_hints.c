@@ -102,6 +102,13 @@ void quorum_hint_write(struct quorum *q, unsigned to, const struct table_entry *
 		table_put(q->peer[to].hints, &mark);
 }
 
+void quorum_hint_forget(struct quorum *q, unsigned to, const struct table_entry *e)
+{
+	if (quorum_hinted(q, to, e->key) && !table_get(q->proto.table, e->key) &&
+		table_get(q->peer[to].hints, e->key)->version <= e->version)
+		record_hint(q, to, e->key, false);
+}
+
 /* What one step of the walk over notes found. */
 struct walk {
 	struct quorum *q;

@@ -138,7 +138,8 @@ enum quorum_bury_phase {
 	QUORUM_BURY_IDLE,
 	QUORUM_BURY_ASKING,
 	QUORUM_BURY_WAITING,
-	QUORUM_BURY_TELLING
+	QUORUM_BURY_TELLING,
+	QUORUM_BURY_FORGETTING
 };
 
 /* A tombstone that may be forgotten. */
@@ -157,6 +158,7 @@ struct quorum_bury {
 	struct quorum_set answered;
 	uint64_t asked_ns;
 	unsigned tries;
+	unsigned forgetting; /* own records on their way to the disk */
 };
 
 struct quorum {
@@ -270,6 +272,9 @@ void quorum_send_mask(
 
 /* quorum_forget() - take out what is not newer than @e: its record is on disk. */
 void quorum_forget(struct quorum *q, const struct table_entry *e);
+
+/* quorum_bury_forgot() - this replica has forgotten one that it made: the record is on disk. */
+void quorum_bury_forgot(struct quorum *q);
 int quorum_forget_restore(struct quorum *q, struct cursor *c);
 int quorum_forget_describe(struct cursor *c, struct buf *out);
 
@@ -304,6 +309,9 @@ bool quorum_hint_add(struct quorum *q, unsigned to, struct proto_bytes key);
 
 /* quorum_hint_write() - the same for a write that may not be on this disk yet either. */
 void quorum_hint_write(struct quorum *q, unsigned to, const struct table_entry *e);
+
+/* quorum_hint_forget() - @e, which @to has had, is forgotten: so is a note of that or older. */
+void quorum_hint_forget(struct quorum *q, unsigned to, const struct table_entry *e);
 
 /* quorum_hint_tick() - once per heartbeat: send on what @to lacks, if it is heard. */
 void quorum_hint_tick(struct quorum *q, unsigned to);
