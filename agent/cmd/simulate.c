@@ -14,6 +14,7 @@
 #include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
 #include "agent/sim/sim_script.h"
+#include "store/settings.h"
 #include "store/systems.h"
 
 enum {
@@ -24,6 +25,7 @@ enum {
 	OPT_NODES,
 	OPT_READ_LEVEL,
 	OPT_WRITE_LEVEL,
+	OPT_SET,
 	OPT_SKEW,
 	OPT_JOBS,
 	OPT_KEEP,
@@ -43,6 +45,7 @@ static const struct cmd_option options[] = {
 	[OPT_NODES] = {"--nodes", "N", "replicas (3 or 5, by the seed)"},
 	[OPT_READ_LEVEL] = {"--read-level", "LEVEL", "of all reads (the store's)"},
 	[OPT_WRITE_LEVEL] = {"--write-level", "LEVEL", "of all writes (the store's)"},
+	[OPT_SET] = {"--set", "SETTINGS", "of all runs: 'sloppy=yes tombstones=1s' (drawn)"},
 	[OPT_SKEW] = {"--skew", "TIME", "wall clocks differ by up to so much (0)"},
 	[OPT_JOBS] = {"--jobs", "N", "so many processes (this one alone)"},
 	[OPT_KEEP] = {"--keep", "NUMBERS", "of the seed's operations and faults only these: 3,7-9"},
@@ -136,6 +139,7 @@ static int parse(const struct cmd_line *line, struct sim_seeds *s, struct err *e
 	const char *name = line->value[OPT_STORE] ? line->value[OPT_STORE] : "raft";
 	const struct system *system = system_find(name);
 	const char *skew = line->value[OPT_SKEW];
+	struct proto_config unused = {0};
 	uint64_t nodes = 0, jobs = 0;
 
 	if (!system)
@@ -160,6 +164,9 @@ static int parse(const struct cmd_line *line, struct sim_seeds *s, struct err *e
 		return err->code;
 	if (line->value[OPT_SEED])
 		s->count = 1;
+	s->settings = line->value[OPT_SET];
+	if (s->settings && settings_read(&unused, s->ops, s->settings, err))
+		return err_wrap(err, "--set");
 	s->nodes = (unsigned)nodes;
 	s->jobs = (unsigned)jobs;
 	if (skew && units_parse_duration(skew, &s->skew_ns, err))

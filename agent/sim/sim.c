@@ -415,6 +415,15 @@ int sim_leader(const struct sim *sim)
 	return leader;
 }
 
+/* A tombstone may come back to some when the others have forgotten it; only anti-entropy tells
+ * its maker. */
+static bool may_linger(const struct sim *sim, const struct table_entry *e)
+{
+	const struct proto_config *cfg = &sim->config.proto;
+
+	return e->deleted && cfg->tombstone_ns && !cfg->anti_entropy_ns;
+}
+
 static bool same_entry(const struct table_entry *a, const struct table_entry *b)
 {
 	return b && a->deleted == b->deleted && a->version == b->version &&
@@ -431,8 +440,11 @@ bool sim_converged(const struct sim *sim, char *why, size_t size)
 
 		while (sim->node[a].alive && (e = table_next(sim->node[a].table, &at))) {
 			for (unsigned b = 0; b < sim->config.proto.nodes; b++) {
-				if (!sim->node[b].alive ||
-					same_entry(e, table_get(sim->node[b].table, e->key)))
+				const struct table_entry *f;
+
+				f = table_get(sim->node[b].table, e->key);
+				if (!sim->node[b].alive || same_entry(e, f) ||
+					(!f && may_linger(sim, e)))
 					continue;
 				if (why)
 					snprintf(why, size, "key %.*s differs between r%u and r%u",

@@ -15,6 +15,11 @@
 #define SETTLE_NS (30 * NS_PER_S)       /* all must have converged so long after the heal */
 #define FINAL_TRIES 20
 #define SEEN_MAX 64
+/*
+ * What a deleted key reads as: one value, written by each deletion, and by one before the run
+ * begins, since nobody can tell a key that was deleted from one that never was.
+ */
+#define DELETED HISTORY_INTERNED
 #define PAUSED_NS (5 * NS_PER_MS) /* how soon a request knocks again at who is paused */
 
 enum call { CALL_ACT, CALL_ARRIVE, CALL_WATCH, CALL_FAULT_END, CALL_FLAP };
@@ -137,9 +142,9 @@ static void op_reply(struct load *l, struct client *c, const struct proto_reply 
 		op_end(l, c, HISTORY_OK, HISTORY_NO_ERROR);
 		break;
 	case PROTO_NIL:
-		if (!read)
+		if (!read && op->value != DELETED)
 			sim_fail(l->sim, "a write was answered with nil");
-		op->value = 0;
+		op->value = DELETED;
 		op_end(l, c, HISTORY_OK, HISTORY_NO_ERROR);
 		break;
 	case PROTO_UNMET:
@@ -199,6 +204,8 @@ static void ask(struct load *l, struct client *c, enum proto_level level)
 	};
 
 	req.key.len = (uint32_t)snprintf(key, sizeof(key), "k%" PRIu64, op->key);
+	if (req.op == PROTO_SET && op->value == DELETED)
+		req.op = PROTO_DEL;
 	if (req.op == PROTO_SET)
 		req.value = padded(l, l->value, op->value);
 	if (req.cond == PROTO_IFEQ)
@@ -269,7 +276,10 @@ static void op_begin(struct load *l, size_t number)
 		l->fleeting[l->fleeting_count++] = number;
 	} else if (a->kind == SIM_ACT_READ) {
 		op_add(l, c, a->key, HISTORY_READ);
-	} else if (a->kind == SIM_ACT_WRITE || !l->claim.cas || !c->seen[a->key]) {
+	} else if (a->kind == SIM_ACT_DELETE) {
+		op_add(l, c, a->key, HISTORY_WRITE)->value = DELETED;
+	} else if (a->kind == SIM_ACT_WRITE || !l->claim.cas || !c->seen[a->key] ||
+		   c->seen[a->key] == DELETED) {
 		op = op_add(l, c, a->key, HISTORY_WRITE);
 		op->value = number + 1;
 	} else {
@@ -547,30 +557,52 @@ static void heal_all(struct load *l)
 	add_again(l);
 }
 
+/* All tables are alike, and nobody keeps a hint for anybody. */
+static bool settled(struct load *l, char *why, size_t size)
+{
+	if (!sim_converged(l->sim, why, size))
+		return false;
+	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++) {
+		struct proto_status_view view;
+
+		sim_status(l->sim, i, &view);
+		if (!view.hints)
+			continue;
+		snprintf(why, size, "r%u keeps %" PRIu64 " hints", i, view.hints);
+		return false;
+	}
+	return true;
+}
+
 static void converge(struct load *l)
 {
 	bool by_itself = l->plan->world.proto.anti_entropy_ns > 0;
+	bool unhinted = l->crashed || l->plan->world.proto.hint_ns_max;
 	uint64_t until_ns = l->sim->now_ns + SETTLE_NS;
 	char why[128] = "";
 
 	if (l->claim.reads_cut == PROTO_SIDES_LEADER)
 		return; /* nobody but the holder has anything */
 	/* A hint that its keeper lost in a crash leaves the repair to anti-entropy, or to reads. */
-	for (unsigned k = 0; l->crashed && !by_itself && k < l->plan->keys; k++)
+	for (unsigned k = 0; unhinted && !by_itself && k < l->plan->keys; k++)
 		final_read(l, 0, k, PROTO_ALL);
-	for (size_t k = 0; l->crashed && k < l->fleeting_count && !l->sim->violation[0]; k++)
+	for (size_t k = 0; unhinted && !by_itself && k < l->fleeting_count && !l->sim->violation[0];
+		k++)
 		final_fleeting(l, 0, l->fleeting[k], PROTO_ALL);
-	while (!sim_converged(l->sim, why, sizeof(why)) && l->sim->now_ns < until_ns)
+	while (!settled(l, why, sizeof(why)) && l->sim->now_ns < until_ns)
 		if (!sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.heartbeat_ns))
 			return;
-	if (!sim_converged(l->sim, why, sizeof(why)))
+	if (!settled(l, why, sizeof(why)))
 		sim_fail(l->sim, "no convergence after the heal: %s", why);
 }
 
 /* The one place where a history meets the checker: the model that is claimed, by its name. */
 static void judge(struct load *l)
 {
-	const struct history_ops h = {.op = l->op, .count = l->ops};
+	char deleted[] = "nothing";
+	size_t at = 0;
+	const struct history_ops h = {
+		.op = l->op, .count = l->ops, .text = deleted, .text_at = &at, .texts = 1};
 	const struct check_budget budget = {.time_ns = 20 * NS_PER_S};
 	const struct check_names names = {.t0_ns = SIM_START_NS};
 	const struct check_ops *model = check_find(proto_model_names[l->claim.cut], CHECK_REGISTER);
@@ -597,7 +629,7 @@ static void judge(struct load *l)
 
 static void tally(const struct load *l, struct sim_outcome *ret)
 {
-	for (size_t i = 0; i < l->ops; i++) {
+	for (size_t i = l->plan->keys; i < l->ops; i++) {
 		ret->ok += l->op[i].outcome == HISTORY_OK;
 		ret->failed += l->op[i].outcome == HISTORY_FAIL;
 		ret->unknown += l->op[i].outcome == HISTORY_UNKNOWN;
@@ -610,6 +642,18 @@ static void tally(const struct load *l, struct sim_outcome *ret)
 	ret->steps = l->sim->steps;
 	ret->messages = l->sim->messages;
 	memcpy(ret->violation, l->sim->violation, sizeof(ret->violation));
+}
+
+/* Before the run begins no key is there. */
+static void never_was(struct load *l, unsigned key)
+{
+	struct history_op *op = op_add(l, &l->client[l->plan->clients], key, HISTORY_WRITE);
+
+	op->t_invoke_ns = SIM_START_NS - 2;
+	op->t_return_ns = SIM_START_NS - 1;
+	op->outcome = HISTORY_OK;
+	op->error = HISTORY_NO_ERROR;
+	op->value = DELETED;
 }
 
 static void begin(struct load *l)
@@ -647,6 +691,8 @@ static void begin(struct load *l)
 		l->client[i].session = ++l->sessions;
 		l->client[i].replica = i % nodes;
 	}
+	for (unsigned k = 0; k < plan->keys; k++)
+		never_was(l, k);
 	act_next(l);
 }
 

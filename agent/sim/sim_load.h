@@ -92,6 +92,7 @@ int sim_plan_run(const struct sim_plan *plan, struct sim_outcome *ret);
  * struct sim_seeds - many runs, one seed each
  * @name:	of the store, for the command that shows a violation again; NULL: the protocol's
  * @level:	of reads, of writes
+ * @settings:	as settings_read() takes them, in place of those drawn; NULL: none
  * @nodes:	0: 3 or 5, by the seed
  * @without:	bits of enum sim_without
  * @keep:	of the script; NULL: all
@@ -101,6 +102,7 @@ struct sim_seeds {
 	const struct proto_ops *ops;
 	const char *name;
 	enum proto_level level[2];
+	const char *settings;
 	unsigned nodes;
 	uint64_t first;
 	uint64_t count;

@@ -12,6 +12,7 @@ const char *const sim_act_names[SIM_ACT_NR] = {
 	[SIM_ACT_READ] = "read",
 	[SIM_ACT_WRITE] = "write",
 	[SIM_ACT_CAS] = "compare-and-set",
+	[SIM_ACT_DELETE] = "delete",
 	[SIM_ACT_FLEETING] = "set, then delete",
 	[SIM_ACT_HALVES] = "cut into two",
 	[SIM_ACT_NODE] = "cut off one",
@@ -50,6 +51,17 @@ static void add(struct sim_script *s, size_t *cap, const struct sim_action *a)
 	s->action[s->count++] = *a;
 }
 
+static uint8_t kind_of(unsigned percent)
+{
+	if (percent < 48)
+		return SIM_ACT_READ;
+	if (percent < 71)
+		return SIM_ACT_WRITE;
+	if (percent < 76)
+		return SIM_ACT_DELETE;
+	return percent < 97 ? SIM_ACT_CAS : SIM_ACT_FLEETING;
+}
+
 static void draw_client(
 	const struct sim_plan *plan, unsigned who, struct sim_script *s, size_t *cap)
 {
@@ -65,9 +77,7 @@ static void draw_client(
 		if (at >= end_ns)
 			break;
 		a.at_ns = at;
-		a.kind = kind < 48 ? SIM_ACT_READ : kind < 76 ? SIM_ACT_WRITE : SIM_ACT_CAS;
-		if (kind >= 97)
-			a.kind = SIM_ACT_FLEETING;
+		a.kind = kind_of(kind);
 		a.key = (uint8_t)prng_below(&prng, plan->keys);
 		a.moves = prng_below(&prng, 20) == 0;
 		a.arg = prng_next(&prng);

@@ -15,6 +15,7 @@ enum sim_act {
 	SIM_ACT_READ,
 	SIM_ACT_WRITE,
 	SIM_ACT_CAS,
+	SIM_ACT_DELETE,
 	SIM_ACT_FLEETING, /* a key of its own is set, then deleted */
 	SIM_ACT_OPS,      /* so many are clients'; from here on faults: */
 	SIM_ACT_HALVES = SIM_ACT_OPS,

@@ -11,6 +11,7 @@
 
 #include "agent/base/err.h"
 #include "agent/sim/sim_script.h"
+#include "store/settings.h"
 
 #define LARGE 100         /* replicas: from here on heartbeats are fewer and the run is shorter */
 #define APART_S 600       /* a run that takes longer does not end */
@@ -74,6 +75,11 @@ static void draw_proto(struct sim_plan *plan, struct prng *prng)
 	cfg->leader = (int)prng_below(prng, cfg->nodes + 1) - 1;
 	cfg->log_keep_kib = prng_below(prng, 2) ? 1 : 0;
 	cfg->anti_entropy_ns = prng_below(prng, 2) ? (200 + prng_below(prng, 2000)) * NS_PER_MS : 0;
+	/* Short, so that all of it happens within the run. */
+	cfg->tombstone_ns = prng_below(prng, 2) ? (1 + prng_below(prng, 500)) * NS_PER_MS : 0;
+	cfg->hint_ns_max = prng_below(prng, 4) ? 0 : (1 + prng_below(prng, 2000)) * NS_PER_MS;
+	if (cfg->tombstone_ns && plan->world.ops == &quorum_ops)
+		cfg->request_timeout_ns = (200 + prng_below(prng, 600)) * NS_PER_MS;
 	if (cfg->nodes < LARGE)
 		return;
 	plan->duration_ns = 4 * NS_PER_S;
@@ -132,8 +138,13 @@ void sim_plan_without(struct sim_plan *plan, unsigned without)
 
 void sim_seeds_plan(const struct sim_seeds *s, uint64_t seed, struct sim_plan *ret)
 {
+	struct err err = {0};
+
 	sim_plan_draw(ret, s->ops, s->nodes ? s->nodes : seed % 2 ? 3 : 5, seed, s->level);
 	sim_plan_without(ret, s->without);
+	/* Who asks has seen that they can be read. */
+	if (s->settings && settings_read(&ret->world.proto, s->ops, s->settings, &err))
+		assert(false);
 	ret->skew_ns = s->skew_ns;
 	ret->world.trace = s->trace;
 	ret->keep = s->keep;
@@ -167,6 +178,8 @@ void sim_seeds_again(const struct sim_seeds *s, uint64_t seed, FILE *out)
 		proto_level_names[s->level[1]]);
 	if (s->nodes)
 		fprintf(out, " --nodes %u", s->nodes);
+	if (s->settings)
+		fprintf(out, " --set '%s'", s->settings);
 	if (s->skew_ns)
 		fprintf(out, " --skew %" PRIu64 "ns", s->skew_ns);
 	for (unsigned i = 0; i < SIM_WITHOUT_NR; i++) {
