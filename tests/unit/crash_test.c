@@ -78,6 +78,18 @@ void loop_arm(struct loop *l, struct loop_timer *t, uint64_t at_ns)
 	t->at_ns = at_ns;
 }
 
+void loop_file_add(struct loop *l, int fd)
+{
+	(void)l;
+	(void)fd;
+}
+
+void loop_file_drop(struct loop *l, int fd)
+{
+	(void)l;
+	(void)fd;
+}
+
 void loop_fsync(struct loop *l, struct loop_op *op, int fd)
 {
 	struct begun *b = begin_op(l, op, 0);
