@@ -220,7 +220,7 @@ struct proto_status_view {
 /* One entry of a replicated log, for the simulator's invariants. */
 struct proto_entry_view {
 	uint64_t term;
-	uint32_t digest; /* CRC-32C of the command */
+	struct proto_bytes command; /* valid until the next call */
 };
 
 /*

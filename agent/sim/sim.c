@@ -57,45 +57,9 @@ void sim_trace(struct sim *sim, const char *fmt, ...)
 	fputc('\n', sim->config.trace);
 }
 
-/* Events: a binary heap by time, then by order of scheduling. */
-
-static bool before(const struct sim_event *a, const struct sim_event *b)
-{
-	return a->at_ns < b->at_ns || (a->at_ns == b->at_ns && a->order < b->order);
-}
-
 void sim_schedule(struct sim *sim, const struct sim_event *event)
 {
-	struct sim_event e = *event;
-	size_t i = sim->events++;
-
-	if (i == sim->events_cap) {
-		sim->events_cap = sim->events_cap ? 2 * sim->events_cap : 1024;
-		sim->heap = realloc(sim->heap, sim->events_cap * sizeof(*sim->heap));
-		assert(sim->heap);
-	}
-	e.order = sim->order++;
-	for (; i && before(&e, &sim->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		sim->heap[i] = sim->heap[(i - 1) / 2];
-	sim->heap[i] = e;
-}
-
-static struct sim_event take(struct sim *sim)
-{
-	struct sim_event first = sim->heap[0];
-	struct sim_event last = sim->heap[--sim->events];
-	size_t i = 0;
-
-	for (size_t child; (child = 2 * i + 1) < sim->events; i = child) {
-		if (child + 1 < sim->events && before(&sim->heap[child + 1], &sim->heap[child]))
-			child++;
-		if (!before(&sim->heap[child], &last))
-			break;
-		sim->heap[i] = sim->heap[child];
-	}
-	sim->heap[i] = last;
-	sim->heap[sim->events].p = NULL; /* the place that is free now owns nothing */
-	return first;
+	sim_queue_put(&sim->queue, event, sim_queue_order(&sim->queue));
 }
 
 /* The fate of one message: a splitmix64 of its own (Steele, Lea and Flood, OOPSLA 2014). */
@@ -246,23 +210,49 @@ static uint64_t world_ns(const struct sim_node *n, uint64_t local_ns)
 			  passed % (ppm + n->drift_ppm) * ppm / (ppm + n->drift_ppm));
 }
 
-static void io_arm(struct proto_io *io, unsigned timer, uint64_t at_ns)
+static void queue_timer(struct sim_node *n, unsigned number)
 {
-	struct sim_node *n = node_of(io);
-	struct sim_event e = {
+	struct sim_timer *timer = &n->timer[number];
+	const struct sim_event e = {
 		.kind = SIM_TIMER,
-		.at_ns = world_ns(n, at_ns),
+		.at_ns = timer->at_ns,
 		.node = n->id,
-		.from = (uint16_t)timer,
+		.from = (uint16_t)number,
 		.life = n->life,
 	};
 
-	assert(timer < PROTO_TIMERS_MAX);
-	if (e.at_ns < n->sim->now_ns)
-		e.at_ns = n->sim->now_ns;
-	n->timer[timer] = at_ns ? e.at_ns : 0;
-	if (at_ns)
-		sim_schedule(n->sim, &e);
+	timer->queued_ns = timer->at_ns;
+	sim_queue_put(&n->sim->queue, &e, timer->order);
+}
+
+static void io_arm(struct proto_io *io, unsigned number, uint64_t at_ns)
+{
+	struct sim_node *n = node_of(io);
+	struct sim_timer *timer = &n->timer[number];
+
+	assert(number < PROTO_TIMERS_MAX);
+	timer->at_ns = at_ns ? world_ns(n, at_ns) : 0;
+	if (!at_ns)
+		return;
+	if (timer->at_ns < n->sim->now_ns)
+		timer->at_ns = n->sim->now_ns;
+	timer->order = sim_queue_order(&n->sim->queue);
+	if (!timer->queued_ns || timer->at_ns < timer->queued_ns)
+		queue_timer(n, number);
+}
+
+/* Return: whether the timer fires now; else its event has been put where it belongs. */
+static bool timer_is_due(struct sim_node *n, const struct sim_event *e)
+{
+	struct sim_timer *timer = &n->timer[e->from];
+
+	if (e->life != n->life || timer->queued_ns != e->at_ns)
+		return false;
+	if (timer->at_ns > e->at_ns)
+		queue_timer(n, e->from);
+	else if (timer->at_ns == 0)
+		timer->queued_ns = 0;
+	return timer->at_ns == e->at_ns;
 }
 
 static uint64_t io_now(struct proto_io *io)
@@ -344,10 +334,8 @@ void sim_close(struct sim *sim)
 			free(n->held[k].p);
 		free(n->held);
 	}
-	for (size_t i = 0; i < sim->events; i++)
-		free(sim->heap[i].p);
+	sim_queue_fini(&sim->queue);
 	sim_check_close(sim->check);
-	free(sim->heap);
 	free(sim->link);
 	free(sim->node);
 	free(sim);
@@ -553,9 +541,8 @@ void sim_resume(struct sim *sim, unsigned node)
 	for (size_t i = 0; i < n->held_count; i++) {
 		struct sim_event e = n->held[i];
 
-		/* A timer is known by the time for which it was armed. */
-		if (e.kind == SIM_TIMER && e.life == n->life && n->timer[e.from] == e.at_ns)
-			n->timer[e.from] = sim->now_ns;
+		if (e.kind == SIM_TIMER && timer_is_due(n, &e))
+			n->timer[e.from].at_ns = n->timer[e.from].queued_ns = sim->now_ns;
 		e.at_ns = sim->now_ns;
 		sim_schedule(sim, &e);
 	}
@@ -575,6 +562,8 @@ static void run_event(struct sim *sim, struct sim_event *e)
 {
 	struct sim_node *n = e->kind == SIM_CALL ? NULL : &sim->node[e->node];
 
+	if (e->kind == SIM_TIMER && !timer_is_due(n, e))
+		return;
 	if (n && n->paused) {
 		hold(n, e);
 		return;
@@ -584,9 +573,7 @@ static void run_event(struct sim *sim, struct sim_event *e)
 		deliver(sim, e);
 		break;
 	case SIM_TIMER:
-		if (e->life != n->life || n->timer[e->from] != e->at_ns)
-			break;
-		n->timer[e->from] = 0;
+		n->timer[e->from] = (struct sim_timer){0};
 		sim_trace(sim, "r%u timer %u", e->node, e->from);
 		sim->config.ops->timer(n->proto, e->from);
 		sim_checked(sim, e->node, false);
@@ -609,9 +596,9 @@ bool sim_step(struct sim *sim)
 {
 	struct sim_event e;
 
-	if (sim->violation[0] || !sim->events)
+	if (sim->violation[0] || !sim->queue.count)
 		return false;
-	e = take(sim);
+	e = sim_queue_take(&sim->queue);
 	assert(e.at_ns >= sim->now_ns);
 	sim->now_ns = e.at_ns;
 	run_event(sim, &e);
@@ -621,7 +608,7 @@ bool sim_step(struct sim *sim)
 
 bool sim_run(struct sim *sim, uint64_t until_ns)
 {
-	while (sim->events && sim->heap[0].at_ns <= until_ns)
+	while (sim_queue_next_ns(&sim->queue) <= until_ns)
 		if (!sim_step(sim))
 			return false;
 	sim->now_ns = until_ns;

@@ -21,6 +21,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/prng.h"
+#include "agent/sim/sim_queue.h"
 #include "store/proto.h"
 #include "store/table.h"
 
@@ -114,6 +115,16 @@ struct sim_snapshot {
 /* One begins, gives its parts, waits for the disk, counts. */
 enum sim_snapping { SIM_SNAP_IDLE, SIM_SNAP_PARTS, SIM_SNAP_DISK, SIM_SNAP_WAIT };
 
+/*
+ * A timer that is armed anew before it fires, as most are, has one event in the queue all the same:
+ * when that comes too early, it is put back to where arming would have put another one.
+ */
+struct sim_timer {
+	uint64_t at_ns; /* when it fires, in the world's time; 0: disarmed */
+	uint64_t order;
+	uint64_t queued_ns; /* its event that counts; 0: there is none */
+};
+
 struct sim_node {
 	struct proto_io io; /* first: the protocol's view */
 	struct sim *sim;
@@ -126,9 +137,9 @@ struct sim_node {
 	struct prng prng;      /* what the protocol draws */
 	struct prng chance;    /* of its disk */
 	int64_t skew_ns;
-	int32_t drift_ppm;                /* the monotonic clock runs faster by so much */
-	uint64_t timer[PROTO_TIMERS_MAX]; /* when it fires, in the world's time; 0: disarmed */
-	struct sim_record *record;        /* the log; [0] is record 1 */
+	int32_t drift_ppm; /* the monotonic clock runs faster by so much */
+	struct sim_timer timer[PROTO_TIMERS_MAX];
+	struct sim_record *record; /* the log; [0] is record 1 */
 	size_t records;
 	size_t records_cap;
 	size_t records_writing; /* part of the log that the disk is busy with */
@@ -147,19 +158,6 @@ struct sim_node {
 	struct sim_snapshot snapshot; /* that counts */
 };
 
-enum sim_kind { SIM_MESSAGE, SIM_TIMER, SIM_PERSISTED, SIM_CALL, SIM_SNAP };
-
-struct sim_event {
-	uint64_t at_ns;
-	uint64_t order; /* breaks ties: first scheduled, first run */
-	uint64_t life;
-	void *p; /* message: bytes, owned */
-	uint32_t len;
-	uint32_t node;
-	uint16_t from; /* message: sender; timer: its number; call: what for */
-	uint8_t kind;
-};
-
 struct sim {
 	struct sim_config config;
 	uint64_t now_ns;
@@ -170,10 +168,7 @@ struct sim {
 	struct prng prng;
 	struct sim_node *node;
 	struct sim_link *link; /* [from * nodes + to] */
-	struct sim_event *heap;
-	size_t events;
-	size_t events_cap;
-	uint64_t order;
+	struct sim_queue queue;
 	struct sim_log_check *check;
 	char violation[SIM_VIOLATION_MAX]; /* "" while all is well; then the run stops */
 	/* For who drives the world: replies, and events of its own (sim_call()). */

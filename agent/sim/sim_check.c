@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/crc32c.h"
 #include "agent/sim/sim.h"
 
 /* Of an entry that a snapshot has taken the place of. */
@@ -117,10 +118,16 @@ static struct known *find(struct sim_log_check *check, uint64_t index, uint64_t 
 	return slot_of(check->known, check->known_cap, index, term);
 }
 
+static uint32_t digest_of(const struct proto_entry_view *view)
+{
+	return crc32c(0, view->command.p, view->command.len);
+}
+
 static void check_entry(struct sim *sim, unsigned node, uint64_t index, uint64_t prev_term)
 {
 	struct sim_log_check *check = sim->check;
 	struct proto_entry_view view;
+	uint32_t digest;
 	struct known *k;
 
 	if (sim->config.ops->entry(sim->node[node].proto, index, &view)) {
@@ -128,13 +135,14 @@ static void check_entry(struct sim *sim, unsigned node, uint64_t index, uint64_t
 		return;
 	}
 	k = find(check, index, view.term);
+	digest = digest_of(&view);
 	if (!k->term) {
-		*k = (struct known){index, view.term, prev_term, view.digest, 0};
+		*k = (struct known){index, view.term, prev_term, digest, 0};
 		check->known_count++;
 	} else if (k->prev_term == TERM_UNKNOWN) {
 		k->prev_term = prev_term;
 	}
-	if (k->digest != view.digest || (prev_term != TERM_UNKNOWN && k->prev_term != prev_term)) {
+	if (k->digest != digest || (prev_term != TERM_UNKNOWN && k->prev_term != prev_term)) {
 		sim_fail(sim, "log matching: r%u has another entry %llu of term %llu than others",
 			node, (unsigned long long)index, (unsigned long long)view.term);
 	}
@@ -186,7 +194,7 @@ static void add_committed(struct sim *sim, unsigned node, const struct proto_ent
 	}
 	sim_status(sim, node, &status);
 	check->committed[check->committed_count++] =
-		(struct committed){view->term, view->digest, status.term, 0};
+		(struct committed){view->term, digest_of(view), status.term, 0};
 }
 
 static void check_committed(struct sim *sim, unsigned node, uint64_t first, uint64_t committed)
@@ -213,7 +221,7 @@ static void check_committed(struct sim *sim, unsigned node, uint64_t first, uint
 		if (i > check->committed_count)
 			add_committed(sim, node, &view);
 		else if (check->committed[i - 1].term != view.term ||
-			 check->committed[i - 1].digest != view.digest)
+			 check->committed[i - 1].digest != digest_of(&view))
 			sim_fail(sim, "state machine safety: r%u commits another entry %llu", node,
 				(unsigned long long)i);
 	}
@@ -350,7 +358,7 @@ void sim_check_restored(struct sim *sim, unsigned node, struct proto *full, stru
 	/* A log's data come with what is committed, which each learns in its own time. */
 	for (uint64_t i = a.log_last; i && i >= a.log_first && i >= b.log_first; i--)
 		if (ops->entry(p, i, &x) || ops->entry(full, i, &y) || x.term != y.term ||
-			x.digest != y.digest)
+			digest_of(&x) != digest_of(&y))
 			sim_fail(sim, "r%u: its snapshot restores another entry %llu", node,
 				(unsigned long long)i);
 }

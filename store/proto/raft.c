@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "agent/base/crc32c.h"
 #include "store/proto/raft_internal.h"
 
 static const struct sm_state role_states[] = {
@@ -726,7 +725,7 @@ static int raft_entry(const struct proto *p, uint64_t index, struct proto_entry_
 
 	if (!e)
 		return -ENOENT;
-	*ret = (struct proto_entry_view){.term = e->term, .digest = crc32c(0, e->bytes, e->len)};
+	*ret = (struct proto_entry_view){.term = e->term, .command = {e->bytes, e->len}};
 	return 0;
 }
 

@@ -111,7 +111,7 @@ static int takes_each_for_another(
 	int rc = raft_ops.entry(p, index, ret);
 
 	if (index == 20)
-		ret->digest += p->cfg.self;
+		ret->command.len -= p->cfg.self;
 	return rc;
 }
 
