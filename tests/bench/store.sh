@@ -7,10 +7,12 @@
 # redis: redis-benchmark, 50 connections, both servers on one core and the client on another, in
 # turn, medians of BENCH_ROUNDS. Where the client's core or other work on the machine is the
 # limit, the server's processor time per operation is the figure that says most.
-# memory: 1 M keys of 16 bytes. recovery: kill -9 with a log of BENCH_LOG_MB, time to the first PONG.
+# memory: 1 M keys of 16 bytes.
+# recovery: kill -9 with a log of BENCH_LOG_MB, time to the first PONG.
 # snapshot: the longest answer that a client with a rate of its own sees, with and without one.
-# etcd: three nodes in namespaces of their own, every write on the disks of a majority, 64 clients
-# of tests/bench/store_load.c at the leader: RESP for one, etcd's JSON gateway for the other.
+# etcd: three nodes in namespaces of their own, every write on the disks of a majority, 64 and
+# 256 clients of tests/bench/store_load.c at the leader: RESP for one, etcd's JSON gateway for the
+# other.
 # Nothing here fails because it is slow.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 70
@@ -23,6 +25,8 @@ readonly SERVER_CORE=0
 readonly CLIENT_CORE=$(($(nproc) > 1 ? 1 : 0))
 readonly START_SECONDS=60
 readonly MILLION=1000000
+# Of the paced clients: a busy machine must keep up with it, or their queue is measured.
+readonly RATE=${BENCH_RATE:-2000}
 readonly LOG_MB=${BENCH_LOG_MB:-1024}
 PARTS=${PARTS:-redis memory recovery snapshot etcd}
 
@@ -56,9 +60,9 @@ answers() {
 	[ "$(redis-cli -p "$1" ping 2>/dev/null)" = PONG ]
 }
 
-# start redis|pacelab none|always [DIR]: sets port and pid.
+# start redis|pacelab none|always [DIR [OPTION...]]: sets port and pid.
 start() {
-	local dir=${3:-$tmp/$1-$2} aof=no server
+	local dir=${3:-$tmp/$1-$2} aof=no server options=("${@:4}")
 	mkdir -p "$dir"
 	port=$(free_port)
 	if [ "$1" = redis ]; then
@@ -68,7 +72,7 @@ start() {
 	else
 		server=("$B/pacelab-replica" --proto single --id 0 --peers 127.0.0.1
 			--peer-port "$(free_port)" --listen "127.0.0.1:$port" --dir "$dir"
-			--fsync "$2")
+			--fsync "$2" "${options[@]}")
 	fi
 	# taskset becomes the server, so that $! is what is to be stopped.
 	taskset -c "$SERVER_CORE" "${server[@]}" >"$dir/log" 2>&1 &
@@ -205,7 +209,7 @@ part_memory() {
 part_recovery() {
 	local dir=$tmp/recovery begin end keys
 	echo "recovery of pacelab-replica after kill -9"
-	start pacelab none "$dir" || return 1
+	start pacelab none "$dir" --snapshot-log 0 || return 1
 	redis-benchmark -p "$port" -t set -P 64 -c 16 -d 1000 -r "$MILLION" -n "$((LOG_MB * 1000))" \
 		-q >/dev/null 2>&1
 	keys=$(redis-cli -p "$port" dbsize)
@@ -214,9 +218,10 @@ part_recovery() {
 	sync "$dir"/*
 	line "log" "$(du -sm "$dir" | cut -f1)" "MB" "-"
 	begin=$(date +%s%N)
-	start pacelab none "$dir" || return 1
+	start pacelab none "$dir" --snapshot-log 0 || return 1
 	end=$(date +%s%N)
 	line "until it answers" "$(((end - begin) / 1000000))" "ms" "-"
+	line "  its processor time" "$(cpu_ms "$pid")" "ms" "-"
 	line "keys before | after" "$keys | $(redis-cli -p "$port" dbsize)" "" "equal"
 	stop "$pid"
 	rm -rf "$dir"
@@ -224,27 +229,37 @@ part_recovery() {
 
 # --- snapshot ---
 
-# paced TITLE
+# paced TITLE: a row of p50, p99 and longest answer.
 paced() {
 	local row
-	row=$("$B/tests/bench/store_load" --clients 8 --rate 2000 --seconds 8 --keys "$MILLION" \
+	row=$("$B/tests/bench/store_load" --clients 8 --rate "$RATE" --seconds 8 --keys "$MILLION" \
 		"127.0.0.1:$port") || return 1
 	# shellcheck disable=SC2086 # words
 	set -- "$1" $row
 	line "$1" "$3 $4 $5" "ms" "-"
 }
 
+# of_info FIELD
+of_info() {
+	redis-cli -p "$port" info | tr -d '\r' | sed -n "s/^$1://p"
+}
+
 part_snapshot() {
-	local dir=$tmp/snapshot refused
-	echo "snapshot of 1 M keys while writing 2,000/s, fsync always: p50, p99, longest answer"
-	start pacelab always "$dir" || return 1
+	local dir=$tmp/snapshot
+	echo "snapshot of 1 M keys while writing $RATE/s, fsync always: p50, p99, longest answer"
+	start pacelab none "$dir" --snapshot-log 0 || return 1
 	fill "$port" "$MILLION" 100
+	stop "$pid"
+	sync "$dir"/*
+	start pacelab always "$dir" --snapshot-log 0 || return 1
 	paced "without"
-	refused=$(redis-cli -p "$port" bgsave 2>&1)
-	case $refused in
-	*ERR*) echo "  with: not measured: $refused" ;;
-	*) paced "with" ;;
-	esac
+	stop "$pid"
+	# The log is longer than this from the start: the first snapshot begins at once.
+	start pacelab always "$dir" --snapshot-log 1mb || return 1
+	paced "with"
+	line "  snapshots | bytes of the last" "$(of_info snapshots) | $(of_info snapshot_bytes)" "" ">= 1"
+	line "  the last one took" "$(of_info snapshot_took_ms)" "ms" "-"
+	line "  longest part of it" "$(of_info snapshot_part_us_max)" "us" "-"
 	stop "$pid"
 	rm -rf "$dir"
 }
@@ -252,6 +267,10 @@ part_snapshot() {
 # --- etcd ---
 
 readonly NET=10.253.77
+# Bytes of a value, clients.
+readonly LOADS="16 64
+1000 64
+16 256"
 readonly NS=perf$$
 
 # Three nodes and a hub with a bridge, where the clients are; no delay but the kernel's own.
@@ -330,7 +349,7 @@ syncs() {
 	fi
 }
 
-# one_cluster etcd|pacelab SIZE: appends rows of store_load to $tmp/NAME.rows.
+# one_cluster etcd|pacelab SIZE CLIENTS: appends rows of store_load to $tmp/NAME.rows.
 one_cluster() {
 	local at round http=() before after row
 	[ "$1" = pacelab ] || http=(--http)
@@ -343,7 +362,7 @@ one_cluster() {
 	rm -f "$tmp/$1.rows"
 	for ((round = 0; round < ROUNDS; round++)); do
 		before=$(syncs "$1" "$at")
-		row=$(in_hub "$B/tests/bench/store_load" "${http[@]}" --clients 64 --size "$2" \
+		row=$(in_hub "$B/tests/bench/store_load" "${http[@]}" --clients "$3" --size "$2" \
 			--seconds 4 "$at") || return 1
 		after=$(syncs "$1" "$at")
 		# The load counts 4 of the 5 seconds in which the syncs were counted.
@@ -361,16 +380,16 @@ stop_all() {
 }
 
 part_etcd() {
-	local size name pids=() column both rows
+	local size clients name pids=() column both rows
 	if ! command -v etcd >/dev/null || [ "$(id -u)" -ne 0 ]; then
 		echo "etcd: needs etcd-server, etcd-client and root"
 		return 0
 	fi
 	nodes_build || return 1
-	echo "etcd $(etcd --version | awk 'NR == 1 { print $3 }') | pacelab-replica (raft), three nodes, 64 clients, durable writes"
-	for size in 16 1000; do
+	echo "etcd $(etcd --version | awk 'NR == 1 { print $3 }') | pacelab-replica (raft), three nodes, durable writes"
+	while read -r size clients; do
 		for name in etcd pacelab; do
-			one_cluster "$name" "$size" || return 1
+			one_cluster "$name" "$size" "$clients" </dev/null || return 1
 			rm -rf "$tmp/$name"-?
 		done
 		rows=()
@@ -380,7 +399,8 @@ part_etcd() {
 		done
 		# shellcheck disable=SC2086 # two words
 		{
-			line "writes of $size bytes" "$(printf '%.0f | %.0f' ${rows[0]})" "op/s" "-"
+			line "$clients clients, writes of $size bytes" \
+				"$(printf '%.0f | %.0f' ${rows[0]})" "op/s" "-"
 			set -- ${rows[0]}
 			line "  ratio" "$(ratio "$2" "$1")" "times" ">= 10"
 			line "  p50" "$(printf '%.2f | %.2f' ${rows[1]})" "ms" "-"
@@ -389,7 +409,7 @@ part_etcd() {
 			line "  fdatasyncs of the leader per write" "$(printf '%.3f | %.3f' ${rows[5]})" "" "-"
 			line "  the client's own share of a core" "$(printf '%.2f | %.2f' ${rows[4]})" "" "-"
 		}
-	done
+	done <<<"$LOADS"
 }
 
 echo "machine  $(nproc) cores, kernel $(uname -r), $(git describe --always --dirty 2>/dev/null)," \
