@@ -70,6 +70,18 @@ static void info_replication(struct buf *text, const struct replica *r)
 		(unsigned long long)view.applied, (unsigned long long)view.hints,
 		(unsigned long long)view.hints_refused, (unsigned long long)view.pending,
 		view.ready && !wal_full(&r->wal));
+	if (!r->config.ops->hints)
+		return;
+	buf_printf(text, "compared:%llu\r\nfetched:%llu\r\n", (unsigned long long)view.compared,
+		(unsigned long long)view.fetched);
+	for (unsigned i = 0, left = PEERS_INFO_MAX; i < r->config.proto.nodes && left > 0; i++) {
+		uint64_t hints = r->config.ops->hints(r->proto, i);
+
+		if (!hints)
+			continue;
+		buf_printf(text, "hints_for_%u:%llu\r\n", i, (unsigned long long)hints);
+		left--;
+	}
 }
 
 static void info_peers(struct buf *text, const struct replica *r)

@@ -19,9 +19,10 @@
  *  6. A timer fires once at or after its time; arming again replaces it, arming at 0 disarms.
  *  7. A snapshot begins when the log is at some record number S: that of the last record before the
  *     first call of snapshot(). It is called until it has no more, with any other calls in between.
- *     What it gave, followed by the records after S, then restores to the same as all would. It counts, and the records up to S are forgotten,
- *     only when it is on disk and so is every record that was numbered before its last part;
- *     then snapshot_done(). A crash before that leaves the log as it was.
+ *     What it gave, followed by the records after S, then restores to the same as all would. It
+ * counts, and the records up to S are forgotten, only when it is on disk and so is every record
+ * that was numbered before its last part; then snapshot_done(). A crash before that leaves the log
+ * as it was.
  *
  * A protocol file exports one symbol: its struct proto_ops.
  */
@@ -213,6 +214,8 @@ struct proto_status_view {
 	uint64_t applied;       /* index that the data are as of, 0 while they are as of none */
 	uint64_t hints;         /* writes kept for other replicas */
 	uint64_t hints_refused; /* writes that a limit forbade to keep */
+	uint64_t compared;      /* comparisons of data with another replica that came to an end */
+	uint64_t fetched;       /* entries that they brought */
 	uint64_t pending;       /* requests without a reply yet */
 	bool ready;             /* can serve writes at its default level, as far as it knows */
 };
@@ -313,6 +316,7 @@ struct proto_snapshot {
  * @snapshot:	give the next part, about PROTO_SNAPSHOT_PART (rule 7). Return: whether there is
  *		more; a part may be empty, to wait for persisted(). NULL: the log is never cut
  * @snapshot_done:	it counts; may be NULL
+ * @hints:	of the writes kept for others, how many are for replica @node; NULL: none ever are
  * @invariant:	assert what must always hold inside one replica; called after each step in tests
  * @describe:	append what a record says, in one line for people. Return: 0, or -EBADMSG if it is
  *		not one of its own; may be NULL
@@ -335,6 +339,7 @@ struct proto_ops {
 	bool (*snapshot)(struct proto *p, struct proto_snapshot *s);
 	void (*snapshot_done)(struct proto *p, const struct proto_snapshot *s);
 	void (*status)(const struct proto *p, struct proto_status_view *ret);
+	uint64_t (*hints)(const struct proto *p, unsigned node);
 	void (*invariant)(const struct proto *p);
 	int (*entry)(const struct proto *p, uint64_t index, struct proto_entry_view *ret);
 	void (*fini)(struct proto *p);

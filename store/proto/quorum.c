@@ -71,7 +71,7 @@ static void quorum_claim(const struct proto_config *cfg, struct proto_claim *ret
 		.reads_cut = sides_of(cfg, r),
 		.writes_cut = sides_of(cfg, w == 1 ? 1 : w_side),
 		.cas = false,
-		.loses_acked = !strong,
+		.loses_acked = r + w <= cfg->nodes || cfg->sloppy,
 	};
 }
 
@@ -391,7 +391,16 @@ static void quorum_status(const struct proto *p, struct proto_status_view *ret)
 	*ret = (struct proto_status_view){.role = PROTO_PEER, .leader = -1, .pending = q->pending};
 	ret->hints = q->hints;
 	ret->hints_refused = q->hints_refused;
+	ret->compared = q->compared;
+	ret->fetched = q->fetched;
 	ret->ready = quorum_reachable(q, true) >= quorum_need(&p->cfg, PROTO_DEFAULT, true);
+}
+
+static uint64_t quorum_hints(const struct proto *p, unsigned node)
+{
+	const struct table *hints = ((const struct quorum *)p)->peer[node].hints;
+
+	return hints ? table_count(hints) : 0;
 }
 
 static void quorum_invariant(const struct proto *p)
@@ -420,6 +429,7 @@ const struct proto_ops quorum_ops = {
 	.persisted = quorum_persisted,
 	.timer = quorum_timer,
 	.status = quorum_status,
+	.hints = quorum_hints,
 	.invariant = quorum_invariant,
 	.fini = quorum_fini,
 };

@@ -203,7 +203,10 @@ void quorum_found(struct quorum *q, uint64_t id, unsigned by, const struct table
 {
 	struct quorum_operation *op = ring_at(&q->ops, id);
 
-	if (!op || (op->phase != QUORUM_ASKING && op->phase != QUORUM_REPAIRING)) {
+	/* An answer to a question of an earlier life may have the number of this one. */
+	if (!op || (op->phase != QUORUM_ASKING && op->phase != QUORUM_REPAIRING) ||
+		op->newest.key.len != e->key.len ||
+		(e->key.len && memcmp(op->newest.key.p, e->key.p, e->key.len) != 0)) {
 		repair_late(q, by, e);
 		return;
 	}

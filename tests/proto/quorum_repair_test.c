@@ -94,6 +94,9 @@ static void anti_entropy__makes_replicas_agree_without_hints_or_reads(void **sta
 	sim_heal(w->sim);
 	world_run(w, 3 * AGAIN_NS);
 	assert_true(sim_converged(w->sim, NULL, 0));
+	sim_status(w->sim, 0, &view);
+	assert_true(view.compared > 0);
+	assert_int_equal(view.fetched, 400); /* what 2 alone had */
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(entries(w, i), 1300);
 		assert_tree(w, i);
@@ -565,6 +568,73 @@ static void sloppy__counts_each_replica_and_each_stand_in_once(void **state)
 	world_close(w);
 }
 
+/* From @from to replica 0, about the operation of which @sent tells. */
+static void answer(struct world *w, unsigned from, enum quorum_message type,
+	const struct world_sent *sent, uint64_t whom)
+{
+	struct buf b = {0};
+
+	buf_u8(&b, (uint8_t)type);
+	buf_add(&b, sent->bytes.p + 1, sizeof(uint64_t));
+	if (type == QUORUM_STOOD_IN)
+		buf_u64(&b, whom);
+	assert_int_equal(sim_message(w->sim, from, 0, b.p, b.len), 0);
+	buf_fini(&b);
+}
+
+static void sloppy__counts_one_who_answers_after_all_once(void **state)
+{
+	struct world *w = sloppy_world(5);
+	struct world_ask ask = {.op = PROTO_SET, .key = "k", .value = "v", .level = PROTO_ALL};
+	const struct world_sent *sent;
+	struct world_asked *a;
+
+	(void)state;
+	isolate_two(w);
+	world_forget(w);
+	world_isolate(w, 0); /* what it hears is said here */
+	a = world_ask(w, 0, &ask);
+	assert_int_equal(quorum_ops.hints(w->sim->node[0].proto, 3), 0);
+	sent = world_last_sent(w, 0, 1, QUORUM_STAND_IN);
+	assert_non_null(sent);
+	answer(w, 1, QUORUM_STOOD_IN, sent, 3);
+	answer(w, 3, QUORUM_WRITTEN, sent, 0);
+	answer(w, 2, QUORUM_WRITTEN, sent, 0);
+	world_wait(w, a);
+	assert_int_equal(a->reply.status, PROTO_UNCERTAIN);
+	assert_int_equal(a->reply.have, 4);
+	/* Nobody needs a hint but the one whom nobody heard of. */
+	assert_int_equal(quorum_ops.hints(w->sim->node[0].proto, 3), 0);
+	assert_int_equal(quorum_ops.hints(w->sim->node[0].proto, 4), 1);
+	world_close(w);
+}
+
+static void read__ignores_an_answer_about_another_key(void **state)
+{
+	struct sim_config config = repairing(3);
+	struct world_ask ask = {.op = PROTO_GET, .key = "k", .level = PROTO_QUORUM};
+	struct table_entry other = {.key = {(const uint8_t *)"other", 5},
+		.value = {(const uint8_t *)"v", 1},
+		.version = 1};
+	const struct world_sent *sent;
+	struct world_asked *a;
+	struct buf b = {0};
+	struct world *w;
+
+	(void)state;
+	w = world_open(&config);
+	a = world_ask(w, 0, &ask);
+	sent = world_last_sent(w, 0, 1, QUORUM_READ);
+	assert_non_null(sent);
+	buf_u8(&b, QUORUM_FOUND);
+	buf_add(&b, sent->bytes.p + 1, 2 * sizeof(uint64_t));
+	quorum_entry_encode(&b, &other);
+	assert_int_equal(sim_message(w->sim, 1, 0, b.p, b.len), 0);
+	assert_int_equal(world_wait(w, a)->reply.status, PROTO_NIL);
+	buf_fini(&b);
+	world_close(w);
+}
+
 static void sloppy__does_not_count_a_hint_that_was_refused(void **state)
 {
 	struct sim_config config = world_config(&quorum_ops, 5);
@@ -593,8 +663,7 @@ int main(void)
 		cmocka_unit_test(anti_entropy__carries_large_values_in_bounded_messages),
 		cmocka_unit_test(repair__refuses_messages_cut_short_or_too_long),
 		cmocka_unit_test(tombstone__is_forgotten_by_all_when_all_have_it),
-		cmocka_unit_test(
-			tombstone__is_forgotten_once_however_slow_the_disk_of_its_maker),
+		cmocka_unit_test(tombstone__is_forgotten_once_however_slow_the_disk_of_its_maker),
 		cmocka_unit_test(tombstone__is_kept_while_somebody_is_away),
 		cmocka_unit_test(
 			tombstone__that_is_forgotten_lets_no_late_message_bring_the_key_back),
@@ -602,6 +671,8 @@ int main(void)
 		cmocka_unit_test(deleted_keys__never_come_back),
 		cmocka_unit_test(sloppy__lets_a_minority_of_two_acknowledge_and_says_so),
 		cmocka_unit_test(sloppy__counts_each_replica_and_each_stand_in_once),
+		cmocka_unit_test(sloppy__counts_one_who_answers_after_all_once),
+		cmocka_unit_test(read__ignores_an_answer_about_another_key),
 		cmocka_unit_test(sloppy__does_not_count_a_hint_that_was_refused),
 	};
 

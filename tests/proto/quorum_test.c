@@ -642,6 +642,9 @@ static void quorum_claim__follows_the_levels(void **state)
 	assert_false(claim(PROTO_QUORUM, PROTO_QUORUM, 5).cas);
 	/* Reads that need not overlap with each other can go back. */
 	assert_int_equal(claim(PROTO_TWO, PROTO_ALL, 5).whole, PROTO_EVENTUAL);
+	/* What is not linearizable may lose nothing nevertheless: R + W > N. */
+	assert_false(claim(PROTO_ONE, PROTO_ALL, 5).loses_acked);
+	assert_true(claim(PROTO_TWO, PROTO_TWO, 5).loses_acked);
 	assert_int_equal(claim(PROTO_TWO, PROTO_ALL, 3).whole, PROTO_LINEARIZABLE);
 	assert_int_equal(claim(PROTO_TWO, PROTO_TWO, 3).whole, PROTO_LINEARIZABLE);
 	assert_int_equal(claim(PROTO_THREE, PROTO_THREE, 5).whole, PROTO_LINEARIZABLE);
