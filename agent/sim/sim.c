@@ -24,6 +24,10 @@ const char *const sim_count_names[SIM_COUNT_NR] = {
 	[SIM_SNAPSHOTS_LOST] = "lost in a crash",
 	[SIM_RESTORED] = "restored",
 	[SIM_COMPARED] = "compared with all records",
+	[SIM_TABLES] = "tables taken from a leader",
+	[SIM_HANDED] = "leaderships handed over",
+	[SIM_MEMBERS] = "memberships changed",
+	[SIM_AT_ONCE] = "reads answered at once",
 };
 
 static struct sim_node *node_of(struct proto_io *io)

@@ -71,6 +71,10 @@ enum sim_count {
 	SIM_SNAPSHOTS_LOST,
 	SIM_RESTORED,
 	SIM_COMPARED,
+	SIM_TABLES,
+	SIM_HANDED,
+	SIM_MEMBERS,
+	SIM_AT_ONCE,
 	SIM_COUNT_NR
 };
 extern const char *const sim_count_names[SIM_COUNT_NR];

@@ -275,6 +275,7 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 	struct sim_node *n = &sim->node[node];
 	struct shadow *s = &sim->check->shadow[node];
 	struct proto_status_view view;
+	bool came;
 
 	sim->config.ops->invariant(n->proto);
 	if (!sim->config.ops->entry) {
@@ -289,10 +290,12 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 	if (view.log_last != s->last ||
 		(s->last >= view.log_first && term_of(sim, node, s->last) != s->term[s->last]))
 		check_log(sim, node, view.log_first, view.log_last);
+	came = view.committed > s->committed && view.log_first > s->committed + 1;
 	if (view.committed != s->committed)
 		check_committed(sim, node, view.log_first, view.committed);
 	if (view.log_first > s->applied + 1) /* a snapshot came over the network */
 		s->exact = sim->check->committed_count;
+	sim->count[SIM_TABLES] += came;
 	if (view.applied != s->applied)
 		check_data(sim, node, view.applied);
 	if (view.role == PROTO_LEADER && view.term != s->led_term)
@@ -305,6 +308,7 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 void sim_check_restarted(struct sim *sim, unsigned node)
 {
 	struct shadow *s = &sim->check->shadow[node];
+	uint64_t tables = sim->count[SIM_TABLES];
 
 	/* Entries are checked again, what it knew to be committed it has to learn again. */
 	s->last = 0;
@@ -313,6 +317,7 @@ void sim_check_restarted(struct sim *sim, unsigned node)
 	s->exact = sim->check->committed_count;
 	s->led_term = 0;
 	sim_check_step(sim, node, true);
+	sim->count[SIM_TABLES] = tables; /* that one is its own */
 }
 
 /* Tombstones may have been forgotten on one side, and hints that were delivered on the other. */

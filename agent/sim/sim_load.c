@@ -57,8 +57,9 @@ struct load {
 	size_t deleted_count;
 	uint64_t tickets;
 	uint32_t sessions;
-	bool *removed;   /* by replica: an operator asked for it, and not yet for the return */
-	uint64_t admin;  /* ticket of the operator's last request, 0: answered */
+	bool *removed;  /* by replica: an operator asked for it, and not yet for the return */
+	uint64_t admin; /* ticket of the operator's last request, 0: answered */
+	enum proto_admin admin_what;
 	bool admin_done; /* ... with OK */
 	uint64_t admin_count[2];
 	uint64_t acts[SIM_ACTS_MAX];
@@ -165,23 +166,28 @@ static void op_reply(struct load *l, struct client *c, const struct proto_reply 
 		op_end(l, c, HISTORY_FAIL, HISTORY_OTHER);
 		break;
 	}
-	if (read && op->outcome == HISTORY_OK)
+	if (read && op->outcome == HISTORY_OK) {
 		c->seen[op->key] = op->value;
+		l->sim->count[SIM_AT_ONCE] += c->asked_ns == l->sim->now_ns;
+	}
 }
 
 /* Clients. */
 
+/* Until a request must have been answered; the replica's clock may be slow. */
+static uint64_t limit_ns(const struct load *l)
+{
+	uint64_t ns = l->plan->world.proto.request_timeout_ns + REPLY_SLACK_NS;
+
+	return ns / (SIM_PPM - l->plan->drift_ppm) * SIM_PPM;
+}
+
 static void submit(struct load *l, struct client *c, struct proto_request *req)
 {
-	const struct proto_config *cfg = &l->plan->world.proto;
-	uint64_t limit_ns = cfg->request_timeout_ns + REPLY_SLACK_NS;
-
 	req->ticket = ++l->tickets << 16 | (uint64_t)(c - l->client);
 	c->ticket = req->ticket;
 	c->asked_ns = l->sim->now_ns;
-	/* Its clock may be slow. */
-	limit_ns = limit_ns / (SIM_PPM - l->plan->drift_ppm) * SIM_PPM;
-	sim_call(l->sim, l->sim->now_ns + limit_ns, (unsigned)(c - l->client), CALL_WATCH);
+	sim_call(l->sim, l->sim->now_ns + limit_ns(l), (unsigned)(c - l->client), CALL_WATCH);
 	sim_request(l->sim, c->replica, req);
 }
 
@@ -290,6 +296,14 @@ static void op_begin(struct load *l, size_t number)
 	sim_call(l->sim, l->sim->now_ns + a->arg % NS_PER_MS, a->who, CALL_ARRIVE);
 }
 
+/* Every other read of a run with leases. */
+static enum proto_level level_of(const struct load *l, const struct client *c)
+{
+	bool lease = l->plan->leases && l->op[c->op].kind == HISTORY_READ && c->op % 2;
+
+	return lease ? PROTO_LEASE : PROTO_DEFAULT;
+}
+
 static void arrive(struct load *l, struct client *c)
 {
 	const struct sim_node *n = &l->sim->node[c->replica];
@@ -303,7 +317,7 @@ static void arrive(struct load *l, struct client *c)
 		if (c->fleeting)
 			ask_fleeting(l, c, PROTO_DEFAULT);
 		else
-			ask(l, c, PROTO_DEFAULT);
+			ask(l, c, level_of(l, c));
 	} else {
 		if (c->fleeting)
 			fleeting_reply(l, c, PROTO_UNAVAILABLE);
@@ -322,6 +336,9 @@ static void on_reply(
 	if ((ticket & OPERATOR) == OPERATOR) {
 		l->admin_done = reply->status == PROTO_OK;
 		l->admin_count[!l->admin_done]++;
+		if (ticket == l->admin && l->admin_done)
+			sim->count[l->admin_what == PROTO_ADMIN_TRANSFER ? SIM_HANDED
+									 : SIM_MEMBERS]++;
 		if (ticket == l->admin)
 			l->admin = 0;
 		return;
@@ -343,8 +360,7 @@ static void watch(struct load *l, struct client *c)
 
 	/* While it is paused, and right after, nobody can ask for an answer in time. */
 	if (c->ticket && !n->paused && since_ns == c->asked_ns &&
-		l->sim->now_ns - since_ns >=
-			l->plan->world.proto.request_timeout_ns + REPLY_SLACK_NS)
+		l->sim->now_ns - since_ns >= limit_ns(l))
 		sim_fail(l->sim, "r%u did not answer a request within its time-out", c->replica);
 }
 
@@ -361,6 +377,7 @@ static void admin(struct load *l, enum proto_admin what, unsigned node)
 	if (!l->sim->node[at].alive || l->sim->node[at].paused)
 		return;
 	l->admin_done = false;
+	l->admin_what = what;
 	l->admin = ++l->tickets << 16 | OPERATOR;
 	sim_admin(l->sim, at, l->admin, what, node);
 }

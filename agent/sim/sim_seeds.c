@@ -74,6 +74,9 @@ static void draw_proto(struct sim_plan *plan, struct prng *prng)
 	cfg->heartbeat_ns = 50 * NS_PER_MS;
 	cfg->leader = (int)prng_below(prng, cfg->nodes + 1) - 1;
 	cfg->log_keep_kib = prng_below(prng, 2) ? 1 : 0;
+	/* Whoever keeps little of a log shall find little of it: then a whole table is sent. */
+	if (cfg->log_keep_kib && plan->world.ops->entry)
+		plan->world.snapshot_ns /= 4;
 	cfg->anti_entropy_ns = prng_below(prng, 2) ? (200 + prng_below(prng, 2000)) * NS_PER_MS : 0;
 	/* Short, so that all of it happens within the run. */
 	cfg->tombstone_ns = prng_below(prng, 2) ? (1 + prng_below(prng, 500)) * NS_PER_MS : 0;
@@ -88,6 +91,18 @@ static void draw_proto(struct sim_plan *plan, struct prng *prng)
 	cfg->election_max_ns = 6 * NS_PER_S;
 	cfg->request_timeout_ns = 4 * NS_PER_S;
 	cfg->leader = 0;
+}
+
+/* As what the plan reads with, while clocks run at about one rate: they do. */
+static bool leases_are_as_good(const struct sim_plan *plan)
+{
+	struct proto_config cfg = plan->world.proto;
+	struct proto_claim claim, lease;
+
+	plan->world.ops->claim(&cfg, &claim);
+	cfg.read_level = PROTO_LEASE;
+	plan->world.ops->claim(&cfg, &lease);
+	return lease.needs_clocks && lease.cut == claim.cut;
 }
 
 void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned nodes,
@@ -114,6 +129,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned 
 	plan->world.proto.write_level = level[1];
 	draw_world(plan, &prng);
 	draw_proto(plan, &prng);
+	plan->leases = prng_below(&prng, 3) == 0 && leases_are_as_good(plan);
 }
 
 void sim_plan_without(struct sim_plan *plan, unsigned without)
