@@ -56,6 +56,22 @@ static void info_stats(struct buf *text, const struct replica *r)
 		(unsigned long long)loop_counts(r->loop)->syncs);
 }
 
+static void info_voters(
+	struct buf *text, const struct replica *r, const struct proto_status_view *view)
+{
+	const char *sep = "voters:";
+
+	if (!view->voters)
+		return;
+	for (unsigned i = 0; i < r->config.proto.nodes; i++) {
+		if (!(view->voters[i / 64] >> i % 64 & 1))
+			continue;
+		buf_printf(text, "%s%u", sep, i);
+		sep = ",";
+	}
+	buf_printf(text, "\r\nlog_first:%llu\r\n", (unsigned long long)view->log_first);
+}
+
 static void info_replication(struct buf *text, const struct replica *r)
 {
 	struct proto_status_view view = {0};
@@ -70,6 +86,7 @@ static void info_replication(struct buf *text, const struct replica *r)
 		(unsigned long long)view.applied, (unsigned long long)view.hints,
 		(unsigned long long)view.hints_refused, (unsigned long long)view.pending,
 		view.ready && !wal_full(&r->wal));
+	info_voters(text, r, &view);
 	if (!r->config.ops->hints)
 		return;
 	buf_printf(text, "compared:%llu\r\nfetched:%llu\r\n", (unsigned long long)view.compared,

@@ -217,7 +217,9 @@ struct proto_status_view {
 	uint64_t compared;      /* comparisons of data with another replica that came to an end */
 	uint64_t fetched;       /* entries that they brought */
 	uint64_t pending;       /* requests without a reply yet */
-	bool ready;             /* can serve writes at its default level, as far as it knows */
+	const uint64_t
+		*voters; /* a bit for each replica that votes, until the next call; or NULL */
+	bool ready;      /* can serve writes at its default level, as far as it knows */
 };
 
 /* One entry of a replicated log, for the simulator's invariants. */

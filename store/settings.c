@@ -11,6 +11,7 @@
 
 #define FIELD(member) offsetof(struct proto_config, member)
 #define WORD_TEXT_MAX 64
+#define LOG_KEEP_KIB_MAX (1u << 20)
 
 /* clang-format off */
 static const struct setting settings[] = {
@@ -18,6 +19,8 @@ static const struct setting settings[] = {
 		"reads at level lease by the leader's clock; restarted voters wait then"},
 	{"voters", SETTING_COUNT, FIELD(voters), PROTO_NODES_MAX, "raft",
 		"so many replicas are the first membership; 0: all"},
+	{"log_keep_kib", SETTING_COUNT, FIELD(log_keep_kib), LOG_KEEP_KIB_MAX, "raft",
+		"of the log in memory for followers that are behind; 0: 16 MiB"},
 	{"sloppy", SETTING_YES, FIELD(sloppy), 0, "quorum",
 		"a hint at another replica counts for one that is not heard"},
 	{"anti_entropy", SETTING_DURATION, FIELD(anti_entropy_ns), 0, "quorum",

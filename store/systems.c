@@ -88,6 +88,19 @@ static const struct system systems[] = {
 		.textbook = "PC/EC",
 		.source = "waits for a majority in every case, as the class is defined in " ABADI,
 	},
+	{
+		.name = "etcd-serializable",
+		.ops = &raft_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_QUORUM,
+		.kept = "etcd's serializable reads: any member answers at once with what it has, "
+			"however old that is; writes by Raft",
+		.left_out =
+			"revisions, of which a client may ask for one that it has seen; leases, "
+			"watches, transactions",
+		.textbook = "",
+		.source = "",
+	},
 };
 
 const struct system *system_list(unsigned i)

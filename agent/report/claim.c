@@ -167,6 +167,8 @@ static void claim_words(char *out, size_t size, const struct proto_claim *claim)
 		words_add(out, size, ", also when cut");
 	else
 		words_add(out, size, ", %s when cut", proto_model_names[claim->cut]);
+	if (claim->needs_clocks)
+		words_add(out, size, ", while clocks run alike");
 	if (claim->reads_cut == claim->writes_cut)
 		words_add(out, size, "; then %s answers", sides[claim->reads_cut]);
 	else

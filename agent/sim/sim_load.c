@@ -299,7 +299,7 @@ static void op_begin(struct load *l, size_t number)
 /* Every other read of a run with leases. */
 static enum proto_level level_of(const struct load *l, const struct client *c)
 {
-	bool lease = l->plan->leases && l->op[c->op].kind == HISTORY_READ && c->op % 2;
+	bool lease = l->plan->world.proto.leases && l->op[c->op].kind == HISTORY_READ && c->op % 2;
 
 	return lease ? PROTO_LEASE : PROTO_DEFAULT;
 }

@@ -36,7 +36,6 @@ extern const char *const sim_without_names[SIM_WITHOUT_NR]; /* "loss" "duplicate
  * @skew_ns:	wall clocks differ by up to so much; 0: they agree
  * @drift_ppm:	monotonic clocks are wrong by up to so much
  * @pad:	values are longer by so many bytes
- * @leases:	some reads are at level LEASE, which promises the same here
  * @keep:	by number in the script: whether it is done; NULL: all
  */
 struct sim_plan {
@@ -52,7 +51,6 @@ struct sim_plan {
 	uint64_t skew_ns;
 	uint32_t drift_ppm;
 	uint32_t pad;
-	bool leases;
 	const bool *keep;
 	size_t keep_count;
 };

@@ -129,7 +129,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned 
 	plan->world.proto.write_level = level[1];
 	draw_world(plan, &prng);
 	draw_proto(plan, &prng);
-	plan->leases = prng_below(&prng, 3) == 0 && leases_are_as_good(plan);
+	plan->world.proto.leases = prng_below(&prng, 3) == 0 && leases_are_as_good(plan);
 }
 
 void sim_plan_without(struct sim_plan *plan, unsigned without)

@@ -670,6 +670,7 @@ static void raft_status(const struct proto *p, struct proto_status_view *ret)
 		.committed = r->commit,
 		.applied = raft_exact(r) ? r->applied : 0,
 		.pending = r->forward.pending,
+		.voters = r->members.set,
 		.ready = raft_leads(r) ? r->applied >= r->term_start : r->leader >= 0,
 	};
 }

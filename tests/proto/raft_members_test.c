@@ -76,8 +76,13 @@ static void raft_add__makes_a_voter_that_is_needed_then(void **state)
 	(void)state;
 	assert_int_equal(ordered(w, 2, PROTO_ADMIN_ADD, 3), PROTO_OK);
 	world_run(w, 100 * NS_PER_MS);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++) {
+		struct proto_status_view view;
+
 		assert_int_equal(voters(w, i), 4);
+		sim_status(w->sim, i, &view);
+		assert_int_equal(view.voters[0], 0xf);
+	}
 	assert_int_equal(ordered(w, 0, PROTO_ADMIN_ADD, 3), PROTO_OK);
 	sim_crash(w->sim, 1);
 	assert_int_equal(world_set(w, 0, "k", "v"), PROTO_OK);
