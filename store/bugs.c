@@ -45,7 +45,7 @@ static const struct bug bugs[] = {
 	[BUG_RAFT_ASSUMES_MATCH] = {"raft-assumes-match", "raft", 100, "",
 		"a new leader takes followers to have its whole log",
 		"paper, figure 2: matchIndex begins at 0"},
-	[BUG_RAFT_ACKS_BEFORE_DURABLE] = {"raft-acks-before-durable", "raft", 500, "",
+	[BUG_RAFT_ACKS_BEFORE_DURABLE] = {"raft-acks-before-durable", "raft", 3000, "",
 		"a follower acknowledges entries that are not on its disk yet",
 		"paper, figure 2: stable storage before responding"},
 	[BUG_RAFT_LEADER_COUNTS_BEFORE_DURABLE] = {"raft-leader-counts-before-durable", "raft", 250, "",
