@@ -87,6 +87,8 @@ static void info_replication(struct buf *text, const struct replica *r)
 		(unsigned long long)view.hints_refused, (unsigned long long)view.pending,
 		view.ready && !wal_full(&r->wal));
 	info_voters(text, r, &view);
+	if (r->config.ops->info)
+		r->config.ops->info(r->proto, text);
 	if (!r->config.ops->hints)
 		return;
 	buf_printf(text, "compared:%llu\r\nfetched:%llu\r\n", (unsigned long long)view.compared,

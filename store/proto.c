@@ -55,6 +55,12 @@ const char *const proto_role_names[] = {
 };
 NAMES_COMPLETE(proto_role_names, PROTO_ROLE_NR);
 
+const char *const proto_wait_names[] = {
+	[PROTO_WAIT_BEFORE] = "before",
+	[PROTO_WAIT_AFTER] = "after",
+};
+NAMES_COMPLETE(proto_wait_names, PROTO_WAIT_NR);
+
 const char *const proto_model_names[] = {
 	[PROTO_LINEARIZABLE] = "linearizable",
 	[PROTO_SEQUENTIAL] = "sequential",

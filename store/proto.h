@@ -154,6 +154,10 @@ struct proto_io {
 	uint64_t (*random)(struct proto_io *io); /* 64 seeded bits */
 };
 
+/* A write is waited for before it is done, and nobody sees it; or after, and others may. */
+enum proto_wait { PROTO_WAIT_BEFORE, PROTO_WAIT_AFTER, PROTO_WAIT_NR };
+extern const char *const proto_wait_names[PROTO_WAIT_NR]; /* "before" "after" */
+
 /**
  * struct proto_config - what a replica is told at its start
  * @self:		index of this replica, 0 .. nodes - 1
@@ -176,6 +180,11 @@ struct proto_io {
  * @hint_ns_max:	of quorum: no more hints for a replica that was not heard for so long, 0: no
  * end
  * @tombstone_ns:	of quorum: a deleted key is forgotten after so long, 0: never
+ * @acks:		of primary: other replicas that must have a write on disk before it is
+ * acknowledged; 0: none
+ * @wait:		of primary: what others see of a write meanwhile
+ * @fallback_ns:	of primary: no longer waited for them after so long, 0: never
+ * @watcher_ns:		of primary: another takes over when it was not heard for so long, 0: never
  */
 struct proto_config {
 	unsigned self;
@@ -194,6 +203,10 @@ struct proto_config {
 	uint64_t anti_entropy_ns;
 	uint64_t hint_ns_max;
 	uint64_t tombstone_ns;
+	unsigned acks;
+	unsigned wait; /* enum proto_wait */
+	uint64_t fallback_ns;
+	uint64_t watcher_ns;
 };
 
 /* What an operator may ask of a protocol that has it. */
@@ -261,6 +274,7 @@ struct proto_claim {
 	bool loses_acked;            /* an acknowledged write may be lost, by design */
 	bool needs_clocks;           /* the models hold while clocks run at about one rate */
 	bool sessions;               /* it needs the token where a session changes replicas */
+	bool unforced;               /* all this while no operator has another lead by force */
 	bool one_copy;               /* one replica has the data: there is nothing to converge */
 };
 
@@ -323,6 +337,8 @@ struct proto_snapshot {
  * @describe:	append what a record says, in one line for people. Return: 0, or -EBADMSG if it is
  *		not one of its own; may be NULL
  * @entry:	an entry of the replicated log. Return: 0, or -ENOENT; NULL without a log
+ * @forks:	logs may part and be reconciled: no entry is there for ever
+ * @info:	append what INFO tells beside status(), "name:value" and CR LF; may be NULL
  */
 struct proto_ops {
 	const char *name;
@@ -344,12 +360,15 @@ struct proto_ops {
 	uint64_t (*hints)(const struct proto *p, unsigned node);
 	void (*invariant)(const struct proto *p);
 	int (*entry)(const struct proto *p, uint64_t index, struct proto_entry_view *ret);
+	bool forks;
+	void (*info)(const struct proto *p, struct buf *out);
 	void (*fini)(struct proto *p);
 };
 
 extern const struct proto_ops single_ops;
 extern const struct proto_ops quorum_ops;
 extern const struct proto_ops raft_ops;
+extern const struct proto_ops primary_ops;
 
 /* proto_find() - by name, NULL if there is none. */
 const struct proto_ops *proto_find(const char *name);

@@ -29,6 +29,14 @@ static const struct setting settings[] = {
 		"no more hints for one who was not heard for so long; 0: no end"},
 	{"tombstones", SETTING_DURATION, FIELD(tombstone_ns), 0, "quorum",
 		"a deleted key is forgotten after so long; 0: never"},
+	{"acks", SETTING_COUNT, FIELD(acks), PROTO_NODES_MAX - 1, "primary",
+		"other replicas that must have a write on disk; 0: asynchronous"},
+	{"wait", SETTING_WORD, FIELD(wait), PROTO_WAIT_NR, "primary",
+		"for these: before others can see the write, or after"},
+	{"fallback", SETTING_DURATION, FIELD(fallback_ns), 0, "primary",
+		"they are waited for so long, then asynchronous until they are back; 0: for ever"},
+	{"watcher", SETTING_DURATION, FIELD(watcher_ns), 0, "primary",
+		"another takes over when the primary was not heard for so long; 0: by hand only"},
 };
 /* clang-format on */
 
@@ -52,6 +60,7 @@ void settings_defaults(struct proto_config *config)
 	config->anti_entropy_ns = 10 * NS_PER_S;
 	config->hint_ns_max = 3 * 3600 * NS_PER_S; /* as Cassandra */
 	config->tombstone_ns = 3600 * NS_PER_S;    /* shorter than Cassandra: all are asked first */
+	config->fallback_ns = 10 * NS_PER_S;       /* as MySQL, rpl_semi_sync_source_timeout */
 }
 
 static int fail_name(const char *name, const struct proto_ops *ops, struct err *err)
@@ -68,6 +77,28 @@ static int fail_name(const char *name, const struct proto_ops *ops, struct err *
 	}
 	return err_usage(
 		err, "%s has no setting '%s': it has %s", ops->name, name, all[0] ? all : "none");
+}
+
+/* Which words there are, by the field. */
+static const char *const *words_of(const struct setting *s)
+{
+	return s->offset == FIELD(wait) ? proto_wait_names : NULL;
+}
+
+static int take_word(unsigned *to, const struct setting *s, const char *text, struct err *err)
+{
+	char all[WORD_TEXT_MAX] = "";
+
+	for (unsigned i = 0; i < s->max; i++) {
+		size_t len = strlen(all);
+
+		if (strcmp(text, words_of(s)[i]) == 0) {
+			*to = i;
+			return 0;
+		}
+		(void)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "", words_of(s)[i]);
+	}
+	return err_usage(err, "'%s' is none of %s", text, all);
 }
 
 static int take(
@@ -91,6 +122,9 @@ static int take(
 			ret = err_usage(err, "'%s' is neither yes nor no", text);
 		else
 			*(bool *)to = strcmp(text, "yes") == 0;
+		break;
+	case SETTING_WORD:
+		ret = take_word(to, s, text, err);
 		break;
 	case SETTING_NR:
 		break;
@@ -148,6 +182,9 @@ void settings_print_value(
 		break;
 	case SETTING_YES:
 		buf_printf(out, "%s", *(const bool *)from ? "yes" : "no");
+		break;
+	case SETTING_WORD:
+		buf_printf(out, "%s", words_of(s)[*(const unsigned *)from]);
 		break;
 	case SETTING_NR:
 		break;

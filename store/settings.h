@@ -15,12 +15,13 @@
 /* Longest list of settings, as text. */
 #define SETTINGS_TEXT_MAX 512
 
-enum setting_kind { SETTING_COUNT, SETTING_DURATION, SETTING_YES, SETTING_NR };
+enum setting_kind { SETTING_COUNT, SETTING_DURATION, SETTING_YES, SETTING_WORD, SETTING_NR };
 
 /**
  * struct setting - one row of the table
- * @offset:	in struct proto_config: of an unsigned, a uint64_t of ns, or a bool
- * @max:	of a count
+ * @offset:	in struct proto_config: of an unsigned, a uint64_t of ns, or a bool; of a word: of
+ * an unsigned
+ * @max:	of a count; of a word: how many there are
  * @protocols:	names with blanks between them
  */
 struct setting {

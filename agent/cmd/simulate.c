@@ -45,7 +45,8 @@ static const struct cmd_option options[] = {
 	[OPT_NODES] = {"--nodes", "N", "replicas (3 or 5, by the seed)"},
 	[OPT_READ_LEVEL] = {"--read-level", "LEVEL", "of all reads (the store's)"},
 	[OPT_WRITE_LEVEL] = {"--write-level", "LEVEL", "of all writes (the store's)"},
-	[OPT_SET] = {"--set", "SETTINGS", "of all runs: 'sloppy=yes tombstones=1s' (drawn)"},
+	[OPT_SET] = {"--set", "SETTINGS",
+		"of all runs: 'sloppy=yes tombstones=1s' (the store's, or drawn)"},
 	[OPT_SKEW] = {"--skew", "TIME", "wall clocks differ by up to so much (0)"},
 	[OPT_JOBS] = {"--jobs", "N", "so many processes (this one alone)"},
 	[OPT_KEEP] = {"--keep", "NUMBERS", "of the seed's operations and faults only these: 3,7-9"},
@@ -164,7 +165,7 @@ static int parse(const struct cmd_line *line, struct sim_seeds *s, struct err *e
 		return err->code;
 	if (line->value[OPT_SEED])
 		s->count = 1;
-	s->settings = line->value[OPT_SET];
+	s->settings = line->value[OPT_SET] ? line->value[OPT_SET] : system->settings;
 	if (s->settings && settings_read(&unused, s->ops, s->settings, err))
 		return err_wrap(err, "--set");
 	s->nodes = (unsigned)nodes;

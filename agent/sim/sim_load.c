@@ -339,6 +339,9 @@ static void on_reply(
 		if (ticket == l->admin && l->admin_done)
 			sim->count[l->admin_what == PROTO_ADMIN_TRANSFER ? SIM_HANDED
 									 : SIM_MEMBERS]++;
+		/* Where nobody can be removed, nobody need be added again. */
+		if (reply->status == PROTO_UNSUPPORTED)
+			memset(l->removed, 0, l->plan->world.proto.nodes * sizeof(*l->removed));
 		if (ticket == l->admin)
 			l->admin = 0;
 		return;
@@ -375,6 +378,9 @@ static void admin(struct load *l, enum proto_admin what, unsigned node)
 	for (unsigned i = 0; i < nodes && (!l->sim->node[at].alive || l->sim->node[at].paused); i++)
 		at = (at + 1) % nodes;
 	if (!l->sim->node[at].alive || l->sim->node[at].paused)
+		return;
+	/* Who is asked while nobody leads would take over by force. */
+	if (l->claim.unforced && (int)at != leader)
 		return;
 	l->admin_done = false;
 	l->admin_what = what;
@@ -598,7 +604,7 @@ static void converge(struct load *l)
 	uint64_t until_ns = l->sim->now_ns + SETTLE_NS;
 	char why[128] = "";
 
-	if (l->claim.reads_cut == PROTO_SIDES_LEADER)
+	if (l->claim.one_copy)
 		return; /* nobody but the holder has anything */
 	/* A hint that its keeper lost in a crash leaves the repair to anti-entropy, or to reads. */
 	for (unsigned k = 0; unhinted && !by_itself && k < l->plan->keys; k++)
