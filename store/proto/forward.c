@@ -21,6 +21,7 @@ const char *const forward_why_text[] = {
 	[FORWARD_BEHIND] = "it has not caught up with the log in time",
 	[FORWARD_NO_VOTER] = "it does not vote",
 	[FORWARD_NOT_HANDED] = "it did not become the leader in time",
+	[FORWARD_ASK_ITSELF] = "the primary is not heard: ask the replica that is to take over",
 };
 _Static_assert(sizeof(forward_why_text) / sizeof(*forward_why_text) == FORWARD_WHY_NR,
 	"a text for each reason");

@@ -40,6 +40,7 @@ enum forward_why {
 	FORWARD_BEHIND,
 	FORWARD_NO_VOTER,
 	FORWARD_NOT_HANDED,
+	FORWARD_ASK_ITSELF,
 	FORWARD_WHY_NR
 };
 extern const char *const forward_why_text[FORWARD_WHY_NR];

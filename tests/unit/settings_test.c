@@ -18,6 +18,8 @@ static void settings__read_what_they_print(void **state)
 
 	(void)state;
 	settings_defaults(&config);
+	settings_defaults(&again); /* those of other protocols are not printed */
+	again.tombstone_ns = 0;
 	assert_int_equal(
 		settings_read(&config, &quorum_ops, " sloppy=yes  tombstones=1h", &err), 0);
 	assert_true(config.sloppy);
@@ -27,6 +29,12 @@ static void settings__read_what_they_print(void **state)
 	assert_true(text.len < SETTINGS_TEXT_MAX);
 	assert_int_equal(settings_read(&again, &quorum_ops, (const char *)text.p, &err), 0);
 	assert_memory_equal(&config, &again, sizeof config);
+	text.len = 0;
+	assert_int_equal(settings_read(&config, &primary_ops, "acks=2 wait=after", &err), 0);
+	assert_int_equal(config.wait, PROTO_WAIT_AFTER);
+	settings_print(&text, &config, &primary_ops);
+	buf_u8(&text, '\0');
+	assert_string_equal((const char *)text.p, "acks=2 wait=after fallback=10s watcher=0ns");
 	buf_fini(&text);
 }
 
@@ -45,6 +53,7 @@ static void settings__name_what_is_wrong_and_what_there_is(void **state)
 		{&quorum_ops, "sloppy=maybe", "sloppy: 'maybe' is neither yes nor no"},
 		{&quorum_ops, "tombstones=1", "tombstones: "},
 		{&raft_ops, "voters=100000", "voters: "},
+		{&primary_ops, "wait=maybe", "wait: 'maybe' is none of before, after"},
 	};
 
 	(void)state;
