@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ABADI "Abadi 2012"
+#define HURST "N. Hurst, \"Visual Guide to NoSQL Systems\", 2010"
 
 static const struct system systems[] = {
 	{
@@ -77,6 +78,73 @@ static const struct system systems[] = {
 		.left_out = "partitioning, lightweight transactions",
 		.textbook = "PC/EC",
 		.source = "R + W > N; " ABADI " classes the default level only, as PA/EL",
+	},
+	{
+		.name = "mysql-async",
+		.ops = &primary_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "acks=0 watcher=0s",
+		.kept = "the source answers when its own disk has a write; replicas follow its log and "
+			"serve reads; failover by hand, errant transactions are thrown away",
+		.left_out = "SQL and transactions of several rows, relay logs apart from the data, "
+			    "errant transactions that are kept until somebody looks",
+		.textbook = "CA",
+		.source = HURST ", which puts relational databases there",
+	},
+	{
+		.name = "mysql-semisync",
+		.ops = &primary_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_ONE,
+		.settings = "acks=1 wait=before fallback=10s watcher=0s",
+		.kept = "one replica must have a write on disk (AFTER_SYNC), for 10 s; then "
+			"asynchronous until a replica has all; reads at the source",
+		.left_out =
+			"SQL and transactions of several rows, AFTER_COMMIT (wait=after), reads at "
+			"replicas (level one)",
+		.textbook = "CA",
+		.source = HURST ", which puts relational databases there",
+	},
+	{
+		.name = "postgres-async",
+		.ops = &primary_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "acks=0 watcher=0s",
+		.kept = "hot standbys: only what is on the primary's disk is shipped; reads at standbys; "
+			"promotion by hand, then a resync of the old primary as by pg_basebackup",
+		.left_out =
+			"SQL and transactions of several rows, pg_rewind, cascading, slots that "
+			"keep the log of an absent standby for ever",
+		.textbook = "CA",
+		.source = HURST ", which puts relational databases there",
+	},
+	{
+		.name = "postgres-sync",
+		.ops = &primary_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_ONE,
+		.settings = "acks=1 wait=before fallback=0s watcher=0s",
+		.kept = "synchronous_standby_names = 'ANY 1 (*)': a write waits until a standby has it "
+			"on disk, for ever if none is there; reads at the primary",
+		.left_out = "SQL and transactions of several rows, remote_apply, priorities of "
+			    "standbys",
+		.textbook = "CA",
+		.source = HURST ", which puts relational databases there",
+	},
+	{
+		.name = "redis-replicas",
+		.ops = &primary_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "acks=0 watcher=5s",
+		.kept = "asynchronous replicas that serve reads; a watcher that promotes the most "
+			"advanced one it reaches; a full copy for who has parted or is too far behind",
+		.left_out = "Sentinels as processes of their own and their vote, WAIT, "
+			    "min-replicas-to-write, answers before the disk has it (--fsync)",
+		.textbook = "CP",
+		.source = HURST,
 	},
 	{
 		.name = "etcd",
