@@ -423,29 +423,70 @@ static bool same_entry(const struct table_entry *a, const struct table_entry *b)
 	       (!a->value.len || !memcmp(a->value.p, b->value.p, a->value.len));
 }
 
-bool sim_converged(const struct sim *sim, char *why, size_t size)
+static bool alike(const struct sim *sim, const struct table_entry *e, const struct table_entry *f)
+{
+	return same_entry(e, f) || (!f && may_linger(sim, e));
+}
+
+/* Return: an entry of @a that @b does not have like that; NULL: none. */
+static const struct table_entry *differing(
+	const struct sim *sim, const struct table *a, const struct table *b)
 {
 	const struct table_entry *e;
+	size_t at = 0;
 
-	for (unsigned a = 0; a < sim->config.proto.nodes; a++) {
-		size_t at = 0;
+	while ((e = table_next(a, &at)))
+		if (!alike(sim, e, table_get(b, e->key)))
+			return e;
+	return NULL;
+}
 
-		while (sim->node[a].alive && (e = table_next(sim->node[a].table, &at))) {
-			for (unsigned b = 0; b < sim->config.proto.nodes; b++) {
-				const struct table_entry *f;
+static void name_two(
+	const struct sim *sim, struct proto_bytes key, unsigned one, char *why, size_t size)
+{
+	const struct table_entry *mine = table_get(sim->node[one].table, key);
 
-				f = table_get(sim->node[b].table, e->key);
-				if (!sim->node[b].alive || same_entry(e, f) ||
-					(!f && may_linger(sim, e)))
-					continue;
-				if (why)
-					snprintf(why, size, "key %.*s differs between r%u and r%u",
-						(int)e->key.len, e->key.p, a, b);
-				return false;
-			}
-		}
+	for (unsigned i = 0; i < sim->config.proto.nodes; i++) {
+		const struct table_entry *e;
+
+		if (!sim->node[i].alive)
+			continue;
+		e = table_get(sim->node[i].table, key);
+		if (mine ? alike(sim, mine, e) : !e)
+			continue;
+		snprintf(why, size, "key %.*s differs between r%u and r%u", (int)key.len, key.p,
+			one, i);
+		return;
 	}
-	return true;
+}
+
+/* Each is compared with all that the others have, not with each of them: there may be 1,000. */
+bool sim_converged(const struct sim *sim, char *why, size_t size)
+{
+	const struct table_entry *e = NULL, *f;
+	struct table *all = table_open();
+
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < sim->config.proto.nodes && !e; i++) {
+			const struct table *mine = sim->node[i].table;
+
+			if (!sim->node[i].alive)
+				continue;
+			if (pass)
+				e = differing(sim, all, mine);
+			for (size_t at = 0; !pass && !e && (f = table_next(mine, &at));) {
+				const struct table_entry *other = table_get(all, f->key);
+
+				if (!other)
+					table_put(all, f);
+				else if (!same_entry(f, other))
+					e = f;
+			}
+			if (e && why)
+				name_two(sim, e->key, i, why, size);
+		}
+	table_close(all);
+	return !e;
 }
 
 /* The turn of the world. */

@@ -85,6 +85,9 @@ static void draw_proto(struct sim_plan *plan, struct prng *prng)
 		cfg->request_timeout_ns = (200 + prng_below(prng, 600)) * NS_PER_MS;
 	if (cfg->nodes < LARGE)
 		return;
+	/* An operation takes as many messages as there are replicas: fewer of them, as much work.
+	 */
+	plan->think_ns = plan->think_ns * cfg->nodes / (LARGE / 4);
 	plan->duration_ns = 4 * NS_PER_S;
 	cfg->heartbeat_ns = 500 * NS_PER_MS;
 	cfg->election_min_ns = 3 * NS_PER_S;

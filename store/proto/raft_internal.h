@@ -526,6 +526,10 @@ int raft_on_stand(struct raft *r, unsigned from, struct cursor *c);
 /* raft_read.c */
 uint64_t raft_majority_of(
 	const struct raft *r, uint64_t (*number)(const struct raft *r, unsigned node));
+
+/* raft_majority_from() - whether a majority has at least @least. */
+bool raft_majority_from(const struct raft *r,
+	uint64_t (*number)(const struct raft *r, unsigned node), uint64_t least);
 void raft_round_begin(struct raft *r);
 
 /* raft_round_began() - when, or when an earlier one did; 0: nobody knows. */

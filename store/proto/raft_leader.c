@@ -319,6 +319,8 @@ void raft_advance(struct raft *r)
 {
 	uint64_t index;
 
+	if (!raft_majority_from(r, matches, r->commit + 1))
+		return;
 	index = raft_majority_of(r, matches);
 	/* Paper, 5.4.2: only entries of the own term are committed by counting. */
 	if (index <= r->commit || (raft_log_term(&r->log, index) != r->term &&

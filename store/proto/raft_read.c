@@ -62,6 +62,21 @@ uint64_t raft_majority_of(
 	return kth_largest(v, n, r->majority ? r->majority - 1 : 0);
 }
 
+bool raft_majority_from(const struct raft *r,
+	uint64_t (*number)(const struct raft *r, unsigned node), uint64_t least)
+{
+	unsigned missing = r->majority, left = r->members.count;
+
+	/* Of many, most answers change nothing: as soon as that is certain, it is over. */
+	for (unsigned i = 0; i < r->proto.cfg.nodes && missing && missing <= left; i++) {
+		if (!raft_votes(r, i))
+			continue;
+		left--;
+		missing -= number(r, i) >= least;
+	}
+	return missing == 0;
+}
+
 void raft_round_begin(struct raft *r)
 {
 	const struct raft_round *last = &r->begun[(r->rounds + RAFT_ROUNDS - 1) % RAFT_ROUNDS];
@@ -199,7 +214,9 @@ void raft_reads_add(struct raft *r, unsigned origin, const struct forward_attemp
 
 void raft_reads_confirm(struct raft *r)
 {
-	if (ring_count(&r->reads) == 0)
+	const struct raft_read *first = ring_front(&r->reads);
+
+	if (!first || !raft_majority_from(r, round_answered, first->round))
 		return;
 	/* Dissertation, 6.4 step 3: a majority has answered a heartbeat sent after the read came.
 	 */
