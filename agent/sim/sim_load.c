@@ -14,8 +14,9 @@
 #define REPLY_SLACK_NS (20 * NS_PER_MS) /* "shortly after" the request's time-out */
 #define SETTLE_NS (30 * NS_PER_S)       /* all must have converged so long after the heal */
 #define FINAL_TRIES 20
-#define FINAL_READERS_MAX 32 /* replicas from which all is read at the end; tables are all alike \
-			      */
+#define FINAL_READERS_MAX \
+	32 /* replicas from which all is read at the end; tables are all alike \
+	    */
 #define SEEN_MAX 64
 /*
  * What a deleted key reads as: one value, written by each deletion, and by one before the run
@@ -181,7 +182,7 @@ static uint64_t limit_ns(const struct load *l)
 {
 	uint64_t ns = l->plan->world.proto.request_timeout_ns + REPLY_SLACK_NS;
 
-	return ns / (SIM_PPM - l->plan->drift_ppm) * SIM_PPM;
+	return ns * SIM_PPM / (SIM_PPM - l->plan->drift_ppm);
 }
 
 static void submit(struct load *l, struct client *c, struct proto_request *req)
@@ -363,7 +364,8 @@ static void watch(struct load *l, struct client *c)
 	const struct sim_node *n = &l->sim->node[c->replica];
 	uint64_t since_ns = n->resumed_ns > c->asked_ns ? n->resumed_ns : c->asked_ns;
 
-	/* While it is paused, and right after, nobody can ask for an answer in time. */
+	/* While it is paused, and right after, nobody can ask for an answer in time. The watch may
+	 * have been set for an earlier request. */
 	if (c->ticket && !n->paused && since_ns == c->asked_ns &&
 		l->sim->now_ns - since_ns >= limit_ns(l))
 		sim_fail(l->sim, "r%u did not answer a request within its time-out", c->replica);

@@ -255,6 +255,43 @@ static void sim__a_timer_never_fires_before_its_local_time(void **state)
 	}
 }
 
+/* Time-outs are a tenth longer or shorter than they say: that is no reason to call one late. */
+static void sim__bears_clocks_that_are_wrong_by_a_tenth(void **state)
+{
+	static const struct proto_ops *const all[] = {&raft_ops, &quorum_ops, &single_ops};
+	struct sim_seeds seeds = usual;
+	struct sim_outcome out;
+	struct sim_plan plan;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		for (uint64_t seed = 1; seed < 15; seed++) {
+			seeds.ops = all[i];
+			sim_seeds_plan(&seeds, seed, &plan);
+			plan.drift_ppm = SIM_PPM / 10;
+			if (sim_plan_run(&plan, &out))
+				fail_msg("%s seed %" PRIu64 ": %s", all[i]->name, seed,
+					out.violation);
+		}
+}
+
+static void sim__runs_with_hundreds_of_replicas(void **state)
+{
+	static const struct proto_ops *const all[] = {&raft_ops, &quorum_ops, &single_ops};
+	struct sim_seeds seeds = usual;
+	struct sim_outcome out;
+	uint64_t seed;
+
+	(void)state;
+	seeds.nodes = 300;
+	for (unsigned i = 0; i < 3; i++) {
+		seeds.ops = all[i];
+		if (sim_seeds_run(&seeds, &out, &seed))
+			fail_msg("%s: %s", all[i]->name, out.violation);
+		assert_true(out.ok > 100);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +304,8 @@ int main(void)
 		cmocka_unit_test(shrink__leaves_only_what_matters),
 		cmocka_unit_test(shrink__has_nothing_to_say_about_a_sound_seed),
 		cmocka_unit_test(sim__a_timer_never_fires_before_its_local_time),
+		cmocka_unit_test(sim__bears_clocks_that_are_wrong_by_a_tenth),
+		cmocka_unit_test(sim__runs_with_hundreds_of_replicas),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
