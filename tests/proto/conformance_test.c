@@ -29,7 +29,7 @@ static uint32_t state_of(const struct world *w, unsigned node)
 	}
 	crc = crc32c(crc, &n->records, sizeof(n->records));
 	crc = crc32c(crc, n->timer, sizeof(n->timer));
-	return crc32c(crc, &w->sim->order, sizeof(w->sim->order));
+	return crc32c(crc, &w->sim->queue.order, sizeof(w->sim->queue.order));
 }
 
 static void proto__set_get_and_del_from_every_replica(void **state)
