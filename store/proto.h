@@ -174,6 +174,7 @@ extern const char *const proto_wait_names[PROTO_WAIT_NR]; /* "before" "after" */
  * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
  * @log_keep_kib:	of raft: so much of the log stays in memory when a snapshot has taken its
  * place, for followers that are behind; 0: 16 MiB
+ * @batch_entries:	of raft: most entries in one message or record; 0: 1024
  * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
  * heard
  * @anti_entropy_ns:	of quorum: how often a replica compares its data with another's, 0: never
@@ -199,6 +200,7 @@ struct proto_config {
 	bool leases;
 	unsigned voters;
 	unsigned log_keep_kib;
+	unsigned batch_entries;
 	bool sloppy;
 	uint64_t anti_entropy_ns;
 	uint64_t hint_ns_max;
@@ -232,7 +234,14 @@ struct proto_status_view {
 	uint64_t pending;       /* requests without a reply yet */
 	const uint64_t
 		*voters; /* a bit for each replica that votes, until the next call; or NULL */
+	unsigned vote;   /* replica that it voted for in this term + 1, 0: nobody */
 	bool ready;      /* can serve writes at its default level, as far as it knows */
+};
+
+/* What a message says of a vote, for the simulator's invariants. */
+struct proto_vote_view {
+	uint64_t term;
+	unsigned whom;
 };
 
 /* One entry of a replicated log, for the simulator's invariants. */
@@ -339,6 +348,7 @@ struct proto_snapshot {
  * @entry:	an entry of the replicated log. Return: 0, or -ENOENT; NULL without a log
  * @forks:	logs may part and be reconciled: no entry is there for ever
  * @info:	append what INFO tells beside status(), "name:value" and CR LF; may be NULL
+ * @vote:	whether a message from @from to @to tells a vote; NULL: nobody votes
  */
 struct proto_ops {
 	const char *name;
@@ -362,6 +372,8 @@ struct proto_ops {
 	int (*entry)(const struct proto *p, uint64_t index, struct proto_entry_view *ret);
 	bool forks;
 	void (*info)(const struct proto *p, struct buf *out);
+	bool (*vote)(unsigned from, unsigned to, const void *bytes, size_t len,
+		struct proto_vote_view *ret);
 	void (*fini)(struct proto *p);
 };
 

@@ -211,7 +211,8 @@ void snapshot_turn(struct snapshot *s)
 		 (wal_waiting(s->config.wal) <= SNAPSHOT_WAITING_MAX ||
 			 loop_now(s->config.loop) >= s->part_ns + SNAPSHOT_PART_NS_MAX))
 		take_part(s);
-	else if (s->step == SNAPSHOT_LOG && wal_on_disk(s->config.wal, s->last))
+	else if (s->step == SNAPSHOT_LOG &&
+		 (wal_on_disk(s->config.wal, s->last) || PROTO_BUG(BUG_LOG_SNAPSHOT_TOO_EARLY)))
 		go(s, SNAPSHOT_RENAME);
 }
 

@@ -156,6 +156,7 @@ static void io_send(struct proto_io *io, unsigned to, const void *bytes, size_t 
 
 	assert(to < sim->config.proto.nodes && to != n->id);
 	assert(len > 0 && len <= PROTO_MESSAGE_MAX);
+	sim_votes_sent(sim, n->id, to, bytes, len);
 	if (sim->on_send)
 		sim->on_send(sim, n->id, to, bytes, len);
 	if (link->cut || link->cuts) {
@@ -267,8 +268,10 @@ static uint64_t io_now(struct proto_io *io)
 static uint64_t io_wall(struct proto_io *io)
 {
 	struct sim_node *n = node_of(io);
+	uint64_t wall = SIM_WALL_NS + n->sim->now_ns + (uint64_t)n->skew_ns;
+	uint64_t grain = n->sim->config.grain_ns;
 
-	return SIM_WALL_NS + n->sim->now_ns + (uint64_t)n->skew_ns;
+	return grain ? wall - wall % grain : wall;
 }
 
 static uint64_t io_random(struct proto_io *io)
@@ -310,6 +313,7 @@ struct sim *sim_open(const struct sim_config *config)
 		sim->link[i] = (struct sim_link){
 			.delay_ns = config->delay_ns, .jitter_ns = config->jitter_ns};
 	sim->check = sim_check_open(nodes);
+	sim->votes = sim_votes_open(nodes);
 	for (unsigned i = 0; i < nodes; i++) {
 		struct sim_node *n = &sim->node[i];
 
@@ -340,6 +344,7 @@ void sim_close(struct sim *sim)
 	}
 	sim_queue_fini(&sim->queue);
 	sim_check_close(sim->check);
+	sim_votes_close(sim->votes);
 	free(sim->link);
 	free(sim->node);
 	free(sim);
@@ -599,6 +604,7 @@ void sim_admin(struct sim *sim, unsigned at, uint64_t ticket, enum proto_admin w
 	assert(sim->node[at].alive && sim->config.ops->admin);
 	sim_trace(sim, "r%u admin %llu %s r%u", at, (unsigned long long)ticket,
 		proto_admin_names[what], node);
+	sim->members_changed |= what != PROTO_ADMIN_TRANSFER;
 	sim->config.ops->admin(sim->node[at].proto, ticket, what, node);
 	sim_checked(sim, at, true);
 }

@@ -53,6 +53,7 @@ struct sim_link {
 
 #define SIM_LOSSY_PPM 300000u
 #define SIM_SLOW_NS (100 * NS_PER_MS)
+#define SIM_SLOW_DISK 10u
 #define SIM_STALL_NS NS_PER_S /* a slow disk takes so long for each write */
 
 /* What the world did to the replicas; a simulator that does nothing proves nothing. */
@@ -92,6 +93,8 @@ struct sim_config {
 	uint64_t duplicate_ns; /* a second copy comes up to so much later */
 	uint64_t persist_ns_min;
 	uint64_t persist_ns_max;
+	unsigned slow_disk; /* replica + 1 whose disk takes SIM_SLOW_DISK times as long, 0: none */
+	uint64_t grain_ns;  /* wall clocks are seen in steps of so much, 0: to the ns */
 	enum sim_spread spread;
 	uint64_t snapshot_ns; /* mean pause between snapshots of a replica, 0: none */
 	bool archive;         /* keep all records, to compare with what a snapshot restores */
@@ -102,6 +105,7 @@ struct sim_config {
 struct sim;
 struct sim_log_check;
 struct sim_data;
+struct sim_votes;
 
 struct sim_record {
 	uint8_t *bytes; /* owned; NULL: forgotten, a snapshot has its place */
@@ -175,12 +179,15 @@ struct sim {
 	struct sim_link *link; /* [from * nodes + to] */
 	struct sim_queue queue;
 	struct sim_log_check *check;
+	struct sim_votes *votes;
+	bool members_changed; /* an operator asked for it, once */
 	char violation[SIM_VIOLATION_MAX]; /* "" while all is well; then the run stops */
 	/* For who drives the world: replies, and events of its own (sim_call()). */
 	void *ctx;
 	void (*on_reply)(
 		struct sim *sim, unsigned node, uint64_t ticket, const struct proto_reply *reply);
 	void (*on_call)(struct sim *sim, unsigned who, unsigned what);
+	void (*on_leads)(struct sim *sim, unsigned node); /* it was elected; may be NULL */
 	/* Sees every message that is sent, also those that are lost then. May be NULL. */
 	void (*on_send)(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len);
 };
@@ -275,5 +282,12 @@ uint64_t sim_data_digest(struct sim_data *d);
 
 /* sim_check_acknowledged() - a write was answered with OK; judged when the step is over. */
 void sim_check_acknowledged(struct sim *sim, const struct proto_reply *reply);
+
+/* sim_votes.c: a message was sent, a replica has restarted, leads. */
+struct sim_votes *sim_votes_open(unsigned nodes);
+void sim_votes_close(struct sim_votes *votes);
+void sim_votes_sent(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len);
+void sim_votes_restarted(struct sim *sim, unsigned node);
+void sim_votes_leads(struct sim *sim, unsigned node, const struct proto_status_view *view);
 
 #endif

@@ -26,6 +26,7 @@
 
 /* Of an entry that a snapshot has taken the place of. */
 #define TERM_UNKNOWN UINT64_MAX
+#define ELECTORATE_MAX 9u /* replicas: a check of each pair is cheap */
 
 /* What is known of an entry (index, term), or of a term's leader (index 0). */
 struct known {
@@ -42,7 +43,6 @@ struct shadow {
 	size_t cap;
 	uint64_t committed;
 	uint64_t applied;
-	uint64_t exact;    /* from here on its data are those of one moment, see check_data() */
 	uint64_t led_term; /* last term in which it was seen leading */
 };
 
@@ -198,11 +198,55 @@ static void add_committed(struct sim *sim, unsigned node, const struct proto_ent
 		(struct committed){view->term, digest_of(view), status.term, 0};
 }
 
+static bool has(const struct shadow *s, uint64_t index, uint64_t term)
+{
+	return index <= s->last && (s->term[index] == term || s->term[index] == TERM_UNKNOWN);
+}
+
+/* Paper, 5.4.1: whether @a would get the vote of @b. */
+static bool up_to_date(const struct shadow *a, const struct shadow *b)
+{
+	uint64_t a_term = a->last ? a->term[a->last] : 0;
+	uint64_t b_term = b->last ? b->term[b->last] : 0;
+
+	if (a_term == TERM_UNKNOWN || b_term == TERM_UNKNOWN)
+		return false;
+	return a_term > b_term || (a_term == b_term && a->last >= b->last);
+}
+
+/*
+ * Leader completeness before it is too late: nobody who lacks the entry that was just committed
+ * has a log for which a majority would vote (paper, figure 8 shows how that may be). Memberships
+ * are not known here, so only while they are as in the beginning.
+ */
+static void check_commit_lasts(struct sim *sim, unsigned node, uint64_t index)
+{
+	const struct sim_log_check *check = sim->check;
+	uint64_t term = check->committed[index - 1].term;
+
+	if (sim->members_changed || sim->config.proto.voters || check->nodes > ELECTORATE_MAX)
+		return;
+	for (unsigned x = 0; x < check->nodes; x++) {
+		unsigned votes = 0;
+
+		if (has(&check->shadow[x], index, term))
+			continue;
+		for (unsigned y = 0; y < check->nodes; y++)
+			votes += up_to_date(&check->shadow[x], &check->shadow[y]);
+		if (votes > check->nodes / 2)
+			sim_fail(sim,
+				"r%u commits entry %llu of term %llu, and r%u could be elected "
+				"without it",
+				node, (unsigned long long)index, (unsigned long long)term, x);
+	}
+}
+
 static void check_committed(struct sim *sim, unsigned node, uint64_t first, uint64_t committed)
 {
 	struct sim_log_check *check = sim->check;
 	struct shadow *s = &check->shadow[node];
 	uint64_t from = s->committed + 1 > first ? s->committed + 1 : first;
+	size_t known = check->committed_count;
 	struct proto_entry_view view;
 
 	if (committed < s->committed)
@@ -227,15 +271,21 @@ static void check_committed(struct sim *sim, unsigned node, uint64_t first, uint
 				(unsigned long long)i);
 	}
 	s->committed = committed;
+	if (check->committed_count > known)
+		check_commit_lasts(sim, node, check->committed_count);
 }
 
-static void check_leader(struct sim *sim, unsigned node, uint64_t first, uint64_t term)
+static void check_leader(struct sim *sim, unsigned node, const struct proto_status_view *view)
 {
+	uint64_t first = view->log_first, term = view->term;
 	struct sim_log_check *check = sim->check;
 	struct known *k = find(check, 0, term);
 	uint64_t last = check->committed_count;
 
-	check->shadow[node].led_term = term;
+	check->shadow[node].led_term = view->term;
+	sim_votes_leads(sim, node, view);
+	if (sim->on_leads)
+		sim->on_leads(sim, node);
 	if (!k->term) {
 		*k = (struct known){.term = term, .leader = node + 1};
 		check->known_count++;
@@ -252,15 +302,15 @@ static void check_leader(struct sim *sim, unsigned node, uint64_t first, uint64_
 			node, (unsigned long long)term, (unsigned long long)last);
 }
 
-/* A snapshot is taken while writes go on: its data are of a moment only when all that had been
- * committed by its end has been applied to it. */
+/* A snapshot is taken while writes go on: a replica says so as long as its data are of no moment.
+ */
 static void check_data(struct sim *sim, unsigned node, uint64_t applied)
 {
 	struct sim_log_check *check = sim->check;
 	uint64_t data, *seen;
 
 	check->shadow[node].applied = applied;
-	if (applied < check->shadow[node].exact || !applied || applied > check->committed_count)
+	if (!applied || applied > check->committed_count)
 		return;
 	data = sim_data_digest(sim->node[node].data);
 	seen = &check->committed[applied - 1].data;
@@ -295,13 +345,11 @@ void sim_check_step(struct sim *sim, unsigned node, bool table_may_differ)
 	       view.log_first > s->committed + 1;
 	if (view.committed != s->committed && !sim->config.ops->forks)
 		check_committed(sim, node, view.log_first, view.committed);
-	if (view.log_first > s->applied + 1) /* a snapshot came over the network */
-		s->exact = sim->check->committed_count;
 	sim->count[SIM_TABLES] += came;
 	if (view.applied != s->applied && !sim->config.ops->forks)
 		check_data(sim, node, view.applied);
 	if (view.role == PROTO_LEADER && view.term != s->led_term)
-		check_leader(sim, node, view.log_first, view.term);
+		check_leader(sim, node, &view);
 	if (sim->check->acknowledged > sim->check->committed_count && !sim->config.ops->forks)
 		sim_fail(sim, "entry %llu was acknowledged and is not committed",
 			(unsigned long long)sim->check->acknowledged);
@@ -316,10 +364,10 @@ void sim_check_restarted(struct sim *sim, unsigned node)
 	s->last = 0;
 	s->committed = 0;
 	s->applied = 0;
-	s->exact = sim->check->committed_count;
 	s->led_term = 0;
 	sim_check_step(sim, node, true);
 	sim->count[SIM_TABLES] = tables; /* that one is its own */
+	sim_votes_restarted(sim, node);
 }
 
 /* Tombstones may have been forgotten on one side, and hints that were delivered on the other. */

@@ -53,7 +53,10 @@ void sim_disk_write(struct sim_node *n)
 		return;
 	n->writing = true;
 	n->records_writing = n->records;
-	e.at_ns = sim->now_ns + sim->config.persist_ns_min + prng_below(&n->chance, span + 1);
+	e.at_ns = sim->config.persist_ns_min + prng_below(&n->chance, span + 1);
+	if (sim->config.slow_disk == n->id + 1)
+		e.at_ns *= SIM_SLOW_DISK;
+	e.at_ns += sim->now_ns;
 	if (n->stalled) {
 		sim->count[SIM_STALLS]++;
 		e.at_ns += SIM_STALL_NS;
@@ -167,7 +170,7 @@ void sim_disk_snap(struct sim_node *n)
 		n->snapping = SIM_SNAP_WAIT;
 		__attribute__((fallthrough));
 	case SIM_SNAP_WAIT:
-		if (n->records_durable >= n->taking.last)
+		if (n->records_durable >= n->taking.last || PROTO_BUG(BUG_LOG_SNAPSHOT_TOO_EARLY))
 			snap_counts(n);
 		break;
 	}

@@ -10,7 +10,7 @@
 
 #include "agent/sim/sim_script.h"
 
-#define FLAP_NS (80 * NS_PER_MS)
+#define COUPS_MAX 16u /* under way at a time; more have no effect */
 
 struct fault {
 	bool on;   /* under way */
@@ -21,7 +21,9 @@ struct fault {
 struct sim_faults {
 	struct sim *sim;
 	const struct sim_script *script;
-	struct fault *fault; /* by number of the action */
+	struct fault *fault;    /* by number of the action */
+	size_t coup[COUPS_MAX]; /* numbers of the last SIM_ACT_COUP that began */
+	size_t coups;
 };
 
 struct sim_faults *sim_faults_open(struct sim *sim, const struct sim_script *script)
@@ -54,6 +56,13 @@ static bool side_of(const struct sim_action *a, unsigned node)
 	return sim_hash(a->arg, node, 1) & 1;
 }
 
+/* On the side of the one who was elected; at times there is a second one. */
+static bool with(const struct sim_action *a, unsigned node, unsigned nodes, unsigned other)
+{
+	return other == node ||
+	       (a->arg & 1 && other == (node + 1 + (a->arg >> 1) % (nodes - 1)) % nodes);
+}
+
 /* Whether the fault is about the link from @from to @to. */
 static bool concerns(
 	const struct sim_action *a, unsigned node, unsigned nodes, unsigned from, unsigned to)
@@ -70,6 +79,8 @@ static bool concerns(
 		return from != node && to != node && side_of(a, from) != side_of(a, to);
 	case SIM_ACT_RING:
 		return distance(from, to, nodes) > (nodes / 2 + 1) / 2;
+	case SIM_ACT_COUP:
+		return with(a, node, nodes, from) != with(a, node, nodes, to);
 	case SIM_ACT_LINKS:
 	case SIM_ACT_LOSSY:
 	case SIM_ACT_SLOW:
@@ -114,6 +125,19 @@ static bool may_crash(const struct sim_faults *f, const struct sim_action *a, un
 	return f->sim->node[node].alive && (alive > nodes / 2 + 1 || a->arg % 8 == 0);
 }
 
+/* It begins when there is one: sim_faults_leads(). */
+static void coup_begin(struct sim_faults *f, size_t number)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->coups; i++)
+		if (f->fault[f->coup[i]].on)
+			f->coup[kept++] = f->coup[i];
+	f->coups = kept;
+	if (f->coups < COUPS_MAX)
+		f->coup[f->coups++] = number;
+}
+
 static void begin(struct sim_faults *f, size_t number, const struct sim_action *a)
 {
 	struct fault *fault = &f->fault[number];
@@ -137,6 +161,9 @@ static void begin(struct sim_faults *f, size_t number, const struct sim_action *
 	case SIM_ACT_FULL:
 		n->full++;
 		break;
+	case SIM_ACT_COUP:
+		coup_begin(f, number);
+		break;
 	default:
 		fault->cuts = true;
 		links(f, number, 1);
@@ -157,6 +184,21 @@ int sim_fault_begin(struct sim_faults *f, size_t number)
 	sim_trace(f->sim, "fault %zu begins: %s, r%u", number, sim_act_names[a->kind], fault->node);
 	begin(f, number, a);
 	return fault->node;
+}
+
+void sim_faults_leads(struct sim_faults *f, unsigned node)
+{
+	for (size_t i = 0; i < f->coups; i++) {
+		size_t number = f->coup[i];
+		struct fault *fault = &f->fault[number];
+
+		if (!fault->on || fault->cuts)
+			continue;
+		fault->node = (uint16_t)node;
+		fault->cuts = true;
+		links(f, number, 1);
+		break;
+	}
 }
 
 static void restart(struct sim *sim, unsigned node)

@@ -32,6 +32,7 @@ extern const char *const sim_without_names[SIM_WITHOUT_NR]; /* "loss" "duplicate
  * @duration_ns:	of load and faults; healing and final reads come after
  * @think_ns:	mean pause of a client
  * @fault_ns:	mean pause of faults, 0: none
+ * @fault_for_ns:	mean length of a fault, 0: as usual
  * @faults:	a bit for each kind (enum sim_act) that there may be
  * @skew_ns:	wall clocks differ by up to so much; 0: they agree
  * @drift_ppm:	monotonic clocks are wrong by up to so much
@@ -45,6 +46,7 @@ struct sim_plan {
 	uint64_t duration_ns;
 	uint64_t think_ns;
 	uint64_t fault_ns;
+	uint64_t fault_for_ns;
 	bool cuts;
 	bool crashes;
 	uint32_t faults;
@@ -81,6 +83,9 @@ void sim_outcome_add(struct sim_outcome *sum, const struct sim_outcome *out);
  */
 void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned nodes,
 	uint64_t seed, const enum proto_level level[2]);
+
+/* sim_profile_draw() - what is peculiar to this seed's world; sim_plan_draw() calls it. */
+void sim_profile_draw(struct sim_plan *plan);
 
 /* sim_plan_without() - leave out what the bits of enum sim_without say. */
 void sim_plan_without(struct sim_plan *plan, unsigned without);

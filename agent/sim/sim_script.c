@@ -21,6 +21,7 @@ const char *const sim_act_names[SIM_ACT_NR] = {
 	[SIM_ACT_RING] = "cut to a ring",
 	[SIM_ACT_LINKS] = "cut some links",
 	[SIM_ACT_FLAP] = "flap",
+	[SIM_ACT_COUP] = "cut off who is elected",
 	[SIM_ACT_LOSSY] = "lose much",
 	[SIM_ACT_SLOW] = "slow links",
 	[SIM_ACT_CRASH] = "crash",
@@ -87,17 +88,20 @@ static void draw_client(
 
 static bool possible(const struct sim_plan *plan, unsigned kind)
 {
-	if (kind >= SIM_ACT_HALVES && kind <= SIM_ACT_FLAP && !plan->cuts)
+	if (kind >= SIM_ACT_HALVES && kind <= SIM_ACT_COUP && !plan->cuts)
 		return false;
 	if ((kind == SIM_ACT_CRASH || kind == SIM_ACT_CRASH_ALL) && !plan->crashes)
 		return false;
 	if (kind >= SIM_ACT_TRANSFER && !plan->world.ops->admin)
+		return false;
+	if (kind == SIM_ACT_COUP && !plan->world.ops->vote)
 		return false;
 	return plan->faults >> kind & 1;
 }
 
 static void draw_faults(const struct sim_plan *plan, struct sim_script *s, size_t *cap)
 {
+	uint64_t mean_ns = plan->fault_for_ns ? plan->fault_for_ns : FAULT_NS;
 	uint64_t end_ns = SIM_START_NS + plan->duration_ns;
 	struct prng prng;
 
@@ -109,7 +113,7 @@ static void draw_faults(const struct sim_plan *plan, struct sim_script *s, size_
 		if (at >= end_ns)
 			break;
 		a.at_ns = at;
-		a.for_ns = 1 + (uint64_t)prng_exp(&prng, (double)FAULT_NS);
+		a.for_ns = 1 + (uint64_t)prng_exp(&prng, (double)mean_ns);
 		if (a.for_ns > FAULT_NS_MAX)
 			a.for_ns = FAULT_NS_MAX;
 		a.kind = (uint8_t)(SIM_ACT_OPS + prng_below(&prng, SIM_ACT_NR - SIM_ACT_OPS));

@@ -25,6 +25,7 @@ enum sim_act {
 	SIM_ACT_RING,    /* each sees its neighbours, a majority, no two the same */
 	SIM_ACT_LINKS,   /* some, one way */
 	SIM_ACT_FLAP,    /* one from all others, on and off */
+	SIM_ACT_COUP,    /* who is elected next, alone or with one other, from the rest at once */
 	SIM_ACT_LOSSY,   /* some links lose much */
 	SIM_ACT_SLOW,    /* some links are slow */
 	SIM_ACT_CRASH,
@@ -85,6 +86,9 @@ void sim_fault_end(struct sim_faults *f, size_t number);
 
 /* sim_faults_flap() - the next change of a link that flaps. */
 void sim_faults_flap(struct sim_faults *f, size_t number);
+
+/* sim_faults_leads() - a replica was elected. */
+void sim_faults_leads(struct sim_faults *f, unsigned node);
 
 /* sim_faults_end() - all that are under way. */
 void sim_faults_end(struct sim_faults *f);

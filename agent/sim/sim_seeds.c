@@ -133,6 +133,7 @@ void sim_plan_draw(struct sim_plan *plan, const struct proto_ops *ops, unsigned 
 	draw_world(plan, &prng);
 	draw_proto(plan, &prng);
 	plan->world.proto.leases = prng_below(&prng, 3) == 0 && leases_are_as_good(plan);
+	sim_profile_draw(plan);
 }
 
 void sim_plan_without(struct sim_plan *plan, unsigned without)

@@ -93,7 +93,7 @@ static void primary_init(struct proto *proto)
 	sm_init(&p->role, role_states, PRIMARY_ROLE_NR, PRIMARY_REPLICA);
 	p->peer = calloc(proto->cfg.nodes, sizeof(*p->peer));
 	assert(p->peer);
-	raft_log_init(&p->log);
+	raft_log_init(&p->log, 0);
 	raft_copy_init(&p->copy);
 	raft_copy_init(&p->staging.copy);
 	ring_init(&p->runs, sizeof(struct primary_run), 0);

@@ -40,7 +40,7 @@ static void raft_init(struct proto *p)
 	r->leader = -1;
 	r->peer = calloc(p->cfg.nodes, sizeof(*r->peer));
 	assert(r->peer);
-	raft_log_init(&r->log);
+	raft_log_init(&r->log, p->cfg.batch_entries);
 	raft_changes_init(r);
 	raft_copy_init(&r->copy);
 	raft_copy_init(&r->staging.copy);
@@ -671,6 +671,7 @@ static void raft_status(const struct proto *p, struct proto_status_view *ret)
 		.applied = raft_exact(r) ? r->applied : 0,
 		.pending = r->forward.pending,
 		.voters = r->members.set,
+		.vote = (unsigned)(r->vote + 1),
 		.ready = raft_leads(r) ? r->applied >= r->term_start : r->leader >= 0,
 	};
 }
@@ -704,7 +705,7 @@ static void raft_invariant(const struct proto *p)
 	assert(raft_log_term(&r->log, last) <= r->term);
 	assert(last < 2 || raft_log_term(&r->log, last - 1) <= raft_log_term(&r->log, last));
 	assert(r->matched <= last || raft_leads(r));
-	assert(r->majority == raft_majority(&r->members));
+	assert(r->majority == raft_majority(&r->members) || PROTO_BUG(BUG_RAFT_OLD_MAJORITY));
 	staging_invariant(r);
 	raft_members_invariant(r);
 	if (!raft_leads(r)) {
@@ -755,5 +756,6 @@ const struct proto_ops raft_ops = {
 	.status = raft_status,
 	.invariant = raft_invariant,
 	.entry = raft_entry,
+	.vote = raft_vote_view,
 	.fini = raft_fini,
 };

@@ -293,3 +293,16 @@ int raft_on_vote(struct raft *r, unsigned from, struct cursor *c)
 	count(r);
 	return 0;
 }
+
+bool raft_vote_view(
+	unsigned from, unsigned to, const void *bytes, size_t len, struct proto_vote_view *ret)
+{
+	struct cursor c = cursor_over(bytes, len);
+	uint8_t type = cursor_u8(&c);
+	uint8_t how = cursor_u8(&c); /* a question for a vote tells the candidate's own */
+	bool granted = type == RAFT_ASK_VOTE || (type == RAFT_VOTE && cursor_u8(&c) > 0);
+
+	*ret = (struct proto_vote_view){.term = cursor_u64(&c)};
+	ret->whom = type == RAFT_VOTE ? to : from;
+	return granted && !c.bad && how != (type == RAFT_VOTE ? 1 : ASK_PRE);
+}

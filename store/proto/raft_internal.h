@@ -155,6 +155,7 @@ struct raft_log {
 	uint64_t base_term;
 	uint64_t recorded; /* entries up to here were given to persist() */
 	uint64_t durable;  /* entries up to here are on disk */
+	uint32_t batch;    /* most entries of a message or record */
 };
 
 struct raft_peer {
@@ -300,7 +301,8 @@ static inline struct raft_entry *raft_log_at(const struct raft_log *log, uint64_
 	return ring_at(&log->entries, index);
 }
 
-void raft_log_init(struct raft_log *log);
+/* raft_log_init() - at most @batch entries in a message or record; 0: as many as there may be. */
+void raft_log_init(struct raft_log *log, unsigned batch);
 void raft_log_fini(struct raft_log *log);
 
 /* raft_log_term() - of entry @index, 0 for index 0 and beyond the end. */
@@ -490,6 +492,8 @@ void raft_election_reset(struct raft *r);
 void raft_election_persisted(struct raft *r);
 int raft_on_ask_vote(struct raft *r, unsigned from, struct cursor *c);
 int raft_on_vote(struct raft *r, unsigned from, struct cursor *c);
+bool raft_vote_view(unsigned from, unsigned to, const void *bytes, size_t len,
+	struct proto_vote_view *ret);
 
 /* raft_leader.c */
 void raft_lead(struct raft *r);

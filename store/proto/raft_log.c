@@ -20,9 +20,11 @@ struct mark {
 	uint64_t last;
 };
 
-void raft_log_init(struct raft_log *log)
+void raft_log_init(struct raft_log *log, unsigned batch)
 {
-	*log = (struct raft_log){0};
+	*log = (struct raft_log){.batch = RAFT_BATCH_ENTRIES};
+	if (batch && batch < RAFT_BATCH_ENTRIES)
+		log->batch = batch;
 	ring_init(&log->entries, sizeof(struct raft_entry), 1);
 	ring_init(&log->marks, sizeof(struct mark), 1);
 }
@@ -134,7 +136,7 @@ uint32_t raft_batch_encode(struct buf *b, const struct raft_log *log, uint64_t f
 	size_t bytes = 0;
 
 	buf_u32(b, 0);
-	while (count < RAFT_BATCH_ENTRIES && first + count <= last &&
+	while (count < log->batch && first + count <= last &&
 		(e = raft_log_at(log, first + count))) {
 		if (count && bytes + e->len > RAFT_BATCH_BYTES)
 			break;

@@ -99,7 +99,8 @@ static void in_force(struct raft *r)
 	const struct change *last = ring_at(&r->changes, r->changes.next - 1);
 
 	r->members = last->members;
-	r->majority = raft_majority(&r->members);
+	if (!PROTO_BUG(BUG_RAFT_OLD_MAJORITY) || !r->majority)
+		r->majority = raft_majority(&r->members);
 }
 
 static void push(struct raft *r, uint64_t index, const struct raft_members *m)

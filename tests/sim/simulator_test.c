@@ -72,10 +72,10 @@ static void sim__does_every_fault_and_counts_it(void **state)
 	seeds.jobs = 2;
 	assert_int_equal(sim_seeds_run(&seeds, &out, &seed), 0);
 	for (unsigned i = 0; i < SIM_ACT_NR; i++)
-		if (i < SIM_ACT_TRANSFER || quorum_ops.admin)
+		if (i < SIM_ACT_TRANSFER && i != SIM_ACT_COUP) /* nobody leads there */
 			assert_true(out.acts[i] > 0);
 	for (unsigned i = 0; i < SIM_COUNT_NR; i++)
-		if (!out.count[i])
+		if (!out.count[i] && i != SIM_TABLES) /* a leader sends them */
 			fail_msg("no %s", sim_count_names[i]);
 	assert_true(out.deleted > 0);
 }
@@ -134,7 +134,10 @@ static void sim__notices_each_lie(void **state)
 	(void)state;
 	liar = raft_ops;
 	liar.status = lies_about_its_term;
+	expect("majority");
+	liar.vote = NULL;
 	expect("election safety");
+	liar.vote = raft_ops.vote;
 	liar.status = takes_back_a_commit;
 	expect("takes back its commit index");
 	liar.status = loses_an_entry;
