@@ -210,7 +210,11 @@ static int restore_part(struct primary *p, struct cursor *c)
 {
 	struct raft_part part;
 
-	if (!p->unfinished || raft_part_decode(c, &part) || part.at < p->applied)
+	/*
+	 * It may be as of an entry before the base: then another table was taken over while the
+	 * snapshot was made, and the SWAP in the log, which follows, replaces all this.
+	 */
+	if (!p->unfinished || raft_part_decode(c, &part))
 		return -EBADMSG;
 	if (!part.more && raft_copy_add(&p->copy, part.from, part.to, part.at))
 		return -EBADMSG;
