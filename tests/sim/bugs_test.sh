@@ -59,7 +59,7 @@ while IFS=$'\t' read -r proto seeds options; do
 		clean "$proto" "$seeds" "$options"
 done <"$tmp/sound"
 
-check sim__has_enough_bugs enough 24
+check sim__has_enough_bugs enough 40
 check bugs__are_not_in_pacelab unknown "$B/pacelab"
 check bugs__are_not_in_the_replica unknown "$B/pacelab-replica"
 check bugs__are_seen_where_they_are known "$B/bug/pacelab-replica"
