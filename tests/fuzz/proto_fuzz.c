@@ -75,6 +75,15 @@ static void feed(struct sim *sim, struct cursor *c)
 	table_close(table);
 }
 
+static unsigned protocols(void)
+{
+	unsigned n = 0;
+
+	while (proto_list(n))
+		n++;
+	return n;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_over(data, size);
@@ -82,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool side[REPLICAS] = {true};
 	struct sim *sim;
 
-	config.ops = proto_list(cursor_u8(&c) % 3);
+	config.ops = proto_list(cursor_u8(&c) % protocols());
 	if (c.bad)
 		return 0;
 	sim = sim_open(&config);
