@@ -530,7 +530,7 @@ void sim_request(struct sim *sim, unsigned node, const struct proto_request *req
 	sim_checked(sim, node, true);
 }
 
-int sim_message(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len)
+static int give(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len)
 {
 	struct sim_node *n = &sim->node[to];
 	int rc;
@@ -540,6 +540,12 @@ int sim_message(struct sim *sim, unsigned from, unsigned to, const void *bytes, 
 	rc = sim->config.ops->message(n->proto, from, bytes, len);
 	sim_checked(sim, to, true);
 	return rc;
+}
+
+int sim_message(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len)
+{
+	sim->forged = true;
+	return give(sim, from, to, bytes, len);
 }
 
 static void deliver(struct sim *sim, const struct sim_event *e)
@@ -554,7 +560,7 @@ static void deliver(struct sim *sim, const struct sim_event *e)
 		return;
 	}
 	sim->messages++;
-	int rc = sim_message(sim, e->from, e->node, e->p, e->len);
+	int rc = give(sim, e->from, e->node, e->p, e->len);
 	if (rc)
 		sim_fail(sim, "r%u refuses a message of r%u (%d)", e->node, e->from, rc);
 }

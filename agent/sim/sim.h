@@ -181,6 +181,7 @@ struct sim {
 	struct sim_log_check *check;
 	struct sim_votes *votes;
 	bool members_changed; /* an operator asked for it, once */
+	bool forged;          /* sim_message() was used: what replicas say may not be theirs */
 	char violation[SIM_VIOLATION_MAX]; /* "" while all is well; then the run stops */
 	/* For who drives the world: replies, and events of its own (sim_call()). */
 	void *ctx;

@@ -73,7 +73,7 @@ void sim_votes_sent(struct sim *sim, unsigned from, unsigned to, const void *byt
 	struct proto_vote_view view;
 	const struct vote *last;
 
-	if (!sim->config.ops->vote || !sim->config.ops->vote(from, to, bytes, len, &view))
+	if (sim->forged || !sim->config.ops->vote || !sim->config.ops->vote(from, to, bytes, len, &view))
 		return;
 	last = told(v, UINT64_MAX);
 	if (last && last->term == view.term && last->whom == view.whom)
@@ -93,7 +93,7 @@ void sim_votes_restarted(struct sim *sim, unsigned node)
 	const struct vote *last = told(&sim->votes->voter[node], UINT64_MAX);
 	struct proto_status_view view;
 
-	if (!last)
+	if (sim->forged || !last)
 		return;
 	sim_status(sim, node, &view);
 	if (view.term < last->term || (view.term == last->term && view.vote != last->whom + 1))
@@ -105,7 +105,7 @@ void sim_votes_leads(struct sim *sim, unsigned node, const struct proto_status_v
 {
 	unsigned count = 0, voters = 0;
 
-	if (!sim->config.ops->vote || !view->voters)
+	if (sim->forged || !sim->config.ops->vote || !view->voters)
 		return;
 	for (unsigned i = 0; i < sim->votes->nodes; i++) {
 		const struct vote *vote = told(&sim->votes->voter[i], view->term);

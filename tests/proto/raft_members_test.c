@@ -34,6 +34,7 @@ static struct world_asked *order(
 
 	assert_true(w->asked_count < WORLD_ASKED_MAX);
 	a->asked_ns = w->sim->now_ns;
+	w->sim->members_changed = true;
 	raft_ops.admin(w->sim->node[node].proto, w->asked_count, what, target);
 	raft_ops.invariant(w->sim->node[node].proto);
 	return a;

@@ -81,5 +81,6 @@ int main(void)
 		cmocka_unit_test(arena__keeps_blocks_of_all_sizes_apart),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
