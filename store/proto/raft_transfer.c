@@ -20,6 +20,7 @@
  * A leader keeps the entries after the base of a transfer, up to RAFT_HOLD_BYTES. If that is not
  * enough, because the follower is slower than the writes, the transfer begins again with a newer
  * base. Pieces are numbered within an attempt; after a loss the next heartbeat makes another one.
+ * So does an answer that takes longer than a heartbeat: what it says then counts for later attempts.
  */
 #include <assert.h>
 #include <errno.h>
@@ -200,11 +201,16 @@ static void answered_part(struct raft *r, unsigned from, const struct staged *s)
 {
 	struct raft_transfer *t = r->peer[from].transfer;
 
-	if (s->attempt != t->attempt || s->pieces > t->piece)
+	if (s->attempt == t->attempt && s->pieces > t->piece)
 		return;
 	if (s->complete) {
 		t->all_sent = true;
 		t->got = t->piece;
+	} else if (s->attempt != t->attempt) {
+		/* Late, but true: the next attempt goes on from there. */
+		if (s->cursor <= t->acked)
+			return;
+		t->acked = s->cursor;
 	} else if (s->pieces > t->got) {
 		t->got = s->pieces;
 		t->acked = s->cursor;

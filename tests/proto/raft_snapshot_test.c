@@ -308,6 +308,24 @@ static void raft_follower__behind_a_forgotten_log_gets_the_table(void **state)
 	world_close(w);
 }
 
+/* Each heartbeat makes a new attempt before the last one is answered. */
+static void raft_transfer__ends_where_a_round_trip_is_longer_than_a_heartbeat(void **state)
+{
+	struct prng prng;
+	struct world *w;
+
+	(void)state;
+	prng_init(&prng, 1, 1);
+	w = open_behind(&prng, 40);
+	sim_link(w->sim, 0, 2)->delay_ns = 80 * NS_PER_MS;
+	sim_link(w->sim, 2, 0)->delay_ns = 80 * NS_PER_MS;
+	sim_restart(w->sim, 2);
+	world_run(w, 20 * NS_PER_S);
+	assert_int_equal(status(w, 2).applied, status(w, 0).applied);
+	assert_same_tables(w);
+	world_close(w);
+}
+
 static void raft_transfer__survives_loss_crashes_and_a_change_of_leader(void **state)
 {
 	(void)state;
@@ -475,6 +493,7 @@ int main(void)
 		cmocka_unit_test(raft_snapshot__does_not_forget_what_slow_followers_need),
 		cmocka_unit_test(raft_snapshot__during_a_transfer_holds_what_is_staged),
 		cmocka_unit_test(raft_follower__behind_a_forgotten_log_gets_the_table),
+		cmocka_unit_test(raft_transfer__ends_where_a_round_trip_is_longer_than_a_heartbeat),
 		cmocka_unit_test(raft_transfer__survives_loss_crashes_and_a_change_of_leader),
 		cmocka_unit_test(raft_transfer__goes_on_under_another_leader_where_it_was),
 		cmocka_unit_test(raft_restore__takes_no_nonsense),
