@@ -35,17 +35,12 @@ enum proto_bug {
 	BUG_RAFT_APPLIES_BEFORE_COMMIT,
 	BUG_RAFT_COMMITS_BEYOND_MATCH,
 	BUG_RAFT_STALE_LEADER_READ,
-	BUG_RAFT_READS_WITHOUT_ROUND,
-	BUG_RAFT_READS_IN_OLD_ROUND,
 	BUG_RAFT_READS_BEFORE_OWN_TERM,
 	BUG_RAFT_DEPOSED_SAYS_OK,
 	BUG_RAFT_DEPOSED_SAYS_NO,
 	BUG_RAFT_SENDS_WRITES_AGAIN,
-	BUG_RAFT_TABLE_OVERWRITES_NEWER,
 	BUG_RAFT_SNAPSHOT_OFF_BY_ONE,
 	BUG_RAFT_SNAPSHOT_FORGETS_VOTE,
-	BUG_RAFT_LEASE_TOO_LONG,
-	BUG_RAFT_TWO_CHANGES,
 	BUG_RAFT_OLD_MAJORITY,
 	BUG_FORWARD_DOES_TWICE,
 	BUG_FORWARD_DENIES,
@@ -62,7 +57,6 @@ enum proto_bug {
 	BUG_QUORUM_HINT_RESURRECTS,
 	BUG_QUORUM_HINT_DONE_EARLY,
 	BUG_QUORUM_COUNTS_TWICE,
-	BUG_QUORUM_NUMBERS_RESTART,
 	BUG_QUORUM_TIE_LOST,
 	BUG_QUORUM_KEEPS_NO_TOMBSTONE,
 	BUG_QUORUM_FORGETS_TOO_EARLY,
@@ -70,11 +64,9 @@ enum proto_bug {
 	BUG_QUORUM_DIGEST_WITHOUT_DELETIONS,
 	BUG_PRIMARY_ACKS_BEFORE_DURABLE,
 	BUG_PRIMARY_KEEPS_TAIL,
-	BUG_PRIMARY_FALLBACK_STAYS,
 	BUG_PRIMARY_SAME_EPOCH,
 	BUG_PRIMARY_HANDS_OVER_EARLY,
 	BUG_LOG_DROPS_ACKED,
-	BUG_LOG_CHECKS_NO_SUM,
 	BUG_LOG_SNAPSHOT_TOO_EARLY,
 	BUG_NR
 };
@@ -82,8 +74,7 @@ enum proto_bug {
 /**
  * struct bug - a row of the table
  * @protos:	that can have it, separated by spaces
- * @seeds:	of the simulator, within which it must be found; 0: it has not been found yet, which
- *		is a hole in the simulator or in its checks
+ * @seeds:	of the simulator, within which it must be found
  * @options:	of the simulator without which it cannot show, "" else
  * @what:	is wrong, in a line
  * @source:	who had it, or where it is warned of: "paper" and "dissertation" as in

@@ -157,7 +157,7 @@ int settings_read(
 	if (strlen(text) >= sizeof copy)
 		return err_usage(err, "settings are longer than %zu characters", sizeof copy - 1);
 	(void)snprintf(copy, sizeof copy, "%s", text);
-	while ((word = strsep(&at, " "))) {
+	while ((word = strsep(&at, " ,"))) {
 		int ret = word[0] ? read_one(config, ops, word, err) : 0;
 
 		if (ret < 0)

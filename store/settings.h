@@ -41,7 +41,7 @@ bool settings_of(const struct setting *s, const struct proto_ops *ops);
 void settings_defaults(struct proto_config *config);
 
 /**
- * settings_read() - "name=value name=value ..." into @config
+ * settings_read() - "name=value name=value ..." into @config; a comma will do for a blank
  *
  * Return: 0; -EINVAL: no such setting, one of another protocol, or a value that makes no sense;
  * @err names it and the cure, and @config may be changed in part.

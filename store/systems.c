@@ -80,6 +80,17 @@ static const struct system systems[] = {
 		.source = "R + W > N; " ABADI " classes the default level only, as PA/EL",
 	},
 	{
+		.name = "primary",
+		.ops = &primary_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_ONE,
+		.kept = "one orders all and ships its log, reads at the primary; acks, wait, fallback "
+			"and watcher are settings",
+		.left_out = "transactions",
+		.textbook = "",
+		.source = "",
+	},
+	{
 		.name = "mysql-async",
 		.ops = &primary_ops,
 		.read_level = PROTO_ONE,

@@ -253,7 +253,7 @@ int wal_scan_next(struct wal_scan *s, struct proto_bytes *ret, struct err *err)
 	if (n < (int64_t)whole)
 		return no_record(s, &f, err);
 	f.found = crc32c(0, p + WAL_RECORD_HEADER, h.length);
-	if (f.found != h.crc && !PROTO_BUG(BUG_LOG_CHECKS_NO_SUM))
+	if (f.found != h.crc)
 		return no_record(s, &f, err);
 	if (p[whole - 1] != WAL_RECORD_END) {
 		f.what = "end of the record";

@@ -272,8 +272,7 @@ void primary_fallback(struct primary *p)
 /* MySQL: semi-synchronous again when a replica has all. */
 static void recover_semi(struct primary *p)
 {
-	if (p->semi || !primary_acks(&p->proto.cfg) || primary_acked(p) < p->log.durable ||
-		PROTO_BUG(BUG_PRIMARY_FALLBACK_STAYS))
+	if (p->semi || !primary_acks(&p->proto.cfg) || primary_acked(p) < p->log.durable)
 		return;
 	p->semi = true;
 }

@@ -364,8 +364,7 @@ static void quorum_start(struct proto *p)
 	uint64_t now = p->io->now(p->io);
 
 	/* Above all numbers of an earlier life, whose answers may still be under way. */
-	ring_init(&q->ops, sizeof(struct quorum_operation),
-		PROTO_BUG(BUG_QUORUM_NUMBERS_RESTART) ? 1 : now + 1);
+	ring_init(&q->ops, sizeof(struct quorum_operation), now + 1);
 	/* Until it has had time to answer, everybody counts as reachable. */
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
 		q->peer[i].heard_ns = now;

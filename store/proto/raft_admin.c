@@ -77,8 +77,7 @@ static void change_step(struct raft *r)
 {
 	struct raft_admin *admin = &r->admin;
 
-	if (r->commit < r->term_start ||
-		(raft_members_index(r) > r->commit && !PROTO_BUG(BUG_RAFT_TWO_CHANGES)))
+	if (r->commit < r->term_start || raft_members_index(r) > r->commit)
 		return;
 	if (raft_votes(r, admin->node) == (admin->what == PROTO_ADMIN_ADD)) {
 		finish(r, PROTO_OK, FORWARD_COUNTS);

@@ -120,8 +120,6 @@ bool raft_lease_holds(struct raft *r)
 	if (now < r->lease_until)
 		return true;
 	span -= span / 1000000 * RAFT_DRIFT_PPM;
-	if (PROTO_BUG(BUG_RAFT_LEASE_TOO_LONG))
-		span = 2 * r->proto.cfg.election_max_ns;
 	r->lease_until = raft_majority_of(r, answered_since);
 	if (r->lease_until)
 		r->lease_until += span;
@@ -182,21 +180,17 @@ void raft_reads_add(struct raft *r, unsigned origin, const struct forward_attemp
 	struct proto_bytes key = a->command.key;
 	/* Dissertation, 6.4 step 2: the commit index now, and not before the term's first entry. */
 	uint64_t index = r->commit > r->term_start ? r->commit : r->term_start;
-	uint64_t round = r->round + 1;
 
 	if (PROTO_BUG(BUG_RAFT_STALE_LEADER_READ) ||
-		(PROTO_BUG(BUG_RAFT_READS_WITHOUT_ROUND) && index <= r->applied) ||
 		(a->level == PROTO_LEASE && raft_lease_holds(r))) {
 		answer_read(r, origin, a, key);
 		return;
 	}
 	if (PROTO_BUG(BUG_RAFT_READS_BEFORE_OWN_TERM))
 		index = r->commit;
-	if (PROTO_BUG(BUG_RAFT_READS_IN_OLD_ROUND))
-		round = r->round;
 	read = ring_push(&r->reads);
 	*read = (struct raft_read){
-		.round = round,
+		.round = r->round + 1,
 		.index = index,
 		.slot = a->slot,
 		.attempt = a->attempt,

@@ -20,7 +20,8 @@
  * A leader keeps the entries after the base of a transfer, up to RAFT_HOLD_BYTES. If that is not
  * enough, because the follower is slower than the writes, the transfer begins again with a newer
  * base. Pieces are numbered within an attempt; after a loss the next heartbeat makes another one.
- * So does an answer that takes longer than a heartbeat: what it says then counts for later attempts.
+ * So does an answer that takes longer than a heartbeat: what it says then counts for later
+ * attempts.
  */
 #include <assert.h>
 #include <errno.h>
@@ -383,7 +384,7 @@ int raft_on_offer(struct raft *r, unsigned from, struct cursor *c)
 	rc = raft_hear_leader(r, from, term);
 	if (rc <= 0)
 		return rc;
-	if (base.index <= r->commit && !PROTO_BUG(BUG_RAFT_TABLE_OVERWRITES_NEWER)) {
+	if (base.index <= r->commit) {
 		answer_base(r, from);
 		return 0;
 	}

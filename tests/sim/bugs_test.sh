@@ -28,7 +28,7 @@ unknown() {
 	strings -a "$1" >"$tmp/strings"
 	nm "$1" >>"$tmp/strings"
 	! cut -f 1 "$tmp/bugs" | sort -u | grep -F -f - "$tmp/strings" &&
-		! grep -E 'PACELAB_BUG|bug_chosen|BUG_(RAFT|QUORUM|LOG|SINGLE)' "$tmp/strings"
+		! grep -E 'PACELAB_BUG|bug_chosen|BUG_(RAFT|QUORUM|LOG|SINGLE|PRIMARY|FORWARD|CAS)' "$tmp/strings"
 }
 
 # The search above is no proof unless it finds them where they are.
@@ -43,7 +43,6 @@ enough() {
 
 "$B/bug/sim" --list-bugs >"$tmp/bugs"
 while IFS=$'\t' read -r name proto seeds options _; do
-	[ "$seeds" -gt 0 ] || continue
 	[ "$options" != - ] || options=
 	check "sim__finds_${name//-/_}_in_$proto" finds "$name" "$proto" "$seeds" "$options"
 done <"$tmp/bugs"
