@@ -231,8 +231,10 @@ static int simulate_main(const struct cmd_line *line, struct err *err)
 	bool *keep = NULL;
 	int rc;
 
-	if (parse(line, &s, err) || parse_keep(line->value[OPT_KEEP], &s, &keep, err))
+	if (parse(line, &s, err) || parse_keep(line->value[OPT_KEEP], &s, &keep, err)) {
+		free(keep);
 		return err->status;
+	}
 	rc = sim_seeds_run(&s, &sum, &seed);
 	if (rc == 0) {
 		print_sum(&s, &sum);

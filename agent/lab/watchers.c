@@ -7,7 +7,6 @@
  * has reached the target. A replica that is started later must reach it, too.
  */
 #include "agent/lab/watchers.h"
-#include "agent/lab/plan.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -12,8 +12,8 @@
  * What becomes of a message is drawn from the seed, its link and its number on that link: a run in
  * which something else is left out draws the same for the others (sim_shrink.c).
  *
- * sim.c is the world, sim_queue.c what is still to come in it, sim_disk.c its disks, sim_data.c what
- * its tables were; sim_load.c adds clients, sim_faults.c faults.
+ * sim.c is the world, sim_queue.c what is still to come in it, sim_disk.c its disks, sim_data.c
+ * what its tables were; sim_load.c adds clients, sim_faults.c faults.
  */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H

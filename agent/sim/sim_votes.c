@@ -73,7 +73,8 @@ void sim_votes_sent(struct sim *sim, unsigned from, unsigned to, const void *byt
 	struct proto_vote_view view;
 	const struct vote *last;
 
-	if (sim->forged || !sim->config.ops->vote || !sim->config.ops->vote(from, to, bytes, len, &view))
+	if (sim->forged || !sim->config.ops->vote ||
+		!sim->config.ops->vote(from, to, bytes, len, &view))
 		return;
 	last = told(v, UINT64_MAX);
 	if (last && last->term == view.term && last->whom == view.whom)

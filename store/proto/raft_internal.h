@@ -492,8 +492,8 @@ void raft_election_reset(struct raft *r);
 void raft_election_persisted(struct raft *r);
 int raft_on_ask_vote(struct raft *r, unsigned from, struct cursor *c);
 int raft_on_vote(struct raft *r, unsigned from, struct cursor *c);
-bool raft_vote_view(unsigned from, unsigned to, const void *bytes, size_t len,
-	struct proto_vote_view *ret);
+bool raft_vote_view(
+	unsigned from, unsigned to, const void *bytes, size_t len, struct proto_vote_view *ret);
 
 /* raft_leader.c */
 void raft_lead(struct raft *r);

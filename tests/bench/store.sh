@@ -44,6 +44,11 @@ ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'
 }
 
+# in_millions FORMAT A B: both, divided
+in_millions() {
+	awk -v f="$1 | $1" -v a="$2" -v b="$3" 'BEGIN { printf f, a / 1e6, b / 1e6 }'
+}
+
 # median COLUMN FILE
 median() {
 	sort -n -k "$1,$1" "$2" | awk -v c="$1" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'
@@ -130,7 +135,8 @@ beside() {
 		line "  ratio of processor time, server" "$(ratio "$4" "$5")" "times" "$1"
 		line "  p50" "$(printf '%.2f | %.2f' ${rows[1]})" "ms" "-"
 		line "  p99" "$(printf '%.2f | %.2f' ${rows[2]})" "ms" "lower"
-		line "  processor time of the server" "$(printf '%.2f | %.2f' ${rows[3]})" "us/op" "-"
+		line "  processor time of the server" "$(printf '%.2f | %.2f' ${rows[3]})" \
+			"us/op" "-"
 	}
 }
 
@@ -177,7 +183,8 @@ fill() {
 	awk -v n="$2" -v bytes="$3" 'BEGIN {
 		while (length(value) < bytes) value = value "x"
 		for (i = 0; i < n; i++)
-			printf "*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d\r\n$%d\r\n%s\r\n", i, bytes, value
+			printf "*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d\r\n$%d\r\n%s\r\n",
+				i, bytes, value
 	}' | redis-cli -p "$1" --pipe >/dev/null
 }
 
@@ -190,16 +197,17 @@ part_memory() {
 			start "$name" none "$tmp/$name-memory-$size" || return 1
 			before=$(rss "$pid")
 			fill "$port" "$MILLION" "$size"
-			[ "$(redis-cli -p "$port" dbsize)" = "$MILLION" ] || echo "  $name: keys are missing"
+			[ "$(redis-cli -p "$port" dbsize)" = "$MILLION" ] ||
+				echo "  $name: keys are missing"
 			used+=("$(($(rss "$pid") - before))")
 			stop "$pid"
 			rm -rf "$tmp/$name-memory-$size"
 		done
 		line "1 M keys, values of $size bytes" \
-			"$(awk -v a="${used[0]}" -v b="${used[1]}" 'BEGIN { printf "%.1f | %.1f", a / 1e6, b / 1e6 }')" \
+			"$(in_millions %.1f "${used[@]}")" \
 			"MB" "lower"
 		line "  per key" \
-			"$(awk -v a="${used[0]}" -v b="${used[1]}" 'BEGIN { printf "%.0f | %.0f", a / 1e6, b / 1e6 }')" \
+			"$(in_millions %.0f "${used[@]}")" \
 			"bytes" "lower"
 	done
 }
@@ -210,7 +218,8 @@ part_recovery() {
 	local dir=$tmp/recovery begin end keys
 	echo "recovery of pacelab-replica after kill -9"
 	start pacelab none "$dir" --snapshot-log 0 || return 1
-	redis-benchmark -p "$port" -t set -P 64 -c 16 -d 1000 -r "$MILLION" -n "$((LOG_MB * 1000))" \
+	redis-benchmark -p "$port" -t set -P 64 -c 16 -d 1000 -r "$MILLION" \
+		-n "$((LOG_MB * 1000))" \
 		-q >/dev/null 2>&1
 	keys=$(redis-cli -p "$port" dbsize)
 	stop "$pid" KILL
@@ -257,7 +266,8 @@ part_snapshot() {
 	# The log is longer than this from the start: the first snapshot begins at once.
 	start pacelab always "$dir" --snapshot-log 1mb || return 1
 	paced "with"
-	line "  snapshots | bytes of the last" "$(of_info snapshots) | $(of_info snapshot_bytes)" "" ">= 1"
+	line "  snapshots | bytes of the last" \
+		"$(of_info snapshots) | $(of_info snapshot_bytes)" "" ">= 1"
 	line "  the last one took" "$(of_info snapshot_took_ms)" "ms" "-"
 	line "  longest part of it" "$(of_info snapshot_part_us_max)" "us" "-"
 	stop "$pid"
@@ -329,7 +339,8 @@ leader() {
 			ETCDCTL_API=3 in_hub etcdctl --endpoints "http://$NET.1$i:2379" \
 				endpoint status -w fields 2>/dev/null | awk -F' : ' '
 				/"MemberID"/ { me = $2 } /"Leader"/ { leader = $2 }
-				END { exit !(me && me == leader) }' && echo "$NET.1$i:2379" && return
+				END { exit !(me && me == leader) }' &&
+			echo "$NET.1$i:2379" && return
 		fi
 	done
 	return 1
@@ -386,7 +397,8 @@ part_etcd() {
 		return 0
 	fi
 	nodes_build || return 1
-	echo "etcd $(etcd --version | awk 'NR == 1 { print $3 }') | pacelab-replica (raft), three nodes, durable writes"
+	echo "etcd $(etcd --version | awk 'NR == 1 { print $3 }') | pacelab-replica (raft)," \
+		"three nodes, durable writes"
 	while read -r size clients; do
 		for name in etcd pacelab; do
 			one_cluster "$name" "$size" "$clients" </dev/null || return 1
@@ -394,7 +406,8 @@ part_etcd() {
 		done
 		rows=()
 		for column in 1 2 3 5 6 7; do
-			both="$(median "$column" "$tmp/etcd.rows") $(median "$column" "$tmp/pacelab.rows")"
+			both="$(median "$column" "$tmp/etcd.rows")"
+			both+=" $(median "$column" "$tmp/pacelab.rows")"
 			rows+=("$both")
 		done
 		# shellcheck disable=SC2086 # two words
@@ -406,8 +419,10 @@ part_etcd() {
 			line "  p50" "$(printf '%.2f | %.2f' ${rows[1]})" "ms" "-"
 			line "  p99" "$(printf '%.2f | %.2f' ${rows[2]})" "ms" "lower"
 			line "  errors" "$(printf '%d | %d' ${rows[3]})" "" "0"
-			line "  fdatasyncs of the leader per write" "$(printf '%.3f | %.3f' ${rows[5]})" "" "-"
-			line "  the client's own share of a core" "$(printf '%.2f | %.2f' ${rows[4]})" "" "-"
+			line "  fdatasyncs of the leader per write" \
+				"$(printf '%.3f | %.3f' ${rows[5]})" "" "-"
+			line "  the client's own share of a core" \
+				"$(printf '%.2f | %.2f' ${rows[4]})" "" "-"
 		}
 	done <<<"$LOADS"
 }

@@ -104,9 +104,11 @@ check redis_cli__finds_big_keys says "Sampled 5" cli --bigkeys
 # Both run until they are ended, so they are given two seconds.
 # They find keys, clients and requests in what INFO says, and a least, largest and mean time.
 check redis_cli__shows_statistics \
-	sh -c "timeout 2 stdbuf -oL redis-cli -h $address --stat -i 1 | grep -E '^5[0-9]+ +[0-9.]+M +[1-9]'"
+	sh -c "timeout 2 stdbuf -oL redis-cli -h $address --stat -i 1 |
+		grep -E '^5[0-9]+ +[0-9.]+M +[1-9]'"
 check redis_cli__measures_latency \
-	sh -c "timeout 5 redis-cli -h $address --latency -i 1 | grep -E '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$'"
+	sh -c "timeout 5 redis-cli -h $address --latency -i 1 |
+		grep -E '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$'"
 check redis_cli__speaks_resp3 says '1# "server" => "pacelab"' cli -3 --no-raw hello 3
 check redis_cli__shows_help_of_this_replica says "Sets the string value" cli help set
 check redis_cli__reads_info_as_text says "uptime_in_seconds:" cli -3 info server
@@ -114,7 +116,8 @@ check redis_cli__sends_pipes says "errors: 0, replies: 2" \
 	sh -c "printf 'SET p 1\r\nGET p\r\n' | redis-cli -h $address --pipe"
 
 benchmark() {
-	timeout 60 redis-benchmark -h "$address" -t ping_mbulk,set,get,incr,mset -n 2000 -c 10 -q "$@" \
+	timeout 60 redis-benchmark -h "$address" -t ping_mbulk,set,get,incr,mset \
+		-n 2000 -c 10 -q "$@" \
 		>"$tmp/bench" 2>&1 || { cat "$tmp/bench" && return 1; }
 	! grep -i error "$tmp/bench" || return 1
 	tr '\r' '\n' <"$tmp/bench" | grep -c 'requests per second' | grep -qx 5
@@ -128,7 +131,8 @@ check redis_benchmark__runs_it_in_resp3 benchmark -3
 hiredis() {
 	# shellcheck disable=SC2046
 	cc -Wall -Wextra -Werror -o "$tmp/hiredis" tests/e2e/hiredis_client.c \
-		$(pkg-config --cflags --libs hiredis) && says right timeout 20 "$tmp/hiredis" "$address"
+		$(pkg-config --cflags --libs hiredis) &&
+		says right timeout 20 "$tmp/hiredis" "$address"
 }
 if pkg-config --exists hiredis 2>/dev/null; then
 	check hiredis__works_unmodified hiredis

@@ -34,7 +34,8 @@ runs() {
 
 stops() {
 	local status=0
-	runs long "$B/bug/BUG_RAFT_STALE_LEADER_READ/pacelab-replica" --check-online || status=$?
+	PACELAB_BUG=raft-deposed-leader-reads \
+		runs long "$B/bug/pacelab-replica" --check-online || status=$?
 	[ "$status" -eq 1 ] && grep -q 'claim  *broken: not linearizable' "$tmp/out" &&
 		grep -qE 'stopped after .* operations by a violation, .* answered' "$tmp/err" &&
 		grep -q 'deposed on raft: not linearizable' "$tmp"/results.*/witness.svg

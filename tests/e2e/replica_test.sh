@@ -169,7 +169,8 @@ start_small() {
 	local size=$1
 	shift
 	mkdir -p "$tmp/small"
-	unshare -m --propagation private sh -c 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"' \
+	unshare -m --propagation private \
+		sh -c 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"' \
 		sh "$size" "$tmp/small" "$replica" --proto single --id 0 --peers "$address" \
 		--dir "$tmp/small" "$@" >"$tmp/out" 2>"$tmp/log" &
 	pid=$!
@@ -185,7 +186,8 @@ reads_on_a_full_disk() {
 		[ "$(grep -c 'no room' "$tmp/log")" -eq 1 ] &&
 		grep -q 'there is room again' "$tmp/log" && cli info | grep -q '^disk_full:0' &&
 		within cp -r "$tmp/small" "$tmp/full" && kill -9 "$pid" && ! ends 0 &&
-		dir=$tmp/full && start && up && [ "$(cli get after)" = 1 ] && [ "$(cli get b)" = 7 ] &&
+		dir=$tmp/full && start && up &&
+		[ "$(cli get after)" = 1 ] && [ "$(cli get b)" = 7 ] &&
 		cli info | grep -q '^torn_bytes:0' && kill "$pid" && ends 0 && dir=$tmp/data
 }
 verify replica__reads_on_a_full_disk_and_writes_when_there_is_room reads_on_a_full_disk
@@ -245,7 +247,8 @@ names_damage() {
 		dd of="$tmp/copy" bs=1 seek=$((second + 30)) conv=notrunc status=none &&
 		log_ends 64 "$tmp/copy: damaged at offset $second (record 2)" &&
 		grep -q 'set a, 4 bytes' "$tmp/printed" && [ "$(wc -l <"$tmp/printed")" -eq 3 ] &&
-		echo not a log >"$tmp/copy" && log_ends 64 "$tmp/copy: damaged at offset 0: no log of a replica" &&
+		echo not a log >"$tmp/copy" &&
+		log_ends 64 "$tmp/copy: damaged at offset 0: no log of a replica" &&
 		rm "$tmp/copy" && log_ends 64 "open $tmp/copy: No such file"
 }
 verify log__prints_up_to_the_damage_and_names_it names_damage
@@ -263,7 +266,8 @@ snapshots() {
 			[ "$(cli set last "$round")" = OK ] && [ "$(info snapshots)" -gt 0 ] &&
 			last=$(cli dbsize) && kill -9 "$pid" && ! ends 0 || return 1
 	done
-	"$replica" --proto "$1" --id 0 --peers "$address" --dir "$tmp/cut" >"$tmp/out" 2>"$tmp/log" &
+	"$replica" --proto "$1" --id 0 --peers "$address" --dir "$tmp/cut" \
+		>"$tmp/out" 2>"$tmp/log" &
 	pid=$!
 	up && wait_until 5 has OK set ready 1 && [ "$(cli get last)" = 3 ] &&
 		[ "$(cli dbsize)" = "$last" ] && [ ! -e "$tmp/cut/replica.log" ] &&

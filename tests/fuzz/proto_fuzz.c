@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #include "agent/base/buf.h"
-#include "tests/fuzz/fuzz.h"
 #include "agent/sim/sim.h"
+#include "tests/fuzz/fuzz.h"
 
 #define REPLICAS 3
 #define RECORD 0x80

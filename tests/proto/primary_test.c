@@ -124,8 +124,7 @@ static void primary_write__waits_for_ever_without_a_fallback(void **state)
 	world_close(w);
 }
 
-static void primary_fallback__comes_after_exactly_its_time_and_goes_when_a_replica_is_back(
-	void **state)
+static void primary_fallback__comes_after_its_time_and_goes_when_a_replica_is_back(void **state)
 {
 	struct world *w = open_primary("acks=1 fallback=2s", 3);
 	struct world_asked *a;
@@ -456,7 +455,7 @@ int main(void)
 		cmocka_unit_test(primary_replica__acknowledges_what_is_on_its_disk),
 		cmocka_unit_test(primary_write__waits_for_ever_without_a_fallback),
 		cmocka_unit_test(
-			primary_fallback__comes_after_exactly_its_time_and_goes_when_a_replica_is_back),
+			primary_fallback__comes_after_its_time_and_goes_when_a_replica_is_back),
 		cmocka_unit_test(primary_wait__before_hides_a_write_and_after_shows_it),
 		cmocka_unit_test(primary_wait__after_answers_what_it_came_to),
 		cmocka_unit_test(primary_read__at_one_is_of_the_replica_that_is_asked),

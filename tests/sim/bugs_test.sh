@@ -28,7 +28,8 @@ unknown() {
 	strings -a "$1" >"$tmp/strings"
 	nm "$1" >>"$tmp/strings"
 	! cut -f 1 "$tmp/bugs" | sort -u | grep -F -f - "$tmp/strings" &&
-		! grep -E 'PACELAB_BUG|bug_chosen|BUG_(RAFT|QUORUM|LOG|SINGLE|PRIMARY|FORWARD|CAS)' "$tmp/strings"
+		! grep -E 'PACELAB_BUG|bug_chosen|BUG_(RAFT|QUORUM|LOG|SINGLE|PRIMARY|FORWARD|CAS)' \
+			"$tmp/strings"
 }
 
 # The search above is no proof unless it finds them where they are.
@@ -36,9 +37,8 @@ known() {
 	! unknown "$1" >"$tmp/found" && grep -q log-drops-acked "$tmp/found"
 }
 
-# Of those that are found.
 enough() {
-	[ "$(awk -F "\t" "\$3 > 0 { print \$1 }" "$tmp/bugs" | sort -u | wc -l)" -ge "$1" ]
+	[ "$(cut -f 1 "$tmp/bugs" | sort -u | wc -l)" -ge "$1" ]
 }
 
 "$B/bug/sim" --list-bugs >"$tmp/bugs"
@@ -48,14 +48,14 @@ while IFS=$'\t' read -r name proto seeds options _; do
 done <"$tmp/bugs"
 
 # For each protocol and options the most seeds that any bug may take.
-awk -F '\t' '$3 > 0' "$tmp/bugs" | sort -t $'\t' -k2,2 -k4,4 -k3,3nr | sort -t $'\t' -k2,2 -k4,4 -s -u |
+sort -t $'\t' -k2,2 -k4,4 -k3,3nr "$tmp/bugs" | sort -t $'\t' -k2,2 -k4,4 -s -u |
 	while IFS=$'\t' read -r _ proto seeds options _; do
 		printf '%s\t%s\t%s\n' "$proto" "$seeds" "$options"
 	done >"$tmp/sound"
 while IFS=$'\t' read -r proto seeds options; do
 	[ "$options" != - ] || options=
-	check "sim__has_nothing_to_find_in_${proto}_as_it_is$(printf '%s' "$options" | tr -cs 'a-z0-9' _)" \
-		clean "$proto" "$seeds" "$options"
+	words=$(printf '%s' "$options" | tr -cs 'a-z0-9' _)
+	check "sim__has_nothing_to_find_in_${proto}_as_it_is$words" clean "$proto" "$seeds" "$options"
 done <"$tmp/sound"
 
 check sim__has_enough_bugs enough 40

@@ -5,8 +5,8 @@
 
 #include <inttypes.h>
 
-#include "tests/lib/test.h"
 #include "agent/sim/sim_load.h"
+#include "tests/lib/test.h"
 
 /* A world in which nothing succeeds would satisfy every invariant: so many must, for each failure.
  */

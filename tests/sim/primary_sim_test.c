@@ -77,8 +77,7 @@ static void claim_no_loss(const struct proto_config *cfg, struct proto_claim *re
 	ret->loses_acked = false;
 }
 
-static void primary__100_asynchronous_seeds_lose_nothing_while_nobody_takes_over_by_force(
-	void **state)
+static void primary__100_asynchronous_seeds_lose_nothing_unless_taken_over_by_force(void **state)
 {
 	struct proto_ops ops = primary_ops;
 	struct sim_seeds seeds = {
@@ -147,7 +146,7 @@ int main(void)
 		cmocka_unit_test(
 			primary__100_seeds_with_a_watcher_and_all_acknowledging_lose_nothing),
 		cmocka_unit_test(
-			primary__100_asynchronous_seeds_lose_nothing_while_nobody_takes_over_by_force),
+			primary__100_asynchronous_seeds_lose_nothing_unless_taken_over_by_force),
 		cmocka_unit_test(primary__100_seeds_with_takeovers_by_force_converge),
 		cmocka_unit_test(primary__50_seeds_of_two_replicas_and_of_one),
 	};

@@ -129,8 +129,8 @@ int resp_session_parse(
 	if (len > 0 && p[0] != '*')
 		return resp_answer_parse(p, len, ret);
 	if (len < sizeof pair - 1)
-		return memcmp(p, pair, len) ? -EBADMSG : 0;
-	if (memcmp(p, pair, sizeof pair - 1))
+		return memcmp(p, pair, len) != 0 ? -EBADMSG : 0;
+	if (memcmp(p, pair, sizeof pair - 1) != 0)
 		return -EBADMSG;
 	first = resp_answer_parse(p + head, len - (size_t)head, ret);
 	if (first <= 0)
