@@ -253,10 +253,10 @@ static void repair__refuses_messages_cut_short_or_too_long(void **state)
 			struct buf copy = {0};
 
 			types |= 1u << s->bytes.p[0];
-			buf_add(&copy, s->bytes.p, s->bytes.len);
-			buf_u8(&copy, 0);
 			if (s->bytes.p[0] < QUORUM_SYNC_ASK)
 				continue;
+			buf_add(&copy, s->bytes.p, s->bytes.len);
+			buf_u8(&copy, 0);
 			for (size_t n = 0; n <= s->bytes.len + 1; n++) {
 				int rc;
 

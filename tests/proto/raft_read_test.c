@@ -66,17 +66,17 @@ static void raft_read_lease__is_answered_without_asking_anybody(void **state)
 static void raft_read_lease__ends_before_another_can_lead(void **state)
 {
 	struct world *w = open_settled(3);
-	struct world_asked *a = NULL;
+	struct world_asked *a;
 	uint64_t cut_ns = w->sim->now_ns;
 
 	(void)state;
 	world_isolate(w, 0);
-	while (sim_leader(w->sim) <= 0) {
+	do {
 		a = get(w, 0, PROTO_LEASE);
 		if (!a->replies || a->reply.status != PROTO_OK)
 			break;
 		world_run(w, NS_PER_MS);
-	}
+	} while (sim_leader(w->sim) <= 0);
 	assert_true(w->sim->now_ns - cut_ns > 150 * NS_PER_MS);
 	assert_true(w->sim->now_ns - cut_ns < 300 * NS_PER_MS);
 	/* The last one was left to a majority, which it has not. */

@@ -28,7 +28,7 @@ unknown() {
 	strings -a "$1" >"$tmp/strings"
 	nm "$1" >>"$tmp/strings"
 	! cut -f 1 "$tmp/bugs" | sort -u | grep -F -f - "$tmp/strings" &&
-		! grep -E 'PACELAB_BUG|bug_chosen|BUG_(RAFT|QUORUM|LOG|SINGLE|PRIMARY|FORWARD|CAS)' \
+		! grep -E 'PACELAB_BUG|bug_chosen|BUG_(RAFT|QUORUM|LOG|SINGLE|PRIMARY|FORWARD)' \
 			"$tmp/strings"
 }
 
@@ -55,7 +55,8 @@ sort -t $'\t' -k2,2 -k4,4 -k3,3nr "$tmp/bugs" | sort -t $'\t' -k2,2 -k4,4 -s -u 
 while IFS=$'\t' read -r proto seeds options; do
 	[ "$options" != - ] || options=
 	words=$(printf '%s' "$options" | tr -cs 'a-z0-9' _)
-	check "sim__has_nothing_to_find_in_${proto}_as_it_is$words" clean "$proto" "$seeds" "$options"
+	check "sim__has_nothing_to_find_in_${proto}_as_it_is$words" \
+		clean "$proto" "$seeds" "$options"
 done <"$tmp/sound"
 
 check sim__has_enough_bugs enough 40
