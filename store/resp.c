@@ -109,17 +109,17 @@ static int hex_digit(uint8_t c)
 /* What stands after a backslash inside double quotes. Return: where it ends. */
 static const uint8_t *unescape(const uint8_t *p, const uint8_t *end, uint8_t *ret)
 {
-	static const char escapes[] = "n\nr\rt\tb\ba\a";
-	const char *found = memchr("nrtba", *p, 5);
+	static const uint8_t escapes[][2] = {
+		{'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'b', '\b'}, {'a', '\a'}};
 
 	if (*p == 'x' && end - p > 2 && isxdigit(p[1]) && isxdigit(p[2])) {
 		*ret = (uint8_t)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
 		return p + 3;
 	}
 	*ret = *p;
-	for (size_t i = 0; found && i < sizeof escapes - 1; i += 2)
-		if (escapes[i] == *p)
-			*ret = (uint8_t)escapes[i + 1];
+	for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
+		if (escapes[i][0] == *p)
+			*ret = escapes[i][1];
 	return p + 1;
 }
 

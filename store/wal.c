@@ -260,7 +260,9 @@ static void put_u64(uint8_t *p, uint64_t v)
 
 void wal_segment_header(uint32_t kind, uint64_t first, uint32_t flags, uint8_t ret[WAL_HEADER])
 {
-	memcpy(ret, WAL_MAGIC, 8);
+	static const uint8_t magic[] = WAL_MAGIC;
+
+	memcpy(ret, magic, sizeof magic - 1);
 	put_u32(ret + 8, WAL_VERSION);
 	put_u32(ret + 12, kind);
 	put_u64(ret + 16, first);

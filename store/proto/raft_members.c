@@ -145,11 +145,13 @@ void raft_changes_appended(struct raft *r, uint64_t index)
 
 void raft_changes_cut(struct raft *r, uint64_t index)
 {
-	const struct change *last;
+	while (ring_count(&r->changes) > 1) {
+		const struct change *last = ring_at(&r->changes, r->changes.next - 1);
 
-	while (ring_count(&r->changes) > 1 &&
-		(last = ring_at(&r->changes, r->changes.next - 1))->index >= index)
+		if (last->index < index)
+			break;
 		ring_cut(&r->changes, r->changes.next - 1);
+	}
 	in_force(r);
 }
 

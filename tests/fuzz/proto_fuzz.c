@@ -77,7 +77,7 @@ static void feed(struct sim *sim, struct cursor *c)
 
 static unsigned protocols(void)
 {
-	unsigned n = 0;
+	unsigned n = 1;
 
 	while (proto_list(n))
 		n++;

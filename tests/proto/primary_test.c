@@ -276,20 +276,28 @@ static void primary_failover__is_refused_for_another_while_the_primary_is_not_he
 	world_close(w);
 }
 
+/* A write each 3 ms, of each replica in turn. */
+static void write_each(struct world *w, struct world_asked **writes, unsigned from, unsigned to)
+{
+	char key[8];
+
+	for (unsigned i = from; i < to; i++) {
+		snprintf(key, sizeof key, "k%u", i);
+		writes[i] = ask(w, i % 3, PROTO_SET, key, "v");
+		world_run(w, 3 * NS_PER_MS);
+	}
+}
+
 static void primary_transfer__switches_over_without_losing_or_refusing_anything(void **state)
 {
 	struct world *w = open_primary("acks=0", 3);
-	struct world_asked *writes[50], *a = NULL;
+	struct world_asked *writes[50], *a;
 	char key[8];
 
 	(void)state;
-	for (unsigned i = 0; i < 50; i++) {
-		snprintf(key, sizeof key, "k%u", i);
-		writes[i] = ask(w, i % 3, PROTO_SET, key, "v");
-		if (i == 20)
-			a = order(w, 2, 1);
-		world_run(w, 3 * NS_PER_MS);
-	}
+	write_each(w, writes, 0, 21);
+	a = order(w, 2, 1);
+	write_each(w, writes, 21, 50);
 	assert_int_equal(world_wait(w, a)->reply.status, PROTO_OK);
 	world_run(w, NS_PER_S);
 	assert_int_equal(sim_leader(w->sim), 1);

@@ -145,7 +145,7 @@ static void raft_change__waits_for_an_entry_of_the_own_term(void **state)
 {
 	struct world *w = open_with(5, 4);
 	struct world_asked *a;
-	struct raft *r = raft_of(w->sim->node[0].proto);
+	struct raft *r;
 
 	(void)state;
 	for (unsigned i = 1; i < 5; i++)
