@@ -69,9 +69,10 @@ stops() {
 		grep -q 'failed: Input/output error; nothing can be called durable' "$tmp/log"
 }
 
-# The file system may have gone read-only; its own log is read again with the mount.
+# The file system may have gone read-only; its own log is read again with the mount. The kernel ends
+# a dead process's ring in its own time, and until then the files in it are open.
 heal() {
-	umount "$dir" && mount -o remount,size=400m "$under" && mount "$device" "$dir"
+	wait_until 20 umount "$dir" && mount -o remount,size=400m "$under" && mount "$device" "$dir"
 }
 
 comes_back() {
