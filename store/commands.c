@@ -155,6 +155,10 @@ void commands_reply(struct buf *out, const struct replica *replica, const struct
 	case PROTO_UNFIT:
 		unfit(out, (enum commands_shape)answer->shape, reply->number);
 		return;
+	case PROTO_WRONG:
+		resp_error(
+			out, "WRONGTYPE Operation against a key holding the wrong kind of value");
+		return;
 	case PROTO_STATUS_NR:
 		break;
 	}

@@ -131,6 +131,7 @@ void gather_take(
 	case PROTO_UNCERTAIN:
 	case PROTO_UNSUPPORTED:
 	case PROTO_UNFIT:
+	case PROTO_WRONG:
 	case PROTO_STATUS_NR:
 		g->vague += reply->status == PROTO_UNCERTAIN;
 		if (g->refusal.len == 0)

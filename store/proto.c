@@ -15,6 +15,10 @@ const char *const proto_op_names[] = {
 	[PROTO_DEL] = "del",
 	[PROTO_APPEND] = "append",
 	[PROTO_INCREASE] = "increase",
+	[PROTO_ADD] = "add",
+	[PROTO_REMOVE] = "remove",
+	[PROTO_MEMBERS] = "members",
+	[PROTO_VALUES] = "values",
 };
 NAMES_COMPLETE(proto_op_names, PROTO_OP_NR);
 
@@ -37,6 +41,7 @@ const char *const proto_status_names[] = {
 	[PROTO_UNCERTAIN] = "uncertain",
 	[PROTO_UNSUPPORTED] = "unsupported",
 	[PROTO_UNFIT] = "unfit",
+	[PROTO_WRONG] = "wrong",
 };
 NAMES_COMPLETE(proto_status_names, PROTO_STATUS_NR);
 
@@ -100,6 +105,7 @@ struct proto *proto_open(const struct proto_ops *ops, const struct proto_config 
 	struct proto_io *io, struct table *table)
 {
 	struct proto *p = calloc(1, ops->size);
+	struct proto_claim claim;
 
 	assert(p && ops->size >= sizeof(*p));
 	assert(cfg->nodes >= 1 && cfg->nodes <= PROTO_NODES_MAX && cfg->self < cfg->nodes);
@@ -110,8 +116,27 @@ struct proto *proto_open(const struct proto_ops *ops, const struct proto_config 
 	p->io = io;
 	p->table = table;
 	p->cfg = *cfg;
+	ops->claim(cfg, &claim);
+	p->does = claim.does;
 	ops->init(p);
 	return p;
+}
+
+bool proto_reads(enum proto_op op)
+{
+	return op == PROTO_GET || op == PROTO_MEMBERS || op == PROTO_VALUES;
+}
+
+void proto_request(struct proto *p, const struct proto_request *req)
+{
+	static const struct proto_reply none = {
+		.status = PROTO_UNSUPPORTED, .why = "this store has no such operation"};
+
+	assert(req->op < PROTO_OP_NR);
+	if (p->does & PROTO_DOES(req->op))
+		p->ops->request(p, req);
+	else
+		p->io->reply(p->io, req->ticket, &none);
 }
 
 void proto_close(struct proto *p)

@@ -54,8 +54,18 @@ enum proto_op {
 	PROTO_DEL,
 	PROTO_APPEND,   /* the value grows by the request's; a missing key is empty */
 	PROTO_INCREASE, /* the value, a decimal number, by the request's; a missing key is 0 */
+	PROTO_ADD,      /* the value as an element, to a set; a missing key is the empty set */
+	PROTO_REMOVE,   /* the value from a set */
+	PROTO_MEMBERS,  /* read: all elements of a set */
+	PROTO_VALUES,   /* read: the values that stand side by side, what GET gives first */
 	PROTO_OP_NR
 };
+
+/* A set of operations is a bit for each. Who has APPEND orders writes by what was there. */
+#define PROTO_DOES(op) (1u << (op))
+#define PROTO_DOES_PLAIN (PROTO_DOES(PROTO_GET) | PROTO_DOES(PROTO_SET) | PROTO_DOES(PROTO_DEL))
+#define PROTO_DOES_STRINGS \
+	(PROTO_DOES_PLAIN | PROTO_DOES(PROTO_APPEND) | PROTO_DOES(PROTO_INCREASE))
 
 /* Condition of a SET, as Redis has NX and XX and Valkey has IFEQ. */
 enum proto_cond { PROTO_ALWAYS, PROTO_NX, PROTO_XX, PROTO_IFEQ, PROTO_COND_NR };
@@ -84,6 +94,7 @@ enum proto_status {
 	PROTO_UNSUPPORTED, /* this protocol has no such operation (CAS in a last-write-wins store)
 			    */
 	PROTO_UNFIT, /* INCREASE: no number there, or too large; APPEND: too long. No effect */
+	PROTO_WRONG, /* the key has another type (a counter, a set, a register). No effect */
 	PROTO_STATUS_NR
 };
 
@@ -108,7 +119,7 @@ struct proto_request {
 	enum proto_cond cond; /* of a SET */
 	enum proto_level level;
 	struct proto_bytes key;
-	struct proto_bytes value;    /* SET, APPEND, INCREASE */
+	struct proto_bytes value;    /* SET, APPEND, INCREASE, ADD, REMOVE */
 	struct proto_bytes expected; /* PROTO_IFEQ */
 	uint64_t expires_ns;       /* SET: wall clock at which the key is gone, 0: never; or KEEP */
 	bool get;                  /* SET, DEL: the reply has the value that stood there before */
@@ -120,8 +131,10 @@ struct proto_request {
  * @value:	of a GET that found something; of a SET or DEL with @get, when @found
  * @found:	SET, DEL with @get: there was a value
  * @expires_ns:	of a GET that found something: wall clock at which it is gone, 0: never
+ * @list:	MEMBERS, VALUES: @listed of them; PROTO_NIL, with none, if there is no such key
  * @number:	APPEND: the length now; INCREASE: the value now, or why it is PROTO_UNFIT: 0 what is
- *		there or what is added is no number, 1 the sum would be none
+ *		there or what is added is no number, 1 the sum would be none; ADD, REMOVE: whether
+ *		the replica's set has changed
  * @version:	orders the versions of a key where the protocol has an order, else 0
  * @token:	what the session has seen then, this operation included; NULL: the protocol has none
  * @have:	replicas that answered or can be reached, for refusals
@@ -135,6 +148,8 @@ struct proto_reply {
 	bool found;
 	uint64_t expires_ns;
 	int64_t number;
+	const struct proto_bytes *list;
+	uint32_t listed;
 	uint64_t version;
 	const struct token *token;
 	uint16_t have;
@@ -279,6 +294,7 @@ struct proto_claim {
 	enum proto_model cut;        /* while links are cut */
 	enum proto_sides reads_cut;  /* which sides of a cut answer reads */
 	enum proto_sides writes_cut; /* ... and writes */
+	uint32_t does;               /* PROTO_DOES() of each operation it has */
 	bool cas;                    /* compare-and-set is supported */
 	bool loses_acked;            /* an acknowledged write may be lost, by design */
 	bool needs_clocks;           /* the models hold while clocks run at about one rate */
@@ -311,6 +327,7 @@ struct proto {
 	struct proto_io *io;
 	struct table *table; /* where the replica's data stand; written by the protocol only */
 	struct proto_config cfg;
+	uint32_t does; /* as claimed with @cfg */
 };
 
 /**
@@ -392,6 +409,12 @@ const struct proto_ops *proto_list(unsigned i);
 struct proto *proto_open(const struct proto_ops *ops, const struct proto_config *cfg,
 	struct proto_io *io, struct table *table);
 void proto_close(struct proto *p);
+
+/* proto_request() - give it a request; one that it does not claim to do is PROTO_UNSUPPORTED. */
+void proto_request(struct proto *p, const struct proto_request *req);
+
+/* proto_reads() - whether @op changes nothing. */
+bool proto_reads(enum proto_op op);
 
 /* proto_kth_rtt() - round trip after which @k replicas incl. @from itself have answered @from. */
 uint64_t proto_kth_rtt(const struct proto_floor_query *q, unsigned from, unsigned k);

@@ -105,7 +105,7 @@ static const char *no_room_for(const struct replica *r, enum proto_op op)
 {
 	uint64_t max = r->config.memory_max;
 
-	if (op == PROTO_GET)
+	if (proto_reads(op))
 		return NULL;
 	if (wal_full(&r->wal))
 		return "disk full";
@@ -127,7 +127,7 @@ void replica_request(struct replica *r, const struct proto_request *req)
 		return;
 	}
 	enter(r);
-	r->config.ops->request(r->proto, req);
+	proto_request(r->proto, req);
 	leave(r);
 }
 

@@ -516,7 +516,7 @@ void sim_request(struct sim *sim, unsigned node, const struct proto_request *req
 	struct sim_node *n = &sim->node[node];
 
 	assert(n->alive && !n->paused);
-	if (n->full && req->op != PROTO_GET) { /* as replica_request() does */
+	if (n->full && !proto_reads(req->op)) { /* as replica_request() does */
 		const struct proto_reply refusal = {
 			.status = PROTO_UNAVAILABLE, .why = "disk full"};
 
@@ -526,7 +526,7 @@ void sim_request(struct sim *sim, unsigned node, const struct proto_request *req
 	}
 	sim_trace(sim, "r%u request %llu %s %.*s", node, (unsigned long long)req->ticket,
 		proto_op_names[req->op], (int)req->key.len, req->key.p);
-	sim->config.ops->request(n->proto, req);
+	proto_request(n->proto, req);
 	sim_checked(sim, node, true);
 }
 

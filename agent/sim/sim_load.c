@@ -164,6 +164,7 @@ static void op_reply(struct load *l, struct client *c, const struct proto_reply 
 		break;
 	case PROTO_UNSUPPORTED:
 	case PROTO_UNFIT:
+	case PROTO_WRONG:
 	case PROTO_STATUS_NR:
 		sim_fail(l->sim, "an unexpected answer");
 		op_end(l, c, HISTORY_FAIL, HISTORY_OTHER);

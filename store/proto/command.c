@@ -65,7 +65,7 @@ int command_decode(struct cursor *c, struct command *ret)
 	ret->key.p = cursor_bytes(c, &ret->key.len);
 	ret->value.p = cursor_bytes(c, &ret->value.len);
 	ret->expected.p = cursor_bytes(c, &ret->expected.len);
-	if (!cursor_done(c) || op >= PROTO_OP_NR || cond >= PROTO_COND_NR)
+	if (!cursor_done(c) || op > PROTO_INCREASE || cond >= PROTO_COND_NR)
 		return -EBADMSG;
 	if (flags & ~FLAGS_ALL || !(flags & FLAG_EXPIRES) != !ret->expires_ns)
 		return -EBADMSG;
@@ -252,10 +252,14 @@ static void apply(struct table *t, const struct command *c, const struct table_e
 		ret->status = apply_increase(t, c, old, *entry, &ret->number);
 		return;
 	case PROTO_GET:
+	case PROTO_ADD:
+	case PROTO_REMOVE:
+	case PROTO_MEMBERS:
+	case PROTO_VALUES:
 	case PROTO_OP_NR:
 		break;
 	}
-	assert(0 && "a write");
+	assert(0 && "a write of strings");
 }
 
 void command_apply(struct table *t, struct command_state *s, const struct command *c,

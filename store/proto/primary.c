@@ -64,6 +64,7 @@ static void primary_claim(const struct proto_config *cfg, struct proto_claim *re
 		.cut = strong ? PROTO_LINEARIZABLE : PROTO_EVENTUAL,
 		.reads_cut = here ? PROTO_SIDES_ALL : PROTO_SIDES_LEADER,
 		.writes_cut = waits ? PROTO_SIDES_NONE : PROTO_SIDES_LEADER,
+		.does = PROTO_DOES_STRINGS,
 		.cas = true,
 		.loses_acked = !alone && (!acks || cfg->fallback_ns ||
 						 (cfg->watcher_ns && acks < cfg->nodes - 1)),

@@ -70,6 +70,7 @@ static void quorum_claim(const struct proto_config *cfg, struct proto_claim *ret
 		.cut = strong ? PROTO_LINEARIZABLE : PROTO_EVENTUAL,
 		.reads_cut = sides_of(cfg, r),
 		.writes_cut = sides_of(cfg, w == 1 ? 1 : w_side),
+		.does = PROTO_DOES_PLAIN,
 		.cas = false,
 		.loses_acked = r + w <= cfg->nodes || cfg->sloppy,
 	};

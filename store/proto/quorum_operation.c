@@ -319,8 +319,7 @@ static void start_write(
 /* Two writes that depend on the same value could both win, each at its own coordinator. */
 static bool depends(const struct proto_request *req)
 {
-	return req->cond != PROTO_ALWAYS || req->get || req->op == PROTO_APPEND ||
-	       req->op == PROTO_INCREASE ||
+	return req->cond != PROTO_ALWAYS || req->get ||
 	       (req->op == PROTO_SET && req->expires_ns == PROTO_EXPIRES_KEEP);
 }
 

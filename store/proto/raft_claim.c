@@ -13,6 +13,7 @@ void raft_claim(const struct proto_config *cfg, struct proto_claim *ret)
 		.cut = local ? PROTO_EVENTUAL : PROTO_LINEARIZABLE,
 		.reads_cut = local ? PROTO_SIDES_ALL : PROTO_SIDES_MAJORITY,
 		.writes_cut = PROTO_SIDES_MAJORITY,
+		.does = PROTO_DOES_STRINGS,
 		.cas = true,
 		.needs_clocks = cfg->read_level == PROTO_LEASE,
 	};

@@ -83,6 +83,7 @@ static void single_claim(const struct proto_config *cfg, struct proto_claim *ret
 		.cut = PROTO_LINEARIZABLE,
 		.reads_cut = PROTO_SIDES_LEADER,
 		.writes_cut = PROTO_SIDES_LEADER,
+		.does = PROTO_DOES_STRINGS,
 		.cas = true,
 		.one_copy = true,
 	};

@@ -115,7 +115,7 @@ static void command__of_no_sense_is_refused(void **state)
 	assert_refused((struct command){.op = PROTO_DEL, .cond = PROTO_NX}, -1, 0);
 	assert_refused((struct command){.op = PROTO_APPEND, .expires_ns = 1}, -1, 0);
 	assert_refused((struct command){.op = PROTO_INCREASE, .get = true}, -1, 0);
-	assert_refused((struct command){.op = PROTO_SET}, 8, PROTO_OP_NR);
+	assert_refused((struct command){.op = PROTO_SET}, 8, PROTO_ADD);
 	assert_refused((struct command){.op = PROTO_SET}, 9, PROTO_COND_NR);
 	assert_refused((struct command){.op = PROTO_SET}, 10, 4);
 }
