@@ -703,6 +703,7 @@ int expand(struct plan *plan, struct script *script, const struct plan_options *
 	int rc;
 
 	plan->script = script;
+	plan->closing = script->say[0] ? script->say : NULL;
 	options = options ? options : &nothing;
 	if (!script->lab.line)
 		return script_fail(script, 1, err, "no lab: begin the script with lab \"name\"");

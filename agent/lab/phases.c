@@ -211,6 +211,7 @@ static int add_phase(struct plan *plan, const struct script *s, const struct scr
 	phase = new_phase(
 		plan, from->name.text, (uint64_t)((double)from->duration_ns * time_scale));
 	phase->line = from->name.line;
+	phase->say = from->say[0] ? from->say : NULL;
 	for (unsigned i = 0; i < from->faults && rc == 0; i++) {
 		const struct script_fault *fault = &s->fault[from->first + i];
 
@@ -268,6 +269,8 @@ int phases_expand(
 	assert(plan->phase);
 	for (unsigned i = 0; i < script->fit.rtts; i++)
 		add_fit_phase(plan, &script->fit, i, time_scale);
+	if (script->fit.say[0])
+		plan->phase[0].say = script->fit.say;
 	for (unsigned i = 0; i < script->phases; i++) {
 		rc = add_phase(plan, script, &script->phase[i], time_scale, &now, err);
 		if (rc < 0)

@@ -65,6 +65,7 @@ struct plan_side {
 struct plan_phase {
 	char name[PLAN_NAME_MAX];
 	int line;                 /* of the script; 0: a phase of the fit */
+	const char *say;          /* what is told when it begins, of the script; or NULL */
 	char what[PLAN_WHAT_MAX]; /* faults in words: "east+west | far", "" if none */
 	uint64_t duration_ns;
 	struct link_matrix matrix; /* in force during the phase */
@@ -134,6 +135,7 @@ struct plan {
 	unsigned phases;
 	struct plan_load load;
 	struct plan_expect expect;
+	const char *closing;   /* what is told behind the results, of the script; or NULL */
 	struct script *script; /* owned; for plan_resolve() */
 	double time_scale;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/base/units.h"
+#include "agent/base/wrap.h"
 #include "agent/lab/groups.h"
 #include "agent/lab/plan.h"
 #include "netns/link_words.h"
@@ -13,6 +14,8 @@
 
 /* A table of delays with more columns would not fit a terminal: then sites stand in it. */
 #define TABLE_NODES_MAX 12
+/* Where what is told of a phase begins. */
+#define SAY_INDENT 14
 /* A client that is busy half of its time lets many operations wait. */
 #define CLIENTS_ENOUGH 2.0
 
@@ -206,10 +209,14 @@ static void print_phases(const struct plan *plan, FILE *out)
 				k ? " | " : "  sides: ", phase->side[k].name,
 				phase->side[k].replicas, plan->replicas);
 		(void)fputc('\n', out);
+		if (phase->say)
+			wrap_text(out, SAY_INDENT, WRAP_COLUMNS, phase->say);
 		at_ns += phase->duration_ns;
 		cut = cut || phase->cut;
 	}
 	(void)fprintf(out, "  %8.3f s  end\n", units_s(at_ns));
+	if (plan->closing)
+		wrap_text(out, SAY_INDENT, WRAP_COLUMNS, plan->closing);
 	if (cut)
 		(void)fprintf(out, "nodes that a cut does not name keep all their links\n");
 }

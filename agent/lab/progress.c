@@ -4,14 +4,14 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
+#include "agent/base/wrap.h"
 
-#define WIDTH_DEFAULT 100
+#define SAY_INDENT 2
 
 struct tally {
 	uint64_t ok;
@@ -119,9 +119,7 @@ static size_t cut_to_width(const char *text, size_t len, size_t width)
 
 uint64_t progress_tick(struct progress *p, unsigned phase, uint64_t end_ns, uint64_t now_ns)
 {
-	struct winsize size = {0};
 	struct buf line = {0};
-	size_t width = WIDTH_DEFAULT;
 	size_t len;
 
 	if (!p->terminal)
@@ -129,16 +127,32 @@ uint64_t progress_tick(struct progress *p, unsigned phase, uint64_t end_ns, uint
 	if (now_ns < p->due_ns)
 		return p->due_ns;
 	p->due_ns = now_ns + PROGRESS_EVERY_NS;
-	if (ioctl(fileno(p->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
-		width = size.ws_col - 1u;
 	buf_printf(&line, "  %-12s %4.1f s left %6.0f/s", p->plan->phase[phase].name,
 		end_ns > now_ns ? units_s(end_ns - now_ns) : 0.0, rate(p, phase, now_ns));
 	sides_add(&line, p, phase);
-	len = cut_to_width((const char *)line.p, line.len, width);
+	len = cut_to_width((const char *)line.p, line.len, (size_t)wrap_columns(p->out) - 1);
 	fprintf(p->out, "\r\033[K%.*s", (int)len, (const char *)line.p);
 	(void)fflush(p->out);
 	buf_fini(&line);
 	return p->due_ns;
+}
+
+void progress_phase_begin(struct progress *p, unsigned phase)
+{
+	const struct plan_phase *ph = &p->plan->phase[phase];
+	char took[32];
+
+	if (!p->out || !ph->say)
+		return;
+	progress_clear(p);
+	fprintf(p->out, "\n%s, %s%s%s\n", ph->fit_rtt_ns ? "round trips" : ph->name,
+		units_print_duration(ph->duration_ns, took, sizeof took),
+		ph->what[0]      ? ": "
+		: ph->fit_rtt_ns ? " for each distance"
+				 : "",
+		ph->what);
+	wrap_text(p->out, SAY_INDENT, wrap_columns(p->out) - SAY_INDENT, ph->say);
+	(void)fflush(p->out);
 }
 
 void progress_phase_end(struct progress *p, unsigned phase, uint64_t took_ns)

@@ -33,6 +33,9 @@ void progress_say(struct progress *p, const char *fmt, ...) __attribute__((forma
 /* progress_tick() - the running phase, if it is time. Return: when to call it next. */
 uint64_t progress_tick(struct progress *p, unsigned phase, uint64_t end_ns, uint64_t now_ns);
 
+/* progress_phase_begin() - what the lab tells of it. */
+void progress_phase_begin(struct progress *p, unsigned phase);
+
 /* progress_phase_end() - its line when it is over. */
 void progress_phase_end(struct progress *p, unsigned phase, uint64_t took_ns);
 

@@ -381,6 +381,7 @@ static int phases_run(struct runner *r, struct err *err)
 	int rc = 0;
 
 	for (r->phase = 0; r->phase < r->plan->phases && !rc; r->phase++) {
+		progress_phase_begin(&r->progress, r->phase);
 		rc = phase_begin(r, err);
 		if (rc)
 			break;

@@ -20,6 +20,7 @@
 #define SCRIPT_MEMORY_MAX (32u << 20)     /* of the Lua state */
 #define SCRIPT_INSTRUCTIONS_MAX 20000000  /* about 0.2 s: more is an endless loop */
 #define SCRIPT_TEXT_MAX 64                /* of any name, with its NUL */
+#define SCRIPT_SAY_MAX 2048               /* bytes said about one phase */
 #define SCRIPT_RULES_MAX 4096             /* rtt(), delay(), jitter() and profile() statements */
 #define SCRIPT_WORDS_MAX 320              /* names in one fault: all nodes and sites */
 #define SCRIPT_FAULTS_MAX 2048            /* in the whole script */
@@ -107,6 +108,7 @@ struct script_phase {
 	uint64_t duration_ns;
 	unsigned first; /* of script.fault */
 	unsigned faults;
+	char say[SCRIPT_SAY_MAX]; /* what is told when it begins; lines' ends part paragraphs */
 };
 
 struct script_store {
@@ -140,6 +142,7 @@ struct script_fit {
 	uint64_t rtt_ns[SCRIPT_RTTS_MAX];
 	unsigned rtts;
 	uint64_t duration_ns;
+	char say[SCRIPT_SAY_MAX];
 };
 
 struct script_expect {
@@ -166,6 +169,9 @@ struct script {
 	struct script_expect expect;
 	struct script_phase phase[PLAN_PHASES_MAX];
 	unsigned phases;
+	/* What was said for the phase or fit that comes next; in the end, what follows the results.
+	 */
+	char say[SCRIPT_SAY_MAX];
 	struct script_fault *fault; /* owned; of all phases, in order */
 	unsigned faults;
 	struct { /* every fault that was made, to find one that is in no phase */

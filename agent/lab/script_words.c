@@ -224,6 +224,61 @@ static int word_store(lua_State *L)
 	return 0;
 }
 
+/* Blanks and lines' ends of a script are its own: words go one blank apart, an empty line begins a
+ * paragraph. */
+static void say_add(lua_State *L, char *say, const char *text)
+{
+	size_t len = strlen(say);
+	unsigned ends = len > 0 ? 2 : 0;
+	bool blank = false;
+
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c == '\n')
+			ends++;
+		blank = blank || c == ' ' || c == '\t' || c == '\n';
+		if (c == ' ' || c == '\t' || c == '\n')
+			continue;
+		if (c < ' ' || c == 0x7f)
+			args_fail(L, "say has a byte 0x%02x in it: write plain text", c);
+		if (len + 3 > SCRIPT_SAY_MAX)
+			args_fail(L, "more than %d bytes said about one phase: say less",
+				SCRIPT_SAY_MAX - 2);
+		if (blank && len > 0 && ends < 2)
+			say[len++] = ' ';
+		if (len > 0 && ends >= 2)
+			say[len++] = '\n';
+		say[len++] = (char)c;
+		blank = false;
+		ends = 0;
+	}
+	say[len] = '\0';
+}
+
+static int word_say(lua_State *L)
+{
+	size_t len;
+	const char *text;
+
+	args_expect(L, 1, 1);
+	if (lua_type(L, 1) != LUA_TSTRING)
+		args_fail(L, "say got a %s, not a text: write %s", luaL_typename(L, 1),
+			args_word(L)->usage);
+	text = lua_tolstring(L, 1, &len);
+	if (strlen(text) != len)
+		args_fail(L, "say has a byte 0x00 in it: write plain text");
+	say_add(L, args_script(L)->say, text);
+	return 0;
+}
+
+/* The phase or fit that comes takes what was said. */
+static void say_take(struct script *s, char *ret)
+{
+	memcpy(ret, s->say, SCRIPT_SAY_MAX);
+	s->say[0] = '\0';
+}
+
 static const struct field load_fields[] = {
 	{"workload", FIELD_TEXT, OFFSET(script_load, workload), 0, 0},
 	{"clients_per_site", FIELD_COUNT, OFFSET(script_load, clients_per_site), 1,
@@ -275,6 +330,7 @@ static int word_fit(lua_State *L)
 	if (fit->duration_ns == 0)
 		args_fail(L, "fit has no duration: write %s", args_word(L)->usage);
 	fit->line = args_line(L);
+	say_take(args_script(L), fit->say);
 	return 0;
 }
 
@@ -325,6 +381,7 @@ static int word_phase(lua_State *L)
 	phase->first = s->faults;
 	phase->faults = (unsigned)faults;
 	phase->name.line = args_line(L);
+	say_take(s, phase->say);
 	for (int i = 0; i < faults; i++) {
 		const struct script_fault *fault = lua_touserdata(L, i + 3);
 
@@ -351,6 +408,7 @@ static const struct word words[] = {
 	{"phase", word_phase, "phase(\"name\", \"5s\", faults ...)"},
 	{"expect", word_expect, "expect {model = \"linearizable\", verdict = \"PC/EC\"}"},
 	{"seed", word_seed, "seed(7)"},
+	{"say", word_say, "say \"what to look for in the phase that comes\""},
 };
 
 #define WORDS (sizeof words / sizeof *words)

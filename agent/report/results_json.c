@@ -175,6 +175,7 @@ static void put_phase(struct json *j, const struct results *r, unsigned p)
 	json_object(j);
 	put_string(j, "name", plan->name);
 	put_string(j, "what", plan->what);
+	put_string(j, "say", plan->say ? plan->say : "");
 	put_time(j, "t_begin_ns", r->log, r->log->phase[p].t_begin_ns);
 	put_double(j, "seconds", phase->seconds);
 	put_bool(j, "cut", plan->cut);
@@ -396,6 +397,7 @@ void results_json_print(const struct results *r, FILE *out)
 	put_matrix(&j, r->plan);
 	put_settings(&j, r->plan);
 	put_run(&j, r);
+	put_string(&j, "closing", r->plan->closing ? r->plan->closing : "");
 	put_conclusions(&j, r);
 	json_object_end(&j);
 }

@@ -11,9 +11,10 @@
 #include <strings.h>
 
 #include "agent/base/units.h"
+#include "agent/base/wrap.h"
 #include "agent/report/parts.h"
 
-#define TEXT_COLUMNS 100
+#define TEXT_COLUMNS WRAP_COLUMNS
 #define TEXT_INDENT 2
 #define TEXT_LABEL 12
 #define TEXT_LEFT 28
@@ -44,38 +45,10 @@ static bool locale_is_utf8(void)
 	return false;
 }
 
-/* Columns on a terminal: continuation bytes of UTF-8 take none. */
-static int width_of(const char *text, size_t len)
-{
-	int width = 0;
-
-	for (size_t i = 0; i < len; i++)
-		width += ((unsigned char)text[i] & 0xc0) != 0x80;
-	return width;
-}
-
 /* Words from column @at on, wrapped, with each further line indented as far. */
 static void text_wrap(const struct text *t, int at, const char *words)
 {
-	int column = at;
-
-	while (*words) {
-		size_t len = strcspn(words, " ");
-		int width = width_of(words, len);
-
-		if (column > at && column + 1 + width > TEXT_COLUMNS) {
-			(void)fprintf(t->out, "\n%*s", at, "");
-			column = at;
-		}
-		if (column > at) {
-			(void)fputc(' ', t->out);
-			column++;
-		}
-		(void)fprintf(t->out, "%.*s", (int)len, words);
-		column += width;
-		words += len;
-		words += strspn(words, " ");
-	}
+	wrap_words(t->out, at, TEXT_COLUMNS, words);
 }
 
 static int text_label(const struct text *t, const char *label)
@@ -88,7 +61,7 @@ static int text_label(const struct text *t, const char *label)
 static void text_row(const struct text *t, const char *label, const char *left, const char *right)
 {
 	int at = text_label(t, label);
-	int width = width_of(left, strlen(left));
+	int width = wrap_width(left, strlen(left));
 
 	(void)fputs(left, t->out);
 	if (*right && width >= TEXT_LEFT)
@@ -103,7 +76,7 @@ static void text_row_wrapped(
 	const struct text *t, const char *label, const char *left, const char *right)
 {
 	int at = text_label(t, label);
-	int width = width_of(left, strlen(left));
+	int width = wrap_width(left, strlen(left));
 
 	(void)fputs(left, t->out);
 	if (*right && width >= TEXT_LEFT)
@@ -479,7 +452,7 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	struct text t = {r, out, locale_is_utf8() ? "\xc2\xb7" : "-", TEXT_LABEL};
 
 	for (unsigned p = 0; p < r->log->phases; p++) {
-		int width = width_of(r->plan->phase[p].name, strlen(r->plan->phase[p].name));
+		int width = wrap_width(r->plan->phase[p].name, strlen(r->plan->phase[p].name));
 
 		t.label = width + 1 > t.label ? width + 1 : t.label;
 	}
@@ -503,4 +476,8 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	text_wide(&t, "result", r->why);
 	if (report_path)
 		text_row(&t, "report", report_path, "");
+	if (r->plan->closing) {
+		(void)fputc('\n', out);
+		wrap_text(out, TEXT_INDENT, wrap_columns(out) - TEXT_INDENT, r->plan->closing);
+	}
 }

@@ -293,6 +293,23 @@ static void plan__lets_sessions_roam(void **state)
 	plan_free(plan);
 }
 
+static void plan__shows_what_is_told(void **state)
+{
+	struct plan *plan =
+		must_load(HEAD "say 'Look at this.'\nphase('p', '1s')\nsay 'Seen?'", NULL);
+	char text[8192] = "";
+	FILE *out = fmemopen(text, sizeof text, "w");
+
+	(void)state;
+	assert_string_equal(plan->phase[0].say, "Look at this.");
+	assert_string_equal(plan->closing, "Seen?");
+	plan_print(plan, out);
+	(void)fclose(out);
+	assert_non_null(strstr(text, "\n              Look at this.\n"));
+	assert_non_null(strstr(text, "\n              Seen?\n"));
+	plan_free(plan);
+}
+
 static void plan__clients_without_their_replicas_are_a_side_of_their_own(void **state)
 {
 	struct plan *plan = must_load(HEAD "phase('a', '1s', isolate('n3'))\n"
@@ -608,6 +625,7 @@ int main(void)
 		cmocka_unit_test(plan__a_side_needs_links_in_both_directions),
 		cmocka_unit_test(plan__has_enough_clients_for_the_rate),
 		cmocka_unit_test(plan__lets_sessions_roam),
+		cmocka_unit_test(plan__shows_what_is_told),
 		cmocka_unit_test(plan__clients_without_their_replicas_are_a_side_of_their_own),
 		cmocka_unit_test(plan__sorts_process_faults_by_time),
 		cmocka_unit_test(plan__derives_timing_from_the_longest_round_trip),

@@ -75,6 +75,43 @@ static void script__keeps_what_was_said_with_its_line(void **state)
 	script_close(s);
 }
 
+static void script__tells_each_phase_what_was_said_before_it(void **state)
+{
+	const char *text = "lab 'x'\n"
+			   "say [[  One thing,\n   over\ttwo lines.\n\n  Another.]]\n"
+			   "say 'And more.'\n"
+			   "fit {rtts = {'1ms', '2ms', '3ms'}, duration = '1s'}\n"
+			   "phase('silent', '1s')\n"
+			   "say 'Of p.'\n"
+			   "phase('p', '1s')\n"
+			   "say 'The end.'\n";
+	struct script *s = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(text, &s, &err), 0);
+	assert_string_equal(s->fit.say, "One thing, over two lines.\nAnother.\nAnd more.");
+	assert_string_equal(s->phase[0].say, "");
+	assert_string_equal(s->phase[1].say, "Of p.");
+	assert_string_equal(s->say, "The end.");
+	script_close(s);
+}
+
+static void script__says_plain_text_of_limited_length(void **state)
+{
+	static const struct bad bad[] = {
+		{"say(7)", "lab.lua:1: say got a number, not a text: write say"},
+		{"say()", "lab.lua:1: say"},
+		{"say 'a\\27[2J'", "lab.lua:1: say has a byte 0x1b in it"},
+		{"say 'a\\0b'", "lab.lua:1: say has a byte 0x00 in it"},
+		{"say(string.rep('x', 2046))\nsay 'y'", "lab.lua:2: more than 2046 bytes said"},
+		{"say(string.rep('x', 2047))", "lab.lua:1: more than 2046 bytes said"},
+	};
+
+	(void)state;
+	ASSERT_BAD(bad);
+}
+
 static void script__is_a_program_when_that_is_shorter(void **state)
 {
 	const char *text = "for i = 1, 3 do site('s' .. i, {string.format('n%d', i)}) end\n"
@@ -301,6 +338,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(script__keeps_what_was_said_with_its_line),
+		cmocka_unit_test(script__tells_each_phase_what_was_said_before_it),
+		cmocka_unit_test(script__says_plain_text_of_limited_length),
 		cmocka_unit_test(script__is_a_program_when_that_is_shorter),
 		cmocka_unit_test(script__names_line_and_cure_of_syntax_errors),
 		cmocka_unit_test(script__names_line_and_cure_of_wrong_arguments),
