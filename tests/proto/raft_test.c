@@ -619,7 +619,7 @@ static void raft_write__sent_to_a_leader_that_is_gone_is_uncertain(void **state)
 static void raft_write__delivered_twice_happens_once(void **state)
 {
 	struct world *w = open_raft(3);
-	struct world_ask first = {PROTO_SET, "k", "1", PROTO_ALWAYS, NULL, PROTO_DEFAULT};
+	struct world_ask first = {.op = PROTO_SET, .key = "k", .value = "1"};
 	const struct world_sent *s;
 
 	(void)state;

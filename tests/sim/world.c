@@ -26,24 +26,53 @@ struct sim_config world_config(const struct proto_ops *ops, unsigned nodes)
 	};
 }
 
+/* Bytes of a reply, with a zero behind them. */
+static struct proto_bytes copy_of(const struct proto_bytes *b)
+{
+	uint8_t *copy = calloc(1, (size_t)b->len + 1);
+
+	assert(copy);
+	if (b->len)
+		memcpy(copy, b->p, b->len);
+	return (struct proto_bytes){copy, b->len};
+}
+
+static void keep(struct world_asked *a, const struct proto_reply *reply)
+{
+	struct proto_bytes *list = calloc(reply->listed + 1u, sizeof(*list));
+	struct token *token = calloc(1, sizeof(*token));
+
+	assert(list && token);
+	for (uint32_t i = 0; i < reply->listed; i++)
+		list[i] = copy_of(&reply->list[i]);
+	if (reply->token)
+		*token = *reply->token;
+	a->reply = *reply;
+	a->reply.value = copy_of(&reply->value);
+	a->reply.list = list;
+	a->reply.token = token;
+}
+
+static void forget(struct world_asked *a)
+{
+	for (uint32_t i = 0; i < a->reply.listed; i++)
+		free((void *)(uintptr_t)a->reply.list[i].p);
+	free((void *)(uintptr_t)a->reply.list);
+	free((void *)(uintptr_t)a->reply.token);
+	free((void *)(uintptr_t)a->reply.value.p);
+}
+
 static void on_reply(
 	struct sim *sim, unsigned node, uint64_t ticket, const struct proto_reply *reply)
 {
 	struct world *w = sim->ctx;
 	struct world_asked *a = &w->asked[ticket - 1];
-	char *copy;
 
 	(void)node;
 	assert(ticket >= 1 && ticket <= w->asked_count);
 	a->replied_ns = sim->now_ns;
-	if (a->replies++)
-		return;
-	copy = calloc(1, (size_t)reply->value.len + 1);
-	assert(copy);
-	if (reply->value.len)
-		memcpy(copy, reply->value.p, reply->value.len);
-	a->reply = *reply;
-	a->reply.value.p = (const uint8_t *)copy;
+	if (!a->replies++)
+		keep(a, reply);
 }
 
 static void on_send(struct sim *sim, unsigned from, unsigned to, const void *bytes, size_t len)
@@ -81,7 +110,7 @@ void world_close(struct world *w)
 {
 	world_forget(w);
 	for (size_t i = 0; i < w->asked_count; i++)
-		free((void *)(uintptr_t)w->asked[i].reply.value.p);
+		forget(&w->asked[i]);
 	sim_close(w->sim);
 	free(w);
 }
@@ -128,6 +157,7 @@ struct world_asked *world_ask(struct world *w, unsigned node, const struct world
 		.key = text(ask->key),
 		.value = text(ask->value),
 		.expected = text(ask->expected),
+		.token = ask->token,
 	};
 
 	assert(w->asked_count < WORLD_ASKED_MAX);

@@ -17,7 +17,7 @@
 /* One request and what became of it. */
 struct world_asked {
 	unsigned replies;
-	struct proto_reply reply; /* value.p is owned by the world */
+	struct proto_reply reply; /* value, list and token are owned by the world */
 	uint64_t asked_ns;
 	uint64_t replied_ns;
 };
@@ -44,6 +44,7 @@ struct world_ask {
 	enum proto_cond cond;
 	const char *expected;
 	enum proto_level level;
+	const struct token *token; /* the session's */
 };
 
 /* world_config() - settings of a quiet world, to be changed before world_open(). */
