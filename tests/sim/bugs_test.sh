@@ -28,7 +28,7 @@ unknown() {
 	strings -a "$1" >"$tmp/strings"
 	nm "$1" >>"$tmp/strings"
 	! cut -f 1 "$tmp/bugs" | sort -u | grep -F -f - "$tmp/strings" &&
-		! grep -E 'PACELAB_BUG|bug_chosen|BUG_(RAFT|QUORUM|LOG|SINGLE|PRIMARY|FORWARD)' \
+		! grep -E 'PACELAB_BUG|bug_chosen|BUG_[A-Z]+_[A-Z]+' \
 			"$tmp/strings"
 }
 
