@@ -7,6 +7,7 @@
 
 static const struct cmd *const commands[] = {
 	&run_cmd,
+	&compare_cmd,
 	&up_cmd,
 	&down_cmd,
 	&status_cmd,

@@ -13,6 +13,7 @@
  * @left_out:	what it leaves out, one line
  * @textbook:	class that the literature gives it, "PC/EC"; "" where there is none
  * @source:	of @textbook
+ * @differs:	why these settings are measured to be of another class, where they are; or NULL
  */
 struct system {
 	const char *name;
@@ -24,6 +25,7 @@ struct system {
 	const char *left_out;
 	const char *textbook;
 	const char *source;
+	const char *differs;
 };
 
 /* system_find() - by name, NULL if there is none. system_list() - number @i, NULL after the last.

@@ -71,6 +71,7 @@ void cmd_help(const struct cmd *cmd);
 int cmd_need_root(const struct cmd *cmd, struct err *err);
 
 extern const struct cmd run_cmd;
+extern const struct cmd compare_cmd;
 extern const struct cmd up_cmd;
 extern const struct cmd down_cmd;
 extern const struct cmd status_cmd;

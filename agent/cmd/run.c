@@ -34,6 +34,7 @@ enum {
 	OPT_PCAP,
 	OPT_SNAP,
 	OPT_CHECK_ONLINE,
+	OPT_MODELS,
 };
 
 static const struct cmd_option options[] = {
@@ -56,6 +57,7 @@ static const struct cmd_option options[] = {
 	[OPT_SNAP] = {"--snap", "BYTES", "to keep of each of these frames; default: 256"},
 	[OPT_CHECK_ONLINE] = {"--check-online", NULL,
 		"check while the run goes on; the first violation ends it"},
+	[OPT_MODELS] = {"--models", NULL, "judge by every model: which is the strongest kept?"},
 	{NULL, NULL, NULL},
 };
 
@@ -274,6 +276,7 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		return EXIT_CANNOT_RUN;
 	if (plan_load(&plan, line->arg[0], &wish, err))
 		return EXIT_USAGE;
+	plan->all_models = v[OPT_MODELS] != NULL;
 	if (capture_parse(plan, v[OPT_PCAP], v[OPT_SNAP], &pcap, err))
 		status = EXIT_USAGE;
 	else if (v[OPT_PLAN])

@@ -123,6 +123,7 @@ struct plan {
 	struct proto_config proto; /* self is set per replica */
 	enum wal_sync fsync;       /* WAL_SYNC_ALWAYS: acknowledged means on disk */
 	bool foreign_store; /* --store named another one than the script: it expects nothing */
+	bool all_models;    /* judge the history by every model, not only by what is claimed */
 	unsigned cas_moved; /* share of CAS that became writes: the store has no CAS */
 	enum emulator_kind emulator;
 	struct plan_site site[PLAN_SITES_MAX];

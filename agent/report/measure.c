@@ -315,15 +315,21 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 		ret = measure_claimed(claim.cut, ops, type, &names, &r->claimed_cut, err);
 	if (ret < 0)
 		return err_wrap(err, "check the history");
-	if (r->cut_phase < 0) {
+	if (plan->all_models)
+		ret = measure_models(ops, type, &names, &r->models_cut, err);
+	if (r->cut_phase < 0 && ret == 0) {
 		r->check_whole = r->check;
+		r->models_whole = r->models_cut;
 		ret = measure_claimed(claim.whole, ops, type, &names, &r->claimed_whole, err);
-		return ret < 0 ? err_wrap(err, "check the history") : 0;
 	}
+	if (r->cut_phase < 0 || ret < 0)
+		return ret < 0 ? err_wrap(err, "check the history") : 0;
 	before = history_before(ops, first_cut_ns(r));
 	ret = model->check(&before, &budget, &names, &r->check_whole, err);
 	if (ret == 0)
 		ret = measure_claimed(claim.whole, &before, type, &names, &r->claimed_whole, err);
+	if (ret == 0 && plan->all_models)
+		ret = measure_models(&before, type, &names, &r->models_whole, err);
 	free(before.op);
 	return ret < 0 ? err_wrap(err, "check the history before the cut") : 0;
 }

@@ -63,6 +63,10 @@ enum claim_judgement claim_judge(struct results *r);
 /* claim_expected() - what the lab expects; fills expect_kept and expect. Needs the letters. */
 enum claim_judgement claim_expected(struct results *r);
 
+/* measure_models() - by all models for objects of @type; costs more than the check of one. */
+int measure_models(const struct history_ops *ops, enum check_type type,
+	const struct check_names *names, struct results_models *ret, struct err *err);
+
 /* words_add() - append to a text of limited size; what does not fit is left out. */
 void words_add(char *text, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

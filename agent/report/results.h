@@ -85,6 +85,20 @@ struct results_claimed {
 	struct check_result check;
 };
 
+#define RESULTS_MODELS_TEXT_MAX 192
+
+/**
+ * struct results_models - by which of all models a history was judged and how, if that was asked
+ * @kept:	names of the strongest ones, ", " between them; "" if none was kept
+ * @broken:	of the weakest ones; @unknown: of those that the checkers gave up on
+ */
+struct results_models {
+	bool judged;
+	char kept[RESULTS_MODELS_TEXT_MAX];
+	char broken[RESULTS_MODELS_TEXT_MAX];
+	char unknown[RESULTS_MODELS_TEXT_MAX];
+};
+
 struct results {
 	const struct plan *plan; /* borrowed */
 	const struct run_log *log;
@@ -100,6 +114,8 @@ struct results {
 	/* What is claimed, if it is another model: before the first cut, and in all. */
 	struct results_claimed claimed_whole;
 	struct results_claimed claimed_cut;
+	struct results_models models_whole; /* before the first cut */
+	struct results_models models_cut;   /* in all */
 	struct check_lost lost;
 	int cut_phase; /* the first one that was begun, -1 if none */
 	/* NaN where it does not apply or did not happen */

@@ -282,6 +282,20 @@ static void put_claimed(struct json *j, const char *key, const struct results_cl
 	json_null(j);
 }
 
+static void put_models(struct json *j, const char *key, const struct results_models *m)
+{
+	json_key(j, key);
+	if (!m->judged) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	put_string(j, "kept", m->kept);
+	put_string(j, "broken", m->broken);
+	put_string(j, "unknown", m->unknown);
+	json_object_end(j);
+}
+
 static void put_lost(struct json *j, const struct check_lost *lost)
 {
 	json_key(j, "lost_writes");
@@ -364,6 +378,8 @@ static void put_run(struct json *j, const struct results *r)
 	put_check_expected(j, r);
 	put_claimed(j, "check_claimed_whole", &r->claimed_whole);
 	put_claimed(j, "check_claimed_cut", &r->claimed_cut);
+	put_models(j, "models_whole", &r->models_whole);
+	put_models(j, "models_cut", &r->models_cut);
 	put_lost(j, &r->lost);
 	json_key(j, "recovery");
 	json_object(j);

@@ -377,6 +377,27 @@ static void print_claimed(const struct text *t)
 	}
 }
 
+static void print_models(const struct text *t)
+{
+	const struct results_models *all[] = {&t->r->models_whole, &t->r->models_cut};
+	static const char *const when[] = {"before the first cut", "in all"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct results_models *m = all[i];
+		char right[3 * RESULTS_MODELS_TEXT_MAX] = "";
+
+		if (!m->judged || (i == 0 && t->r->cut_phase < 0))
+			continue;
+		words_add(right, sizeof right, "strongest kept: %s",
+			m->kept[0] ? m->kept : "none of all models");
+		if (m->broken[0])
+			words_add(right, sizeof right, "; weakest broken: %s", m->broken);
+		if (m->unknown[0])
+			words_add(right, sizeof right, "; undecided: %s", m->unknown);
+		text_row_wrapped(t, i == 0 || t->r->cut_phase < 0 ? "models" : "", when[i], right);
+	}
+}
+
 static void print_lost(const struct text *t)
 {
 	const struct check_lost *lost = &t->r->lost;
@@ -462,6 +483,7 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	(void)fputc('\n', out);
 	print_consistency(&t);
 	print_claimed(&t);
+	print_models(&t);
 	print_lost(&t);
 	print_fit(&t);
 	print_emulator(&t);

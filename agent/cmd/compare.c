@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compare.c - pacelab compare: one lab on several stores, one after the other, as a table
+ *
+ * Each run is a `pacelab run` of its own, in a folder below that of the comparison, with its output
+ * in a file beside it; what is compared is read from their results.json. So a comparison that was
+ * interrupted goes on where it was (--resume), and a run that failed takes no other with it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/cmd/cmd.h"
+#include "agent/lab/near.h"
+#include "agent/lab/outdir.h"
+#include "agent/lab/plan.h"
+#include "agent/report/compare.h"
+
+#define STORES_MAX 64
+#define RUN_ARGS_MAX 32
+#define NUMBERED_MAX 1000
+#define EXIT_SIGNALLED 128
+
+enum {
+	OPT_STORES,
+	OPT_RESULTS,
+	OPT_RESUME,
+	OPT_SEED,
+	OPT_EMULATOR,
+	OPT_RATE,
+	OPT_TIME_SCALE,
+	OPT_NAME,
+	OPT_JSON,
+};
+
+static const struct cmd_option options[] = {
+	[OPT_STORES] = {"--stores", "NAMES",
+		"\"raft,cassandra-one\", or all ('pacelab list systems')"},
+	[OPT_RESULTS] = {"--results", "DIR",
+		"folder of the comparison: one for each store below it"},
+	[OPT_RESUME] = {"--resume", NULL,
+		"keep the runs in DIR from which something was concluded"},
+	[OPT_SEED] = {"--seed", "N", "of everything random"},
+	[OPT_EMULATOR] = {"--emulator", "NAME", "netem or wire; default: what the kernel has"},
+	[OPT_RATE] = {"--rate", "N", "operations per second, all clients together"},
+	[OPT_TIME_SCALE] = {"--time-scale", "X", "0.5: every phase takes half as long"},
+	[OPT_NAME] = {"--name", "NAME", "of the lab, to run it beside another"},
+	[OPT_JSON] = {"--json", NULL,
+		"print the rows as JSON on standard output, all else on error"},
+	{NULL, NULL, NULL},
+};
+
+/**
+ * struct comparison - what is compared, and what is known so far
+ * @dir:	of the comparison, as a person would type it
+ * @rows:	of @store that have a result, in the same order
+ */
+struct comparison {
+	const struct cmd_line *line;
+	FILE *out;
+	const struct system *store[STORES_MAX];
+	unsigned stores;
+	char dir[OUTDIR_PATH_MAX];
+	const struct system *of[STORES_MAX];
+	struct summary row[STORES_MAX];
+	unsigned rows;
+	unsigned missing; /* stores whose run has no result */
+};
+
+/* Signals come to the run, too, or are passed on; it cleans up, and then so do we. */
+static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t run_pid;
+
+static void on_signal(int sig)
+{
+	signalled = sig;
+	if (run_pid > 0)
+		(void)kill((pid_t)run_pid, sig);
+}
+
+static int take_store(struct comparison *c, const char *name, struct err *err)
+{
+	const struct system *system = system_find(name);
+	struct near near = near_to(name);
+	char hint[96];
+
+	for (unsigned i = 0; i < c->stores; i++)
+		if (c->store[i] == system)
+			return err_usage(err, "--stores: '%s' is there twice", name);
+	if (c->stores == STORES_MAX)
+		return err_usage(err, "--stores: more than %d", STORES_MAX);
+	if (system) {
+		c->store[c->stores++] = system;
+		return 0;
+	}
+	for (unsigned i = 0; system_list(i); i++)
+		near_offer(&near, system_list(i)->name);
+	return err_usage(err, "--stores: there is no store '%s'%s; 'pacelab list systems' has them",
+		name, near_text(&near, hint, sizeof hint));
+}
+
+static int take_stores(struct comparison *c, const char *names, struct err *err)
+{
+	char copy[1024];
+	char *at = copy;
+	char *name;
+	int rc = 0;
+
+	if (!names)
+		return err_usage(err, "which stores? --stores raft,cassandra-one, or --stores all");
+	for (unsigned i = 0; strcmp(names, "all") == 0 && !rc && system_list(i); i++)
+		rc = take_store(c, system_list(i)->name, err);
+	if (strcmp(names, "all") == 0)
+		return rc;
+	if (strlen(names) >= sizeof copy)
+		return err_usage(err, "--stores: longer than %zu characters", sizeof copy - 1);
+	(void)snprintf(copy, sizeof copy, "%s", names);
+	while (!rc && (name = strsep(&at, ", ")))
+		rc = name[0] ? take_store(c, name, err) : 0;
+	if (!rc && c->stores == 0)
+		return err_usage(err, "--stores: no name of a store");
+	return rc;
+}
+
+/* What would fail in each run is said before the first one. */
+static int try_plans(const struct comparison *c, struct err *err)
+{
+	const char *const *v = c->line->value;
+
+	for (unsigned i = 0; i < c->stores; i++) {
+		struct plan_options wish = {.store = c->store[i]->name,
+			.seed = v[OPT_SEED],
+			.emulator = v[OPT_EMULATOR],
+			.rate = v[OPT_RATE],
+			.time_scale = v[OPT_TIME_SCALE]};
+		struct plan *plan;
+
+		if (plan_load(&plan, c->line->arg[0], &wish, err))
+			return err_wrap(err, "store %s", c->store[i]->name);
+		plan_free(plan);
+	}
+	return 0;
+}
+
+/* The lab's name without folder and ending: what folders are called by. */
+static int lab_len(const char **lab)
+{
+	const char *slash = strrchr(*lab, '/');
+	size_t len;
+
+	*lab = slash ? slash + 1 : *lab;
+	len = strlen(*lab);
+	return (int)(len > 4 && strcmp(*lab + len - 4, ".lua") == 0 ? len - 4 : len);
+}
+
+static int make_dir(struct comparison *c, struct err *err)
+{
+	const char *want = c->line->value[OPT_RESULTS];
+	const char *lab = c->line->arg[0];
+	int len = lab_len(&lab);
+
+	if (!want && c->line->value[OPT_RESUME])
+		return err_usage(err, "--resume: which one? --results DIR says it");
+	if (want) {
+		(void)snprintf(c->dir, sizeof c->dir, "%s", want);
+		if (mkdir(c->dir, 0700) == 0 || (errno == EEXIST && c->line->value[OPT_RESUME]))
+			return 0;
+		return err_set(err, -errno, EXIT_USAGE, "--results %s: %s%s", want, strerror(errno),
+			errno == EEXIST ? "; --resume keeps the runs that are there" : "");
+	}
+	if (mkdir(OUTDIR_BASE, 0700) && errno != EEXIST)
+		return err_sys(err, -errno, "make %s", OUTDIR_BASE);
+	for (unsigned i = 1; i < NUMBERED_MAX; i++) {
+		(void)snprintf(c->dir, sizeof c->dir,
+			i > 1 ? "%s/compare-%.*s-%u" : "%s/compare-%.*s", OUTDIR_BASE, len, lab, i);
+		if (mkdir(c->dir, 0700) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return err_sys(err, -errno, "make %s", c->dir);
+}
+
+/* In the child: the run takes the place of this process. */
+static void run_exec(const struct comparison *c, const struct system *store, const char *dir)
+{
+	static const struct {
+		unsigned option;
+		const char *name;
+	} passed[] = {{OPT_SEED, "--seed"}, {OPT_EMULATOR, "--emulator"}, {OPT_RATE, "--rate"},
+		{OPT_TIME_SCALE, "--time-scale"}, {OPT_NAME, "--name"}};
+	const char *argv[RUN_ARGS_MAX] = {"pacelab", "run", c->line->arg[0], "--store", store->name,
+		"--results", dir, "--models", "--quiet"};
+	char path[OUTDIR_FILE_MAX + 64];
+	unsigned n = 9;
+	int fd;
+
+	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
+		if (!c->line->value[passed[i].option])
+			continue;
+		argv[n++] = passed[i].name;
+		argv[n++] = c->line->value[passed[i].option];
+	}
+	(void)snprintf(path, sizeof path, "%s.txt", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+		_exit(EXIT_INTERNAL);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	(void)execv("/proc/self/exe", (char *const *)argv);
+	_exit(EXIT_INTERNAL);
+}
+
+/* The run's last line of output: why it has no result. */
+static void tell_failure(const struct comparison *c, const struct system *store, const char *dir)
+{
+	char line[512] = "";
+	char last[512] = "it said nothing";
+	char path[OUTDIR_FILE_MAX + 64];
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s.txt", dir);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (line[strspn(line, " \n")])
+			(void)snprintf(last, sizeof last, "%s", line);
+	if (f)
+		(void)fclose(f);
+	last[strcspn(last, "\n")] = '\0';
+	(void)fprintf(c->out, "  %-18s no result: %s\n", store->name, last);
+}
+
+static void take_row(struct comparison *c, const struct system *store, const struct summary *s)
+{
+	c->of[c->rows] = store;
+	c->row[c->rows++] = *s;
+	compare_row(store, s, c->out);
+	(void)fflush(c->out);
+}
+
+/*
+ * The folder for the next run of @store; one that is there already, and from which something was
+ * concluded, is taken as its result. Return: 1 if it was, 0, or a negative errno.
+ */
+static int find_dir(
+	struct comparison *c, const struct system *store, char *ret, size_t size, struct err *err)
+{
+	char path[OUTDIR_FILE_MAX + 64];
+	struct summary s;
+
+	for (unsigned i = 1; i < NUMBERED_MAX; i++) {
+		(void)snprintf(ret, size, i > 1 ? "%s/%s-%u" : "%s/%s", c->dir, store->name, i);
+		if (access(ret, F_OK))
+			return 0;
+		(void)snprintf(path, sizeof path, "%s/results.json", ret);
+		if (access(path, R_OK))
+			continue;
+		if (summary_read(&s, path, err))
+			return -EBADMSG;
+		if (s.status == EXIT_INCONCLUSIVE)
+			continue;
+		take_row(c, store, &s);
+		return 1;
+	}
+	return err_usage(err, "%s: %d runs without a conclusion", store->name, NUMBERED_MAX);
+}
+
+static int run_one(struct comparison *c, const struct system *store, struct err *err)
+{
+	char path[OUTDIR_FILE_MAX + 64];
+	char dir[OUTDIR_FILE_MAX];
+	struct summary s;
+	int status;
+	pid_t pid;
+	int rc = find_dir(c, store, dir, sizeof dir, err);
+
+	if (rc)
+		return rc < 0 ? rc : 0;
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return err_sys(err, -errno, "start a run");
+	if (pid == 0)
+		run_exec(c, store, dir);
+	run_pid = pid;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	run_pid = 0;
+	if (signalled)
+		return 0;
+	(void)snprintf(path, sizeof path, "%s/results.json", dir);
+	if (access(path, R_OK)) {
+		tell_failure(c, store, dir);
+		c->missing++;
+		return 0;
+	}
+	if (summary_read(&s, path, err))
+		return -EBADMSG;
+	take_row(c, store, &s);
+	return 0;
+}
+
+static int run_all(struct comparison *c, struct err *err)
+{
+	bool shown = isatty(STDERR_FILENO);
+	int rc = 0;
+
+	(void)fprintf(c->out, "lab %s, %u store%s, results in %s\n\n", c->line->arg[0], c->stores,
+		c->stores == 1 ? "" : "s", c->dir);
+	compare_head(c->out);
+	for (unsigned i = 0; i < c->stores && !rc && !signalled; i++) {
+		if (shown)
+			(void)fprintf(stderr, "  %s, %u of %u ...\r", c->store[i]->name, i + 1,
+				c->stores);
+		rc = run_one(c, c->store[i], err);
+	}
+	return rc;
+}
+
+/* The sentences, and what programs want. */
+static int conclude(const struct comparison *c, struct err *err)
+{
+	char path[OUTDIR_FILE_MAX + 64];
+	FILE *f;
+
+	(void)fputc('\n', c->out);
+	for (unsigned i = 0; i < c->rows; i++)
+		compare_note(c->of[i], &c->row[i], c->out);
+	if (c->line->value[OPT_JSON])
+		compare_json(c->of, c->row, c->rows, stdout);
+	(void)snprintf(path, sizeof path, "%s/compare.json", c->dir);
+	f = fopen(path, "we");
+	if (!f)
+		return err_sys(err, -errno, "write %s", path);
+	compare_json(c->of, c->row, c->rows, f);
+	if (fclose(f))
+		return err_sys(err, -errno, "write %s", path);
+	return 0;
+}
+
+/* The worst of all: a broken claim before no conclusion before as claimed. */
+static int status_of(const struct comparison *c)
+{
+	bool open = c->missing > 0;
+
+	for (unsigned i = 0; i < c->rows; i++) {
+		if (c->row[i].status == EXIT_VIOLATED)
+			return EXIT_VIOLATED;
+		open = open || c->row[i].status != EXIT_AS_EXPECTED;
+	}
+	return open ? EXIT_INCONCLUSIVE : EXIT_AS_EXPECTED;
+}
+
+static int compare_stores(struct comparison *c, struct err *err)
+{
+	static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
+	const struct sigaction act = {.sa_handler = on_signal};
+
+	if (take_stores(c, c->line->value[OPT_STORES], err) || try_plans(c, err))
+		return EXIT_USAGE;
+	if (make_dir(c, err))
+		return (int)err->status;
+	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+		(void)sigaction(passed_on[i], &act, NULL);
+	if (run_all(c, err) || conclude(c, err))
+		return (int)err->status;
+	if (signalled) {
+		(void)fprintf(stderr,
+			"pacelab: interrupted by SIG%s after %u of %u stores; go on with --resume "
+			"--results %s\n",
+			sigabbrev_np(signalled), c->rows, c->stores, c->dir);
+		return EXIT_SIGNALLED + signalled;
+	}
+	return status_of(c);
+}
+
+static int compare_main(const struct cmd_line *line, struct err *err)
+{
+	struct comparison *c;
+	int status;
+
+	if (cmd_need_root(line->cmd, err))
+		return EXIT_CANNOT_RUN;
+	c = calloc(1, sizeof *c);
+	if (!c) {
+		(void)err_sys(err, -ENOMEM, "compare");
+		return EXIT_INTERNAL;
+	}
+	c->line = line;
+	c->out = line->value[OPT_JSON] ? stderr : stdout;
+	status = compare_stores(c, err);
+	free(c);
+	return status;
+}
+
+const struct cmd compare_cmd = {
+	.name = "compare",
+	.args = "LAB",
+	.summary = "run a lab on several stores, one after the other, and print a table",
+	.help = "Each store's run is in a folder of its own below DIR, judged by every model.\n"
+		"Exit status: 0 all as claimed, 1 a claim or expectation was violated,\n"
+		"2 nothing can be concluded from some run, 64 bad input, 77 cannot run here.\n",
+	.args_min = 1,
+	.args_max = 1,
+	.option = options,
+	.main = compare_main,
+};

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* summary.c - a run in one line: read back from its results.json, to stand beside others */
+#include "agent/report/summary.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What is wrong is noted once; then all else is empty. */
+struct reader {
+	const char *path;
+	struct err *err;
+	bool bad;
+};
+
+static void bad(struct reader *r, const char *where, const char *what)
+{
+	if (!r->bad)
+		(void)err_set(r->err, -EBADMSG, EXIT_USAGE,
+			"%s: '%s' %s: not the results.json of a run of this version; run the lab again",
+			r->path, where, what);
+	r->bad = true;
+}
+
+static const json_t *member(struct reader *r, const json_t *object, const char *key)
+{
+	const json_t *value = object ? json_object_get(object, key) : NULL;
+
+	if (object && !value)
+		bad(r, key, "is missing");
+	return value;
+}
+
+static void text(struct reader *r, const json_t *object, const char *key, char *ret, size_t size)
+{
+	const json_t *value = member(r, object, key);
+	const char *is = json_string_value(value);
+
+	ret[0] = '\0';
+	if (value && !json_is_null(value) && !is)
+		bad(r, key, "is no text");
+	if (is)
+		(void)snprintf(ret, size, "%s", is);
+}
+
+static uint64_t count(struct reader *r, const json_t *object, const char *key)
+{
+	const json_t *value = member(r, object, key);
+
+	if (value && (!json_is_integer(value) || json_integer_value(value) < 0))
+		bad(r, key, "is no count");
+	return value ? (uint64_t)json_integer_value(value) : 0;
+}
+
+static double number(struct reader *r, const json_t *object, const char *key)
+{
+	const json_t *value = member(r, object, key);
+
+	if (value && !json_is_number(value) && !json_is_null(value))
+		bad(r, key, "is no number");
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static bool yes(struct reader *r, const json_t *object, const char *key)
+{
+	const json_t *value = member(r, object, key);
+
+	if (value && !json_is_boolean(value))
+		bad(r, key, "is neither true nor false");
+	return json_is_true(value);
+}
+
+static void strongest(struct reader *r, const json_t *top, const char *key, char *ret)
+{
+	const json_t *models = member(r, top, key);
+
+	ret[0] = '\0';
+	if (models && !json_is_null(models))
+		text(r, models, "kept", ret, SUMMARY_MODELS_MAX);
+}
+
+/* The first phase whose cut has replicas on two sides. */
+static const json_t *first_cut(struct reader *r, const json_t *top)
+{
+	const json_t *phases = member(r, top, "phases");
+	const json_t *phase;
+	size_t i;
+
+	json_array_foreach(phases, i, phase)
+	{
+		unsigned with_replicas = 0;
+		const json_t *side;
+		size_t k;
+
+		json_array_foreach(json_object_get(phase, "sides"), k, side) with_replicas +=
+			count(r, side, "replicas") > 0;
+		if (json_is_true(json_object_get(phase, "cut")) && with_replicas > 1)
+			return phase;
+	}
+	return NULL;
+}
+
+static void sides(struct reader *r, const json_t *top, struct summary *ret)
+{
+	const json_t *phase = first_cut(r, top);
+	const json_t *side;
+	uint64_t most = 0;
+	size_t i;
+
+	ret->majority = NAN;
+	ret->minority = NAN;
+	json_array_foreach(json_object_get(phase, "sides"), i, side)
+	{
+		uint64_t replicas = count(r, side, "replicas");
+		uint64_t asked = count(r, side, "attempts") + count(r, side, "hung");
+		double share = asked ? (double)count(r, side, "ok") / (double)asked : NAN;
+
+		if (replicas == 0)
+			continue;
+		if (replicas > most) {
+			ret->minority = most ? ret->majority : ret->minority;
+			ret->majority = share;
+			most = replicas;
+		} else if (!(ret->minority <= share)) {
+			ret->minority = share;
+		}
+	}
+}
+
+static void conclusions(struct reader *r, const json_t *top, struct summary *ret)
+{
+	const json_t *verdict = member(r, top, "verdict");
+	const json_t *claim = member(r, top, "claim");
+
+	text(r, verdict, "pacelc", ret->verdict, sizeof ret->verdict);
+	text(r, verdict, "words", ret->words, sizeof ret->words);
+	ret->claim_kept = yes(r, claim, "kept");
+	text(r, claim, "words", ret->claim, sizeof ret->claim);
+	text(r, member(r, top, "check"), "witness", ret->witness, sizeof ret->witness);
+	ret->status = (unsigned)count(r, top, "status");
+	text(r, top, "why", ret->why, sizeof ret->why);
+}
+
+static void take(struct reader *r, const json_t *top, struct summary *ret)
+{
+	const json_t *lost = member(r, top, "lost_writes");
+	const json_t *trips = member(r, top, "round_trips");
+	const json_t *recovery = member(r, top, "recovery");
+
+	text(r, top, "lab", ret->lab, sizeof ret->lab);
+	text(r, top, "store", ret->store, sizeof ret->store);
+	ret->seed = count(r, top, "seed");
+	strongest(r, top, "models_whole", ret->whole);
+	strongest(r, top, "models_cut", ret->cut);
+	sides(r, top, ret);
+	ret->acknowledged = count(r, lost, "acknowledged");
+	ret->lost = count(r, lost, "lost");
+	ret->read_trips = number(r, member(r, trips, "read"), "b");
+	ret->write_trips = number(r, member(r, trips, "write"), "b");
+	ret->unavailable_s = number(r, recovery, "unavailable_s");
+	ret->converged_s = number(r, recovery, "converged_s");
+	conclusions(r, top, ret);
+}
+
+int summary_read(struct summary *ret, const char *path, struct err *err)
+{
+	struct reader r = {.path = path, .err = err};
+	json_error_t why;
+	struct stat st;
+	json_t *top;
+
+	*ret = (struct summary){.seed = 0};
+	if (stat(path, &st))
+		return err_sys(err, -errno, "read %s", path);
+	if (st.st_size > SUMMARY_BYTES_MAX)
+		return err_set(err, -EBADMSG, EXIT_USAGE, "%s: longer than %u MiB: no results.json",
+			path, SUMMARY_BYTES_MAX >> 20);
+	top = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	if (!top)
+		return err_set(err, -EBADMSG, EXIT_USAGE, "%s:%d: %s", path, why.line, why.text);
+	if (!json_is_object(top))
+		bad(&r, "results.json", "is no object");
+	else
+		take(&r, top, ret);
+	json_decref(top);
+	return r.bad ? -EBADMSG : 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* summary.h - a run in one line: read back from its results.json, to stand beside others */
+#ifndef REPORT_SUMMARY_H
+#define REPORT_SUMMARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+
+#define SUMMARY_NAME_MAX 32
+#define SUMMARY_MODELS_MAX 192
+#define SUMMARY_WORDS_MAX 512
+/* A file that is longer is none of ours. */
+#define SUMMARY_BYTES_MAX (64u << 20)
+
+/**
+ * struct summary - what one run measured
+ * @whole, @cut:	strongest models kept before the first cut, and in all; "" if none was, or
+ *if they were not looked for
+ * @majority, @minority:	share of requests that were answered there in the first cut, 0 to 1;
+ *		NaN if there was none, or no such side. Where no side has a majority the first one
+ *		stands for it
+ * @read_trips, @write_trips:	round trips paid; NaN if they were not fitted
+ * @unavailable_s, @converged_s: as of results.json, NaN for null
+ */
+struct summary {
+	char lab[SUMMARY_NAME_MAX];
+	char store[SUMMARY_NAME_MAX];
+	uint64_t seed;
+	char whole[SUMMARY_MODELS_MAX];
+	char cut[SUMMARY_MODELS_MAX];
+	double majority;
+	double minority;
+	double read_trips;
+	double write_trips;
+	double unavailable_s;
+	double converged_s;
+	uint64_t acknowledged;
+	uint64_t lost;
+	char verdict[SUMMARY_NAME_MAX];
+	char words[SUMMARY_WORDS_MAX];
+	bool claim_kept;
+	char claim[SUMMARY_WORDS_MAX];
+	char witness[SUMMARY_WORDS_MAX]; /* of the checked model, "" if it was kept */
+	unsigned status;
+	char why[SUMMARY_WORDS_MAX];
+};
+
+/* summary_read() - the results.json at @path. Return: 0, or a negative errno; @err names the file
+ * and what is wrong in it. */
+int summary_read(struct summary *ret, const char *path, struct err *err);
+
+#endif
