@@ -8,7 +8,11 @@
  */
 #include "store/systems.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "agent/base/clock.h"
+#include "store/settings.h"
 
 #define ABADI "Abadi 2012"
 #define HURST "N. Hurst, \"Visual Guide to NoSQL Systems\", 2010"
@@ -195,4 +199,21 @@ const struct system *system_find(const char *name)
 		if (!strcmp(s->name, name))
 			return s;
 	return NULL;
+}
+
+void system_config(const struct system *s, unsigned nodes, struct proto_config *ret)
+{
+	struct err err;
+
+	*ret = (struct proto_config){.nodes = nodes,
+		.read_level = s->read_level,
+		.write_level = s->write_level,
+		.request_timeout_ns = 800 * NS_PER_MS,
+		.election_min_ns = 300 * NS_PER_MS,
+		.election_max_ns = 600 * NS_PER_MS,
+		.heartbeat_ns = 50 * NS_PER_MS,
+		.leader = -1};
+	settings_defaults(ret);
+	if (s->settings && settings_read(ret, s->ops, s->settings, &err) < 0)
+		assert(0 && "the table's settings can be read");
 }

@@ -33,4 +33,7 @@ struct system {
 const struct system *system_find(const char *name);
 const struct system *system_list(unsigned i);
 
+/* system_config() - what its replicas are told on @nodes nodes if a lab says nothing else. */
+void system_config(const struct system *s, unsigned nodes, struct proto_config *ret);
+
 #endif

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
 #include "agent/lab/near.h"
 #include "agent/lab/outdir.h"
@@ -26,6 +27,7 @@
 #define STORES_MAX 64
 #define RUN_ARGS_MAX 32
 #define NUMBERED_MAX 1000
+#define TRIES_MAX 10
 #define EXIT_SIGNALLED 128
 
 enum {
@@ -37,6 +39,7 @@ enum {
 	OPT_RATE,
 	OPT_TIME_SCALE,
 	OPT_NAME,
+	OPT_TRIES,
 	OPT_JSON,
 };
 
@@ -52,6 +55,8 @@ static const struct cmd_option options[] = {
 	[OPT_RATE] = {"--rate", "N", "operations per second, all clients together"},
 	[OPT_TIME_SCALE] = {"--time-scale", "X", "0.5: every phase takes half as long"},
 	[OPT_NAME] = {"--name", "NAME", "of the lab, to run it beside another"},
+	[OPT_TRIES] = {"--tries", "N",
+		"run a store so often until something can be concluded from a run; 1 if not said"},
 	[OPT_JSON] = {"--json", NULL,
 		"print the rows as JSON on standard output, all else on error"},
 	{NULL, NULL, NULL},
@@ -71,6 +76,7 @@ struct comparison {
 	const struct system *of[STORES_MAX];
 	struct summary row[STORES_MAX];
 	unsigned rows;
+	uint64_t tries;
 	unsigned missing; /* stores whose run has no result */
 };
 
@@ -271,17 +277,14 @@ static int find_dir(
 	return err_usage(err, "%s: %d runs without a conclusion", store->name, NUMBERED_MAX);
 }
 
-static int run_one(struct comparison *c, const struct system *store, struct err *err)
+/* Return: 1 with the result in @ret, 0 if there is none, or a negative errno. */
+static int run_in(struct comparison *c, const struct system *store, const char *dir,
+	struct summary *ret, struct err *err)
 {
 	char path[OUTDIR_FILE_MAX + 64];
-	char dir[OUTDIR_FILE_MAX];
-	struct summary s;
 	int status;
 	pid_t pid;
-	int rc = find_dir(c, store, dir, sizeof dir, err);
 
-	if (rc)
-		return rc < 0 ? rc : 0;
 	(void)fflush(NULL);
 	pid = fork();
 	if (pid < 0)
@@ -292,18 +295,33 @@ static int run_one(struct comparison *c, const struct system *store, struct err 
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	run_pid = 0;
-	if (signalled)
-		return 0;
 	(void)snprintf(path, sizeof path, "%s/results.json", dir);
-	if (access(path, R_OK)) {
-		tell_failure(c, store, dir);
-		c->missing++;
+	if (signalled || access(path, R_OK))
 		return 0;
+	return summary_read(ret, path, err) ? -EBADMSG : 1;
+}
+
+static int run_store(struct comparison *c, const struct system *store, struct err *err)
+{
+	char dir[OUTDIR_FILE_MAX];
+	struct summary s;
+	int there = 0;
+
+	for (uint64_t i = 0; i < c->tries && !signalled; i++) {
+		int rc = find_dir(c, store, dir, sizeof dir, err);
+
+		if (rc)
+			return rc < 0 ? rc : 0;
+		there = run_in(c, store, dir, &s, err);
+		if (there <= 0 || s.status != EXIT_INCONCLUSIVE)
+			break;
 	}
-	if (summary_read(&s, path, err))
-		return -EBADMSG;
-	take_row(c, store, &s);
-	return 0;
+	if (there > 0)
+		take_row(c, store, &s);
+	else if (!there && !signalled)
+		tell_failure(c, store, dir);
+	c->missing += there == 0;
+	return there < 0 ? there : 0;
 }
 
 static int run_all(struct comparison *c, struct err *err)
@@ -318,7 +336,7 @@ static int run_all(struct comparison *c, struct err *err)
 		if (shown)
 			(void)fprintf(stderr, "  %s, %u of %u ...\r", c->store[i]->name, i + 1,
 				c->stores);
-		rc = run_one(c, c->store[i], err);
+		rc = run_store(c, c->store[i], err);
 	}
 	return rc;
 }
@@ -362,6 +380,12 @@ static int compare_stores(struct comparison *c, struct err *err)
 	static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
 	const struct sigaction act = {.sa_handler = on_signal};
 
+	c->tries = 1;
+	if (c->line->value[OPT_TRIES] &&
+		units_parse_count(c->line->value[OPT_TRIES], 1, TRIES_MAX, &c->tries, err)) {
+		(void)err_wrap(err, "--tries");
+		return EXIT_USAGE;
+	}
 	if (take_stores(c, c->line->value[OPT_STORES], err) || try_plans(c, err))
 		return EXIT_USAGE;
 	if (make_dir(c, err))

@@ -6,17 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/wrap.h"
 #include "agent/check/check.h"
 #include "agent/cmd/cmd.h"
 #include "agent/lab/near.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/regions.h"
+#include "agent/report/parts.h"
 #include "netns/fabric.h"
 #include "netns/link_words.h"
 #include "store/settings.h"
 #include "store/systems.h"
 
 #define LIST_LINE_MAX 200
+/* Column of a system's claim. */
+#define SYSTEMS_INDENT 40
 
 static int is_lab(const struct dirent *entry)
 {
@@ -79,6 +83,35 @@ static int list_stores(struct err *err)
 			s->ops->name, s->kept);
 		if (s->left_out[0])
 			printf("  %-16s %-6s %-8s leaves out: %s\n", "", "", "", s->left_out);
+	}
+	return 0;
+}
+
+/* What each claims on three nodes, beside the class that the literature gives it. */
+static int list_systems(struct err *err)
+{
+	int columns = wrap_columns(stdout);
+
+	(void)err;
+	printf("systems: protocol, class in the literature, claim on three nodes\n");
+	for (unsigned i = 0; system_list(i); i++) {
+		const struct system *s = system_list(i);
+		struct proto_config config;
+		struct proto_claim claim;
+		char words[512] = "";
+
+		system_config(s, 3, &config);
+		s->ops->claim(&config, &claim);
+		claim_words(words, sizeof words, &claim);
+		printf("  %-18s %-11s %-6s ", s->name, s->ops->name,
+			s->textbook[0] ? s->textbook : "-");
+		wrap_words(stdout, SYSTEMS_INDENT, columns, words);
+		if (s->textbook[0]) {
+			printf("\n%*s", SYSTEMS_INDENT, "");
+			(void)snprintf(words, sizeof words, "%s: %s", s->textbook, s->source);
+			wrap_words(stdout, SYSTEMS_INDENT, columns, words);
+		}
+		printf("\n");
 	}
 	return 0;
 }
@@ -170,6 +203,7 @@ static const struct {
 } lists[] = {
 	{"labs", list_labs},
 	{"stores", list_stores},
+	{"systems", list_systems},
 	{"settings", list_settings},
 	{"models", list_models},
 	{"emulators", list_emulators},
@@ -201,7 +235,7 @@ static int list_main(const struct cmd_line *line, struct err *err)
 		near_offer(&near, lists[i].name);
 	near_text(&near, hint, sizeof hint);
 	(void)err_usage(err,
-		"nothing to list is called '%s'%s labs, stores, models, emulators, faults, "
+		"nothing to list is called '%s'%s labs, stores, systems, settings, models, emulators, faults, "
 		"profiles and regions are",
 		line->arg[0], near.best ? hint : ":");
 	return EXIT_USAGE;
@@ -211,7 +245,7 @@ static const struct cmd_option list_options[] = {{NULL, NULL, NULL}};
 
 const struct cmd list_cmd = {
 	.name = "list",
-	.args = "[labs|stores|models|emulators|faults|profiles|regions]",
+	.args = "[labs|stores|systems|settings|models|emulators|faults|profiles|regions]",
 	.summary = "show what has a name: labs, stores, models, emulators, faults",
 	.help = "A store is a protocol with the settings of a real system; the class beside it is the "
 		"one of the\nliterature, to compare with what is measured.\n",

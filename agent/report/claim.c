@@ -152,7 +152,7 @@ static void judge_cas(struct point *worst, const struct results *r)
 			(unsigned long long)cas);
 }
 
-static void claim_words(char *out, size_t size, const struct proto_claim *claim)
+void claim_words(char *out, size_t size, const struct proto_claim *claim)
 {
 	static const char *const sides[] = {
 		[PROTO_SIDES_MAJORITY] = "the majority's side",

@@ -7,9 +7,9 @@
 
 #include "agent/base/json.h"
 #include "agent/base/units.h"
+#include "agent/base/wrap.h"
 #include "agent/report/parts.h"
 
-#define COMPARE_COLUMNS 100
 #define COMPARE_INDENT 4
 #define CELL_MAX 64
 #define COUNT_TEXT_MAX 32
@@ -120,22 +120,10 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 void compare_note(const struct system *system, const struct summary *s, FILE *out)
 {
 	char why[COMPARE_WHY_MAX];
-	const char *at = why;
-	int column = COMPARE_INDENT;
 
 	compare_why(system, s, why);
 	(void)fprintf(out, "  %s\n%*s", system->name, COMPARE_INDENT, "");
-	while (*at) {
-		int len = (int)strcspn(at, " ");
-
-		if (column > COMPARE_INDENT && column + 1 + len > COMPARE_COLUMNS) {
-			(void)fprintf(out, "\n%*s", COMPARE_INDENT, "");
-			column = COMPARE_INDENT;
-		}
-		column += fprintf(out, "%s%.*s", column > COMPARE_INDENT ? " " : "", len, at);
-		at += len;
-		at += strspn(at, " ");
-	}
+	wrap_words(out, COMPARE_INDENT, wrap_columns(out), why);
 	(void)fputc('\n', out);
 }
 

@@ -60,6 +60,9 @@ enum claim_judgement { CLAIM_KEPT, CLAIM_OPEN, CLAIM_FAILED, CLAIM_DISPROVED };
 /* claim_judge() - what the protocol claims with its settings; fills claim_kept and claim. */
 enum claim_judgement claim_judge(struct results *r);
 
+/* claim_words() - what is claimed, as a sentence without verb. */
+void claim_words(char *out, size_t size, const struct proto_claim *claim);
+
 /* claim_expected() - what the lab expects; fills expect_kept and expect. Needs the letters. */
 enum claim_judgement claim_expected(struct results *r);
 

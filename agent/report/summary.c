@@ -130,6 +130,31 @@ static void sides(struct reader *r, const json_t *top, struct summary *ret)
 	}
 }
 
+static void median(
+	struct reader *r, const json_t *phase, const char *kind, double *p50, double *least)
+{
+	const json_t *latency = phase ? member(r, phase, "latency") : NULL;
+	const json_t *of = member(r, latency, kind);
+
+	*p50 = of ? number(r, of, "p50_ms") : NAN;
+	*least = of ? number(r, of, "floor_ms") : NAN;
+}
+
+static void latency(struct reader *r, const json_t *top, struct summary *ret)
+{
+	const json_t *calm = NULL;
+	const json_t *phase;
+	size_t i;
+
+	json_array_foreach(member(r, top, "phases"), i, phase)
+	{
+		if (!calm && json_is_null(member(r, phase, "fit_rtt_ms")) && !yes(r, phase, "cut"))
+			calm = phase;
+	}
+	median(r, calm, "read", &ret->read_p50_ms, &ret->read_floor_ms);
+	median(r, calm, "write", &ret->write_p50_ms, &ret->write_floor_ms);
+}
+
 static void conclusions(struct reader *r, const json_t *top, struct summary *ret)
 {
 	const json_t *verdict = member(r, top, "verdict");
@@ -146,16 +171,20 @@ static void conclusions(struct reader *r, const json_t *top, struct summary *ret
 
 static void take(struct reader *r, const json_t *top, struct summary *ret)
 {
-	const json_t *lost = member(r, top, "lost_writes");
-	const json_t *trips = member(r, top, "round_trips");
-	const json_t *recovery = member(r, top, "recovery");
+	const json_t *lost;
+	const json_t *trips;
+	const json_t *recovery;
 
 	text(r, top, "lab", ret->lab, sizeof ret->lab);
 	text(r, top, "store", ret->store, sizeof ret->store);
 	ret->seed = count(r, top, "seed");
+	lost = member(r, top, "lost_writes");
+	trips = member(r, top, "round_trips");
+	recovery = member(r, top, "recovery");
 	strongest(r, top, "models_whole", ret->whole);
 	strongest(r, top, "models_cut", ret->cut);
 	sides(r, top, ret);
+	latency(r, top, ret);
 	ret->acknowledged = count(r, lost, "acknowledged");
 	ret->lost = count(r, lost, "lost");
 	ret->read_trips = number(r, member(r, trips, "read"), "b");

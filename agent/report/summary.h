@@ -21,6 +21,8 @@
  * @majority, @minority:	share of requests that were answered there in the first cut, 0 to 1;
  *		NaN if there was none, or no such side. Where no side has a majority the first one
  *		stands for it
+ * @read_p50_ms ..: of the first phase without faults that is not of the fit, and what its links
+ *		allow at best; NaN if there is none
  * @read_trips, @write_trips:	round trips paid; NaN if they were not fitted
  * @unavailable_s, @converged_s: as of results.json, NaN for null
  */
@@ -32,6 +34,10 @@ struct summary {
 	char cut[SUMMARY_MODELS_MAX];
 	double majority;
 	double minority;
+	double read_p50_ms;
+	double read_floor_ms;
+	double write_p50_ms;
+	double write_floor_ms;
 	double read_trips;
 	double write_trips;
 	double unavailable_s;

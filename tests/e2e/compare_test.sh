@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# compare_test.sh - one lab on two stores on real packets, as a table; interrupted and gone on with
+. tests/e2e/lab.sh
+
+cat >"$tmp/small.lua" <<'LAB'
+lab "small"
+site("east", {"n1", "n2"})
+site("far", {"n3"})
+rtt("east", "far", "4ms")
+store("raft", {leader = "n1"})
+load {clients_per_site = 2, rate = 150, keys = 3, read = 50, write = 50, deadline = "500ms"}
+phase("baseline", "1s")
+phase("partition", "1s", cut({"east"}, {"far"}))
+phase("healed", "1s")
+LAB
+
+compare() {
+	local status=0
+	"$pacelab" compare "$tmp/small.lua" --name "$lab" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+	cat "$tmp/out" "$tmp/err"
+	# 0 to 2: judged; which of them depends on how busy this machine is.
+	[ "$status" -le 2 ]
+}
+
+rows() {
+	compare --stores "raft,cassandra-one" --results "$tmp/both" || return 1
+	grep -Eq '^  raft +PC/EC +linearizable .* 0 of [0-9,]+  P' "$tmp/out" &&
+		grep -Eq '^  cassandra-one +PA/EL ' "$tmp/out" &&
+		[ -s "$tmp/both/raft/history.bin" ] && [ -s "$tmp/both/cassandra-one.txt" ]
+}
+
+as_json() {
+	python3 - "$tmp/both/compare.json" <<-'PY'
+		import json, sys
+		rows = {r["store"]: r for r in json.load(open(sys.argv[1]))}
+		assert set(rows) == {"raft", "cassandra-one"}, rows
+		assert rows["raft"]["models_cut"] == "linearizable", rows["raft"]
+		assert rows["raft"]["lost"] == 0 and rows["raft"]["acknowledged"] > 50
+		assert rows["raft"]["minority"] < 0.5 < rows["cassandra-one"]["minority"]
+		assert all(r["why"] for r in rows.values())
+	PY
+}
+
+refuses() {
+	local status=0 want=$1
+	shift
+	"$pacelab" compare "$tmp/small.lua" "$@" >"$tmp/out" 2>&1 || status=$?
+	cat "$tmp/out"
+	[ "$status" -eq 64 ] && grep -qF -- "$want" "$tmp/out"
+}
+
+# A run under way is ended as by ctrl-C; nothing of it is left but its folder.
+interrupted() {
+	local pid status=0
+	"$pacelab" compare "$tmp/small.lua" --name "$lab" --stores raft,single \
+		--results "$tmp/cut" >"$tmp/out" 2>&1 &
+	pid=$!
+	wait_until 20 test -e "/run/pacelab/$lab/lock" || return 1
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	cat "$tmp/out"
+	[ "$status" -eq 143 ] && grep -q 'interrupted by SIGTERM after 0 of 2 stores' "$tmp/out" &&
+		! ip netns list | grep -q "$lab" && [ ! -e "/run/pacelab/$lab" ]
+}
+
+# What was concluded is kept: the run's history is the same file as before.
+goes_on() {
+	local before
+	sed -i 's/"status": *[0-9]*/"status": 0/' "$tmp/both/raft/results.json"
+	before=$(stat -c %i,%Y "$tmp/both/raft/history.bin")
+	compare --stores raft --results "$tmp/both" --resume || return 1
+	grep -Eq '^  raft ' "$tmp/out" && [ "$before" = "$(stat -c %i,%Y "$tmp/both/raft/history.bin")" ]
+}
+
+check compare__shows_a_line_for_each_store rows
+check compare__keeps_the_rows_for_programs as_json
+check compare__goes_on_with_what_is_there goes_on
+check compare__refuses_unknown_stores refuses "no store 'rafft', did you mean 'raft'?" --stores rafft
+check compare__wants_stores refuses "which stores?" --rate 10
+check compare__takes_no_folder_of_another refuses "--resume keeps" --stores raft --results "$tmp/both"
+check compare__ends_with_its_run interrupted
+tap_done

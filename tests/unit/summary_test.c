@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* summary_test.c - a run's results.json read back, refused if it is none, and compared */
+#include <errno.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "agent/report/compare.h"
+#include "tests/unit/make_run.h"
+
+#define PATH "/tmp/pacelab-summary-XXXXXX"
+
+/* Forty writes each: before a cut, during it on both sides, of which far's are refused. */
+static struct make_run *cut_run(void)
+{
+	struct make_run *m = make_run_open("single");
+
+	make_phase(m, "baseline", 1000);
+	make_cut_phase(m, 1000);
+	make_heal_phase(m, 1000);
+	for (unsigned i = 0; i < 40; i++) {
+		make_write(m, MAKE_EAST, i * 20, i * 20 + 5);
+		make_write(m, MAKE_EAST, 1010 + i * 20, 1015 + i * 20);
+		make_refused(make_write(m, MAKE_FAR, 1010 + i * 20, 1015 + i * 20));
+	}
+	m->plan.all_models = true;
+	return m;
+}
+
+static int read_text(const char *text, struct summary *ret, struct err *err)
+{
+	char path[] = PATH;
+	int fd = mkstemp(path);
+	int rc;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(close(fd), 0);
+	rc = summary_read(ret, path, err);
+	assert_int_equal(unlink(path), 0);
+	return rc;
+}
+
+static char *json_of(struct make_run *m)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	make_measure(m);
+	verdict(&m->results);
+	results_json_print(&m->results, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void summary__is_what_the_run_measured(void **state)
+{
+	struct make_run *m = cut_run();
+	char *text = json_of(m);
+	struct err err = {0};
+	struct summary s;
+
+	(void)state;
+	if (read_text(text, &s, &err))
+		fail_msg("%s", err.text);
+	assert_string_equal(s.lab, "cap");
+	assert_string_equal(s.store, "single");
+	assert_int_equal(s.seed, 7);
+	assert_true(s.majority == 1.0);
+	assert_true(s.minority == 0.0);
+	assert_string_equal(s.cut, "linearizable");
+	assert_true(s.write_p50_ms == 5.0);
+	assert_true(isnan(s.read_p50_ms));
+	assert_true(isnan(s.read_trips));
+	assert_int_equal(s.acknowledged, 80);
+	assert_int_equal(s.lost, 0);
+	assert_string_equal(s.verdict, m->results.verdict.pacelc_text);
+	assert_int_equal(s.status, m->results.status);
+	assert_string_equal(s.why, m->results.why);
+	free(text);
+	make_run_close(m);
+}
+
+static void summary__of_what_is_no_run_names_file_and_member(void **state)
+{
+	static const char *const texts[][2] = {{"", "end of file"}, {"{", "end of file"},
+		{"[]", "no object"}, {"{\"lab\": 1}", "'lab' is no text"},
+		{"{\"lab\": \"x\"}", "'store' is missing"},
+		{"{\"lab\": 1, \"lab\": 2}", "duplicate"}};
+	struct err err;
+	struct summary s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		err = (struct err){0};
+		assert_int_equal(read_text(texts[i][0], &s, &err), -EBADMSG);
+		assert_int_equal(err.status, EXIT_USAGE);
+		if (!strstr(err.text, "/tmp/pacelab-summary-") || !strstr(err.text, texts[i][1]))
+			fail_msg("%s: %s", texts[i][0], err.text);
+	}
+	assert_int_equal(summary_read(&s, "/nowhere/results.json", &err), -ENOENT);
+}
+
+static void why_is(const char *store, const struct summary *s, const char *want)
+{
+	char why[COMPARE_WHY_MAX];
+
+	compare_why(system_find(store), s, why);
+	if (!strstr(why, want))
+		fail_msg("'%s' is not in: %s", want, why);
+}
+
+static void compare__says_where_textbook_and_measurement_differ(void **state)
+{
+	struct summary s = {.verdict = "PC/EC", .claim_kept = true, .claim = "kept: all"};
+
+	(void)state;
+	why_is("etcd", &s, "as the textbook says");
+	why_is("single", &s, "no class in the literature");
+	why_is("cassandra-one", &s, "the textbook says PA/EL, measured is PC/EC");
+	(void)strcpy(s.verdict, "PA/EC+EL");
+	why_is("cassandra-one", &s, "as the textbook says");
+	(void)strcpy(s.verdict, "PC/E-");
+	why_is("redis-replicas", &s, "as the textbook says");
+	why_is("etcd", &s, "measured is PC/E-");
+	s.status = EXIT_INCONCLUSIVE;
+	(void)strcpy(s.why, "inconclusive: busy");
+	why_is("etcd", &s, "inconclusive: busy");
+	s.status = EXIT_VIOLATED;
+	(void)strcpy(s.claim, "broken: not linearizable when cut");
+	(void)strcpy(s.witness, "n5 answered 7");
+	why_is("etcd", &s, "claim broken: not linearizable when cut; witness: n5 answered 7");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(summary__is_what_the_run_measured),
+		cmocka_unit_test(summary__of_what_is_no_run_names_file_and_member),
+		cmocka_unit_test(compare__says_where_textbook_and_measurement_differ),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
