@@ -19,6 +19,7 @@ static const struct cmd *const commands[] = {
 	&kill_cmd,
 	&restart_cmd,
 	&pause_cmd,
+	&skew_cmd,
 	&resume_cmd,
 	&check_cmd,
 	&convert_cmd,

@@ -20,11 +20,11 @@ static void info_server(struct buf *text, const struct replica *r)
 		"redis_version:" REDIS_VERSION
 		"\r\nredis_mode:standalone\r\nos:Linux\r\narch_bits:64\r\nprocess_id:%d\r\n"
 		"tcp_port:%u\r\nuptime_in_seconds:%llu\r\nproto:%s\r\nid:%u\r\nnodes:%u\r\n"
-		"fsync:%s\r\n",
+		"fsync:%s\r\nclock_skew_us:%lld\r\n",
 		(int)getpid(), ntohs(r->config.listen.sin_port),
 		(unsigned long long)((loop_now(r->loop) - r->net.since_ns) / NS_PER_S),
 		r->config.ops->name, r->config.proto.self, r->config.proto.nodes,
-		wal_sync_names[r->config.sync]);
+		wal_sync_names[r->config.sync], (long long)(r->config.skew_ns / 1000));
 }
 
 static void info_clients(struct buf *text, const struct replica *r)
@@ -478,14 +478,35 @@ static enum commands_result run_versions(struct call *call)
 	return COMMANDS_DONE;
 }
 
+/* The wall clock as the protocol sees it. Only who started the replica may set it wrong. */
+static enum commands_result run_clock(struct call *call)
+{
+	struct replica *r = call_replica(call);
+	int64_t skew_ns;
+
+	if (call->n == 3) {
+		if (call->c->tcp)
+			return call_error(call, "PACELAB CLOCK can be set by the supervisor only");
+		if (!call_number(call, call->args[2], &skew_ns))
+			return COMMANDS_DONE;
+		if (skew_ns < -REPLICA_SKEW_NS_MAX || skew_ns > REPLICA_SKEW_NS_MAX)
+			return call_error(call, "a clock is wrong by a day at the most");
+		r->config.skew_ns = skew_ns;
+	}
+	resp_integer(call->out, (int64_t)r->io.wall(&r->io));
+	return COMMANDS_DONE;
+}
+
 enum commands_result run_pacelab(struct call *call)
 {
 	const struct table_entry *e;
 
 	if (call_sub(call, "VERSIONS") && call->n == 2)
 		return run_versions(call);
+	if (call_sub(call, "CLOCK") && call->n <= 3)
+		return run_clock(call);
 	if (!call_sub(call, "LOCAL") || call->n != 3)
-		return call_error(call, "PACELAB VERSIONS, or PACELAB LOCAL key");
+		return call_error(call, "PACELAB VERSIONS, CLOCK, or LOCAL key");
 	e = table_get(call_replica(call)->table, call->args[2]);
 	if (e && !e->deleted)
 		resp_bulk(call->out, e->value);

@@ -130,6 +130,11 @@ static int read_admin_fd(struct options *o, const char *text, struct err *err)
 	return 0;
 }
 
+static int read_skew(struct options *o, const char *text, struct err *err)
+{
+	return units_parse_offset(text, &o->config.skew_ns, err);
+}
+
 static int read_cluster(struct options *o, const char *text, struct err *err)
 {
 	if (!hello_cluster_fits(text))
@@ -288,6 +293,7 @@ static const struct option options[] = {
 	{"--set", "SETTINGS", read_settings,
 		"of the protocol, \"name=value name=value\"; see below"},
 	{"--seed", "N", read_seed, "of everything random (1)"},
+	{"--skew", "TIME", read_skew, "its wall clock is so much ahead, or behind: -500ms (0)"},
 	{"--log-level", "LEVEL", read_log_level, "error, warning, info (default) or debug"},
 };
 

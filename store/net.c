@@ -466,6 +466,7 @@ static void client_take(struct net *net, int fd, bool tcp)
 	c = calloc(1, sizeof *c);
 	assert(c);
 	c->net = net;
+	c->tcp = tcp;
 	c->id = ++net->last_id;
 	c->index = free_index(net);
 	c->since_ns = loop_now(net->replica->loop);

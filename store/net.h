@@ -83,6 +83,7 @@ struct net_client {
 	uint64_t since_ns;
 	enum proto_level read_level;
 	enum proto_level write_level;
+	bool tcp; /* else it is the supervisor */
 	bool resp3;
 	bool quit; /* close after the last reply */
 	struct loop_timer linger;

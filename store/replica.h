@@ -23,6 +23,8 @@
 /* More than this waiting for the disk: what others send is lost, for it might have to be written.
  * A client is not even read from above WAL_QUEUE_MAX. */
 #define REPLICA_PEERS_LOG_MAX (2 * WAL_QUEUE_MAX)
+/* A wall clock is wrong by a day at the most. */
+#define REPLICA_SKEW_NS_MAX (24 * 3600 * (int64_t)1000000000)
 /* Exit status of a replica that refuses a damaged log (EX_DATAERR of sysexits.h). */
 #define REPLICA_EXIT_DAMAGED 65
 
@@ -31,6 +33,7 @@
  * @cluster:	name that all replicas of it share, hello_cluster_fits(); NULL: none
  * @peers:	addresses by replica id, proto.nodes of them
  * @admin_fd:	a listening socket for the supervisor, -1: none
+ * @skew_ns:	its wall clock is so much ahead of the machine's
  * @signal_fd:	readable when the replica is to end with status 0, -1: none
  * @dir:	data directory, exists
  * @sync:	when records reach the disk
@@ -45,6 +48,7 @@ struct replica_config {
 	struct sockaddr_in listen;
 	uint16_t peer_port;
 	int admin_fd;
+	int64_t skew_ns;
 	int signal_fd;
 	const char *dir;
 	enum wal_sync sync;

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,27 @@ int units_parse_duration(const char *text, uint64_t *ret_ns, struct err *err)
 		return err_usage(err, "'%s' is longer than a day: is the unit right?", text);
 	*ret_ns = (uint64_t)(ns + 0.5);
 	return 0;
+}
+
+int units_parse_offset(const char *text, int64_t *ret_ns, struct err *err)
+{
+	bool negative = text[0] == '-';
+	uint64_t ns = 0;
+	int rc = units_parse_duration(text + (negative || text[0] == '+'), &ns, err);
+
+	if (rc == 0)
+		*ret_ns = negative ? -(int64_t)ns : (int64_t)ns;
+	return rc;
+}
+
+const char *units_print_offset(int64_t ns, char *out, size_t size)
+{
+	uint64_t distance = ns < 0 ? (uint64_t)0 - (uint64_t)ns : (uint64_t)ns;
+	char text[32];
+
+	(void)snprintf(out, size, "%s%s", ns < 0 ? "-" : "",
+		units_print_duration(distance, text, sizeof text));
+	return out;
 }
 
 int units_parse_rate(const char *text, uint64_t *ret_bps, struct err *err)

@@ -35,6 +35,12 @@ int units_parse_memory(const char *text, uint64_t *ret_bytes, struct err *err);
 /* units_parse_count() - read a whole decimal number of @min to @max. */
 int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct err *err);
 
+/* units_parse_offset() - a duration that may have a sign: "500ms", "-2s", "+1h". */
+int units_parse_offset(const char *text, int64_t *ret_ns, struct err *err);
+
+/* units_print_offset() - the same for people: "500 ms", "-2 s". */
+const char *units_print_offset(int64_t ns, char *out, size_t size);
+
 /* units_print_duration() - "20 ms", "1.5 s", "350 us", three significant digits or more. */
 const char *units_print_duration(uint64_t ns, char *out, size_t size);
 

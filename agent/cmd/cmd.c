@@ -3,6 +3,7 @@
 #include "agent/cmd/cmd.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,8 @@ int cmd_parse(const struct cmd *cmd, char **argv, struct cmd_line *ret, struct e
 		} else if (options &&
 			   (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
 			return 1;
-		} else if (options && argv[i][0] == '-' && argv[i][1]) {
+		} else if (options && argv[i][0] == '-' && argv[i][1] &&
+			   !isdigit((unsigned char)argv[i][1])) {
 			rc = option_take(cmd, argv, &i, ret, err);
 			if (rc)
 				return rc;

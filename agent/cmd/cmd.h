@@ -83,6 +83,7 @@ extern const struct cmd heal_cmd;
 extern const struct cmd kill_cmd;
 extern const struct cmd restart_cmd;
 extern const struct cmd pause_cmd;
+extern const struct cmd skew_cmd;
 extern const struct cmd resume_cmd;
 extern const struct cmd check_cmd;
 extern const struct cmd convert_cmd;

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/units.h"
+#include "agent/lab/skew.h"
 
 /* A killed process is gone after some scheduling rounds; freeing its memory takes the longest. */
 #define STRIKE_WAIT_NS (2 * NS_PER_S)
@@ -218,6 +220,17 @@ static int strike_restart(struct supervisor *s, unsigned node, struct err *err)
 	return supervisor_start_replica(s, node, err);
 }
 
+/* One that does not run has it from its next start on. */
+static int strike_skew(struct supervisor *s, unsigned node, int64_t skew_ns, struct err *err)
+{
+	if (s->node[node].paused)
+		return err_usage(err, "node %s is paused; resume it first", s->node[node].name);
+	s->skew_ns[node] = skew_ns;
+	if (!s->replica[node].runs)
+		return 0;
+	return skew_set(s->admin_path[node], skew_ns, err);
+}
+
 static int strike_stop(struct supervisor *s, unsigned node, bool pause, struct err *err)
 {
 	int rc;
@@ -239,15 +252,43 @@ static void note_strike(struct supervisor *s, const struct run_fault *fault)
 	capture_note(s->capture, fault->t_first_ns, note);
 }
 
-int nemesis_strike(struct supervisor *s, enum plan_event_kind kind, unsigned node,
-	struct run_fault *fault, struct err *err)
+/* What was looked at, and what was seen there. */
+static void strike_evidence(
+	const struct supervisor *s, enum plan_event_kind kind, bool seen, struct run_fault *fault)
 {
+	char ahead[48];
+	char *why = fault->evidence.why;
+	size_t size = sizeof fault->evidence.why;
+
+	fault->judged = seen;
+	fault->evidence.result = seen ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH;
+	if (kind != PLAN_SKEW)
+		(void)snprintf(why, size, "%s",
+			seen ? "seen in the processes' state"
+			     : "the processes were not seen in that state");
+	else if (!s->replica[fault->node].runs)
+		(void)snprintf(why, size, "the replica does not run: from its next start on");
+	else if (seen && fault->skew_ns == 0)
+		(void)snprintf(why, size, "its clock was read, and is right");
+	else
+		(void)snprintf(why, size, "its clock was read, and is %s%s",
+			seen ? "ahead by " : "not ahead by ",
+			units_print_offset(fault->skew_ns, ahead, sizeof ahead));
+}
+
+int nemesis_strike(struct supervisor *s, const struct plan_event *event, struct run_fault *fault,
+	struct err *err)
+{
+	enum plan_event_kind kind = event->kind;
+	unsigned node = event->node;
 	int rc;
 
-	*fault = (struct run_fault){
-		.node = (int)node, .caught_up_ns = UINT64_MAX, .t_request_ns = clock_now_ns()};
+	*fault = (struct run_fault){.node = (int)node,
+		.skew_ns = event->skew_ns,
+		.caught_up_ns = UINT64_MAX,
+		.t_request_ns = clock_now_ns()};
 	fault_kind(fault, plan_event_names[kind]);
-	if (node >= s->plan->replicas && (kind == PLAN_KILL || kind == PLAN_RESTART))
+	if (node >= s->plan->replicas && kind != PLAN_PAUSE && kind != PLAN_RESUME)
 		return err_usage(err, "node %s has no replica to %s", s->node[node].name,
 			plan_event_names[kind]);
 	fault->t_first_ns = clock_now_ns();
@@ -255,15 +296,14 @@ int nemesis_strike(struct supervisor *s, enum plan_event_kind kind, unsigned nod
 		rc = strike_kill(s, node, err);
 	else if (kind == PLAN_RESTART)
 		rc = strike_restart(s, node, err);
+	else if (kind == PLAN_SKEW)
+		rc = strike_skew(s, node, event->skew_ns, err);
 	else
 		rc = strike_stop(s, node, kind == PLAN_PAUSE, err);
 	fault->t_last_ns = clock_now_ns();
 	if (rc < 0)
 		return rc;
 	note_strike(s, fault);
-	fault->judged = rc == 0;
-	fault->evidence.result = rc == 0 ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH;
-	(void)snprintf(fault->evidence.why, sizeof fault->evidence.why, "%s",
-		rc ? "the processes were not seen in that state" : "seen in the processes' state");
+	strike_evidence(s, kind, rc == 0, fault);
 	return 0;
 }

@@ -25,12 +25,13 @@ int nemesis_judge(struct supervisor *s, const struct fabric_change *change, uint
 	struct run_fault *fault, struct err *err);
 
 /**
- * nemesis_strike() - kill, restart, pause or resume a node's processes
- * kill and restart are about the replica; pause and resume about all processes of the node. What
- * was done is verified: the process is dead, runs, is stopped; @fault->judged and its evidence say
- * so. -EINVAL with EXIT_USAGE if the node is not in a state for it.
+ * nemesis_strike() - kill, restart, pause or resume a node's processes, set a replica's clock
+ * kill, restart and skew are about the replica; pause and resume about all processes of the node.
+ * What was done is verified: the process is dead, runs, is stopped; @fault->judged and its evidence
+ * say so. A clock is read back, and stays as wrong when the replica is restarted. -EINVAL with
+ * EXIT_USAGE if the node is not in a state for it.
  */
-int nemesis_strike(struct supervisor *s, enum plan_event_kind kind, unsigned node,
-	struct run_fault *fault, struct err *err);
+int nemesis_strike(struct supervisor *s, const struct plan_event *event, struct run_fault *fault,
+	struct err *err);
 
 #endif

@@ -18,13 +18,15 @@
 
 _Static_assert(PLAN_KILL == 0 && (int)SCRIPT_RESTART - (int)SCRIPT_KILL == (int)PLAN_RESTART &&
 		       (int)SCRIPT_PAUSE - (int)SCRIPT_KILL == (int)PLAN_PAUSE &&
-		       (int)SCRIPT_RESUME - (int)SCRIPT_KILL == (int)PLAN_RESUME,
+		       (int)SCRIPT_RESUME - (int)SCRIPT_KILL == (int)PLAN_RESUME &&
+		       (int)SCRIPT_SKEW - (int)SCRIPT_KILL == (int)PLAN_SKEW,
 	"process faults stand in the order of plan_event_kind");
 
 /* What has been done to the replicas so far. */
 struct processes {
 	bool dead[PLAN_REPLICAS_MAX];
 	bool paused[PLAN_REPLICAS_MAX];
+	bool skewed[PLAN_REPLICAS_MAX];
 };
 
 __attribute__((format(printf, 2, 3))) static void add_what(
@@ -92,6 +94,7 @@ static int add_event(const struct plan *plan, const struct script *s, struct pla
 	event->kind = (enum plan_event_kind)(fault->kind - SCRIPT_KILL);
 	event->node = (uint16_t)node;
 	event->at_ns = at_ns;
+	event->skew_ns = fault->skew_ns;
 	return 0;
 }
 
@@ -105,6 +108,10 @@ static int follow_processes(const struct plan *plan, const struct script *s, int
 		bool *paused = &now->paused[event->node];
 		const char *name = plan->node[event->node].name;
 
+		if (event->kind == PLAN_SKEW) {
+			now->skewed[event->node] = event->skew_ns != 0;
+			continue;
+		}
 		if (event->kind == PLAN_RESTART ? !*dead : *dead)
 			return script_fail(s, line, err, "phase '%s': %s of '%s', which is %s: %s",
 				phase->name, plan_event_names[event->kind], name,
@@ -126,6 +133,41 @@ static int follow_processes(const struct plan *plan, const struct script *s, int
 	return 0;
 }
 
+/* Clocks are right again when a phase begins, unless it says that they are not. */
+static void right_clocks(
+	const struct plan *plan, struct plan_phase *phase, const struct processes *now)
+{
+	for (unsigned node = 0; node < plan->replicas; node++) {
+		bool said = false;
+
+		for (unsigned i = 0; i < phase->events && phase->event[i].at_ns == 0; i++)
+			said = said ||
+			       (phase->event[i].kind == PLAN_SKEW && phase->event[i].node == node);
+		if (!now->skewed[node] || said || phase->events == PLAN_EVENTS_MAX)
+			continue;
+		memmove(phase->event + 1, phase->event, phase->events * sizeof *phase->event);
+		phase->event[0] = (struct plan_event){.kind = PLAN_SKEW, .node = (uint16_t)node};
+		phase->events++;
+	}
+}
+
+static void skew_words(const struct script_fault *fault, uint64_t at_ns, char *out, size_t size)
+{
+	char skew[32];
+	char at[32];
+
+	(void)snprintf(out, size, "clock of %s %s %s", fault->word[0],
+		fault->skew_ns < 0 ? "behind by" : "ahead by",
+		units_print_offset(
+			fault->skew_ns < 0 ? -fault->skew_ns : fault->skew_ns, skew, sizeof skew));
+	if (at_ns) {
+		size_t len = strlen(out);
+
+		(void)snprintf(out + len, size - len, " at %s",
+			units_print_duration(at_ns, at, sizeof at));
+	}
+}
+
 /* The faults in words, in the order in which they were written. */
 static void say_what(const struct plan *plan, const struct script *s,
 	const struct script_phase *from, const char *leader, struct plan_phase *phase)
@@ -140,6 +182,8 @@ static void say_what(const struct plan *plan, const struct script *s,
 
 		if (fault->kind < SCRIPT_KILL)
 			faults_words(fault, leader, text, sizeof text);
+		else if (fault->kind == SCRIPT_SKEW)
+			skew_words(fault, at_ns, text, sizeof text);
 		else
 			(void)snprintf(text, sizeof text, "%s %s at %s",
 				script_fault_names[fault->kind], fault->word[0],
@@ -218,6 +262,7 @@ static int add_phase(struct plan *plan, const struct script *s, const struct scr
 		if (fault->kind >= SCRIPT_KILL)
 			rc = add_event(plan, s, phase, fault, time_scale, err);
 	}
+	right_clocks(plan, phase, now);
 	if (rc == 0)
 		rc = follow_processes(plan, s, from->name.line, phase, now, err);
 	if (rc < 0)

@@ -20,7 +20,7 @@ const char *const plan_workload_names[] = {
 	"register", "list", "set", "counter", "bank", "transactions"};
 _Static_assert(sizeof plan_workload_names / sizeof *plan_workload_names == PLAN_WORKLOAD_NR, "");
 
-const char *const plan_event_names[] = {"kill", "restart", "pause", "resume"};
+const char *const plan_event_names[] = {"kill", "restart", "pause", "resume", "skew"};
 _Static_assert(sizeof plan_event_names / sizeof *plan_event_names == PLAN_EVENT_KIND_NR, "");
 
 static bool is_file(const char *path)

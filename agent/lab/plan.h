@@ -46,13 +46,21 @@ struct plan_site {
 };
 
 /* What is done to a process during a phase. */
-enum plan_event_kind { PLAN_KILL, PLAN_RESTART, PLAN_PAUSE, PLAN_RESUME, PLAN_EVENT_KIND_NR };
+enum plan_event_kind {
+	PLAN_KILL,
+	PLAN_RESTART,
+	PLAN_PAUSE,
+	PLAN_RESUME,
+	PLAN_SKEW,
+	PLAN_EVENT_KIND_NR
+};
 extern const char *const plan_event_names[PLAN_EVENT_KIND_NR];
 
 struct plan_event {
 	enum plan_event_kind kind;
 	uint16_t node;
-	uint64_t at_ns; /* after the phase's beginning, before its end */
+	uint64_t at_ns;  /* after the phase's beginning, before its end */
+	int64_t skew_ns; /* PLAN_SKEW: the wall clock is so much ahead from then on */
 };
 
 /* A group of nodes that can reach each other; one side of all nodes when nothing is cut. */

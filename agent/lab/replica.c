@@ -206,6 +206,10 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 		args_fill(&args, s->plan, replica, peer_list, (char *)settings.p);
 		arg_add(&args, "--cluster");
 		arg_add(&args, "%s", s->cluster);
+		if (s->skew_ns[replica]) {
+			arg_add(&args, "--skew");
+			arg_add(&args, "%" PRId64 "ns", s->skew_ns[replica]);
+		}
 		args.argv[args.n] = NULL;
 		what.dir = dir;
 		what.argv = args.argv;

@@ -363,11 +363,12 @@ static int serve_carrier(const struct request *r, struct err *err)
 	return rc;
 }
 
-static int node_arg(const struct request *r, struct err *err)
+/* The node of a request of @args arguments. */
+static int node_arg(const struct request *r, unsigned args, struct err *err)
 {
 	int node;
 
-	if (r->args != 1)
+	if (r->args != args)
 		return err_usage(err, "name one node");
 	node = plan_node_find(r->s->plan, r->arg[0]);
 	return node >= 0 ? node : fail_no_node(r->arg[0], err);
@@ -375,13 +376,16 @@ static int node_arg(const struct request *r, struct err *err)
 
 static int strike(const struct request *r, enum plan_event_kind kind, struct err *err)
 {
-	int node = node_arg(r, err);
+	int node = node_arg(r, kind == PLAN_SKEW ? 2 : 1, err);
+	struct plan_event event = {.kind = kind, .node = (uint16_t)node};
 	struct run_fault fault;
 	int rc;
 
 	if (node < 0)
 		return node;
-	rc = nemesis_strike(r->s, kind, (unsigned)node, &fault, err);
+	if (kind == PLAN_SKEW && units_parse_offset(r->arg[1], &event.skew_ns, err))
+		return -EINVAL;
+	rc = nemesis_strike(r->s, &event, &fault, err);
 	return rc ? rc : fault_answer(r, &fault, r->arg[0]);
 }
 
@@ -403,6 +407,14 @@ static int serve_pause(const struct request *r, struct err *err)
 static int serve_resume(const struct request *r, struct err *err)
 {
 	return strike(r, PLAN_RESUME, err);
+}
+
+/* skew NODE TIME */
+static int serve_skew(const struct request *r, struct err *err)
+{
+	if (r->args != 2)
+		return err_usage(err, "how far? write it like: n1 500ms");
+	return strike(r, PLAN_SKEW, err);
 }
 
 static int serve_status(const struct request *r, struct err *err)
@@ -428,7 +440,7 @@ static int serve_matrix(const struct request *r, struct err *err)
 /* The first process of a node, as a descriptor: its number could be another's by then. */
 static int serve_enter(const struct request *r, struct err *err)
 {
-	int node = node_arg(r, err);
+	int node = node_arg(r, 1, err);
 
 	if (node < 0)
 		return node;
@@ -462,6 +474,7 @@ static const struct verb {
 	{"restart", serve_restart, true},
 	{"pause", serve_pause, true},
 	{"resume", serve_resume, true},
+	{"skew", serve_skew, true},
 };
 
 int requests_serve(void *ctx, char **word, unsigned words, FILE *out, int *ret_fd, struct err *err)

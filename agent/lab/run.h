@@ -14,7 +14,7 @@
 /* One change: of the matrix, or of a process (then the fields of the matrix are zero). */
 struct run_fault {
 	char kind[RUN_KIND_MAX]; /* "cut", "heal", "link" (all else that links do), "carrier";
-				  * "kill", "restart", "pause", "resume" */
+				  * "kill", "restart", "pause", "resume", "skew" */
 	unsigned phase;
 	unsigned links; /* directed links that changed */
 	unsigned downs; /* nodes that lost their carrier or got it back */
@@ -26,6 +26,7 @@ struct run_fault {
 	bool atomic;
 	struct evidence evidence; /* judged again at the end of the phase */
 	bool judged;              /* process faults: confirmed by the process's state */
+	int64_t skew_ns;          /* of a skew */
 	uint64_t recovered;       /* records that a restarted replica found in its log */
 	uint64_t caught_up_ns;    /* after t_last_ns, a restarted replica had all that the others
 				   * had when it could answer again; UINT64_MAX: not seen */

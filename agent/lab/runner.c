@@ -265,7 +265,7 @@ static int event_strike(struct runner *r, const struct plan_event *event, struct
 {
 	struct run_fault *kept;
 	struct run_fault fault;
-	int rc = nemesis_strike(r->s, event->kind, event->node, &fault, err);
+	int rc = nemesis_strike(r->s, event, &fault, err);
 
 	if (rc)
 		return err_wrap(err, "phase %s: %s %s", r->plan->phase[r->phase].name,

@@ -72,6 +72,7 @@ enum script_fault_kind {
 	SCRIPT_RESTART,
 	SCRIPT_PAUSE,
 	SCRIPT_RESUME,
+	SCRIPT_SKEW,
 	SCRIPT_FAULT_KIND_NR
 };
 extern const char *const script_fault_names[SCRIPT_FAULT_KIND_NR];
@@ -88,6 +89,7 @@ extern const char *const script_fault_names[SCRIPT_FAULT_KIND_NR];
  * @one_way:	of link()
  * @change:	of link(): words that link_change_read() takes
  * @at_ns:	of a process fault, after the beginning of the phase
+ * @skew_ns:	of skew(): how far the clock is ahead
  */
 struct script_fault {
 	enum script_fault_kind kind;
@@ -101,6 +103,7 @@ struct script_fault {
 	bool one_way;
 	char change[LINK_WORDS_TEXT_MAX];
 	uint64_t at_ns;
+	int64_t skew_ns;
 };
 
 struct script_phase {

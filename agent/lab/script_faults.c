@@ -12,6 +12,7 @@
 
 #include <lauxlib.h>
 
+#include "agent/base/units.h"
 #include "agent/lab/near.h"
 #include "agent/lab/script_words.h"
 
@@ -374,6 +375,25 @@ static int word_resume(lua_State *L)
 	return process_fault(L, SCRIPT_RESUME);
 }
 
+static int word_skew(lua_State *L)
+{
+	struct script_fault *fault;
+	struct err err = {0};
+	char text[SCRIPT_TEXT_MAX];
+
+	args_expect(L, 2, 3);
+	fault = new_fault(L, SCRIPT_SKEW);
+	if (lua_type(L, 1) != LUA_TSTRING)
+		args_fail(L, "skew() takes one node: write %s", args_word(L)->usage);
+	add_group(L, fault, 1);
+	args_text(L, 2, "the skew", text);
+	if (units_parse_offset(text, &fault->skew_ns, &err))
+		args_fail(L, "skew(): %s", err.text);
+	if (lua_gettop(L) > 3) /* the fault itself is on top */
+		fault->at_ns = args_duration(L, 3, args_word(L)->name);
+	return 1;
+}
+
 static const struct word words[] = {
 	{"cut", word_cut, "cut({\"east\", \"west\"}, {\"far\"})"},
 	{"reject", word_reject, "reject({\"east\", \"west\"}, {\"far\"})"},
@@ -391,6 +411,7 @@ static const struct word words[] = {
 	{"restart", word_restart, "restart(\"n3\", \"3s\")"},
 	{"pause", word_pause, "pause(\"n3\", \"1s\")"},
 	{"resume", word_resume, "resume(\"n3\", \"3s\")"},
+	{"skew", word_skew, "skew(\"n3\", \"500ms\") or skew(\"n3\", \"-2s\", \"1s\")"},
 };
 
 const struct word *words_faults_list(unsigned i)

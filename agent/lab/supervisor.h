@@ -65,6 +65,7 @@ struct supervisor {
 	struct member load[PLAN_SITES_MAX];
 	char admin_path[PLAN_REPLICAS_MAX][NAMES_PATH_MAX];
 	int admin_fd[PLAN_REPLICAS_MAX];
+	int64_t skew_ns[PLAN_REPLICAS_MAX]; /* of the wall clock, now and after a restart */
 	int binary_fd;
 	char cluster[SUPERVISOR_CLUSTER_MAX]; /* drawn for this run, so that no two labs mix */
 	int wire_log_fd;

@@ -103,7 +103,7 @@ static void outages_find(struct outages *ret, const struct run_log *log)
 		for (unsigned k = 0; k < ret->count; k++)
 			if (ret->span[k].node == f->node && ret->span[k].to_ns == UINT64_MAX)
 				o = &ret->span[k];
-		if (f->node < 0)
+		if (f->node < 0 || strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0)
 			continue;
 		if (!stops(f) && o)
 			o->to_ns = f->t_last_ns;

@@ -232,6 +232,7 @@ static void put_fault(struct json *j, const struct results *r, const struct run_
 		put_string(j, "evidence",
 			evidence_result_names[f->judged ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH]);
 	put_string(j, "why", e->why);
+	put_double(j, "skew_ms", (double)f->skew_ns / 1e6);
 	put_uint(j, "records_recovered", f->recovered);
 	put_double(
 		j, "caught_up_s", f->caught_up_ns == UINT64_MAX ? NAN : units_s(f->caught_up_ns));

@@ -150,6 +150,25 @@ print([n["replica"]["pid"] for n in json.load(sys.stdin)["nodes"] if n["name"] =
 		! grep -q '^State:.T' "/proc/$pid/status"
 }
 
+# The machine's clock as replica n1 has it, less the machine's own, in ms.
+clock_of_n1_is() {
+	local wall
+	wall=$(in_node n1 redis-cli -h 10.99.0.1 pacelab clock)
+	python3 -c 'import sys, time
+ahead = (int(sys.argv[1]) - time.time_ns()) / 1e6
+print("ahead by", ahead)
+sys.exit(abs(ahead - float(sys.argv[2])) > 200)' "$wall" "$1"
+}
+
+skews_a_clock() {
+	p skew n1 5s | grep -q 'confirmed: its clock was read, and is ahead by 5 s' &&
+		clock_of_n1_is 5000 && p kill n1 >/dev/null && p restart n1 >/dev/null &&
+		wait_until 10 clock_of_n1_is 5000 && p skew n1 -2s | grep -q confirmed &&
+		clock_of_n1_is -2000 && p skew n1 0 | grep -q confirmed && clock_of_n1_is 0 &&
+		refused 'not a duration' skew n1 soon && refused 'no replica' skew c-east 1s &&
+		in_node n1 redis-cli -h 10.99.0.1 pacelab clock 1 | grep -q 'supervisor only'
+}
+
 changes_a_link() {
 	p link n1 n2 delay 15ms | grep -q confirmed && rtt_is n1 10.99.0.2 29800 50000 &&
 		p link --show | awk 'NR > 2 && $1 == "n1" { exit $3 != "15" }' &&
@@ -268,6 +287,7 @@ check heal__brings_ping_back heals
 check redis_cli__works_on_the_nodes redis_works
 check kill__and_restart_from_the_log kills_and_restarts
 check pause__stops_the_node_and_resume_continues pauses
+check skew__is_read_back_and_outlives_a_restart skews_a_clock
 check link__changes_delay_and_heal_puts_it_back changes_a_link
 check link__one_way_delays_one_way link_one_way
 check heal__of_a_cut_keeps_delays heal_keeps_delays

@@ -293,6 +293,34 @@ static void plan__lets_sessions_roam(void **state)
 	plan_free(plan);
 }
 
+static void plan__rights_clocks_when_the_phase_ends(void **state)
+{
+	struct plan *plan = must_load(HEAD
+		"phase('a', '1s', kill('n1'), skew('n3', '500ms'), skew('n2', '-2s', '500ms'))\n"
+		"phase('b', '1s', skew('n2', '1s'), skew('n2', '0s', '200ms'))\n"
+		"phase('c', '1s')",
+		NULL);
+	const struct plan_phase *a = &plan->phase[0];
+	const struct plan_phase *b = &plan->phase[1];
+
+	(void)state;
+	assert_int_equal(a->events, 3);
+	assert_int_equal(a->event[1].kind, PLAN_SKEW);
+	assert_int_equal(a->event[1].node, 2);
+	assert_int_equal(a->event[1].skew_ns, 500 * NS_PER_MS);
+	assert_int_equal(a->event[2].skew_ns, -2 * (int64_t)NS_PER_S);
+	assert_string_equal(a->what,
+		"kill n1 at 0 ns, clock of n3 ahead by 500 ms, clock of n2 behind by 2 s at 500 ms");
+	/* n3 is right again, n2 has another error, then none, and nothing is left for c. */
+	assert_int_equal(b->events, 3);
+	assert_int_equal(b->event[0].node, 2);
+	assert_int_equal(b->event[0].kind, PLAN_SKEW);
+	assert_int_equal(b->event[0].skew_ns, 0);
+	assert_int_equal(b->event[1].skew_ns, NS_PER_S);
+	assert_int_equal(plan->phase[2].events, 0);
+	plan_free(plan);
+}
+
 static void plan__shows_what_is_told(void **state)
 {
 	struct plan *plan =
@@ -625,6 +653,7 @@ int main(void)
 		cmocka_unit_test(plan__a_side_needs_links_in_both_directions),
 		cmocka_unit_test(plan__has_enough_clients_for_the_rate),
 		cmocka_unit_test(plan__lets_sessions_roam),
+		cmocka_unit_test(plan__rights_clocks_when_the_phase_ends),
 		cmocka_unit_test(plan__shows_what_is_told),
 		cmocka_unit_test(plan__clients_without_their_replicas_are_a_side_of_their_own),
 		cmocka_unit_test(plan__sorts_process_faults_by_time),

@@ -112,6 +112,21 @@ static void script__says_plain_text_of_limited_length(void **state)
 	ASSERT_BAD(bad);
 }
 
+static void script__names_line_and_cure_of_a_bad_skew(void **state)
+{
+	static const struct bad bad[] = {
+		{"skew('n1')", "lab.lua:1: skew"},
+		{"skew({'n1'}, '1s')", "lab.lua:1: skew() takes one node: write skew"},
+		{"skew('n1', '1')", "lab.lua:1: skew(): '1' is not a duration"},
+		{"skew('n1', '--1s')", "lab.lua:1: skew(): '-1s' is negative"},
+		{"skew('n1', '25h')", "lab.lua:1: skew(): '25h' is longer than a day"},
+		{"skew('n1', '1s')", "lab.lua:1: this skew() is in no phase"},
+	};
+
+	(void)state;
+	ASSERT_BAD(bad);
+}
+
 static void script__is_a_program_when_that_is_shorter(void **state)
 {
 	const char *text = "for i = 1, 3 do site('s' .. i, {string.format('n%d', i)}) end\n"
@@ -340,6 +355,7 @@ int main(void)
 		cmocka_unit_test(script__keeps_what_was_said_with_its_line),
 		cmocka_unit_test(script__tells_each_phase_what_was_said_before_it),
 		cmocka_unit_test(script__says_plain_text_of_limited_length),
+		cmocka_unit_test(script__names_line_and_cure_of_a_bad_skew),
 		cmocka_unit_test(script__is_a_program_when_that_is_shorter),
 		cmocka_unit_test(script__names_line_and_cure_of_syntax_errors),
 		cmocka_unit_test(script__names_line_and_cure_of_wrong_arguments),
