@@ -71,9 +71,17 @@ static void status(const struct proto *p, struct proto_status_view *ret)
 	*ret = (struct proto_status_view){.leader = -1};
 }
 
+/* Whatever a client can ask. */
+static void claim_all(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){.does = UINT32_MAX};
+}
+
 static const struct proto_ops held_ops = {
 	.name = "held",
 	.size = sizeof(struct proto),
+	.claim = claim_all,
 	.init = nothing,
 	.start = nothing,
 	.request = hold,

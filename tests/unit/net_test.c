@@ -149,9 +149,17 @@ static void note_start(struct proto *p)
 	started_ns = p->io->now(p->io);
 }
 
+/* Whatever a client can ask. */
+static void claim_all(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){.does = UINT32_MAX};
+}
+
 static const struct proto_ops noting_ops = {
 	.name = "noting",
 	.size = sizeof(struct proto),
+	.claim = claim_all,
 	.init = nothing,
 	.start = note_start,
 	.fini = nothing,

@@ -201,9 +201,17 @@ static void writer_status(const struct proto *p, struct proto_status_view *ret)
 	*ret = (struct proto_status_view){.leader = -1};
 }
 
+/* Whatever a client can ask. */
+static void claim_all(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){.does = UINT32_MAX};
+}
+
 static const struct proto_ops writer_ops = {
 	.name = "writer",
 	.size = sizeof(struct proto),
+	.claim = claim_all,
 	.init = writer_nothing,
 	.start = writer_nothing,
 	.request = writer_request,

@@ -269,9 +269,17 @@ static void held_status(const struct proto *p, struct proto_status_view *ret)
 	*ret = (struct proto_status_view){.leader = -1};
 }
 
+/* Whatever a client can ask. */
+static void claim_all(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){.does = UINT32_MAX};
+}
+
 static const struct proto_ops held_ops = {
 	.name = "held",
 	.size = sizeof(struct held),
+	.claim = claim_all,
 	.init = held_nothing,
 	.start = held_nothing,
 	.request = held_request,

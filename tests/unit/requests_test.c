@@ -170,6 +170,16 @@ static void requests_serve__wants_one_node_to_strike_or_enter(void **state)
 	}
 }
 
+static void requests_serve__wants_a_node_and_a_time_to_skew(void **state)
+{
+	(void)state;
+	refuse("skew text n1", "how far?");
+	refuse("skew text n1 1s 2s", "how far?");
+	refuse("skew text n9 1s", "there is no node 'n9'");
+	refuse("skew text n1 1", "'1' is not a duration");
+	refuse("skew text n1 -25h", "'25h' is longer than a day");
+}
+
 static void requests_serve__harms_no_lab_that_runs_a_script_or_starts(void **state)
 {
 	static const char *const harms[] = {"cut text n1", "link text both n1 n2 delay 1ms",
@@ -214,6 +224,8 @@ int main(void)
 			requests_serve__wants_nodes_to_take_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			requests_serve__wants_one_node_to_strike_or_enter, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			requests_serve__wants_a_node_and_a_time_to_skew, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			requests_serve__harms_no_lab_that_runs_a_script_or_starts, setup, teardown),
 		cmocka_unit_test_setup_teardown(
