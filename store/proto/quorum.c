@@ -137,7 +137,7 @@ static void on_write(struct quorum *q, unsigned from, enum quorum_message type, 
 	if (type == QUORUM_STAND_IN && quorum_hint_add(q, whom, e->key))
 		/* Written even if it is not new: the answer must come after the note, too. */
 		quorum_store_for(q, e, from, id, whom);
-	else if (quorum_newer(e, mine) ||
+	else if (entry_newer(e, mine) ||
 		 (PROTO_BUG(BUG_QUORUM_HINT_RESURRECTS) && type == QUORUM_HINT))
 		quorum_store(q, e, from, type == QUORUM_HINT ? QUORUM_HINTED : QUORUM_WRITTEN, id);
 	else if (type == QUORUM_HINT)
@@ -162,7 +162,7 @@ static int on_entry(struct quorum *q, unsigned from, enum quorum_message type, s
 	bool asks = type == QUORUM_READ || type == QUORUM_HINTED;
 	struct table_entry e;
 
-	if (quorum_entry_decode(quorum_nodes(q), c, &e))
+	if (entry_decode(quorum_nodes(q), c, &e))
 		return -EBADMSG;
 	if (asks ? e.version || e.origin : !e.version && type != QUORUM_FOUND)
 		return -EBADMSG;

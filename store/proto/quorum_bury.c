@@ -82,7 +82,7 @@ static int grave_decode(struct cursor *c, struct quorum_grave *ret)
 {
 	ret->version = cursor_u64(c);
 	ret->key.p = cursor_bytes(c, &ret->key.len);
-	return c->bad || !ret->version || ret->version > QUORUM_VERSION_MAX ||
+	return c->bad || !ret->version || ret->version > ENTRY_VERSION_MAX ||
 			       ret->key.len > PROTO_KEY_MAX
 		       ? -EBADMSG
 		       : 0;
@@ -124,7 +124,7 @@ static void send_graves(struct quorum *q, enum quorum_message type)
 	buf_u64(&b, q->bury.round);
 	buf_add(&b, q->bury.graves.p, q->bury.graves.len);
 	for (unsigned i = 0; i < quorum_nodes(q); i++)
-		if (i != q->proto.cfg.self && !quorum_set_has(&q->bury.answered, i))
+		if (i != q->proto.cfg.self && !node_set_has(&q->bury.answered, i))
 			io->send(io, i, b.p, b.len);
 	buf_fini(&b);
 	q->bury.asked_ns = io->now(io);
@@ -135,8 +135,8 @@ static void enter(struct quorum *q, enum quorum_bury_phase phase, enum quorum_me
 	q->bury.phase = phase;
 	q->bury.tries = 1;
 	q->bury.round++;
-	q->bury.answered = (struct quorum_set){0};
-	quorum_set_add(&q->bury.answered, q->proto.cfg.self);
+	q->bury.answered = (struct node_set){0};
+	node_set_add(&q->bury.answered, q->proto.cfg.self);
 	send_graves(q, type);
 }
 
@@ -152,7 +152,7 @@ static void persist_forget(
 
 	if (g->version > q->forgotten)
 		q->forgotten = g->version;
-	w.key = quorum_entry_copy(&w.entry, &e);
+	w.key = entry_copy(&w.entry, &e);
 	w.forget = true;
 	buf_u8(&b, QUORUM_RECORD_FORGET);
 	buf_u64(&b, g->version);
@@ -386,13 +386,13 @@ static int on_answer(
 
 	if (!cursor_done(c))
 		return -EBADMSG;
-	if (b->phase != phase || b->round != round || quorum_set_has(&b->answered, from))
+	if (b->phase != phase || b->round != round || node_set_has(&b->answered, from))
 		return 0;
 	if (type == QUORUM_HELD) {
 		b->held &= held;
 		send_missing(q, from, held);
 	}
-	quorum_set_add(&b->answered, from);
+	node_set_add(&b->answered, from);
 	if (b->answered.count == quorum_nodes(q))
 		all_answered(q);
 	return 0;
@@ -429,7 +429,7 @@ static int decode_forget(struct cursor *c, unsigned nodes, struct table_entry *r
 	*ret = (struct table_entry){.version = cursor_u64(c)};
 	ret->origin = cursor_u16(c);
 	ret->key.p = cursor_bytes(c, &ret->key.len);
-	return !cursor_done(c) || !ret->version || ret->version > QUORUM_VERSION_MAX ||
+	return !cursor_done(c) || !ret->version || ret->version > ENTRY_VERSION_MAX ||
 			       ret->origin >= nodes || ret->key.len > PROTO_KEY_MAX
 		       ? -EBADMSG
 		       : 0;

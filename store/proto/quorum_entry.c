@@ -1,91 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* quorum_entry.c - entries of a leaderless replica: as bytes, in memory, by age */
-#include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-
+/* quorum_entry.c - entries of a leaderless replica: into its log, its table and to others */
 #include "store/proto/quorum_internal.h"
-
-enum { FLAG_DELETED = 1, FLAG_EXPIRES = 2 };
-
-void quorum_entry_encode(struct buf *b, const struct table_entry *e)
-{
-	buf_u64(b, e->version);
-	buf_u16(b, e->origin);
-	buf_u8(b, (uint8_t)((e->deleted ? FLAG_DELETED : 0) | (e->expires_ns ? FLAG_EXPIRES : 0)));
-	if (e->expires_ns)
-		buf_u64(b, e->expires_ns);
-	buf_bytes(b, e->key.p, e->key.len);
-	buf_bytes(b, e->value.p, e->value.len);
-}
-
-/* The rest of @c; version 0 means that there is nothing, and only a QUORUM_FOUND says so. */
-int quorum_entry_decode(unsigned nodes, struct cursor *c, struct table_entry *ret)
-{
-	uint8_t flags;
-
-	memset(ret, 0, sizeof(*ret));
-	ret->version = cursor_u64(c);
-	ret->origin = cursor_u16(c);
-	flags = cursor_u8(c);
-	ret->expires_ns = flags & FLAG_EXPIRES ? cursor_u64(c) : 0;
-	ret->key.p = cursor_bytes(c, &ret->key.len);
-	ret->value.p = cursor_bytes(c, &ret->value.len);
-	ret->deleted = flags & FLAG_DELETED;
-	if (!cursor_done(c) || flags > FLAG_EXPIRES || ret->key.len > PROTO_KEY_MAX ||
-		ret->value.len > PROTO_VALUE_MAX || ret->origin >= nodes ||
-		ret->version > QUORUM_VERSION_MAX || (ret->deleted && ret->value.len) ||
-		(flags == FLAG_EXPIRES && !ret->expires_ns) ||
-		(!ret->version && (flags || ret->value.len)))
-		return -EBADMSG;
-	return 0;
-}
-
-/* A copy that owns its bytes: one block, to be freed by its key. */
-uint8_t *quorum_entry_copy(struct table_entry *to, const struct table_entry *from)
-{
-	size_t len = (size_t)from->key.len + from->value.len;
-	uint8_t *block = malloc(len + 1);
-
-	assert(block);
-	*to = *from;
-	if (from->key.len)
-		memcpy(block, from->key.p, from->key.len);
-	if (from->value.len)
-		memcpy(block + from->key.len, from->value.p, from->value.len);
-	to->key.p = block;
-	to->value.p = block + from->key.len;
-	return block;
-}
-
-/* One coordinator gave the same version twice: by its content, as Cassandra does. */
-static bool newer_by_content(const struct table_entry *a, const struct table_entry *b)
-{
-	uint32_t len = a->value.len < b->value.len ? a->value.len : b->value.len;
-	int order = len ? memcmp(a->value.p, b->value.p, len) : 0;
-
-	if (a->deleted != b->deleted)
-		return a->deleted;
-	if (a->expires_ns != b->expires_ns)
-		return a->expires_ns > b->expires_ns;
-	return order > 0 || (order == 0 && a->value.len > b->value.len);
-}
-
-/*
- * Order of the versions of a key; NULL is older than everything. Versions of one coordinator differ
- * unless it crashed before one was on its disk and its clock went back: then content decides, so
- * that all agree nevertheless.
- */
-bool quorum_newer(const struct table_entry *a, const struct table_entry *b)
-{
-	if (!b || !a)
-		return a && a->version;
-	if (a->version != b->version || PROTO_BUG(BUG_QUORUM_TIE_LOST))
-		return a->version > b->version;
-	if (a->origin != b->origin)
-		return a->origin > b->origin;
-	return newer_by_content(a, b);
-}
 
 /* The folded multiplication of wyhash (Wang Yi, 2019). */
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -121,11 +36,6 @@ uint64_t quorum_digest(const struct table_entry *e)
 	return mix_bytes(mix_bytes(mix(h, e->expires_ns), e->key), e->value);
 }
 
-bool quorum_gone(const struct table_entry *e, uint64_t wall_ns)
-{
-	return !e || !e->version || e->deleted || (e->expires_ns && e->expires_ns <= wall_ns);
-}
-
 void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_write *write)
 {
 	struct proto_io *io = q->proto.io;
@@ -139,11 +49,11 @@ static void store(struct quorum *q, const struct table_entry *e, struct quorum_w
 {
 	struct buf b = {0};
 
-	w->key = quorum_entry_copy(&w->entry, e);
+	w->key = entry_copy(&w->entry, e);
 	if (PROTO_BUG(BUG_QUORUM_READS_BEFORE_DURABLE))
 		quorum_merge(q, e);
 	buf_u8(&b, QUORUM_RECORD_ENTRY);
-	quorum_entry_encode(&b, e);
+	entry_encode(&b, e);
 	quorum_persist(q, &b, w);
 	buf_fini(&b);
 }
@@ -168,7 +78,7 @@ void quorum_merge(struct quorum *q, const struct table_entry *e)
 	const struct table_entry *old = table_get(q->proto.table, e->key);
 	uint64_t place = q->tree ? table_place(e->key) : 0;
 
-	if (quorum_newer(e, old)) {
+	if (entry_newer(e, old)) {
 		if (q->tree && old)
 			merkle_take(q->tree, place, quorum_digest(old));
 		if (q->tree)
@@ -191,7 +101,7 @@ void quorum_send_entry(struct quorum *q, unsigned to, enum quorum_message type, 
 	buf_u8(&b, (uint8_t)type);
 	buf_u64(&b, id);
 	buf_u64(&b, q->peer[to].stamp);
-	quorum_entry_encode(&b, e);
+	entry_encode(&b, e);
 	io->send(io, to, b.p, b.len);
 	buf_fini(&b);
 }

@@ -4,6 +4,7 @@
 #define PROTO_QUORUM_INTERNAL_H
 
 #include "store/proto/command.h"
+#include "store/proto/entry.h"
 #include "store/proto/merkle.h"
 #include "store/proto/ring.h"
 
@@ -18,8 +19,6 @@
 #define QUORUM_HINT_BYTES_ALL_MAX (64u << 20)
 #define QUORUM_HINTS_WINDOW 64 /* on the way to one replica */
 #define QUORUM_HINT_BYTES_WINDOW (1u << 20)
-/* Versions are nanoseconds of wall clocks; what is beyond the year 2200 is not believed. */
-#define QUORUM_VERSION_MAX (1ull << 63)
 
 /* How often a question of anti-entropy or of a burial is asked before it is given up. */
 #define QUORUM_SYNC_TRIES 3u
@@ -62,12 +61,6 @@ enum quorum_record {
 	QUORUM_RECORD_FORGET
 };
 
-/* A set of replicas. */
-struct quorum_set {
-	uint64_t bits[(PROTO_NODES_MAX + 63) / 64];
-	unsigned count;
-};
-
 enum quorum_phase { QUORUM_DONE, QUORUM_WRITING, QUORUM_ASKING, QUORUM_REPAIRING };
 
 struct quorum_operation {
@@ -78,10 +71,10 @@ struct quorum_operation {
 	unsigned need;
 	uint64_t ticket;
 	uint64_t since_ns;
-	struct quorum_set answered; /* read: by a value; write: by an acknowledgement */
-	struct quorum_set holders;  /* read: of the newest version */
-	struct quorum_set stood;    /* write: for whom another one keeps a hint that counts */
-	uint8_t *key;               /* owned, with the value behind it */
+	struct node_set answered; /* read: by a value; write: by an acknowledgement */
+	struct node_set holders;  /* read: of the newest version */
+	struct node_set stood;    /* write: for whom another one keeps a hint that counts */
+	uint8_t *key;             /* owned, with the value behind it */
 	struct table_entry newest;
 };
 
@@ -155,7 +148,7 @@ struct quorum_bury {
 	unsigned count;
 	uint64_t held; /* by all who have answered: a bit for each */
 	uint64_t round;
-	struct quorum_set answered;
+	struct node_set answered;
 	uint64_t asked_ns;
 	unsigned tries;
 	unsigned forgetting; /* own records on their way to the disk */
@@ -192,37 +185,10 @@ static inline unsigned quorum_nodes(const struct quorum *q)
 	return q->proto.cfg.nodes;
 }
 
-static inline bool quorum_set_has(const struct quorum_set *s, unsigned i)
-{
-	return s->bits[i / 64] >> (i % 64) & 1;
-}
-
-static inline void quorum_set_add(struct quorum_set *s, unsigned i)
-{
-	if (quorum_set_has(s, i) && !PROTO_BUG(BUG_QUORUM_COUNTS_TWICE))
-		return;
-	s->bits[i / 64] |= 1ull << (i % 64);
-	s->count++;
-}
-
-/* quorum_entry.c: entries in messages, records and memory. */
-void quorum_entry_encode(struct buf *b, const struct table_entry *e);
-
-/* quorum_entry_decode() - the rest of @c, from one of @nodes. Version 0: there is no such key.
- * Return: 0, -EBADMSG. */
-int quorum_entry_decode(unsigned nodes, struct cursor *c, struct table_entry *ret);
-
-/* quorum_entry_copy() - with bytes of its own: one block, returned, to be freed. */
-uint8_t *quorum_entry_copy(struct table_entry *to, const struct table_entry *from);
-
-/* quorum_newer() - order of the versions of a key; NULL is older than everything. */
-bool quorum_newer(const struct table_entry *a, const struct table_entry *b);
+/* quorum_entry.c: entries into the log, the table and to others. */
 
 /* quorum_digest() - of all that makes @e what it is. */
 uint64_t quorum_digest(const struct table_entry *e);
-
-/* quorum_gone() - whether a reader at wall clock @wall_ns finds nothing in @e. */
-bool quorum_gone(const struct table_entry *e, uint64_t wall_ns);
 
 void quorum_send_entry(struct quorum *q, unsigned to, enum quorum_message type, uint64_t id,
 	const struct table_entry *e);

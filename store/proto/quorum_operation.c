@@ -75,7 +75,7 @@ static void answer_read(struct quorum *q, struct quorum_operation *op)
 	const struct table_entry *e = &op->newest;
 	struct proto_reply reply = {.status = PROTO_NIL, .version = e->version};
 
-	if (!quorum_gone(e, q->proto.io->wall(q->proto.io))) {
+	if (!entry_gone(e, q->proto.io->wall(q->proto.io))) {
 		reply.status = PROTO_OK;
 		reply.value = e->value;
 		reply.expires_ns = e->expires_ns;
@@ -116,8 +116,8 @@ static void expire(struct quorum *q, struct quorum_operation *op)
 	};
 
 	for (unsigned i = 0; write && i < quorum_nodes(q); i++)
-		if (i != q->proto.cfg.self && !quorum_set_has(&op->answered, i) &&
-			!quorum_set_has(&op->stood, i))
+		if (i != q->proto.cfg.self && !node_set_has(&op->answered, i) &&
+			!node_set_has(&op->stood, i))
 			quorum_hint_write(q, i, &op->newest);
 	if (!op->replied)
 		answer(q, op, &reply);
@@ -139,7 +139,7 @@ void quorum_stood_in(struct quorum *q, uint64_t id, unsigned by, unsigned whom)
 	struct quorum_operation *op = ring_at(&q->ops, id);
 
 	if (op && op->phase == QUORUM_WRITING && q->proto.cfg.sloppy)
-		quorum_set_add(&op->stood, whom);
+		node_set_add(&op->stood, whom);
 	quorum_acknowledged(q, id, by);
 }
 
@@ -150,12 +150,12 @@ void quorum_acknowledged(struct quorum *q, uint64_t id, unsigned by)
 	if (!op || op->phase == QUORUM_DONE || op->phase == QUORUM_ASKING)
 		return;
 	if (op->phase == QUORUM_REPAIRING) {
-		quorum_set_add(&op->holders, by);
+		node_set_add(&op->holders, by);
 		if (op->holders.count >= op->need)
 			answer_read(q, op);
 		return;
 	}
-	quorum_set_add(&op->answered, by);
+	node_set_add(&op->answered, by);
 	if (counted(op) >= op->need && !op->replied)
 		answer_write(q, op);
 	if (op->answered.count == quorum_nodes(q))
@@ -172,7 +172,7 @@ static void repair(struct quorum *q, uint64_t id, struct quorum_operation *op)
 	}
 	op->phase = QUORUM_REPAIRING;
 	for (unsigned i = 0; i < quorum_nodes(q); i++) {
-		if (!quorum_set_has(&op->answered, i) || quorum_set_has(&op->holders, i))
+		if (!node_set_has(&op->answered, i) || node_set_has(&op->holders, i))
 			continue;
 		if (i == q->proto.cfg.self)
 			quorum_store(q, &op->newest, i, QUORUM_WRITTEN, id);
@@ -185,9 +185,9 @@ static void take_newest(struct quorum *q, struct quorum_operation *op, const str
 {
 	q->bytes -= (size_t)op->newest.key.len + op->newest.value.len;
 	free(op->key);
-	op->key = quorum_entry_copy(&op->newest, e);
+	op->key = entry_copy(&op->newest, e);
 	q->bytes += (size_t)e->key.len + e->value.len;
-	op->holders = (struct quorum_set){0};
+	op->holders = (struct node_set){0};
 }
 
 /* The read has been answered without @by, who answers now: nobody waits for this repair. */
@@ -195,7 +195,7 @@ static void repair_late(struct quorum *q, unsigned by, const struct table_entry 
 {
 	const struct table_entry *mine = table_get(q->proto.table, e->key);
 
-	if (quorum_newer(mine, e))
+	if (entry_newer(mine, e))
 		quorum_send_entry(q, by, QUORUM_WRITE, 0, mine);
 }
 
@@ -212,17 +212,17 @@ void quorum_found(struct quorum *q, uint64_t id, unsigned by, const struct table
 	}
 	if (op->phase == QUORUM_REPAIRING) {
 		/* A late answer is not waited for, but it counts if it is as new. */
-		if (!quorum_newer(&op->newest, e))
+		if (!entry_newer(&op->newest, e))
 			quorum_acknowledged(q, id, by);
 		else
 			quorum_send_entry(q, by, QUORUM_WRITE, id, &op->newest);
 		return;
 	}
-	if (quorum_newer(e, &op->newest) || (PROTO_BUG(BUG_QUORUM_READS_LAST_ANSWER) && e->version))
+	if (entry_newer(e, &op->newest) || (PROTO_BUG(BUG_QUORUM_READS_LAST_ANSWER) && e->version))
 		take_newest(q, op, e);
-	if (!quorum_newer(&op->newest, e))
-		quorum_set_add(&op->holders, by);
-	quorum_set_add(&op->answered, by);
+	if (!entry_newer(&op->newest, e))
+		node_set_add(&op->holders, by);
+	node_set_add(&op->answered, by);
 	if (op->answered.count >= op->need)
 		repair(q, id, op);
 }
@@ -242,7 +242,7 @@ static void start_read(
 	bool others = op->need > 1;
 
 	op->phase = QUORUM_ASKING;
-	op->key = quorum_entry_copy(&op->newest, &nothing);
+	op->key = entry_copy(&op->newest, &nothing);
 	q->bytes += key.len;
 	for (unsigned i = 0; others && i < quorum_nodes(q); i++)
 		if (i != q->proto.cfg.self)
@@ -260,7 +260,7 @@ static void send_stand_in(
 	buf_u64(&b, id);
 	buf_u64(&b, q->peer[to].stamp);
 	buf_u16(&b, (uint16_t)whom);
-	quorum_entry_encode(&b, e);
+	entry_encode(&b, e);
 	io->send(io, to, b.p, b.len);
 	buf_fini(&b);
 }
@@ -309,18 +309,11 @@ static void start_write(
 	q->clock = wall > q->clock ? wall : q->clock + 1;
 	e.version = q->clock;
 	op->phase = QUORUM_WRITING;
-	op->existed = !quorum_gone(old, wall);
-	op->key = quorum_entry_copy(&op->newest, &e);
+	op->existed = !entry_gone(old, wall);
+	op->key = entry_copy(&op->newest, &e);
 	q->bytes += (size_t)e.key.len + e.value.len;
 	send_write(q, id, &e);
 	quorum_store(q, &e, q->proto.cfg.self, QUORUM_WRITTEN, id);
-}
-
-/* Two writes that depend on the same value could both win, each at its own coordinator. */
-static bool depends(const struct proto_request *req)
-{
-	return req->cond != PROTO_ALWAYS || req->get ||
-	       (req->op == PROTO_SET && req->expires_ns == PROTO_EXPIRES_KEEP);
 }
 
 unsigned quorum_reachable(const struct quorum *q, bool write)
@@ -339,7 +332,7 @@ static bool refuse(struct quorum *q, const struct proto_request *req, unsigned n
 	struct proto_io *io = q->proto.io;
 
 	reply.have = (uint16_t)quorum_reachable(q, req->op != PROTO_GET);
-	if (depends(req)) {
+	if (entry_depends(req)) {
 		reply = (struct proto_reply){.status = PROTO_UNSUPPORTED,
 			.why = "the last write wins here: no write depends on what was there"};
 	} else if (reply.have < need) {

@@ -24,7 +24,7 @@ static int restore_state(struct quorum *q, struct cursor *c)
 	uint64_t clock = cursor_u64(c);
 	uint64_t forgotten = cursor_u64(c);
 
-	if (!cursor_done(c) || clock > QUORUM_VERSION_MAX || forgotten > QUORUM_VERSION_MAX)
+	if (!cursor_done(c) || clock > ENTRY_VERSION_MAX || forgotten > ENTRY_VERSION_MAX)
 		return -EBADMSG;
 	if (clock > q->clock)
 		q->clock = clock;
@@ -41,7 +41,7 @@ int quorum_restore(struct proto *p, const void *bytes, size_t len)
 
 	switch (cursor_u8(&c)) {
 	case QUORUM_RECORD_ENTRY:
-		if (quorum_entry_decode(quorum_nodes(q), &c, &e) || !e.version)
+		if (entry_decode(quorum_nodes(q), &c, &e) || !e.version)
 			return -EBADMSG;
 		quorum_merge(q, &e);
 		return 0;
@@ -62,7 +62,7 @@ static int describe_entry(struct cursor *c, struct buf *out)
 {
 	struct table_entry e;
 
-	if (quorum_entry_decode(PROTO_NODES_MAX, c, &e) || !e.version)
+	if (entry_decode(PROTO_NODES_MAX, c, &e) || !e.version)
 		return -EBADMSG;
 	buf_printf(out, "%s ", e.deleted ? "tombstone" : "entry");
 	command_describe_key(out, e.key);
@@ -79,7 +79,7 @@ static int describe_state(struct cursor *c, struct buf *out)
 	uint64_t clock = cursor_u64(c);
 	uint64_t forgotten = cursor_u64(c);
 
-	if (!cursor_done(c) || clock > QUORUM_VERSION_MAX || forgotten > QUORUM_VERSION_MAX)
+	if (!cursor_done(c) || clock > ENTRY_VERSION_MAX || forgotten > ENTRY_VERSION_MAX)
 		return -EBADMSG;
 	buf_printf(out, "clock %llu, forgotten up to %llu", (unsigned long long)clock,
 		(unsigned long long)forgotten);
@@ -125,7 +125,7 @@ static void give_entry(void *arg, const struct table_entry *e)
 	struct buf b = {0};
 
 	buf_u8(&b, QUORUM_RECORD_ENTRY);
-	quorum_entry_encode(&b, e);
+	entry_encode(&b, e);
 	give(arg, &b);
 	buf_fini(&b);
 }

@@ -300,7 +300,7 @@ static int on_want(struct quorum *q, unsigned from, uint64_t step, struct cursor
 		e = table_get(q->proto.table, key);
 		one.len = 0;
 		if (e)
-			quorum_entry_encode(&one, e);
+			entry_encode(&one, e);
 		if (b.len > QUORUM_SYNC_HEAD && b.len + one.len + 4 > PROTO_MESSAGE_MAX)
 			break;
 		if (e)
@@ -384,7 +384,7 @@ static int next_head(const struct quorum *q, struct cursor *c, struct head *ret)
 	ret->e.origin = cursor_u16(c);
 	ret->digest = cursor_u64(c);
 	ret->e.key.p = cursor_bytes(c, &ret->e.key.len);
-	return c->bad || !ret->e.version || ret->e.version > QUORUM_VERSION_MAX ||
+	return c->bad || !ret->e.version || ret->e.version > ENTRY_VERSION_MAX ||
 			       ret->e.origin >= quorum_nodes(q) || ret->e.key.len > PROTO_KEY_MAX
 		       ? -EBADMSG
 		       : 0;
@@ -395,7 +395,7 @@ static bool lacking(const struct quorum *q, const struct head *h)
 	const struct table_entry *mine = table_get(q->proto.table, h->e.key);
 
 	if (!mine || mine->version != h->e.version || mine->origin != h->e.origin)
-		return quorum_newer(&h->e, mine);
+		return entry_newer(&h->e, mine);
 	return quorum_digest(mine) != h->digest;
 }
 
@@ -432,8 +432,7 @@ static int next_entry(const struct quorum *q, struct cursor *c, struct table_ent
 
 	one.p = cursor_bytes(c, &len);
 	one = cursor_over(one.p, len);
-	return c->bad || quorum_entry_decode(quorum_nodes(q), &one, ret) || !ret->version ? -EBADMSG
-											  : 0;
+	return c->bad || entry_decode(quorum_nodes(q), &one, ret) || !ret->version ? -EBADMSG : 0;
 }
 
 /* The first @bytes of what is wanted have been dealt with. Return: 0, -EBADMSG. */
@@ -470,7 +469,7 @@ static int on_entries(struct quorum *q, unsigned from, uint64_t step, struct cur
 	if (drop_wanted(s, done))
 		return -EBADMSG;
 	while (again.left && !next_entry(q, &again, &e)) {
-		if (!quorum_newer(&e, table_get(q->proto.table, e.key)))
+		if (!entry_newer(&e, table_get(q->proto.table, e.key)))
 			continue;
 		s->storing++;
 		q->fetched++;

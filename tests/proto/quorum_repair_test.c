@@ -628,7 +628,7 @@ static void read__ignores_an_answer_about_another_key(void **state)
 	assert_non_null(sent);
 	buf_u8(&b, QUORUM_FOUND);
 	buf_add(&b, sent->bytes.p + 1, 2 * sizeof(uint64_t));
-	quorum_entry_encode(&b, &other);
+	entry_encode(&b, &other);
 	assert_int_equal(sim_message(w->sim, 1, 0, b.p, b.len), 0);
 	assert_int_equal(world_wait(w, a)->reply.status, PROTO_NIL);
 	buf_fini(&b);

@@ -410,7 +410,7 @@ static void assert_same(const struct proto *a, const struct proto *b)
 	while ((e = table_next(a->table, &at))) {
 		f = table_get(b->table, e->key);
 		assert_non_null(f);
-		assert_false(quorum_newer(e, f) || quorum_newer(f, e));
+		assert_false(entry_newer(e, f) || entry_newer(f, e));
 		count++;
 	}
 	for (at = 0; table_next(b->table, &at); count--)
@@ -581,14 +581,14 @@ static void quorum_version__given_twice_is_ordered_by_its_content(void **state)
 	struct table_entry a = {.version = 7, .origin = 1}, b = a;
 
 	(void)state;
-	assert_false(quorum_newer(&a, &b));
+	assert_false(entry_newer(&a, &b));
 	a.value = (struct proto_bytes){(const uint8_t *)"aa", 2};
 	b.value = (struct proto_bytes){(const uint8_t *)"ab", 2};
-	assert_true(quorum_newer(&b, &a) && !quorum_newer(&a, &b));
+	assert_true(entry_newer(&b, &a) && !entry_newer(&a, &b));
 	b.value.len = 1;
-	assert_true(quorum_newer(&a, &b) && !quorum_newer(&b, &a));
+	assert_true(entry_newer(&a, &b) && !entry_newer(&b, &a));
 	b = (struct table_entry){.version = 7, .origin = 1, .deleted = true};
-	assert_true(quorum_newer(&b, &a) && !quorum_newer(&a, &b));
+	assert_true(entry_newer(&b, &a) && !entry_newer(&a, &b));
 }
 
 static void quorum_pings__of_a_large_cluster_are_few_and_find_who_is_away(void **state)
