@@ -301,6 +301,7 @@ struct proto_claim {
 	bool sessions;               /* it needs the token where a session changes replicas */
 	bool unforced;               /* all this while no operator has another lead by force */
 	bool one_copy;               /* one replica has the data: there is nothing to converge */
+	bool by_reads; /* who missed a write gets it by a read at ALL: nothing else converges */
 };
 
 /**
@@ -398,6 +399,7 @@ extern const struct proto_ops single_ops;
 extern const struct proto_ops quorum_ops;
 extern const struct proto_ops raft_ops;
 extern const struct proto_ops primary_ops;
+extern const struct proto_ops abd_ops;
 
 /* proto_find() - by name, NULL if there is none. */
 const struct proto_ops *proto_find(const char *name);

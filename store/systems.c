@@ -51,6 +51,17 @@ static const struct system systems[] = {
 		.source = "",
 	},
 	{
+		.name = "abd",
+		.ops = &abd_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_QUORUM,
+		.kept = "a linearizable register for many writers from majorities alone, no leader, no "
+			"clocks; a read of what a majority agrees on takes one round",
+		.left_out = "changing the set of replicas (RAMBO), tombstones are kept for ever",
+		.textbook = "",
+		.source = "",
+	},
+	{
 		.name = "cassandra-one",
 		.ops = &quorum_ops,
 		.read_level = PROTO_ONE,

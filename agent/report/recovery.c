@@ -104,7 +104,7 @@ void recovery_measure(struct results *r, const struct history_ops *ops)
 	heal_ns = availability_from_ns(r->log, (unsigned)heal);
 	r->recovered_s = recovered_s(r, ops, heal_ns);
 	r->plan->system->ops->claim(&r->plan->proto, &claim);
-	if (phase->converged_ns != UINT64_MAX && !claim.one_copy)
+	if (phase->converged_ns != UINT64_MAX && !claim.one_copy && !claim.by_reads)
 		r->converged_s = fmax(
 			0, units_s(phase->converged_ns) - units_s(heal_ns - phase->t_begin_ns));
 }

@@ -288,9 +288,12 @@ static void print_recovery(const struct text *t, unsigned p)
 	if (!isnan(r->recovered_s))
 		words_add(
 			right, sizeof right, "writes again %.2f s after the heal", r->recovered_s);
-	if (!claim.one_copy)
+	if (!claim.one_copy && !claim.by_reads)
 		words_add(right, sizeof right, "%s", *right ? ", " : "");
-	if (!claim.one_copy && isnan(r->converged_s))
+	if (claim.by_reads)
+		words_add(right, sizeof right, "%sreads alone make replicas alike",
+			*right ? ", " : "");
+	else if (!claim.one_copy && isnan(r->converged_s))
 		words_add(right, sizeof right, "not converged");
 	else if (!claim.one_copy)
 		words_add(right, sizeof right, "converged after %.2f s", r->converged_s);

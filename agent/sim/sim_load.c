@@ -632,8 +632,9 @@ static bool settled(struct load *l, char *why, size_t size)
 
 static void converge(struct load *l)
 {
-	bool by_itself = l->plan->world.proto.anti_entropy_ns > 0;
-	bool unhinted = l->crashed || l->plan->world.proto.hint_ns_max;
+	bool by_reads = l->claim.by_reads;
+	bool by_itself = l->plan->world.proto.anti_entropy_ns > 0 && !by_reads;
+	bool unhinted = l->crashed || l->plan->world.proto.hint_ns_max || by_reads;
 	uint64_t until_ns = l->sim->now_ns + SETTLE_NS;
 	char why[128] = "";
 
