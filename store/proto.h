@@ -302,6 +302,9 @@ struct proto_claim {
 	bool unforced;               /* all this while no operator has another lead by force */
 	bool one_copy;               /* one replica has the data: there is nothing to converge */
 	bool by_reads; /* who missed a write gets it by a read at ALL: nothing else converges */
+	/* Tables need not be alike (caches); all read the same when nothing was written and no link
+	 * was cut for so long. 0: tables become alike. */
+	uint64_t alike_ns;
 };
 
 /**

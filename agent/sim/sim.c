@@ -28,6 +28,11 @@ const char *const sim_count_names[SIM_COUNT_NR] = {
 	[SIM_HANDED] = "leaderships handed over",
 	[SIM_MEMBERS] = "memberships changed",
 	[SIM_AT_ONCE] = "reads answered at once",
+	[SIM_ADDED] = "elements added",
+	[SIM_TAKEN] = "elements removed",
+	[SIM_INCREASED] = "counters changed",
+	[SIM_BESIDE] = "values read side by side",
+	[SIM_UNDECIDED] = "histories left undecided",
 };
 
 static struct sim_node *node_of(struct proto_io *io)

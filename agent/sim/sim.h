@@ -77,6 +77,11 @@ enum sim_count {
 	SIM_HANDED,
 	SIM_MEMBERS,
 	SIM_AT_ONCE,
+	SIM_ADDED,
+	SIM_TAKEN,
+	SIM_INCREASED,
+	SIM_BESIDE,
+	SIM_UNDECIDED,
 	SIM_COUNT_NR
 };
 extern const char *const sim_count_names[SIM_COUNT_NR];

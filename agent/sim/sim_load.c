@@ -1,76 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* sim_load.c - a whole simulated run: clients, faults, heal, final reads, judgement */
-#include "agent/sim/sim_load.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/check/check.h"
-#include "agent/sim/sim_script.h"
+#include "agent/sim/sim_clients.h"
 
 #define FLAP_NS (80 * NS_PER_MS)
 #define REPLY_SLACK_NS (20 * NS_PER_MS) /* "shortly after" the request's time-out */
-#define SETTLE_NS (30 * NS_PER_S)       /* all must have converged so long after the heal */
-#define FINAL_TRIES 20
-#define FINAL_READERS_MAX \
-	32 /* replicas from which all is read at the end; tables are all alike \
-	    */
-#define SEEN_MAX 64
-/*
- * What a deleted key reads as: one value, written by each deletion, and by one before the run
- * begins, since nobody can tell a key that was deleted from one that never was.
- */
-#define DELETED HISTORY_INTERNED
-#define PAUSED_NS (5 * NS_PER_MS) /* how soon a request knocks again at who is paused */
+#define ADD_TRIES 200                   /* of each replica that is to be a member again */
+#define PAUSED_NS (5 * NS_PER_MS)       /* how soon a request knocks again at who is paused */
+#define OPERATOR 0xffffu                /* in place of a client, in a ticket */
 
 enum call { CALL_ACT, CALL_ARRIVE, CALL_WATCH, CALL_FAULT_END, CALL_FLAP };
-
-/* Of one operation that is not in the history: a key is set, then deleted. */
-enum fleeting { FLEETING_NO, FLEETING_SETS, FLEETING_DELETES, FLEETING_READS };
-
-struct client {
-	unsigned replica;
-	uint32_t session;
-	bool busy;
-	uint64_t ticket; /* of the operation in flight, 0: none */
-	size_t op;       /* its number in the history */
-	uint64_t asked_ns;
-	uint64_t seen[SEEN_MAX]; /* last value read of each key */
-	enum fleeting fleeting;
-	size_t key; /* of the fleeting one: the action's number */
-	bool there; /* FLEETING_READS found it */
-};
-
-struct load {
-	const struct sim_plan *plan;
-	struct sim *sim;
-	struct sim_script script;
-	struct sim_faults *faults;
-	size_t next; /* action of the script */
-	struct proto_claim claim;
-	struct client client[SIM_CLIENTS_MAX + 1]; /* the last one does the final reads */
-	struct history_op *op;
-	size_t ops;
-	size_t ops_cap;
-	size_t *fleeting; /* keys that were set and deleted, or nearly */
-	size_t fleeting_count;
-	size_t *deleted; /* those whose deletion was acknowledged */
-	size_t deleted_count;
-	uint64_t tickets;
-	uint32_t sessions;
-	bool *removed;  /* by replica: an operator asked for it, and not yet for the return */
-	uint64_t admin; /* ticket of the operator's last request, 0: answered */
-	enum proto_admin admin_what;
-	bool admin_done; /* ... with OK */
-	uint64_t admin_count[2];
-	uint64_t acts[SIM_ACTS_MAX];
-	uint8_t *value; /* what is written: a number and padding */
-	bool crashed;
-};
-
-#define OPERATOR 0xffffu /* in place of a client, in a ticket */
 
 static struct load *load_of(struct sim *sim)
 {
@@ -79,7 +23,7 @@ static struct load *load_of(struct sim *sim)
 
 /* Recording. */
 
-static struct history_op *op_add(struct load *l, struct client *c, unsigned key, unsigned kind)
+struct history_op *sim_op_add(struct load *l, struct client *c, unsigned key, unsigned kind)
 {
 	struct history_op *op;
 
@@ -131,6 +75,34 @@ static uint64_t number_of(struct load *l, struct proto_bytes b)
 	return n;
 }
 
+/* What stands side by side was written, and at the end it is the same everywhere. */
+static uint64_t beside(struct load *l, struct client *c, const struct proto_reply *reply)
+{
+	const struct history_op *op = &l->op[c->op];
+	uint64_t first = 0, sum = 0;
+
+	if (!reply->listed)
+		sim_fail(l->sim, "a list of values without any is not nil");
+	for (uint32_t i = 0; i < reply->listed && !l->sim->violation[0]; i++) {
+		uint64_t number = number_of(l, reply->list[i]);
+		const struct sim_action *a = &l->script.action[number - 1];
+
+		if (!number || number > l->script.count || a->key != op->key)
+			sim_fail(l->sim, "r%u lists a value of k%u that nobody wrote", c->replica,
+				(unsigned)op->key);
+		first = i ? first : number;
+		sum = sim_hash(sum, number, 3);
+	}
+	l->sim->count[SIM_BESIDE] += reply->listed > 1;
+	if (op->flags & HISTORY_F_FINAL) {
+		if (l->beside[op->key] && l->beside[op->key] != sum)
+			sim_fail(l->sim, "r%u lists other values of k%u than others at the end",
+				c->replica, (unsigned)op->key);
+		l->beside[op->key] = sum;
+	}
+	return first;
+}
+
 static void op_reply(struct load *l, struct client *c, const struct proto_reply *reply)
 {
 	struct history_op *op = &l->op[c->op];
@@ -139,16 +111,19 @@ static void op_reply(struct load *l, struct client *c, const struct proto_reply 
 	switch (reply->status) {
 	case PROTO_OK:
 		op->met = op->kind == HISTORY_CAS;
-		if (read)
+		if (c->asks == PROTO_VALUES)
+			op->value = beside(l, c, reply);
+		else if (read)
 			op->value = number_of(l, reply->value);
 		else
 			sim_check_acknowledged(l->sim, reply);
 		op_end(l, c, HISTORY_OK, HISTORY_NO_ERROR);
 		break;
 	case PROTO_NIL:
-		if (!read && op->value != DELETED)
+		if (!read && c->asks != PROTO_DEL)
 			sim_fail(l->sim, "a write was answered with nil");
-		op->value = DELETED;
+		if (read)
+			op->value = SIM_DELETED;
 		op_end(l, c, HISTORY_OK, HISTORY_NO_ERROR);
 		break;
 	case PROTO_UNMET:
@@ -190,6 +165,7 @@ static void submit(struct load *l, struct client *c, struct proto_request *req)
 {
 	req->ticket = ++l->tickets << 16 | (uint64_t)(c - l->client);
 	c->ticket = req->ticket;
+	req->token = l->claim.sessions ? &c->token : NULL;
 	c->asked_ns = l->sim->now_ns;
 	sim_call(l->sim, l->sim->now_ns + limit_ns(l), (unsigned)(c - l->client), CALL_WATCH);
 	sim_request(l->sim, c->replica, req);
@@ -201,21 +177,19 @@ static struct proto_bytes padded(struct load *l, uint8_t *at, uint64_t number)
 	return (struct proto_bytes){at, (uint32_t)sizeof(number) + l->plan->pad};
 }
 
-static void ask(struct load *l, struct client *c, enum proto_level level)
+void sim_ask(struct load *l, struct client *c, enum proto_level level)
 {
 	const struct history_op *op = &l->op[c->op];
-	size_t room = sizeof(uint64_t) + l->plan->pad;
+	size_t room = SIM_AMOUNT_TEXT + l->plan->pad;
 	char key[16];
 	struct proto_request req = {
-		.op = op->kind == HISTORY_READ ? PROTO_GET : PROTO_SET,
+		.op = c->asks,
 		.cond = op->kind == HISTORY_CAS ? PROTO_IFEQ : PROTO_ALWAYS,
 		.level = level,
 		.key = {.p = (uint8_t *)key},
 	};
 
 	req.key.len = (uint32_t)snprintf(key, sizeof(key), "k%" PRIu64, op->key);
-	if (req.op == PROTO_SET && op->value == DELETED)
-		req.op = PROTO_DEL;
 	if (req.op == PROTO_SET)
 		req.value = padded(l, l->value, op->value);
 	if (req.cond == PROTO_IFEQ)
@@ -223,7 +197,32 @@ static void ask(struct load *l, struct client *c, enum proto_level level)
 	submit(l, c, &req);
 }
 
-static void ask_fleeting(struct load *l, struct client *c, enum proto_level level)
+void sim_ask_object(struct load *l, struct client *c, enum proto_level level)
+{
+	char key[16];
+	struct proto_request req = {.op = c->item.op, .level = level, .key = {.p = (uint8_t *)key}};
+
+	req.key.len = (uint32_t)snprintf(key, sizeof(key), "k%u", c->item.key);
+	if (req.op == PROTO_ADD || req.op == PROTO_REMOVE)
+		req.value = padded(l, l->value, c->item.element);
+	if (req.op == PROTO_INCREASE)
+		req.value = (struct proto_bytes){
+			l->value, (uint32_t)snprintf((char *)l->value, SIM_AMOUNT_TEXT, "%" PRIi64,
+					  c->item.amount)};
+	sim_objects_asked(l->objects, &c->item);
+	submit(l, c, &req);
+}
+
+static void object_reply(struct load *l, struct client *c, const struct proto_reply *reply)
+{
+	bool final = c == &l->client[l->plan->clients];
+
+	sim_objects_answered(l->objects, &c->item, reply, l->plan->pad, c->replica, final);
+	c->ticket = 0;
+	c->object = c->busy = final && reply->status != PROTO_OK && reply->status != PROTO_NIL;
+}
+
+void sim_ask_fleeting(struct load *l, struct client *c, enum proto_level level)
 {
 	char key[24];
 	struct proto_request req = {
@@ -268,34 +267,64 @@ static void fleeting_reply(struct load *l, struct client *c, enum proto_status s
 	c->fleeting = FLEETING_NO;
 }
 
+/* A session that carries nothing along ends where its client turns to another replica. */
+void sim_turn_to(struct load *l, struct client *c, unsigned replica)
+{
+	if (l->bound && !l->claim.sessions && c->replica != replica)
+		c->session = ++l->sessions;
+	c->replica = replica;
+}
+
+enum proto_op sim_read_of(const struct load *l, uint64_t chance)
+{
+	bool all = l->claim.does & PROTO_DOES(PROTO_VALUES) && chance % 4 == 0;
+
+	return all ? PROTO_VALUES : PROTO_GET;
+}
+
+static void register_begin(struct load *l, struct client *c, size_t number)
+{
+	const struct sim_action *a = &l->script.action[number];
+	struct history_op *op;
+
+	c->asks = PROTO_SET;
+	if (a->kind == SIM_ACT_READ) {
+		c->asks = sim_read_of(l, sim_hash(a->arg, number, 0));
+		sim_op_add(l, c, a->key, HISTORY_READ);
+	} else if (a->kind == SIM_ACT_DELETE && !(l->bound && sim_judge_keeps(a->key))) {
+		c->asks = PROTO_DEL;
+		sim_op_add(l, c, a->key, HISTORY_WRITE)->value =
+			l->bound ? number + 1 : SIM_DELETED;
+	} else if (a->kind != SIM_ACT_CAS || !l->claim.cas || !c->seen[a->key] ||
+		   c->seen[a->key] == SIM_DELETED) {
+		sim_op_add(l, c, a->key, HISTORY_WRITE)->value = number + 1;
+	} else {
+		op = sim_op_add(l, c, a->key, HISTORY_CAS);
+		op->value = number + 1;
+		op->old = c->seen[a->key];
+	}
+}
+
 static void op_begin(struct load *l, size_t number)
 {
 	const struct sim_action *a = &l->script.action[number];
 	struct client *c = &l->client[a->who];
-	struct history_op *op;
 
 	if (c->busy)
 		return; /* sessions have one operation in flight */
 	if (a->moves)
-		c->replica = (unsigned)(a->arg >> 8) % l->plan->world.proto.nodes;
+		sim_turn_to(l, c, (unsigned)(a->arg >> 8) % l->plan->world.proto.nodes);
 	c->busy = true;
 	l->acts[a->kind]++;
 	if (a->kind == SIM_ACT_FLEETING) {
 		c->fleeting = FLEETING_SETS;
 		c->key = number;
 		l->fleeting[l->fleeting_count++] = number;
-	} else if (a->kind == SIM_ACT_READ) {
-		op_add(l, c, a->key, HISTORY_READ);
-	} else if (a->kind == SIM_ACT_DELETE) {
-		op_add(l, c, a->key, HISTORY_WRITE)->value = DELETED;
-	} else if (a->kind == SIM_ACT_WRITE || !l->claim.cas || !c->seen[a->key] ||
-		   c->seen[a->key] == DELETED) {
-		op = op_add(l, c, a->key, HISTORY_WRITE);
-		op->value = number + 1;
+	} else if (sim_objects_type(l->objects, a->key) != SIM_REGISTER) {
+		c->object = true;
+		c->item = sim_objects_draw(l->objects, number);
 	} else {
-		op = op_add(l, c, a->key, HISTORY_CAS);
-		op->value = number + 1;
-		op->old = c->seen[a->key];
+		register_begin(l, c, number);
 	}
 	sim_call(l->sim, l->sim->now_ns + a->arg % NS_PER_MS, a->who, CALL_ARRIVE);
 }
@@ -319,15 +348,19 @@ static void arrive(struct load *l, struct client *c)
 			l->sim, l->sim->now_ns + PAUSED_NS, (unsigned)(c - l->client), CALL_ARRIVE);
 	} else if (n->alive) {
 		if (c->fleeting)
-			ask_fleeting(l, c, PROTO_DEFAULT);
+			sim_ask_fleeting(l, c, PROTO_DEFAULT);
+		else if (c->object)
+			sim_ask_object(l, c, PROTO_DEFAULT);
 		else
-			ask(l, c, level_of(l, c));
+			sim_ask(l, c, level_of(l, c));
 	} else {
 		if (c->fleeting)
 			fleeting_reply(l, c, PROTO_UNAVAILABLE);
+		else if (c->object)
+			c->object = c->busy = false;
 		else
 			op_end(l, c, HISTORY_FAIL, HISTORY_CONNECT);
-		c->replica = (c->replica + 1) % l->plan->world.proto.nodes;
+		sim_turn_to(l, c, (c->replica + 1) % l->plan->world.proto.nodes);
 	}
 }
 
@@ -354,8 +387,12 @@ static void on_reply(
 		sim_fail(sim, "r%u answered a request that it does not have", node);
 		return;
 	}
+	if (l->claim.sessions && reply->token)
+		token_join(&c->token, reply->token);
 	if (c->fleeting)
 		fleeting_reply(l, c, reply->status);
+	else if (c->object)
+		object_reply(l, c, reply);
 	else
 		op_reply(l, c, reply);
 }
@@ -393,11 +430,10 @@ static void admin(struct load *l, enum proto_admin what, unsigned node)
 	sim_admin(l->sim, at, l->admin, what, node);
 }
 
-/* All that were removed are members again: else they could not converge. */
-static void add_again(struct load *l)
+void sim_add_again(struct load *l)
 {
 	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++)
-		for (unsigned k = 0; l->removed[i] && k < 10 * FINAL_TRIES; k++) {
+		for (unsigned k = 0; l->removed[i] && k < ADD_TRIES; k++) {
 			admin(l, PROTO_ADMIN_ADD, i);
 			if (!sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.election_max_ns))
 				return;
@@ -411,6 +447,14 @@ static void add_again(struct load *l)
 
 /* Faults. */
 
+static void object_dropped(struct load *l, struct client *c)
+{
+	const struct proto_reply none = {
+		.status = proto_reads(c->item.op) ? PROTO_UNAVAILABLE : PROTO_UNCERTAIN};
+
+	object_reply(l, c, &none);
+}
+
 static void drop_clients(struct load *l)
 {
 	for (unsigned i = 0; i < l->plan->clients; i++) {
@@ -421,6 +465,8 @@ static void drop_clients(struct load *l)
 		l->crashed = true;
 		if (c->fleeting)
 			fleeting_reply(l, c, PROTO_UNCERTAIN);
+		else if (c->object)
+			object_dropped(l, c);
 		else
 			op_end(l, c,
 				l->op[c->op].kind == HISTORY_READ ? HISTORY_FAIL : HISTORY_UNKNOWN,
@@ -520,170 +566,6 @@ static void on_call(struct sim *sim, unsigned who, unsigned what)
 	}
 }
 
-/* The end of a run. */
-
-static void final_read(struct load *l, unsigned replica, unsigned key, enum proto_level level)
-{
-	struct client *c = &l->client[l->plan->clients];
-
-	for (unsigned i = 0; i < FINAL_TRIES && !l->sim->violation[0]; i++) {
-		c->replica = replica;
-		op_add(l, c, key, HISTORY_READ)->flags = HISTORY_F_FINAL;
-		ask(l, c, level);
-		while (c->ticket && sim_step(l->sim))
-			;
-		if (l->op[c->op].outcome == HISTORY_OK)
-			return;
-		sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.election_max_ns);
-	}
-	sim_fail(l->sim, "r%u cannot read key k%u after the heal", replica, key);
-}
-
-/* Return: whether a fleeting key is there. */
-static bool final_fleeting(struct load *l, unsigned replica, size_t key, enum proto_level level)
-{
-	struct client *c = &l->client[l->plan->clients];
-
-	c->fleeting = FLEETING_READS;
-	c->key = key;
-	for (unsigned i = 0; i < FINAL_TRIES && !l->sim->violation[0]; i++) {
-		c->replica = replica;
-		c->there = false;
-		ask_fleeting(l, c, level);
-		while (c->ticket && sim_step(l->sim))
-			;
-		if (!c->busy)
-			break;
-		sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.election_max_ns);
-	}
-	c->fleeting = FLEETING_NO;
-	if (c->busy)
-		sim_fail(l->sim, "r%u cannot read key d%zu after the heal", replica, key);
-	c->busy = false;
-	return c->there;
-}
-
-/* Versions by wall clocks do not tell then what came first: only that all agree is asked for. */
-static bool clocks_lie(const struct load *l)
-{
-	return l->plan->skew_ns || l->plan->world.grain_ns;
-}
-
-/* Nobody who was cut off, down or hinted at may bring a deleted key back. */
-static void final_deleted(struct load *l)
-{
-	unsigned nodes = l->plan->world.proto.nodes;
-
-	if (l->claim.loses_acked || clocks_lie(l) || l->claim.cut != PROTO_LINEARIZABLE)
-		return;
-	for (size_t k = 0; k < l->deleted_count && !l->sim->violation[0]; k++)
-		if (final_fleeting(l, (unsigned)(k % nodes), l->deleted[k], PROTO_DEFAULT))
-			sim_fail(l->sim, "r%u: the key d%zu was deleted and is back",
-				(unsigned)(k % nodes), l->deleted[k]);
-}
-
-/* Whatever its time-outs are, someone can be elected. */
-static void calm_links(struct sim *sim)
-{
-	uint64_t nodes = sim->config.proto.nodes;
-	uint64_t max_ns = sim->config.proto.election_min_ns / 8;
-
-	for (uint64_t i = 0; i < nodes * nodes; i++) {
-		struct sim_link *link = &sim->link[i];
-
-		link->jitter_ns = 0;
-		if (link->delay_ns > max_ns)
-			link->delay_ns = max_ns;
-	}
-	sim->config.slow_disk = 0;
-}
-
-static void heal_all(struct load *l)
-{
-	struct sim_config *world = &l->sim->config;
-
-	sim_run(l->sim, SIM_START_NS + l->plan->duration_ns);
-	sim_trace(l->sim, "end of load: heal all");
-	sim_faults_end(l->faults);
-	world->loss_ppm = 0;
-	world->duplicate_ppm = 0;
-	calm_links(l->sim);
-	/* The last operations end within their time-out. */
-	sim_run(l->sim, l->sim->now_ns + 2 * world->proto.request_timeout_ns);
-	add_again(l);
-}
-
-/* All tables are alike, and nobody keeps a hint for anybody. */
-static bool settled(struct load *l, char *why, size_t size)
-{
-	if (!sim_converged(l->sim, why, size))
-		return false;
-	for (unsigned i = 0; i < l->plan->world.proto.nodes; i++) {
-		struct proto_status_view view;
-
-		sim_status(l->sim, i, &view);
-		if (!view.hints)
-			continue;
-		snprintf(why, size, "r%u keeps %" PRIu64 " hints", i, view.hints);
-		return false;
-	}
-	return true;
-}
-
-static void converge(struct load *l)
-{
-	bool by_reads = l->claim.by_reads;
-	bool by_itself = l->plan->world.proto.anti_entropy_ns > 0 && !by_reads;
-	bool unhinted = l->crashed || l->plan->world.proto.hint_ns_max || by_reads;
-	uint64_t until_ns = l->sim->now_ns + SETTLE_NS;
-	char why[128] = "";
-
-	if (l->claim.one_copy)
-		return; /* nobody but the holder has anything */
-	/* A hint that its keeper lost in a crash leaves the repair to anti-entropy, or to reads. */
-	for (unsigned k = 0; unhinted && !by_itself && k < l->plan->keys; k++)
-		final_read(l, 0, k, PROTO_ALL);
-	for (size_t k = 0; unhinted && !by_itself && k < l->fleeting_count && !l->sim->violation[0];
-		k++)
-		final_fleeting(l, 0, l->fleeting[k], PROTO_ALL);
-	while (!settled(l, why, sizeof(why)) && l->sim->now_ns < until_ns)
-		if (!sim_run(l->sim, l->sim->now_ns + l->plan->world.proto.heartbeat_ns))
-			return;
-	if (!settled(l, why, sizeof(why)))
-		sim_fail(l->sim, "no convergence after the heal: %s", why);
-}
-
-/* The one place where a history meets the checker: the model that is claimed, by its name. */
-static void judge(struct load *l)
-{
-	char deleted[] = "nothing";
-	size_t at = 0;
-	const struct history_ops h = {
-		.op = l->op, .count = l->ops, .text = deleted, .text_at = &at, .texts = 1};
-	const struct check_budget budget = {.time_ns = 20 * NS_PER_S};
-	const struct check_names names = {.t0_ns = SIM_START_NS};
-	const struct check_ops *model = check_find(proto_model_names[l->claim.cut], CHECK_REGISTER);
-	struct check_result result = {0};
-	struct check_lost lost = {0};
-	struct err err = {0};
-
-	if (l->sim->violation[0] || clocks_lie(l))
-		return;
-	if (!model)
-		sim_fail(l->sim, "nothing checks %s", proto_model_names[l->claim.cut]);
-	else if (model->check(&h, &budget, &names, &result, &err))
-		sim_fail(l->sim, "checker: %s", err.text);
-	else if (result.verdict != CHECK_OK)
-		sim_fail(l->sim, "%s %s: %s",
-			result.verdict == CHECK_UNKNOWN ? "not judged" : "not", model->name,
-			result.words);
-	if (l->claim.loses_acked)
-		return;
-	check_lost(&h, &names, &lost);
-	if (lost.lost)
-		sim_fail(l->sim, "acknowledged and lost: %s", lost.words);
-}
-
 static void tally(const struct load *l, struct sim_outcome *ret)
 {
 	for (size_t i = l->plan->keys; i < l->ops; i++) {
@@ -704,13 +586,13 @@ static void tally(const struct load *l, struct sim_outcome *ret)
 /* Before the run begins no key is there. */
 static void never_was(struct load *l, unsigned key)
 {
-	struct history_op *op = op_add(l, &l->client[l->plan->clients], key, HISTORY_WRITE);
+	struct history_op *op = sim_op_add(l, &l->client[l->plan->clients], key, HISTORY_WRITE);
 
 	op->t_invoke_ns = SIM_START_NS - 2;
 	op->t_return_ns = SIM_START_NS - 1;
 	op->outcome = HISTORY_OK;
 	op->error = HISTORY_NO_ERROR;
-	op->value = DELETED;
+	op->value = SIM_DELETED;
 }
 
 static void begin(struct load *l)
@@ -724,12 +606,14 @@ static void begin(struct load *l)
 	prng_init(&prng, plan->world.seed, PROTO_NODES_MAX + 1);
 	sim_script_draw(plan, &l->script);
 	plan->world.ops->claim(&plan->world.proto, &l->claim);
+	l->bound = sim_judge_sessions(l->claim.cut);
 	l->sim = sim_open(&plan->world);
 	l->faults = sim_faults_open(l->sim, &l->script);
+	l->objects = sim_objects_open(l->sim, &l->claim, &l->script);
 	l->fleeting = calloc(l->script.count + 1, sizeof(*l->fleeting));
 	l->deleted = calloc(l->script.count + 1, sizeof(*l->deleted));
 	l->removed = calloc(nodes, sizeof(*l->removed));
-	l->value = calloc(2, sizeof(uint64_t) + plan->pad);
+	l->value = calloc(2, SIM_AMOUNT_TEXT + plan->pad);
 	assert(l->fleeting && l->deleted && l->removed && l->value);
 	l->sim->ctx = l;
 	l->sim->on_reply = on_reply;
@@ -750,12 +634,14 @@ static void begin(struct load *l)
 		l->client[i].replica = i % nodes;
 	}
 	for (unsigned k = 0; k < plan->keys; k++)
-		never_was(l, k);
+		if (sim_objects_type(l->objects, k) == SIM_REGISTER)
+			never_was(l, k);
 	act_next(l);
 }
 
 static void end(struct load *l)
 {
+	sim_objects_close(l->objects);
 	sim_faults_close(l->faults);
 	sim_close(l->sim);
 	sim_script_fini(&l->script);
@@ -770,20 +656,12 @@ static void end(struct load *l)
 int sim_plan_run(const struct sim_plan *plan, struct sim_outcome *ret)
 {
 	struct load *l = calloc(1, sizeof(*l));
-	unsigned nodes = plan->world.proto.nodes;
-	unsigned readers = nodes < FINAL_READERS_MAX ? nodes : FINAL_READERS_MAX;
 
 	assert(l && plan->clients <= SIM_CLIENTS_MAX && plan->keys <= SEEN_MAX);
 	memset(ret, 0, sizeof(*ret));
 	l->plan = plan;
 	begin(l);
-	heal_all(l);
-	converge(l);
-	for (unsigned k = 0; k < plan->keys; k++)
-		for (unsigned i = 0; i < readers; i++)
-			final_read(l, (unsigned)((uint64_t)i * nodes / readers), k, PROTO_DEFAULT);
-	final_deleted(l);
-	judge(l);
+	sim_end(l);
 	tally(l, ret);
 	end(l);
 	return ret->violation[0] != 0;

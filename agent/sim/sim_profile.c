@@ -8,6 +8,8 @@
  *
  * Draws come from a generator of their own: what else a seed draws does not depend on them.
  */
+#include <string.h>
+
 #include "agent/sim/sim_script.h"
 
 #define LARGE 100 /* replicas: the world of so many is as it is */
@@ -142,11 +144,33 @@ static void draw_versions(struct sim_plan *plan, struct prng *prng)
 		plan->world.grain_ns = between(prng, 1, 50) * NS_PER_MS;
 }
 
+/*
+ * Settings of one protocol, drawn for every seed: a row and a function for each that has some. What
+ * --set says, or the system, comes after it.
+ */
+static const struct {
+	const char *proto;
+	void (*draw)(struct sim_plan *plan, struct prng *prng);
+} settings[] = {
+	{"", NULL},
+};
+
+static void draw_settings(struct sim_plan *plan)
+{
+	struct prng prng;
+
+	prng_init(&prng, plan->world.seed, UINT64_MAX - 2);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+		if (strcmp(settings[i].proto, plan->world.ops->name) == 0)
+			settings[i].draw(plan, &prng);
+}
+
 void sim_profile_draw(struct sim_plan *plan)
 {
 	const struct proto_ops *ops = plan->world.ops;
 	struct prng prng;
 
+	draw_settings(plan);
 	prng_init(&prng, plan->world.seed, UINT64_MAX - 1);
 	if (plan->world.proto.nodes >= LARGE || ops->forks || one_in(&prng, 4))
 		return;
