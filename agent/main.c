@@ -25,6 +25,7 @@ static const struct cmd *const commands[] = {
 	&convert_cmd,
 	&log_cmd,
 	&simulate_cmd,
+	&advise_cmd,
 	&list_cmd,
 	&doctor_cmd,
 };

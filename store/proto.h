@@ -296,7 +296,8 @@ struct proto_claim {
 	enum proto_sides writes_cut; /* ... and writes */
 	uint32_t does;               /* PROTO_DOES() of each operation it has */
 	bool cas;                    /* compare-and-set is supported */
-	bool loses_acked;            /* an acknowledged write may be lost, by design */
+	bool loses_acked;            /* an acknowledged write may be lost, by design ... */
+	uint32_t merges;             /* ... but none by these operations: they commute */
 	bool needs_clocks;           /* the models hold while clocks run at about one rate */
 	bool sessions;               /* it needs the token where a session changes replicas */
 	bool unforced;               /* all this while no operator has another lead by force */
