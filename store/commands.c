@@ -56,7 +56,7 @@ static int64_t time_left(
 	bool since = shape == SHAPE_EXPIRETIME_S || shape == SHAPE_EXPIRETIME_MS;
 	uint64_t left_ns = reply->expires_ns;
 
-	if (reply->status != PROTO_OK)
+	if (reply->status == PROTO_NIL)
 		return -2;
 	if (!reply->expires_ns)
 		return -1;
@@ -67,6 +67,25 @@ static int64_t time_left(
 	if (shape == SHAPE_TTL_S || shape == SHAPE_EXPIRETIME_S)
 		return (int64_t)((left_ns + 500) / 1000);
 	return (int64_t)left_ns;
+}
+
+static void listed(struct buf *out, const struct proto_reply *reply)
+{
+	for (uint32_t i = 0; i < reply->listed; i++)
+		resp_bulk(out, reply->list[i]);
+}
+
+/* GET refuses what is no string; that is a set, as counters are strings to it. */
+static const char *type_of(const struct proto_reply *reply)
+{
+	if (reply->status == PROTO_WRONG)
+		return "set";
+	return reply->status == PROTO_OK ? "string" : "none";
+}
+
+bool commands_there(enum commands_shape shape)
+{
+	return shape == SHAPE_THERE || (shape >= SHAPE_TYPE && shape <= SHAPE_EXPIRETIME_MS);
 }
 
 static void shaped(struct buf *out, const struct replica *replica, const struct net_answer *answer,
@@ -92,6 +111,9 @@ static void shaped(struct buf *out, const struct replica *replica, const struct 
 	case SHAPE_ONE:
 		resp_integer(out, done);
 		return;
+	case SHAPE_THERE:
+		resp_integer(out, reply->status != PROTO_NIL);
+		return;
 	case SHAPE_COUNTED:
 	case SHAPE_APPENDED:
 		resp_integer(out, reply->number);
@@ -100,7 +122,7 @@ static void shaped(struct buf *out, const struct replica *replica, const struct 
 		resp_integer(out, done ? reply->value.len : 0);
 		return;
 	case SHAPE_TYPE:
-		resp_status(out, done ? "string" : "none");
+		resp_status(out, type_of(reply));
 		return;
 	case SHAPE_TTL_S:
 	case SHAPE_TTL_MS:
@@ -109,24 +131,50 @@ static void shaped(struct buf *out, const struct replica *replica, const struct 
 		resp_integer(out,
 			time_left(shape, reply, replica->io.wall((struct proto_io *)&replica->io)));
 		return;
+	case SHAPE_SET:
+		resp_set(out, answer->resp3, reply->listed);
+		listed(out, reply);
+		return;
+	case SHAPE_LIST:
+		resp_array(out, reply->listed);
+		listed(out, reply);
+		return;
+	case SHAPE_LISTED:
+		resp_integer(out, reply->listed);
+		return;
+	case SHAPE_MEMBER:
 	case SHAPE_NR:
 		break;
 	}
 	assert(0 && "a shape of the table");
 }
 
-/* What is no error comes with the session's token behind it. */
-static void sessional(struct buf *out, const struct replica *replica,
-	const struct net_answer *answer, const struct proto_reply *reply)
+void commands_token(struct buf *out, const struct token *token)
 {
 	static const struct token none;
 	struct buf text = {0};
 
-	resp_array(out, 2);
-	shaped(out, replica, answer, reply);
-	token_print(&text, reply->token ? reply->token : &none);
+	token_print(&text, token ? token : &none);
 	resp_bulk(out, (struct proto_bytes){.p = text.p, .len = (uint32_t)text.len});
 	buf_fini(&text);
+}
+
+/* What is no error comes with the session's token behind it. */
+static void sessional(struct buf *out, const struct replica *replica,
+	const struct net_answer *answer, const struct proto_reply *reply)
+{
+	resp_array(out, 2);
+	shaped(out, replica, answer, reply);
+	commands_token(out, reply->token);
+}
+
+static void answered(struct buf *out, const struct replica *replica,
+	const struct net_answer *answer, const struct proto_reply *reply)
+{
+	if (answer->session)
+		sessional(out, replica, answer, reply);
+	else
+		shaped(out, replica, answer, reply);
 }
 
 void commands_reply(struct buf *out, const struct replica *replica, const struct net_answer *answer,
@@ -138,10 +186,7 @@ void commands_reply(struct buf *out, const struct replica *replica, const struct
 	case PROTO_OK:
 	case PROTO_NIL:
 	case PROTO_UNMET:
-		if (answer->session)
-			sessional(out, replica, answer, reply);
-		else
-			shaped(out, replica, answer, reply);
+		answered(out, replica, answer, reply);
 		return;
 	case PROTO_UNAVAILABLE:
 		refusal(out, "UNAVAILABLE", reply, nodes);
@@ -156,8 +201,11 @@ void commands_reply(struct buf *out, const struct replica *replica, const struct
 		unfit(out, (enum commands_shape)answer->shape, reply->number);
 		return;
 	case PROTO_WRONG:
-		resp_error(
-			out, "WRONGTYPE Operation against a key holding the wrong kind of value");
+		if (commands_there((enum commands_shape)answer->shape))
+			answered(out, replica, answer, reply);
+		else
+			resp_error(out, "WRONGTYPE Operation against a key holding the wrong kind "
+					"of value");
 		return;
 	case PROTO_STATUS_NR:
 		break;
@@ -216,7 +264,7 @@ static void foresee(struct net_client *c, uint32_t place, const struct proto_req
 {
 	const struct table_entry *e;
 
-	if (req->op != PROTO_GET && !req->get)
+	if (!proto_reads(req->op) && !req->get)
 		return;
 	e = table_get(c->net->replica->table, req->key);
 	if (e && !e->deleted)
@@ -225,7 +273,7 @@ static void foresee(struct net_client *c, uint32_t place, const struct proto_req
 
 static void submit(struct call *call, struct proto_request *req, const struct net_answer *answer)
 {
-	req->level = req->op == PROTO_GET ? call->read_level : call->write_level;
+	req->level = proto_reads(req->op) ? call->read_level : call->write_level;
 	req->token = call->token;
 	req->ticket = net_ticket(call->c, call->place, answer);
 	replica_request(call_replica(call), req);
@@ -275,13 +323,14 @@ enum commands_result call_submit(
 enum commands_result call_each(struct call *call, const struct proto_request *like, unsigned step,
 	enum commands_shape shape)
 {
-	struct net_answer answer = {.shape = (uint8_t)shape, .resp3 = call->resp3};
+	struct net_answer answer = {
+		.shape = (uint8_t)shape, .resp3 = call->resp3, .session = call->token};
 	uint32_t parts = (call->n - 1) / step;
 
 	for (unsigned i = 1; i < call->n; i += step)
 		if (!key_fits(call, call->args[i]))
 			return COMMANDS_DONE;
-	answer.gather = gather_open(call->c, call->place, shape, like->op != PROTO_GET, parts);
+	answer.gather = gather_open(call->c, call->place, &answer, !proto_reads(like->op), parts);
 	for (; answer.part < parts; answer.part++) {
 		struct proto_request req = *like;
 
@@ -290,6 +339,38 @@ enum commands_result call_each(struct call *call, const struct proto_request *li
 			req.value = call->args[2 + answer.part * step];
 		submit(call, &req, &answer);
 	}
+	return COMMANDS_LATER;
+}
+
+enum commands_result call_values(struct call *call, enum proto_op op)
+{
+	struct net_answer answer = {
+		.shape = SHAPE_COUNTED, .resp3 = call->resp3, .session = call->token};
+	uint32_t parts = call->n - 2;
+
+	if (!key_fits(call, call->args[1]))
+		return COMMANDS_DONE;
+	answer.gather = gather_open(call->c, call->place, &answer, true, parts);
+	for (; answer.part < parts; answer.part++) {
+		struct proto_request req = {
+			.op = op, .key = call->args[1], .value = call->args[2 + answer.part]};
+
+		submit(call, &req, &answer);
+	}
+	return COMMANDS_LATER;
+}
+
+enum commands_result call_seek(struct call *call, struct proto_bytes member)
+{
+	struct net_answer answer = {
+		.shape = SHAPE_MEMBER, .resp3 = call->resp3, .session = call->token};
+	struct proto_request req = {.op = PROTO_MEMBERS, .key = call->args[1]};
+
+	if (!key_fits(call, req.key))
+		return COMMANDS_DONE;
+	answer.gather = gather_open(call->c, call->place, &answer, false, 1);
+	gather_seek(answer.gather, call->c, member);
+	submit(call, &req, &answer);
 	return COMMANDS_LATER;
 }
 
@@ -335,7 +416,19 @@ static const struct row rows[] = {
 	{"unlink", -2, "write fast", 1, -1, 1, run_del,
 		"generic", "4.0.0", "Deletes one or more keys; not atomic here."},
 	{"type", 2, "readonly fast", 1, 1, 1, run_type,
-		"generic", "1.0.0", "Tells string, or none."},
+		"generic", "1.0.0", "Tells string, set, or none."},
+	{"sadd", -3, "write denyoom fast", 1, 1, 1, run_sadd,
+		"set", "1.0.0", "Adds one or more members to a set; not atomic here."},
+	{"srem", -3, "write fast", 1, 1, 1, run_srem,
+		"set", "1.0.0", "Removes one or more members from a set; not atomic here."},
+	{"smembers", 2, "readonly", 1, 1, 1, run_smembers,
+		"set", "1.0.0", "Returns all members of a set."},
+	{"sismember", 3, "readonly fast", 1, 1, 1, run_sismember,
+		"set", "1.0.0", "Tells whether a value is a member of a set."},
+	{"scard", 2, "readonly fast", 1, 1, 1, run_scard,
+		"set", "1.0.0", "Counts the members of a set."},
+	{"values", 2, "readonly", 1, 1, 1, run_values,
+		"string", "1.0.0", "Returns all values that stand side by side, first what GET gives."},
 	{"ttl", 2, "readonly fast", 1, 1, 1, run_ttl,
 		"generic", "1.0.0", "Returns the time to live of a key in seconds."},
 	{"pttl", 2, "readonly fast", 1, 1, 1, run_pttl,

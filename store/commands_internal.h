@@ -82,6 +82,12 @@ enum commands_result call_submit(
 enum commands_result call_each(struct call *call, const struct proto_request *like, unsigned step,
 	enum commands_shape shape);
 
+/* call_values() - one request for each argument behind the key, their numbers added up. */
+enum commands_result call_values(struct call *call, enum proto_op op);
+
+/* call_seek() - whether @member is in the set. */
+enum commands_result call_seek(struct call *call, struct proto_bytes member);
+
 /* commands_string.c */
 enum commands_result run_get(struct call *call);
 enum commands_result run_set(struct call *call);
@@ -110,6 +116,14 @@ enum commands_result run_pexpiretime(struct call *call);
 enum commands_result run_scan(struct call *call);
 enum commands_result run_keys(struct call *call);
 enum commands_result run_dbsize(struct call *call);
+
+/* commands_set.c */
+enum commands_result run_sadd(struct call *call);
+enum commands_result run_srem(struct call *call);
+enum commands_result run_smembers(struct call *call);
+enum commands_result run_sismember(struct call *call);
+enum commands_result run_scard(struct call *call);
+enum commands_result run_values(struct call *call);
 
 /* commands_connection.c */
 enum commands_result run_ping(struct call *call);

@@ -29,8 +29,8 @@ enum commands_result run_exists(struct call *call)
 {
 	struct proto_request req = {.op = PROTO_GET};
 
-	return call->n == 2 ? call_submit(call, &req, SHAPE_ONE)
-			    : call_each(call, &req, 1, SHAPE_ONE);
+	return call->n == 2 ? call_submit(call, &req, SHAPE_THERE)
+			    : call_each(call, &req, 1, SHAPE_THERE);
 }
 
 static enum commands_result ask(struct call *call, enum commands_shape shape)

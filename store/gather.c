@@ -20,16 +20,17 @@ struct gather {
 	uint32_t waiting;
 	uint32_t done;  /* answered, not refused */
 	uint32_t vague; /* refused, but may take effect */
-	uint32_t count; /* of these, how many say 1 */
+	uint64_t count; /* the sum of what these say */
 	size_t bytes;   /* of values */
 	bool too_large;
 	bool write;
 	struct buf refusal; /* the first */
+	struct token token; /* what the session has seen when all are there */
 	struct part part[];
 };
 
-struct gather *gather_open(
-	struct net_client *c, uint32_t place, enum commands_shape shape, bool write, uint32_t parts)
+struct gather *gather_open(struct net_client *c, uint32_t place, const struct net_answer *answer,
+	bool write, uint32_t parts)
 {
 	struct gather *g = calloc(1, sizeof *g + parts * sizeof *g->part);
 
@@ -39,7 +40,7 @@ struct gather *gather_open(
 	g->replica = c->net->replica;
 	g->place = place;
 	g->write = write;
-	g->answer = (struct net_answer){.shape = (uint8_t)shape, .resp3 = c->resp3};
+	g->answer = *answer;
 	g->parts = g->waiting = parts;
 	return g;
 }
@@ -77,6 +78,44 @@ static void keep(
 	c->net->waiting += value->len;
 }
 
+void gather_seek(struct gather *g, struct net_client *c, struct proto_bytes value)
+{
+	keep(g, c, &g->part[0], &value);
+}
+
+static bool lists(const struct proto_reply *reply, const struct part *part)
+{
+	for (uint32_t i = 0; i < reply->listed && part->p; i++)
+		if (reply->list[i].len == part->len &&
+			(part->len == 0 || !memcmp(reply->list[i].p, part->p, part->len)))
+			return true;
+	return false;
+}
+
+/* What one reply that is no refusal adds to the sum. */
+static uint64_t says(
+	const struct gather *g, const struct part *part, const struct proto_reply *reply)
+{
+	if (g->answer.shape == SHAPE_THERE)
+		return reply->status != PROTO_NIL;
+	if (g->answer.shape == SHAPE_COUNTED)
+		return (uint64_t)reply->number;
+	if (g->answer.shape == SHAPE_MEMBER)
+		return lists(reply, part);
+	return reply->status == PROTO_OK;
+}
+
+static void take(
+	struct gather *g, struct net_client *c, uint32_t i, const struct proto_reply *reply)
+{
+	g->done++;
+	g->count += says(g, &g->part[i], reply);
+	if (reply->token)
+		token_join(&g->token, reply->token);
+	if (c && g->answer.shape == SHAPE_VALUE && reply->status == PROTO_OK)
+		keep(g, c, &g->part[i], &reply->value);
+}
+
 static void write_refusal(struct gather *g, struct buf *out)
 {
 	const char *why = (const char *)g->refusal.p + 1;
@@ -86,19 +125,25 @@ static void write_refusal(struct gather *g, struct buf *out)
 	if (!g->write || (g->done == 0 && g->vague == 0))
 		buf_add(out, g->refusal.p, g->refusal.len);
 	else
-		resp_error(out, "UNCERTAIN %u of %u keys are done; first refusal: %.*s", g->done,
-			g->parts, len, why);
+		resp_error(out, "UNCERTAIN %u of %u %s are done; first refusal: %.*s", g->done,
+			g->parts, g->answer.shape == SHAPE_COUNTED ? "members" : "keys", len, why);
 }
 
 static void write_whole(struct gather *g, struct buf *out)
 {
 	if (g->refusal.len > 0) {
 		write_refusal(g, out);
-	} else if (g->too_large) {
+		return;
+	}
+	if (g->too_large) {
 		resp_error(out, "ERR the values are longer than %u bytes together, ask for fewer",
 			GATHER_BYTES_MAX);
-	} else if (g->answer.shape == SHAPE_ONE) {
-		resp_integer(out, g->count);
+		return;
+	}
+	if (g->answer.session)
+		resp_array(out, 2);
+	if (g->answer.shape != SHAPE_OK && g->answer.shape != SHAPE_VALUE) {
+		resp_integer(out, (int64_t)g->count);
 	} else if (g->answer.shape == SHAPE_OK) {
 		resp_status(out, "OK");
 	} else {
@@ -112,6 +157,8 @@ static void write_whole(struct gather *g, struct buf *out)
 				resp_nil(out, g->answer.resp3);
 		}
 	}
+	if (g->answer.session)
+		commands_token(out, &g->token);
 }
 
 void gather_take(
@@ -122,16 +169,18 @@ void gather_take(
 	case PROTO_OK:
 	case PROTO_NIL:
 	case PROTO_UNMET:
-		g->done++;
-		g->count += reply->status == PROTO_OK;
-		if (c && g->answer.shape == SHAPE_VALUE && reply->status == PROTO_OK)
-			keep(g, c, &g->part[i], &reply->value);
+		take(g, c, i, reply);
 		break;
+	case PROTO_WRONG:
+		if (commands_there((enum commands_shape)g->answer.shape)) {
+			take(g, c, i, reply);
+			break;
+		}
+		/* fall through */
 	case PROTO_UNAVAILABLE:
 	case PROTO_UNCERTAIN:
 	case PROTO_UNSUPPORTED:
 	case PROTO_UNFIT:
-	case PROTO_WRONG:
 	case PROTO_STATUS_NR:
 		g->vague += reply->status == PROTO_UNCERTAIN;
 		if (g->refusal.len == 0)

@@ -28,6 +28,8 @@ struct held {
 	enum proto_op op;
 	enum proto_level level;
 	char key[16];
+	char value[16];
+	bool session;
 };
 
 static struct world {
@@ -48,7 +50,10 @@ static void hold(struct proto *p, const struct proto_request *req)
 	(void)p;
 	assert_true(world.n <= HELD_MAX);
 	*h = (struct held){.ticket = req->ticket, .op = req->op, .level = req->level};
+	h->session = req->token;
 	(void)snprintf(h->key, sizeof h->key, "%.*s", (int)req->key.len, (const char *)req->key.p);
+	(void)snprintf(
+		h->value, sizeof h->value, "%.*s", (int)req->value.len, (const char *)req->value.p);
 }
 
 static void admin(struct proto *p, uint64_t ticket, enum proto_admin what, unsigned node)
@@ -313,6 +318,105 @@ static void gather__keeps_no_more_than_its_limit(void **state)
 	free(big);
 }
 
+/* --- sets, and values side by side --- */
+
+/* A reply with the letters of @list as its list, @number and a token. */
+static void answer_list(unsigned i, enum proto_status status_, const char *list, int64_t number)
+{
+	struct token token = {.n = 1, .at = {i + 1}};
+	struct proto_bytes each[8];
+	struct proto_reply reply = {
+		.status = status_, .list = each, .number = number, .token = &token};
+
+	for (; list[reply.listed]; reply.listed++)
+		each[reply.listed] = (struct proto_bytes){(const uint8_t *)&list[reply.listed], 1};
+	net_reply(&world.r->net, world.held[i].ticket, &reply);
+}
+
+static void set__is_changed_by_a_request_for_each_member(void **state)
+{
+	(void)state;
+	ask("SADD s a b a\r\nSREM s b\r\n", 4);
+	assert_int_equal(world.held[1].op, PROTO_ADD);
+	assert_string_equal(world.held[1].key, "s");
+	assert_string_equal(world.held[1].value, "b");
+	assert_int_equal(world.held[3].op, PROTO_REMOVE);
+	answer_list(3, PROTO_OK, "", 1);
+	answer_list(2, PROTO_OK, "", 0);
+	answer_list(0, PROTO_OK, "", 1);
+	answer_list(1, PROTO_OK, "", 1);
+	expect(world.fd, ":2\r\n:1\r\n");
+	ask("SADD s a b\r\nSREM s a b\r\n", 8);
+	answer(4, PROTO_UNAVAILABLE, NULL);
+	answer_list(5, PROTO_OK, "", 1);
+	answer(6, PROTO_WRONG, NULL);
+	answer(7, PROTO_WRONG, NULL);
+	expect(world.fd,
+		"-UNCERTAIN 1 of 2 members are done; first refusal: UNAVAILABLE no leader\r\n"
+		"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+}
+
+static void set__is_looked_at_by_its_members(void **state)
+{
+	(void)state;
+	ask("CONSISTENCY READ lease\r\nSMEMBERS s\r\nSCARD s\r\nSISMEMBER s b\r\n"
+	    "SISMEMBER s x\r\nVALUES r\r\n",
+		5);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(world.held[i].op, i < 4 ? PROTO_MEMBERS : PROTO_VALUES);
+		assert_int_equal(world.held[i].level, PROTO_LEASE);
+		answer_list(i, PROTO_OK, "ba", 0);
+	}
+	expect(world.fd, "+OK\r\n*2\r\n$1\r\nb\r\n$1\r\na\r\n:2\r\n:1\r\n:0\r\n"
+			 "*2\r\n$1\r\nb\r\n$1\r\na\r\n");
+	ask("SMEMBERS s\r\nSCARD s\r\nSISMEMBER s b\r\nVALUES r\r\n", 9);
+	for (unsigned i = 5; i < 9; i++)
+		answer_list(i, PROTO_NIL, "", 0);
+	expect(world.fd, "*0\r\n:0\r\n:0\r\n*0\r\n");
+	ask("SISMEMBER s b\r\nHELLO 3\r\n", 10);
+	answer(9, PROTO_WRONG, NULL);
+	expect(world.fd,
+		"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n%7");
+	assert_int_equal(client()->waiting, 0);
+}
+
+static void set__is_a_set_in_resp3(void **state)
+{
+	(void)state;
+	ask("PING\r\n", 0);
+	expect(world.fd, "+PONG\r\n");
+	client()->resp3 = true;
+	ask("SMEMBERS s\r\nVALUES r\r\n", 2);
+	answer_list(0, PROTO_OK, "a", 0);
+	answer_list(1, PROTO_OK, "a", 0);
+	expect(world.fd, "~1\r\n$1\r\na\r\n*1\r\n$1\r\na\r\n");
+}
+
+static void key__of_another_type_is_there(void **state)
+{
+	(void)state;
+	ask("TYPE s\r\nEXISTS s\r\nTTL s\r\nEXISTS s n\r\nGET s\r\n", 6);
+	for (unsigned i = 0; i < 6; i++)
+		answer(i, i == 4 ? PROTO_NIL : PROTO_WRONG, NULL);
+	expect(world.fd, "+set\r\n:1\r\n:-1\r\n:1\r\n"
+			 "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+}
+
+static void session__gets_its_token_with_replies_of_many_parts(void **state)
+{
+	(void)state;
+	ask("WITH SESSION - SADD s a b\r\nWITH SESSION - SISMEMBER s a\r\n"
+	    "WITH SESSION 7 MGET a b\r\nWITH SESSION - SMEMBERS s\r\n",
+		6);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_true(world.held[i].session);
+		answer_list(i, i < 3 || i > 4 ? PROTO_OK : PROTO_NIL, i < 2 ? "" : "a", 1);
+	}
+	expect(world.fd, "*2\r\n:2\r\n$1\r\n2\r\n*2\r\n:1\r\n$1\r\n3\r\n"
+			 "*2\r\n*2\r\n$-1\r\n$-1\r\n$1\r\n5\r\n"
+			 "*2\r\n*1\r\n$1\r\na\r\n$1\r\n6\r\n");
+}
+
 /* --- what one client may make a replica keep --- */
 
 static void pipeline_gets(unsigned n)
@@ -483,6 +587,11 @@ int main(void)
 		TEST(gather__says_what_became_of_a_write_in_part),
 		TEST(gather__ends_with_the_last_reply_when_the_client_has_gone),
 		TEST(gather__keeps_no_more_than_its_limit),
+		TEST(set__is_changed_by_a_request_for_each_member),
+		TEST(set__is_looked_at_by_its_members),
+		TEST(set__is_a_set_in_resp3),
+		TEST(key__of_another_type_is_there),
+		TEST(session__gets_its_token_with_replies_of_many_parts),
 		TEST(client__has_no_more_requests_under_way_than_their_replies_may_be_long),
 		TEST(client__gets_errors_instead_of_what_nobody_could_foresee),
 		TEST(client__that_is_to_go_and_takes_nothing_is_closed),
