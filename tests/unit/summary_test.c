@@ -128,6 +128,7 @@ static void compare__says_where_textbook_and_measurement_differ(void **state)
 	(void)strcpy(s.why, "inconclusive: busy");
 	why_is("etcd", &s, "inconclusive: busy");
 	s.status = EXIT_VIOLATED;
+	s.claim_kept = false;
 	(void)strcpy(s.claim, "broken: not linearizable when cut");
 	(void)strcpy(s.witness, "n5 answered 7");
 	why_is("etcd", &s, "claim broken: not linearizable when cut; witness: n5 answered 7");
