@@ -108,6 +108,28 @@ static void measures_behind(struct measuring *m, const struct versions *v)
 	free(behind);
 }
 
+void measures_stale(
+	const struct history_ops *h, uint64_t *ret_reads, uint64_t *ret_stale, uint64_t *ret_behind)
+{
+	struct measures some = {0};
+	struct measuring m = {.h = h, .ret = &some};
+	struct keys keys;
+
+	keys_build(&keys, h);
+	for (size_t i = 0; i < keys.count; i++) {
+		struct versions v;
+
+		versions_build(&v, h, &keys.group[i]);
+		if (v.unique)
+			measures_behind(&m, &v);
+		versions_destroy(&v);
+	}
+	keys_destroy(&keys);
+	*ret_reads = some.reads;
+	*ret_stale = some.reads - some.behind[0];
+	*ret_behind = some.behind_max;
+}
+
 static bool measures_is_final(const struct measuring *m, const struct version_read *r)
 {
 	return m->h->op[r->index].flags & HISTORY_F_FINAL;

@@ -101,6 +101,14 @@ struct measures {
 void measures_take(
 	const struct history_ops *h, const struct check_names *names, struct measures *ret);
 
+/**
+ * measures_stale() - answered reads of registers, and how many of them saw a version that had
+ * surely been replaced; of keys whose values are unique
+ * @ret_behind:	most versions that one was behind
+ */
+void measures_stale(const struct history_ops *h, uint64_t *ret_reads, uint64_t *ret_stale,
+	uint64_t *ret_behind);
+
 /* measures_share_of() - @some of @of, with its interval. */
 struct measures_share measures_share_of(uint64_t some, uint64_t of);
 

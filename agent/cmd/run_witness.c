@@ -38,12 +38,24 @@ static size_t witness_marks(const struct results *r, struct svg_mark *mark)
 	return count;
 }
 
+/* What the lab is about comes first. */
+static const struct check_result *witness_result(const struct results *r, const char **ret_model)
+{
+	for (unsigned i = 0; i < r->expecteds; i++) {
+		if (r->expected[i].check.verdict != CHECK_VIOLATION)
+			continue;
+		*ret_model = r->expected[i].model;
+		return &r->expected[i].check;
+	}
+	return &r->check;
+}
+
 int run_witness_keep(const struct results *results, const struct history_ops *ops, const char *path,
 	struct err *err)
 {
 	const struct plan *plan = results->plan;
-	bool unexpected = results->expected && results->check_expected.verdict == CHECK_VIOLATION;
-	const struct check_result *result = unexpected ? &results->check_expected : &results->check;
+	const char *model = results->model;
+	const struct check_result *result = witness_result(results, &model);
 	const char *node[FABRIC_NODES_MAX];
 	struct check_names names = {
 		.node = node, .nodes = plan->nodes, .t0_ns = results->log->t_start_ns};
@@ -63,7 +75,7 @@ int run_witness_keep(const struct results *results, const struct history_ops *op
 		return 0;
 	for (unsigned i = 0; i < plan->nodes; i++)
 		node[i] = plan->node[i].name;
-	(void)snprintf(title, sizeof title, "%s on %s: not %s", plan->name, plan->system->name,
-		unexpected ? plan->expect.model : results->model);
+	(void)snprintf(
+		title, sizeof title, "%s on %s: not %s", plan->name, plan->system->name, model);
 	return svg_keep(&svg, path, err);
 }

@@ -11,7 +11,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
-#include "agent/check/check.h"
+#include "agent/history/history.h"
 #include "agent/lab/near.h"
 #include "agent/lab/regions.h"
 #include "store/settings.h"
@@ -29,7 +29,6 @@
 #define LOAD_DEFAULT_KEYS 10
 #define LOAD_DEFAULT_DEADLINE NS_PER_S
 #define SEED_DEFAULT 1
-#define EXPAND_MODELS_MAX 320 /* bytes of the names of all models of registers */
 #define TIME_SCALE_MIN 0.001
 #define TIME_SCALE_MAX 1000.0
 /*
@@ -620,58 +619,6 @@ static int check_history(const struct plan *plan, const struct script *s, struct
 	return 0;
 }
 
-/* What a history of a workload is judged as. */
-static enum check_type type_of(enum plan_workload workload)
-{
-	static const enum check_type type[] = {
-		[PLAN_REGISTER] = CHECK_REGISTER,
-		[PLAN_LIST] = CHECK_LIST,
-		[PLAN_SET] = CHECK_SET,
-		[PLAN_COUNTER] = CHECK_COUNTER,
-		[PLAN_BANK] = CHECK_BANK,
-		[PLAN_TRANSACTIONS] = CHECK_TRANSACTIONS,
-	};
-
-	_Static_assert(sizeof type / sizeof *type == PLAN_WORKLOAD_NR, "one for each");
-	return type[workload];
-}
-
-static int expand_expect(struct plan *plan, const struct script *s, struct err *err)
-{
-	const char *model = s->expect.model;
-	const char *verdict = s->expect.verdict;
-	enum check_type type = type_of(plan->load.workload);
-	char all[EXPAND_MODELS_MAX] = "";
-
-	/* With another store than the script's own, its expectation says nothing. */
-	if (plan->foreign_store)
-		return 0;
-	if (verdict[0] && (strlen(verdict) != 5 || strncmp(verdict, "P", 1) != 0 ||
-				  !strchr("CA-", verdict[1]) || verdict[2] != '/' ||
-				  verdict[3] != 'E' || !strchr("CL-", verdict[4])))
-		return script_fail(s, s->expect.line, err,
-			"expect: '%s' is no verdict: write PC, PA or P-, a slash, and EC, EL or "
-			"E-, like \"PC/EC\"",
-			verdict);
-	if (model[0] && !check_find(model, type)) {
-		for (unsigned i = 0; check_list(i); i++) {
-			size_t len = strlen(all);
-
-			if (check_list(i)->type == type)
-				(void)snprintf(all + len, sizeof all - len, "%s%s", len ? ", " : "",
-					check_list(i)->name);
-		}
-		return script_fail(s, s->expect.line, err,
-			"expect: no model of the workload %s is called '%s': there are %s",
-			plan_workload_names[plan->load.workload], model, all);
-	}
-	(void)snprintf(
-		plan->expect.model, sizeof plan->expect.model, "%.*s", PLAN_NAME_MAX - 1, model);
-	(void)snprintf(plan->expect.verdict, sizeof plan->expect.verdict, "%.*s",
-		PLAN_VERDICT_MAX - 1, verdict);
-	return 0;
-}
-
 static int expand_options(struct plan *plan, const struct script *s,
 	const struct plan_options *options, double *ret_scale, struct err *err)
 {
@@ -728,6 +675,6 @@ int expand(struct plan *plan, struct script *script, const struct plan_options *
 	if (rc == 0)
 		rc = check_history(plan, script, err);
 	if (rc == 0)
-		rc = expand_expect(plan, script, err);
+		rc = expect_expand(plan, script, err);
 	return rc;
 }

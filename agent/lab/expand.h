@@ -27,6 +27,9 @@ int expand_name(const struct script *script, const struct script_text *name, con
 int expand_select(const struct plan *plan, const struct script *script, int line, const char *word,
 	bool *in, struct err *err);
 
+/* expect_expand() - what is expected of the plan's store, and the stores that it is meant for. */
+int expect_expand(struct plan *plan, const struct script *script, struct err *err);
+
 /* phases_expand() - phases of the fit and of the script; needs nodes, base matrix and load. */
 int phases_expand(
 	struct plan *plan, const struct script *script, double time_scale, struct err *err);

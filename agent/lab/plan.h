@@ -30,6 +30,8 @@
 #define PLAN_CLIENTS_PER_SITE_MAX 256
 #define PLAN_KEYS_MAX 100000
 #define PLAN_VERDICT_MAX 8
+#define PLAN_EXPECT_MODELS_MAX 8
+#define PLAN_STORES_MAX 32 /* that a lab names */
 
 enum plan_role { PLAN_REPLICA, PLAN_CLIENT };
 
@@ -116,10 +118,51 @@ struct plan_load {
 	uint64_t deadline_ns;
 };
 
-struct plan_expect {
-	char model[PLAN_NAME_MAX];      /* "" if not given */
-	char verdict[PLAN_VERDICT_MAX]; /* "PC/EC", "" if not given */
+/* A model that the run must keep, or break. */
+struct plan_expect_model {
+	char name[PLAN_NAME_MAX];
+	bool broken;
 };
+
+/* Requests of which clients: of the side with a majority of the replicas, or of the others. */
+enum plan_expect_share {
+	PLAN_MAJORITY,
+	PLAN_MAJORITY_READS,
+	PLAN_MAJORITY_WRITES,
+	PLAN_MINORITY,
+	PLAN_MINORITY_READS,
+	PLAN_MINORITY_WRITES,
+	PLAN_EXPECT_SHARE_NR
+};
+extern const char *const plan_expect_share_names[PLAN_EXPECT_SHARE_NR];
+
+/* From the first to the last, both included. */
+struct plan_range {
+	bool said;
+	double low;
+	double high; /* INFINITY: no end */
+};
+
+/**
+ * struct plan_expect - what the run must show
+ * @verdict:	"PC/EC", "" if not given
+ * @lost:	acknowledged writes
+ * @stale:	reads
+ * @available:	per cent answered while the network was first cut
+ * @converged:	{0, 0} not, {1, 1} yes
+ */
+struct plan_expect {
+	struct plan_expect_model model[PLAN_EXPECT_MODELS_MAX];
+	unsigned models;
+	char verdict[PLAN_VERDICT_MAX];
+	struct plan_range lost;
+	struct plan_range stale;
+	struct plan_range available[PLAN_EXPECT_SHARE_NR];
+	struct plan_range converged;
+};
+
+/* plan_expects() - whether anything is expected. */
+bool plan_expects(const struct plan_expect *e);
 
 struct script;
 
@@ -130,7 +173,7 @@ struct plan {
 	const struct system *system;
 	struct proto_config proto; /* self is set per replica */
 	enum wal_sync fsync;       /* WAL_SYNC_ALWAYS: acknowledged means on disk */
-	bool foreign_store; /* --store named another one than the script: it expects nothing */
+	bool foreign_store;        /* --store named another one than the script */
 	bool all_models;    /* judge the history by every model, not only by what is claimed */
 	unsigned cas_moved; /* share of CAS that became writes: the store has no CAS */
 	enum emulator_kind emulator;
@@ -143,7 +186,9 @@ struct plan {
 	struct plan_phase *phase; /* owned; PLAN_PHASES_MAX of them */
 	unsigned phases;
 	struct plan_load load;
-	struct plan_expect expect;
+	struct plan_expect expect;                   /* of this store */
+	const struct system *store[PLAN_STORES_MAX]; /* that the lab is meant for, one by one */
+	unsigned stores;
 	const char *closing;   /* what is told behind the results, of the script; or NULL */
 	struct script *script; /* owned; for plan_resolve() */
 	double time_scale;

@@ -7,6 +7,7 @@
 
 #include "agent/base/units.h"
 #include "agent/base/wrap.h"
+#include "agent/lab/expect.h"
 #include "agent/lab/groups.h"
 #include "agent/lab/plan.h"
 #include "netns/link_words.h"
@@ -182,13 +183,20 @@ static void print_load(const struct plan *plan, FILE *out)
 
 static void print_expect(const struct plan *plan, FILE *out)
 {
-	if (plan->expect.model[0])
-		(void)fprintf(out, "expects     model %s\n", plan->expect.model);
-	if (plan->expect.verdict[0])
-		(void)fprintf(out, "expects     verdict %s\n", plan->expect.verdict);
-	if (plan->foreign_store)
-		(void)fprintf(out, "expects     nothing: --store names another store than the "
-				   "script\n");
+	char words[EXPECT_WORDS_MAX];
+
+	if (plan->stores > 0) {
+		(void)fprintf(out, "meant for  ");
+		for (unsigned i = 0; i < plan->stores; i++)
+			(void)fprintf(out, " %s", plan->store[i]->name);
+		(void)fputc('\n', out);
+	}
+	expect_words(&plan->expect, words, sizeof words);
+	if (words[0])
+		(void)fprintf(out, "expects     %s\n", words);
+	else if (plan->foreign_store)
+		(void)fprintf(out, "expects     nothing: the script says nothing of store %s\n",
+			plan->system->name);
 }
 
 static void print_phases(const struct plan *plan, FILE *out)

@@ -20,6 +20,7 @@
 #define SCRIPT_MEMORY_MAX (32u << 20)     /* of the Lua state */
 #define SCRIPT_INSTRUCTIONS_MAX 20000000  /* about 0.2 s: more is an endless loop */
 #define SCRIPT_TEXT_MAX 64                /* of any name, with its NUL */
+#define SCRIPT_EXPECTS_MAX 32             /* expect() statements */
 #define SCRIPT_SAY_MAX 2048               /* bytes said about one phase */
 #define SCRIPT_RULES_MAX 4096             /* rtt(), delay(), jitter() and profile() statements */
 #define SCRIPT_WORDS_MAX 320              /* names in one fault: all nodes and sites */
@@ -150,8 +151,9 @@ struct script_fit {
 
 struct script_expect {
 	int line;
-	char model[SCRIPT_TEXT_MAX];
+	char store[SCRIPT_TEXT_MAX]; /* "": the script's own */
 	char verdict[SCRIPT_TEXT_MAX];
+	struct plan_expect what; /* all but the verdict */
 };
 
 struct script {
@@ -169,7 +171,10 @@ struct script {
 	struct script_store store;
 	struct script_load load;
 	struct script_fit fit;
-	struct script_expect expect;
+	struct script_expect expect[SCRIPT_EXPECTS_MAX];
+	unsigned expects;
+	struct script_text stores[PLAN_STORES_MAX];
+	unsigned store_count;
 	struct script_phase phase[PLAN_PHASES_MAX];
 	unsigned phases;
 	/* What was said for the phase or fit that comes next; in the end, what follows the results.

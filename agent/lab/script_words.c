@@ -334,23 +334,6 @@ static int word_fit(lua_State *L)
 	return 0;
 }
 
-static const struct field expect_fields[] = {
-	{"model", FIELD_TEXT, OFFSET(script_expect, model), 0, 0},
-	{"verdict", FIELD_TEXT, OFFSET(script_expect, verdict), 0, 0},
-	{NULL, FIELD_TEXT, 0, 0, 0},
-};
-
-static int word_expect(lua_State *L)
-{
-	struct script_expect *expect = &args_script(L)->expect;
-
-	args_expect(L, 1, 1);
-	say_once(L, expect->line);
-	args_fields(L, 1, expect_fields, expect);
-	expect->line = args_line(L);
-	return 0;
-}
-
 static int word_phase(lua_State *L)
 {
 	struct script *s = args_script(L);
@@ -407,7 +390,10 @@ static const struct word words[] = {
 	{"load", word_load, "load {rate = 500, keys = 10, read = 50, write = 50}"},
 	{"fit", word_fit, "fit {rtts = {\"1ms\", \"10ms\", \"40ms\"}, duration = \"2s\"}"},
 	{"phase", word_phase, "phase(\"name\", \"5s\", faults ...)"},
-	{"expect", word_expect, "expect {model = \"linearizable\", verdict = \"PC/EC\"}"},
+	{"expect", word_expect,
+		"expect {model = \"linearizable\", verdict = \"PC/EC\", lost = 0} or "
+		"expect(\"cassandra-one\", {stale = \"some\"})"},
+	{"stores", word_stores, "stores {\"raft\", \"cassandra-one\"}"},
 	{"seed", word_seed, "seed(7)"},
 	{"say", word_say, "say \"what to look for in the phase that comes\""},
 };

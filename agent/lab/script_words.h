@@ -8,8 +8,10 @@
 /* Name of the type that faults have in Lua. */
 #define WORDS_FAULT_TYPE "pacelab.fault"
 
-/* word_distribution() - in script_dist.c. */
+/* word_distribution() - in script_dist.c; word_expect(), word_stores() - in script_expect.c. */
 int word_distribution(lua_State *L);
+int word_expect(lua_State *L);
+int word_stores(lua_State *L);
 
 /* words_faults_list() - those that make faults; in script_faults.c. */
 const struct word *words_faults_list(unsigned i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claim.c - was kept what the protocol claims, and what the lab expects?
+ * claim.c - was kept what the protocol claims?
  *
  * A protocol declares its claim (struct proto_claim) and is held to exactly that: a store that
  * claims to be eventual breaks nothing by a stale answer. Each point of the claim is judged where
@@ -130,12 +130,6 @@ static void judge_sides(
 	}
 }
 
-/* Final reads are asked of the last phase's network; behind a cut no replica can catch up. */
-static bool could_agree(const struct results *r)
-{
-	return r->log->phases > 0 && !r->plan->phase[r->log->phases - 1].cut;
-}
-
 static void judge_cas(struct point *worst, const struct results *r)
 {
 	uint64_t cas = 0;
@@ -192,7 +186,7 @@ enum claim_judgement claim_judge(struct results *r)
 	if (!claim.loses_acked && r->lost.lost > 0)
 		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",
 			(unsigned long long)r->lost.lost);
-	if (r->lost.diverged_keys > 0 && could_agree(r))
+	if (r->lost.diverged_keys > 0 && claim_could_agree(r))
 		point_fail(&worst, CLAIM_FAILED, "replicas still differ in %llu keys at the end",
 			(unsigned long long)r->lost.diverged_keys);
 	if (claim.cas)
@@ -209,74 +203,4 @@ enum claim_judgement claim_judge(struct results *r)
 			worst.words);
 	claim_words(r->claim, sizeof r->claim, &claim);
 	return worst.judgement;
-}
-
-/* One half of a verdict, "PC" or "EC"; a store that was measured to be EC+EL is both. */
-static enum claim_judgement judge_half(const char *want, size_t len, const char *is)
-{
-	size_t is_len = strcspn(is, "/");
-
-	if (is_len == 2 && is[1] == '?')
-		return CLAIM_OPEN;
-	if (len == is_len && strncmp(want, is, len) == 0)
-		return CLAIM_KEPT;
-	if (is_len == strlen("EC+EL") && len == 2 &&
-		(strncmp(is, want, 2) == 0 || strncmp(is + 3, want, 2) == 0))
-		return CLAIM_KEPT;
-	return CLAIM_FAILED;
-}
-
-static enum claim_judgement judge_verdict(const char *want, const char *is)
-{
-	const char *want_else = strchr(want, '/');
-	const char *is_else = strchr(is, '/');
-	enum claim_judgement cap;
-	enum claim_judgement otherwise = CLAIM_KEPT;
-
-	if (!is_else)
-		return CLAIM_OPEN;
-	cap = judge_half(want, strcspn(want, "/"), is);
-	if (want_else)
-		otherwise = judge_half(want_else + 1, strlen(want_else + 1), is_else + 1);
-	return cap > otherwise ? cap : otherwise;
-}
-
-static enum claim_judgement expected_model(const struct results *r)
-{
-	const char *model = r->plan->expect.model;
-	const struct check_result *check = &r->check_expected;
-
-	if (strcmp(model, proto_model_names[PROTO_EVENTUAL]) == 0) {
-		if (r->lost.diverged_keys == 0)
-			return CLAIM_KEPT;
-		return could_agree(r) ? CLAIM_FAILED : CLAIM_OPEN;
-	}
-	if (strcmp(model, r->model) == 0)
-		check = &r->check;
-	else if (!r->expected)
-		return CLAIM_OPEN;
-	if (check->verdict == CHECK_UNKNOWN)
-		return CLAIM_OPEN;
-	return check->verdict == CHECK_OK ? CLAIM_KEPT : CLAIM_DISPROVED;
-}
-
-enum claim_judgement claim_expected(struct results *r)
-{
-	static const char *const names[] = {"met", "open", "not met", "not met"};
-	const struct plan_expect *e = &r->plan->expect;
-	enum claim_judgement model = e->model[0] ? expected_model(r) : CLAIM_KEPT;
-	enum claim_judgement letters = CLAIM_KEPT;
-	enum claim_judgement worst;
-
-	if (e->verdict[0])
-		letters = judge_verdict(e->verdict, r->verdict.pacelc_text);
-	worst = model > letters ? model : letters;
-	r->expect_kept = worst == CLAIM_KEPT;
-	r->expect[0] = '\0';
-	if (e->model[0])
-		words_add(r->expect, sizeof r->expect, "%s %s", e->model, names[model]);
-	if (e->verdict[0])
-		words_add(r->expect, sizeof r->expect, "%s%s %s", e->model[0] ? ", " : "",
-			e->verdict, names[letters]);
-	return worst;
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "agent/base/units.h"
+#include "agent/check/measures.h"
 #include "agent/check/models.h"
 #include "agent/report/parts.h"
 
@@ -251,22 +252,29 @@ static const struct check_ops *measure_model(const struct plan *plan, enum check
 {
 	const struct check_ops *model = NULL;
 
-	if (type != CHECK_REGISTER && plan->expect.model[0])
-		model = check_find(plan->expect.model, type);
+	if (type != CHECK_REGISTER && plan->expect.models > 0)
+		model = check_find(plan->expect.model[0].name, type);
 	return model ? model : check_strongest(type);
 }
 
-/* The model that is expected of registers, if it is another one. */
+/* The models that are expected, if they are others. */
 static int measure_expected(struct results *r, const struct history_ops *ops, enum check_type type,
 	const struct check_budget *budget, const struct check_names *names, struct err *err)
 {
-	const char *name = r->plan->expect.model;
-	const struct check_ops *model = name[0] ? check_find(name, type) : NULL;
+	int rc = 0;
 
-	if (!model || strcmp(name, r->model) == 0)
-		return 0;
-	r->expected = true;
-	return model->check(ops, budget, names, &r->check_expected, err);
+	for (unsigned i = 0; i < r->plan->expect.models && rc == 0; i++) {
+		const char *name = r->plan->expect.model[i].name;
+		const struct check_ops *model = check_find(name, type);
+		struct results_expected *e = &r->expected[r->expecteds];
+
+		if (!model || strcmp(name, r->model) == 0)
+			continue;
+		e->model = name;
+		r->expecteds++;
+		rc = model->check(ops, budget, names, &e->check, err);
+	}
+	return rc;
 }
 
 /* What the protocol claims while @when holds, if neither that nor its breach follows already. */
@@ -306,8 +314,10 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	assert(model);
 	r->model = model->name;
 	r->letters = strcmp(model->name, linearizable_ops.name) == 0;
-	if (type == CHECK_REGISTER)
+	if (type == CHECK_REGISTER) {
 		check_lost(ops, &names, &r->lost);
+		measures_stale(ops, &r->reads, &r->stale, &r->stale_behind);
+	}
 	ret = model->check(ops, &budget, &names, &r->check, err);
 	if (ret == 0)
 		ret = measure_expected(r, ops, type, &budget, &names, err);

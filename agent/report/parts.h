@@ -63,6 +63,10 @@ enum claim_judgement claim_judge(struct results *r);
 /* claim_words() - what is claimed, as a sentence without verb. */
 void claim_words(char *out, size_t size, const struct proto_claim *claim);
 
+/* claim_could_agree() - final reads are asked of the last phase's network: behind a cut no replica
+ * can catch up. */
+bool claim_could_agree(const struct results *r);
+
 /* claim_expected() - what the lab expects; fills expect_kept and expect. Needs the letters. */
 enum claim_judgement claim_expected(struct results *r);
 

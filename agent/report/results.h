@@ -99,14 +99,23 @@ struct results_models {
 	char unknown[RESULTS_MODELS_TEXT_MAX];
 };
 
+/**
+ * struct results_expected - a model that the lab expects to be kept or broken, and was checked
+ * @model:	its name, of the plan
+ */
+struct results_expected {
+	const char *model;
+	struct check_result check;
+};
+
 struct results {
 	const struct plan *plan; /* borrowed */
 	const struct run_log *log;
 	struct results_phase phase[PLAN_PHASES_MAX];
 	struct results_fit read_fit;
 	struct results_fit write_fit;
-	bool expected; /* another model is expected, and was checked: */
-	struct check_result check_expected;
+	struct results_expected expected[PLAN_EXPECT_MODELS_MAX]; /* other models than this one: */
+	unsigned expecteds;
 	const char *model;               /* that was checked */
 	bool letters;                    /* it is linearizable, which is what letters are about */
 	struct check_result check;       /* the whole history */
@@ -117,7 +126,10 @@ struct results {
 	struct results_models models_whole; /* before the first cut */
 	struct results_models models_cut;   /* in all */
 	struct check_lost lost;
-	int cut_phase; /* the first one that was begun, -1 if none */
+	uint64_t reads; /* of registers, answered; and how many saw what had been replaced */
+	uint64_t stale;
+	uint64_t stale_behind; /* most versions that one was behind */
+	int cut_phase;         /* the first one that was begun, -1 if none */
 	/* NaN where it does not apply or did not happen */
 	double unavailable_s; /* longest time without an acknowledged write on the majority side */
 	double recovered_s;   /* heal to the first success where there had been none */
@@ -128,7 +140,7 @@ struct results {
 	bool claim_kept;
 	char claim[256];  /* what was claimed and whether it was kept, in words */
 	bool expect_kept; /* true if nothing was expected */
-	char expect[256];
+	char expect[512];
 	enum exit_status status;
 	char why[256]; /* the status in a sentence */
 };

@@ -245,10 +245,8 @@ static void put_fault(struct json *j, const struct results *r, const struct run_
 	json_object_end(j);
 }
 
-static void put_check(
-	struct json *j, const char *key, const char *model, const struct check_result *c)
+static void put_check_value(struct json *j, const char *model, const struct check_result *c)
 {
-	json_key(j, key);
 	json_object(j);
 	put_string(j, "model", model);
 	put_string(j, "result", check_verdict_names[c->verdict]);
@@ -263,14 +261,20 @@ static void put_check(
 	json_object_end(j);
 }
 
+static void put_check(
+	struct json *j, const char *key, const char *model, const struct check_result *c)
+{
+	json_key(j, key);
+	put_check_value(j, model, c);
+}
+
 static void put_check_expected(struct json *j, const struct results *r)
 {
-	if (r->expected) {
-		put_check(j, "check_expected", r->plan->expect.model, &r->check_expected);
-		return;
-	}
 	json_key(j, "check_expected");
-	json_null(j);
+	json_array(j);
+	for (unsigned i = 0; i < r->expecteds; i++)
+		put_check_value(j, r->expected[i].model, &r->expected[i].check);
+	json_array_end(j);
 }
 
 static void put_claimed(struct json *j, const char *key, const struct results_claimed *c)
@@ -382,6 +386,12 @@ static void put_run(struct json *j, const struct results *r)
 	put_models(j, "models_whole", &r->models_whole);
 	put_models(j, "models_cut", &r->models_cut);
 	put_lost(j, &r->lost);
+	json_key(j, "stale");
+	json_object(j);
+	put_uint(j, "reads", r->reads);
+	put_uint(j, "stale", r->stale);
+	put_uint(j, "versions_behind", r->stale_behind);
+	json_object_end(j);
 	json_key(j, "recovery");
 	json_object(j);
 	put_double(j, "unavailable_s", r->unavailable_s);

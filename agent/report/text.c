@@ -403,6 +403,20 @@ static void print_models(const struct text *t)
 	}
 }
 
+static void print_stale(const struct text *t)
+{
+	const struct results *r = t->r;
+	char left[TEXT_CELL_MAX] = "";
+	char right[TEXT_CELL_MAX] = "";
+	char n[2][COUNT_TEXT_MAX];
+
+	words_add(left, sizeof left, "%s of %s", count(r->stale, n[0]), count(r->reads, n[1]));
+	if (r->stale > 0)
+		words_add(right, sizeof right, "up to %s version%s behind",
+			count(r->stale_behind, n[0]), r->stale_behind == 1 ? "" : "s");
+	text_row(t, "stale reads", left, right);
+}
+
 static void print_lost(const struct text *t)
 {
 	const struct check_lost *lost = &t->r->lost;
@@ -418,8 +432,10 @@ static void print_lost(const struct text *t)
 	if (lost->diverged_keys > 0)
 		words_add(right, sizeof right, "%sreplicas differ in %s keys at the end",
 			*right ? "; " : "", count(lost->diverged_keys, n[0]));
-	if (t->r->plan->load.workload == PLAN_REGISTER)
-		text_row_wrapped(t, "lost writes", left, right);
+	if (t->r->plan->load.workload != PLAN_REGISTER)
+		return;
+	print_stale(t);
+	text_row_wrapped(t, "lost writes", left, right);
 	if (lost->words[0])
 		text_wide(t, "", lost->words);
 }
@@ -473,6 +489,15 @@ static void print_emulator(const struct text *t)
 	text_row(t, "emulator", left, right);
 }
 
+/* With its witness, whether that was expected or not. */
+static void print_broken(const struct text *t, const struct results_expected *e)
+{
+	char left[TEXT_CELL_MAX] = "";
+
+	words_add(left, sizeof left, "not %s:", e->model);
+	text_row_wrapped(t, "", left, e->check.words);
+}
+
 void text_print(const struct results *r, const char *report_path, FILE *out)
 {
 	struct text t = {r, out, locale_is_utf8() ? "\xc2\xb7" : "-", TEXT_LABEL};
@@ -498,8 +523,10 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	text_wide(&t, "claim", r->claim);
 	if (r->expect[0])
 		text_wide(&t, "expected", r->expect);
-	if (r->expected && r->check_expected.verdict == CHECK_VIOLATION)
-		text_wide(&t, "", r->check_expected.words);
+	for (unsigned i = 0; i < r->expecteds; i++) {
+		if (r->expected[i].check.verdict == CHECK_VIOLATION)
+			print_broken(&t, &r->expected[i]);
+	}
 	text_wide(&t, "result", r->why);
 	if (report_path)
 		text_row(&t, "report", report_path, "");

@@ -47,11 +47,12 @@ static void measure_check__keeps_writes_that_were_under_way_at_the_cut(void **st
 static void measure_check__judges_the_model_that_is_expected(void **state)
 {
 	struct make_run *m = make_run_open("cassandra-one");
-	char *model = m->plan.expect.model;
+	char *model = m->plan.expect.model[0].name;
 	struct results *r;
 
 	(void)state;
-	(void)snprintf(model, sizeof m->plan.expect.model, "causal-ccv");
+	(void)snprintf(model, sizeof m->plan.expect.model[0].name, "causal-ccv");
+	m->plan.expect.models = 1;
 	make_phase(m, "one", 1000);
 	make_write(m, MAKE_EAST, 100, 110)->session = 1;
 	m->op[0].value = 1;
@@ -68,14 +69,14 @@ static void measure_check__judges_the_model_that_is_expected(void **state)
 		m->op[i].key = 7;
 	r = make_measure(m);
 	assert_string_equal(r->model, "linearizable");
-	assert_true(r->expected);
+	assert_int_equal(r->expecteds, 1);
 	assert_int_equal(r->check.verdict, CHECK_VIOLATION);
-	assert_int_equal(r->check_expected.verdict, CHECK_VIOLATION);
+	assert_int_equal(r->expected[0].check.verdict, CHECK_VIOLATION);
 	m->op[5].value = 1;
 	r = make_measure(m);
-	assert_int_equal(r->check_expected.verdict, CHECK_OK);
-	(void)snprintf(model, sizeof m->plan.expect.model, "linearizable");
-	assert_false(make_measure(m)->expected);
+	assert_int_equal(r->expected[0].check.verdict, CHECK_OK);
+	(void)snprintf(model, sizeof m->plan.expect.model[0].name, "linearizable");
+	assert_int_equal(make_measure(m)->expecteds, 0);
 	make_run_close(m);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_test.c - how statements of a lab script become a plan, and what they must agree on */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,6 +294,59 @@ static void plan__lets_sessions_roam(void **state)
 	plan_free(plan);
 }
 
+static void plan__expects_of_each_store_its_own(void **state)
+{
+	const char *text =
+		HEAD "phase('p', '1s', cut('east', 'far'))\n"
+		     "stores {'raft', 'cassandra-one'}\n"
+		     "expect {model = {'linearizable'}, available = {minority = 'none'}}\n"
+		     "expect('cassandra-one', {model = {'not linearizable', 'eventual'}, "
+		     "lost = 'some', stale = {1, 5}, converged = true})\n";
+	struct plan *plan = must_load(text, NULL);
+	struct plan_options other = {.store = "cassandra-one"};
+	struct plan_options third = {.store = "single"};
+
+	(void)state;
+	assert_int_equal(plan->stores, 2);
+	assert_string_equal(plan->store[1]->name, "cassandra-one");
+	assert_int_equal(plan->expect.models, 1);
+	assert_true(plan->expect.available[PLAN_MINORITY].said);
+	assert_false(plan->expect.lost.said);
+	plan_free(plan);
+	plan = must_load(text, &other);
+	assert_int_equal(plan->expect.models, 2);
+	assert_true(plan->expect.model[0].broken);
+	assert_string_equal(plan->expect.model[1].name, "eventual");
+	assert_true(plan->expect.lost.low == 1 && isinf(plan->expect.lost.high));
+	assert_true(plan->expect.stale.high == 5);
+	assert_false(plan->expect.available[PLAN_MINORITY].said);
+	plan_free(plan);
+	plan = must_load(text, &third);
+	assert_false(plan_expects(&plan->expect));
+	plan_free(plan);
+}
+
+static void plan__names_line_and_cure_of_a_bad_expectation(void **state)
+{
+	static const struct bad bad[] = {
+		{HEAD "expect {lost = 0}\nexpect('raft', {lost = 0})\nphase('p', '1s')",
+			"lab.lua:6: what store raft is expected to show was already said in line 5"},
+		{HEAD "expect('craft', {lost = 0})\nphase('p', '1s')",
+			"lab.lua:5: no store is called 'craft'"},
+		{HEAD "stores {'craft'}\nphase('p', '1s')",
+			"lab.lua:5: no store is called 'craft'"},
+		{HEAD "expect('single', {model = 'fast'})\nphase('p', '1s')",
+			"lab.lua:5: expect: no model of the workload register is called 'fast'"},
+		{HEAD "load {workload = 'set'}\nexpect {lost = 0}\nphase('p', '1s')",
+			"lab.lua:6: expect: 'lost' is counted of registers only"},
+		{HEAD "expect {available = {minority = 'all'}}\nphase('p', '1s')",
+			"lab.lua:5: expect: 'available' is about the sides of a cut"},
+	};
+
+	(void)state;
+	assert_bad(bad, sizeof bad / sizeof *bad);
+}
+
 static void plan__rights_clocks_when_the_phase_ends(void **state)
 {
 	struct plan *plan = must_load(HEAD
@@ -429,7 +483,8 @@ static void plan__keeps_the_expectation_for_its_own_store(void **state)
 	struct plan *plan = must_load(cap, &options);
 
 	(void)state;
-	assert_string_equal(plan->expect.model, "linearizable");
+	assert_int_equal(plan->expect.models, 1);
+	assert_string_equal(plan->expect.model[0].name, "linearizable");
 	assert_string_equal(plan->expect.verdict, "PC/EC");
 	assert_int_equal(plan->load.cas, 10);
 	plan_free(plan);
@@ -653,6 +708,8 @@ int main(void)
 		cmocka_unit_test(plan__a_side_needs_links_in_both_directions),
 		cmocka_unit_test(plan__has_enough_clients_for_the_rate),
 		cmocka_unit_test(plan__lets_sessions_roam),
+		cmocka_unit_test(plan__expects_of_each_store_its_own),
+		cmocka_unit_test(plan__names_line_and_cure_of_a_bad_expectation),
 		cmocka_unit_test(plan__rights_clocks_when_the_phase_ends),
 		cmocka_unit_test(plan__shows_what_is_told),
 		cmocka_unit_test(plan__clients_without_their_replicas_are_a_side_of_their_own),

@@ -112,6 +112,28 @@ static void script__says_plain_text_of_limited_length(void **state)
 	ASSERT_BAD(bad);
 }
 
+static void script__names_line_and_cure_of_a_bad_expectation(void **state)
+{
+	static const struct bad bad[] = {
+		{"expect {}", "lab.lua:1: expect says nothing: write expect"},
+		{"expect(7, {lost = 0})", "lab.lua:1: the store's name"},
+		{"expect {lost = 'few'}", "lab.lua:1: 'lost' of expect is few: write \"none\""},
+		{"expect {lost = {5, 3}}", "lab.lua:1: 'lost' of expect: write the smaller"},
+		{"expect {stale = 0.5}", "lab.lua:1: 'stale' of expect is 0.5: write a whole"},
+		{"expect {available = 'all'}", "lab.lua:1: 'available' of expect is a string"},
+		{"expect {available = {all = 'all'}}", "lab.lua:1: 'available' of expect has no"},
+		{"expect {available = {minority = '101%'}}", "lab.lua:1: 'minority' of available"},
+		{"expect {available = {minority = '5'}}", "lab.lua:1: 'minority' of available"},
+		{"expect {converged = 'yes'}", "lab.lua:1: 'converged' of expect is a string"},
+		{"stores {}", "lab.lua:1: stores has no names"},
+		{"stores {'raft', 'raft'}", "lab.lua:1: stores has 'raft' twice"},
+		{"stores {'raft'}\nstores {'single'}", "lab.lua:2: stores was already said"},
+	};
+
+	(void)state;
+	ASSERT_BAD(bad);
+}
+
 static void script__names_line_and_cure_of_a_bad_skew(void **state)
 {
 	static const struct bad bad[] = {
@@ -355,6 +377,7 @@ int main(void)
 		cmocka_unit_test(script__keeps_what_was_said_with_its_line),
 		cmocka_unit_test(script__tells_each_phase_what_was_said_before_it),
 		cmocka_unit_test(script__says_plain_text_of_limited_length),
+		cmocka_unit_test(script__names_line_and_cure_of_a_bad_expectation),
 		cmocka_unit_test(script__names_line_and_cure_of_a_bad_skew),
 		cmocka_unit_test(script__is_a_program_when_that_is_shorter),
 		cmocka_unit_test(script__names_line_and_cure_of_syntax_errors),

@@ -466,6 +466,15 @@ static void verdict_claim__wants_replicas_to_agree_in_the_end(void **state)
 	make_run_close(m);
 }
 
+static void expect(struct make_run *m, const char *model, const char *letters)
+{
+	struct plan_expect *e = &m->plan.expect;
+
+	*e = (struct plan_expect){.models = model[0] != '\0'};
+	(void)snprintf(e->model[0].name, sizeof e->model[0].name, "%s", model);
+	(void)snprintf(e->verdict, sizeof e->verdict, "%s", letters);
+}
+
 /* The run ends with the cut: nothing could bring the replicas together. */
 static void verdict_claim__does_not_want_it_behind_a_cut(void **state)
 {
@@ -476,7 +485,7 @@ static void verdict_claim__does_not_want_it_behind_a_cut(void **state)
 	m->results.lost.diverged_keys = 2;
 	m->plan.phases = m->log.phases = 2;
 	assert_int_equal(judge(m)->status, EXIT_AS_EXPECTED);
-	(void)snprintf(m->plan.expect.model, sizeof m->plan.expect.model, "eventual");
+	expect(m, "eventual", "");
 	assert_int_equal(judge(m)->status, EXIT_INCONCLUSIVE);
 	m->plan.phases = phases;
 	make_run_close(m);
@@ -493,14 +502,6 @@ static void verdict_claim__wants_cas_to_work(void **state)
 	m->results.phase[0].cas_ok = 1;
 	assert_true(judge(m)->claim_kept);
 	make_run_close(m);
-}
-
-static void expect(struct make_run *m, const char *model, const char *letters)
-{
-	struct plan_expect *e = &m->plan.expect;
-
-	(void)snprintf(e->model, sizeof e->model, "%s", model);
-	(void)snprintf(e->verdict, sizeof e->verdict, "%s", letters);
 }
 
 static void verdict_expectation__is_met_or_not(void **state)
@@ -542,13 +543,89 @@ static void verdict_expectation__of_a_weaker_model_is_judged_by_its_own_check(vo
 
 	(void)state;
 	expect(m, "causal-ccv", "");
-	m->results.expected = true;
-	m->results.check_expected.verdict = CHECK_VIOLATION;
+	m->results.expected[0].model = m->plan.expect.model[0].name;
+	m->results.expecteds = 1;
+	m->results.expected[0].check.verdict = CHECK_VIOLATION;
 	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
 	assert_non_null(strstr(m->results.why, "causal-ccv not met"));
-	m->results.check_expected.verdict = CHECK_UNKNOWN;
+	m->results.expected[0].check.verdict = CHECK_UNKNOWN;
 	assert_int_equal(judge(m)->status, EXIT_INCONCLUSIVE);
-	m->results.check_expected.verdict = CHECK_OK;
+	m->results.expected[0].check.verdict = CHECK_OK;
+	assert_true(judge(m)->expect_kept);
+	make_run_close(m);
+}
+
+static void verdict_expectation__can_be_of_a_model_that_breaks(void **state)
+{
+	struct make_run *m = weak_run();
+
+	(void)state;
+	expect(m, "linearizable", "");
+	m->plan.expect.model[0].broken = true;
+	assert_true(judge(m)->expect_kept);
+	assert_string_equal(m->results.expect, "not linearizable met");
+	m->results.check.verdict = CHECK_OK;
+	assert_false(judge(m)->expect_kept);
+	assert_string_equal(m->results.expect, "not linearizable not met (it was kept)");
+	make_run_close(m);
+}
+
+static void verdict_expectation__of_counts_says_what_was_measured(void **state)
+{
+	struct make_run *m = weak_run();
+	struct plan_expect *e = &m->plan.expect;
+	struct results *r = &m->results;
+
+	(void)state;
+	e->lost = (struct plan_range){true, 1, INFINITY};
+	assert_false(judge(m)->expect_kept);
+	assert_int_equal(r->status, EXIT_VIOLATED);
+	assert_string_equal(r->expect, "lost writes some not met (0 of 3,000)");
+	r->lost.lost = 12;
+	assert_true(judge(m)->expect_kept);
+	e->lost = (struct plan_range){true, 1, 11};
+	assert_false(judge(m)->expect_kept);
+	assert_string_equal(r->expect, "lost writes 1 to 11 not met (12 of 3,000)");
+	*e = (struct plan_expect){.stale = {true, 0, 0}};
+	r->reads = 500;
+	assert_true(judge(m)->expect_kept);
+	r->stale = 1;
+	r->tainted = true; /* it stands in the history all the same */
+	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
+	assert_string_equal(r->expect, "stale reads none not met (1 of 500)");
+	make_run_close(m);
+}
+
+static void verdict_expectation__of_a_side_says_what_was_measured(void **state)
+{
+	struct make_run *m = strong_run();
+	struct plan_expect *e = &m->plan.expect;
+	struct results *r = &m->results;
+
+	(void)state;
+	e->available[PLAN_MAJORITY] = (struct plan_range){true, 99, INFINITY};
+	e->available[PLAN_MINORITY] = (struct plan_range){true, 0, 1};
+	assert_true(judge(m)->expect_kept);
+	set_side(m, 1, 500, 400);
+	assert_false(judge(m)->expect_kept);
+	assert_non_null(strstr(r->expect, "minority answered none not met (80.0 % of 500)"));
+	set_side(m, 1, 20, 0); /* too few to say */
+	judge(m);
+	assert_non_null(strstr(r->expect, "minority answered none open"));
+	make_run_close(m);
+}
+
+static void verdict_expectation__of_convergence(void **state)
+{
+	struct make_run *m = strong_run();
+	struct plan_expect *e = &m->plan.expect;
+
+	(void)state;
+	e->converged = (struct plan_range){true, 1, 1};
+	assert_true(judge(m)->expect_kept);
+	m->results.converged_s = NAN;
+	assert_false(judge(m)->expect_kept);
+	e->converged = (struct plan_range){true, 0, 0};
 	assert_true(judge(m)->expect_kept);
 	make_run_close(m);
 }
@@ -651,6 +728,10 @@ int main(void)
 		cmocka_unit_test(verdict_expectation__is_met_or_not),
 		cmocka_unit_test(verdict_expectation__of_a_model_is_disproved_by_the_history),
 		cmocka_unit_test(verdict_expectation__of_a_weaker_model_is_judged_by_its_own_check),
+		cmocka_unit_test(verdict_expectation__can_be_of_a_model_that_breaks),
+		cmocka_unit_test(verdict_expectation__of_counts_says_what_was_measured),
+		cmocka_unit_test(verdict_expectation__of_a_side_says_what_was_measured),
+		cmocka_unit_test(verdict_expectation__of_convergence),
 		cmocka_unit_test(verdict_expectation__is_open_where_letters_are_missing),
 		cmocka_unit_test(verdict_expectation__of_one_letter_is_met_by_both),
 		cmocka_unit_test(verdict_status__is_inconclusive_for_a_reason),
