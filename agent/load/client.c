@@ -53,7 +53,7 @@ void client_init(struct client *c, struct client_site *common, unsigned number)
 	const struct plan *plan = common->plan;
 
 	*c = (struct client){.common = common, .number = number};
-	c->objects = (struct objects){.atomic = common->atomic, .accounts = plan->load.keys};
+	c->objects = (struct objects){.does = common->does, .accounts = plan->load.keys};
 	go_to(c, plan_contact(plan, common->site, number));
 }
 

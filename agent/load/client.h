@@ -18,7 +18,7 @@ struct client_site {
 	struct load_shared *shared;
 	const struct driver_ops *driver;
 	bool sessions;            /* the store wants a session's token when it changes replicas */
-	bool atomic;              /* the store has APPEND and INCRBY */
+	uint32_t does;            /* PROTO_DOES() of each operation that the store has */
 	_Atomic uint64_t *seen;   /* by key: the value last read or written, 0 unknown */
 	_Atomic unsigned drained; /* clients whose last operation has ended */
 };

@@ -58,7 +58,7 @@ int load_main(
 	int error;
 
 	plan->system->ops->claim(&plan->proto, &claim);
-	common.atomic = claim.cas;
+	common.does = claim.does;
 	common.sessions = claim.sessions;
 	common.seen = calloc(plan->load.keys, sizeof *common.seen);
 	assert(clients && common.seen && site < plan->sites);

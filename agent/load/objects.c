@@ -6,6 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static bool does(const struct objects *o, enum proto_op op)
+{
+	return o->does & PROTO_DOES(op);
+}
+
 void objects_fini(struct objects *o)
 {
 	buf_fini(&o->text);
@@ -95,20 +100,42 @@ static bool read_amount(struct objects *o, uint64_t key, int64_t initial, uint64
 	return ret->outcome == HISTORY_OK;
 }
 
+static bool read_set(
+	struct objects *o, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
+{
+	if (!does(o, PROTO_MEMBERS))
+		return read_list(o, key, deadline_ns, ret);
+	o->driver->ops->members(o->driver, key, deadline_ns, &o->text, ret);
+	if (ret->outcome == HISTORY_OK && !add_elements(o, &o->text))
+		not_ours(ret);
+	return ret->outcome == HISTORY_OK;
+}
+
 static void append(struct objects *o, uint64_t key, uint64_t element, uint64_t deadline_ns,
 	struct driver_result *ret)
 {
+	bool whole = does(o, PROTO_APPEND);
+
 	o->text.len = 0;
-	if (!o->atomic) {
+	if (!whole) {
 		o->driver->ops->get(o->driver, key, deadline_ns, &o->text, ret);
 		if (ret->outcome != HISTORY_OK)
 			return;
 	}
 	buf_printf(&o->text, "%llu,", (unsigned long long)element);
-	if (o->atomic)
+	if (whole)
 		o->driver->ops->append(o->driver, key, &o->text, deadline_ns, ret);
 	else
 		o->driver->ops->put(o->driver, key, &o->text, deadline_ns, ret);
+}
+
+static void add(struct objects *o, uint64_t key, uint64_t element, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	if (does(o, PROTO_ADD))
+		o->driver->ops->add(o->driver, key, element, deadline_ns, ret);
+	else
+		append(o, key, element, deadline_ns, ret);
 }
 
 static void increase(struct objects *o, uint64_t key, int64_t by, uint64_t deadline_ns,
@@ -116,7 +143,7 @@ static void increase(struct objects *o, uint64_t key, int64_t by, uint64_t deadl
 {
 	int64_t amount;
 
-	if (o->atomic) {
+	if (does(o, PROTO_INCREASE)) {
 		o->driver->ops->increase(o->driver, key, by, deadline_ns, ret);
 		return;
 	}
@@ -206,8 +233,10 @@ static void read_object(
 	case PLAN_BANK:
 		read_bank(o, deadline_ns, ret);
 		return;
-	case PLAN_LIST:
 	case PLAN_SET:
+		(void)read_set(o, op->key, deadline_ns, ret);
+		return;
+	case PLAN_LIST:
 	case PLAN_TRANSACTIONS:
 		(void)read_list(o, op->key, deadline_ns, ret);
 		return;
@@ -227,8 +256,10 @@ void objects_do(
 	case HISTORY_READ:
 		read_object(o, op, deadline_ns, ret);
 		return;
-	case HISTORY_APPEND:
 	case HISTORY_ADD:
+		add(o, op->key, op->value, deadline_ns, ret);
+		return;
+	case HISTORY_APPEND:
 		append(o, op->key, op->value, deadline_ns, ret);
 		return;
 	case HISTORY_INCREASE:

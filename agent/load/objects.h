@@ -2,8 +2,9 @@
 /*
  * objects.h - what clients do to lists, sets, counters, banks and several lists at once
  *
- * An object is a text behind a key: elements as decimals with a comma behind each, a counter or
- * an account as one decimal. Where the store has no atomic APPEND and INCRBY, the client reads,
+ * Where the store has them, a set is a set of its own and a counter is what INCRBY counts. Else an
+ * object is a text behind a key: elements as decimals with a comma behind each, a counter or an
+ * account as one decimal. Elements are appended where the store has that; else the client reads,
  * changes and writes back, as an application on such a store would. Nothing makes several steps
  * one: transfers and transactions are what an application gets that does them one after the other.
  */
@@ -18,7 +19,7 @@
 
 struct objects {
 	struct driver *driver;
-	bool atomic;       /* the store has APPEND and INCRBY */
+	uint32_t does;     /* PROTO_DOES() of each operation that the store has */
 	unsigned accounts; /* of a bank */
 	struct buf text;
 	uint64_t *element; /* owned: what was read as many */

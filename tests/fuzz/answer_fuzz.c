@@ -21,6 +21,19 @@ static void session(const char *p, size_t size)
 	}
 }
 
+/* A list has as many elements as it says, each a value. */
+static void list(const struct resp_answer *answer)
+{
+	struct resp_answer left = *answer, element;
+	uint64_t count = 0;
+
+	if (answer->type != RESP_ANSWER_LIST)
+		return;
+	for (; resp_answer_next(&left, &element); count++)
+		assert(element.type == RESP_ANSWER_VALUE);
+	assert(count == answer->count && left.len == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *p = malloc(size ? size : 1);
@@ -38,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (used > 0) {
 		assert(resp_answer_parse(p, (size_t)used, &part) == used);
 		assert(part.type == whole.type && part.len == whole.len);
+		list(&whole);
 		assert(resp_answer_parse(p, (size_t)used - 1, &part) == 0);
 	}
 	free(p);

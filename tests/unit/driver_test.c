@@ -17,6 +17,7 @@
 #include "agent/base/prng.h"
 #include "agent/load/drivers/driver.h"
 #include "agent/load/drivers/resp.h"
+#include "store/proto.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
 #define SHORT_NS (30 * NS_PER_MS)
@@ -276,6 +277,100 @@ static void driver__writes_resp_requests(void **state)
 	stop(&s);
 }
 
+/* One request about a set or siblings. */
+static struct driver_result about(
+	struct driver *d, enum proto_op op, const char *answer_, const char *expected)
+{
+	uint64_t deadline_ns = clock_now_ns() + PATIENCE_NS;
+	struct driver_result r;
+	struct buf text = {0};
+
+	memset(&r, 0xff, sizeof r);
+	if (op == PROTO_ADD)
+		d->ops->add(d, 7, 42, deadline_ns, &r);
+	else if (op == PROTO_REMOVE)
+		d->ops->remove(d, 7, 42, deadline_ns, &r);
+	else if (op == PROTO_MEMBERS)
+		d->ops->members(d, 7, deadline_ns, &text, &r);
+	else
+		d->ops->values(d, 7, deadline_ns, &text, &r);
+	if (text.len != strlen(expected) || memcmp(text.p, expected, text.len) != 0)
+		fail_msg("answer '%s': '%.*s'", answer_, (int)text.len, (const char *)text.p);
+	buf_fini(&text);
+	return r;
+}
+
+static void driver__asks_of_sets_and_siblings(void **state)
+{
+	static const struct {
+		enum proto_op op;
+		const char *answer;
+		enum history_type outcome;
+		const char *text;
+		const char *request;
+	} rounds[] = {
+		{PROTO_ADD, ":1\r\n", HISTORY_OK, "",
+			"*3\r\n$4\r\nSADD\r\n$2\r\nk7\r\n$2\r\n42\r\n"},
+		{PROTO_REMOVE, ":0\r\n", HISTORY_OK, "",
+			"*3\r\n$4\r\nSREM\r\n$2\r\nk7\r\n$2\r\n42\r\n"},
+		{PROTO_MEMBERS, "*2\r\n$1\r\n5\r\n$2\r\n17\r\n", HISTORY_OK, "5,17,",
+			"*2\r\n$8\r\nSMEMBERS\r\n$2\r\nk7\r\n"},
+		{PROTO_MEMBERS, "~0\r\n", HISTORY_OK, "", "*2\r\n$8\r\nSMEMBERS\r\n$2\r\nk7\r\n"},
+		{PROTO_VALUES, "*1\r\n$1\r\n9\r\n", HISTORY_OK, "9,",
+			"*2\r\n$6\r\nVALUES\r\n$2\r\nk7\r\n"},
+		{PROTO_ADD, "-WRONGTYPE x\r\n", HISTORY_FAIL, "", NULL},
+		{PROTO_ADD, "-UNCERTAIN x\r\n", HISTORY_UNKNOWN, "", NULL},
+		{PROTO_MEMBERS, "-UNSUPPORTED x\r\n", HISTORY_FAIL, "", NULL},
+		{PROTO_MEMBERS, "*1\r\n$3\r\n1,2\r\n", HISTORY_FAIL, "", NULL},
+		/* Then the connection is given up. */
+		{PROTO_MEMBERS, "$1\r\n5\r\n", HISTORY_FAIL, "", NULL},
+		{PROTO_VALUES, "*1\r\n:5\r\n", HISTORY_FAIL, "", NULL},
+	};
+	struct play plays[sizeof rounds / sizeof *rounds];
+	struct driver *d;
+	struct server s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++)
+		plays[i] = (struct play){rounds[i].answer, false, i % 2};
+	start(&s, plays, sizeof rounds / sizeof *rounds);
+	d = dial(s.port);
+	for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+		struct driver_result r = about(d, rounds[i].op, rounds[i].answer, rounds[i].text);
+
+		assert_int_equal(r.outcome, rounds[i].outcome);
+		if (rounds[i].request)
+			assert_string_equal(s.request, rounds[i].request);
+	}
+	assert_int_equal(s.connections, 2);
+	d->ops->close(d);
+	stop(&s);
+}
+
+static void driver__tells_a_list_from_a_session(void **state)
+{
+	static const struct play plays[] = {
+		{"*2\r\n*2\r\n$1\r\n5\r\n$1\r\n6\r\n$3\r\n1,2\r\n", false, true},
+		{"*2\r\n$1\r\n5\r\n$1\r\n6\r\n", false, true},
+	};
+	struct buf token = {0};
+	struct driver *d;
+	struct server s;
+
+	(void)state;
+	start(&s, plays, 2);
+	d = dial(s.port);
+	d->ops->session(d, &token);
+	assert_int_equal(about(d, PROTO_MEMBERS, plays[0].answer, "5,6,").outcome, HISTORY_OK);
+	assert_int_equal(token.len, 3);
+	assert_memory_equal(token.p, "1,2", 3);
+	d->ops->session(d, NULL);
+	assert_int_equal(about(d, PROTO_MEMBERS, plays[1].answer, "5,6,").outcome, HISTORY_OK);
+	buf_fini(&token);
+	d->ops->close(d);
+	stop(&s);
+}
+
 static void driver__a_refused_connection_is_a_failure_even_for_a_write(void **state)
 {
 	struct driver_result r;
@@ -353,7 +448,8 @@ static void driver__notices_in_idle_time_that_the_connection_broke(void **state)
 
 static void answer_parser__waits_for_every_byte_of_an_answer(void **state)
 {
-	static const char *const answers[] = {"$2\r\n42\r\n", "$-1\r\n", "+OK\r\n", "-ERR x\r\n"};
+	static const char *const answers[] = {"$2\r\n42\r\n", "$-1\r\n", "+OK\r\n", "-ERR x\r\n",
+		"*0\r\n", "*2\r\n$1\r\n5\r\n$0\r\n\r\n", "~1\r\n$1\r\n5\r\n"};
 	struct resp_answer a;
 
 	(void)state;
@@ -368,7 +464,7 @@ static void answer_parser__waits_for_every_byte_of_an_answer(void **state)
 
 static void answer_parser__stays_inside_random_bytes(void **state)
 {
-	static const char alphabet[] = "$+-_*:0123456789\r\nOKx";
+	static const char alphabet[] = "$+-_*~:0123456789\r\nOKx";
 	struct resp_answer a;
 	struct prng prng;
 
@@ -407,6 +503,8 @@ int main(void)
 		cmocka_unit_test(driver__gives_up_a_connection_that_is_out_of_step),
 		cmocka_unit_test(driver__takes_two_answers_to_one_request_for_garbage),
 		cmocka_unit_test(driver__writes_resp_requests),
+		cmocka_unit_test(driver__asks_of_sets_and_siblings),
+		cmocka_unit_test(driver__tells_a_list_from_a_session),
 		cmocka_unit_test(driver__a_refused_connection_is_a_failure_even_for_a_write),
 		cmocka_unit_test(driver__a_connection_that_never_comes_ends_at_the_deadline),
 		cmocka_unit_test(driver__notices_in_idle_time_that_the_connection_broke),

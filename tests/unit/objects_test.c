@@ -15,7 +15,7 @@
 struct store {
 	struct driver driver;
 	char value[KEYS][256]; /* "": there is none */
-	char calls[CALLS_MAX]; /* g, p, a, i: what was asked */
+	char calls[CALLS_MAX]; /* g, p, a, i, s, m: what was asked */
 	unsigned count;
 	unsigned fails; /* this call, from 1; 0: none */
 	enum history_type failure;
@@ -86,21 +86,44 @@ static void store_increase(
 			strtoll(value, NULL, 10) + (long long)by);
 }
 
+/* A set of its own keeps the newest first. */
+static void store_add(struct driver *d, uint64_t key, uint64_t element, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	char *value = store_of(d)->value[key];
+	char was[sizeof store_of(d)->value[key]];
+
+	(void)deadline_ns;
+	memcpy(was, value, sizeof was);
+	if (called(d, 's', ret))
+		assert_true(snprintf(value, sizeof was, "%llu,%s", (unsigned long long)element,
+				    was) < (int)sizeof was);
+}
+
+static void store_members(struct driver *d, uint64_t key, uint64_t deadline_ns,
+	struct buf *ret_text, struct driver_result *ret)
+{
+	store_get(d, key, deadline_ns, ret_text, ret);
+	store_of(d)->calls[store_of(d)->count - 1] = 'm';
+}
+
 static const struct driver_ops store_ops = {.name = "table",
 	.get = store_get,
 	.put = store_put,
 	.append = store_append,
-	.increase = store_increase};
+	.increase = store_increase,
+	.add = store_add,
+	.members = store_members};
 
 struct trial {
 	struct store store;
 	struct objects objects;
 };
 
-static void begin(struct trial *t, bool atomic)
+static void begin(struct trial *t, uint32_t does)
 {
 	*t = (struct trial){.store.driver.ops = &store_ops};
-	t->objects = (struct objects){.driver = &t->store.driver, .atomic = atomic, .accounts = 3};
+	t->objects = (struct objects){.driver = &t->store.driver, .does = does, .accounts = 3};
 }
 
 static void put_value(struct trial *t, unsigned key, const char *value)
@@ -126,7 +149,7 @@ static void objects__a_list_keeps_its_order(void **state)
 
 	(void)state;
 	for (int atomic = 0; atomic < 2; atomic++) {
-		begin(&t, atomic);
+		begin(&t, atomic ? PROTO_DOES_STRINGS : PROTO_DOES_PLAIN);
 		assert_int_equal(perform(&t, &read).outcome, HISTORY_OK);
 		assert_int_equal(t.objects.count, 0);
 		for (append.value = 7; append.value < 10; append.value++)
@@ -136,6 +159,35 @@ static void objects__a_list_keeps_its_order(void **state)
 		assert_int_equal(t.objects.count, 3);
 		for (unsigned i = 0; i < 3; i++)
 			assert_int_equal(t.objects.element[i], 7 + i);
+		objects_fini(&t.objects);
+	}
+}
+
+static void objects__a_set_is_what_the_store_has_of_it(void **state)
+{
+	static const struct {
+		uint32_t does;
+		const char *calls[2];
+	} stores[] = {
+		{PROTO_DOES_PLAIN, {"gp", "g"}},
+		{PROTO_DOES_STRINGS, {"a", "g"}},
+		{PROTO_DOES_PLAIN | PROTO_DOES(PROTO_ADD) | PROTO_DOES(PROTO_MEMBERS), {"s", "m"}},
+	};
+	struct gen_op add = {.workload = PLAN_SET, .kind = HISTORY_ADD, .key = 2};
+	const struct gen_op read = {.workload = PLAN_SET, .kind = HISTORY_READ, .key = 2};
+	struct trial t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+		begin(&t, stores[i].does);
+		for (add.value = 7; add.value < 10; add.value++)
+			assert_int_equal(perform(&t, &add).outcome, HISTORY_OK);
+		assert_string_equal(t.store.calls, stores[i].calls[0]);
+		assert_int_equal(perform(&t, &read).outcome, HISTORY_OK);
+		assert_string_equal(t.store.calls, stores[i].calls[1]);
+		assert_int_equal(t.objects.count, 3);
+		assert_int_equal(
+			t.objects.element[0] + t.objects.element[1] + t.objects.element[2], 24);
 		objects_fini(&t.objects);
 	}
 }
@@ -153,7 +205,7 @@ static void objects__a_counter_goes_down_too(void **state)
 
 	(void)state;
 	for (int atomic = 0; atomic < 2; atomic++) {
-		begin(&t, atomic);
+		begin(&t, atomic ? PROTO_DOES_STRINGS : PROTO_DOES_PLAIN);
 		assert_int_equal(perform(&t, &up).outcome, HISTORY_OK);
 		assert_int_equal(perform(&t, &down).outcome, HISTORY_OK);
 		assert_string_equal(t.store.calls, atomic ? "i" : "gp");
@@ -169,7 +221,7 @@ static void objects__a_transfer_moves_money_or_does_nothing(void **state)
 	struct trial t;
 
 	(void)state;
-	begin(&t, true);
+	begin(&t, PROTO_DOES_STRINGS);
 	op.value = 30;
 	assert_int_equal(perform(&t, &op).outcome, HISTORY_OK);
 	op.value = 71;
@@ -203,7 +255,7 @@ static void objects__what_is_done_by_half_is_unknown(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
-		begin(&t, true);
+		begin(&t, PROTO_DOES_STRINGS);
 		t.store.fails = i + 1;
 		t.store.failure = HISTORY_FAIL;
 		assert_int_equal(perform(&t, &move).outcome, transfer[i]);
@@ -225,7 +277,7 @@ static void objects__a_transaction_keeps_what_each_read_gave(void **state)
 	struct trial t;
 
 	(void)state;
-	begin(&t, false);
+	begin(&t, PROTO_DOES_PLAIN);
 	put_value(&t, 1, "9,");
 	assert_int_equal(perform(&t, &op).outcome, HISTORY_OK);
 	assert_int_equal(t.objects.count, 4);
@@ -248,7 +300,7 @@ static void objects__what_no_client_wrote_is_not_believed(void **state)
 	struct trial t;
 
 	(void)state;
-	begin(&t, true);
+	begin(&t, PROTO_DOES_STRINGS);
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
 		put_value(&t, 0, lists[i]);
 		assert_int_equal(perform(&t, &list).outcome, HISTORY_FAIL);
@@ -264,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(objects__a_list_keeps_its_order),
+		cmocka_unit_test(objects__a_set_is_what_the_store_has_of_it),
 		cmocka_unit_test(objects__a_counter_goes_down_too),
 		cmocka_unit_test(objects__a_transfer_moves_money_or_does_nothing),
 		cmocka_unit_test(objects__what_is_done_by_half_is_unknown),

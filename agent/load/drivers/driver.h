@@ -45,6 +45,9 @@ struct driver {
  * @put:	set it to text
  * @append:	make the text longer, all at once
  * @increase:	the number that it is, all at once
+ * @add, @remove: one element to or from the set that it is
+ * @members:	of that set, as decimals with a comma behind each, in any order
+ * @values:	that stand side by side, likewise, what read() gives first
  * @session:	from now on each request says what the session that @token (text) is of has seen,
  *		and each answer brings it up to date; NULL: requests are of no session. May be NULL
  *		itself: the protocol has no such thing
@@ -67,6 +70,14 @@ struct driver_ops {
 	void (*append)(struct driver *d, uint64_t key, const struct buf *text, uint64_t deadline_ns,
 		struct driver_result *ret);
 	void (*increase)(struct driver *d, uint64_t key, int64_t by, uint64_t deadline_ns,
+		struct driver_result *ret);
+	void (*add)(struct driver *d, uint64_t key, uint64_t element, uint64_t deadline_ns,
+		struct driver_result *ret);
+	void (*remove)(struct driver *d, uint64_t key, uint64_t element, uint64_t deadline_ns,
+		struct driver_result *ret);
+	void (*members)(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
+		struct driver_result *ret);
+	void (*values)(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
 		struct driver_result *ret);
 	void (*session)(struct driver *d, struct buf *token);
 	void (*close)(struct driver *d);

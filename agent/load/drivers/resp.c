@@ -87,6 +87,45 @@ static int parse_bulk(
 	return (int)size + 2;
 }
 
+/* Elements are values; none is looked at before so many bytes are there as they have at least. */
+static int parse_list(
+	const char *line, size_t len, const char *rest, size_t left, struct resp_answer *ret)
+{
+	static const size_t least = sizeof "$0\r\n\r\n" - 1;
+	uint64_t count;
+	size_t at = 0;
+
+	if (parse_number(line, len, &count) < 0 || count > RESP_ANSWER_LIST_MAX)
+		return -EBADMSG;
+	if (left < count * least)
+		return -EAGAIN;
+	for (uint64_t i = 0; i < count; i++) {
+		struct resp_answer element;
+		int used = left > at && rest[at] != '$'
+				   ? -EBADMSG
+				   : resp_answer_parse(rest + at, left - at, &element);
+
+		if (used > 0 && element.type != RESP_ANSWER_VALUE)
+			used = -EBADMSG;
+		if (used <= 0)
+			return used < 0 ? used : -EAGAIN;
+		at += (size_t)used;
+	}
+	*ret = (struct resp_answer){RESP_ANSWER_LIST, rest, at, count};
+	return (int)at;
+}
+
+bool resp_answer_next(struct resp_answer *list, struct resp_answer *ret)
+{
+	int used = list->len > 0 ? resp_answer_parse(list->text, list->len, ret) : 0;
+
+	if (used <= 0)
+		return false;
+	list->text += used;
+	list->len -= (size_t)used;
+	return true;
+}
+
 int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret)
 {
 	const char *end = memchr(p, '\n', len < RESP_ANSWER_LINE_MAX ? len : RESP_ANSWER_LINE_MAX);
@@ -103,6 +142,8 @@ int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret)
 	ret->len = line - 3;
 	if (p[0] == '$')
 		more = parse_bulk(p + 1, line - 3, p + line, len - line, ret);
+	else if (p[0] == '*' || p[0] == '~')
+		more = parse_list(p + 1, line - 3, p + line, len - line, ret);
 	else if (p[0] == '+')
 		ret->type = RESP_ANSWER_STATUS;
 	else if (p[0] == '-')
@@ -304,7 +345,7 @@ static ssize_t receive(struct resp *r, uint64_t deadline_ns)
 static enum history_error read_answer(
 	struct resp *r, uint64_t deadline_ns, struct resp_answer *ret, char *ret_text)
 {
-	struct resp_answer token;
+	struct resp_answer token = {.type = RESP_ANSWER_NIL};
 
 	r->in.len = 0;
 	for (;;) {
@@ -316,7 +357,8 @@ static enum history_error read_answer(
 			return n == -EAGAIN ? HISTORY_TIMEOUT : HISTORY_CLOSED;
 		}
 		r->in.len += (size_t)n;
-		used = resp_session_parse((const char *)r->in.p, r->in.len, ret, &token);
+		used = r->token ? resp_session_parse((const char *)r->in.p, r->in.len, ret, &token)
+				: resp_answer_parse((const char *)r->in.p, r->in.len, ret);
 		if (used == 0)
 			continue;
 		/* More than one answer to one request: the connection is out of step. */
@@ -324,7 +366,7 @@ static enum history_error read_answer(
 			hang_up(r);
 			return HISTORY_OTHER;
 		}
-		if (r->token && token.type == RESP_ANSWER_VALUE && token.len > 0) {
+		if (token.type == RESP_ANSWER_VALUE && token.len > 0) {
 			r->token->len = 0;
 			buf_add(r->token, token.text, token.len);
 		}
@@ -546,6 +588,68 @@ static void resp_increase(
 	change(r, deadline_ns, ret);
 }
 
+static void change_set(struct resp *r, const char *command, uint64_t key, uint64_t element,
+	uint64_t deadline_ns, struct driver_result *ret)
+{
+	begin_request(r, 3);
+	add_word(r, command);
+	add_key(r, key);
+	add_number(r, element);
+	change(r, deadline_ns, ret);
+}
+
+static void resp_add(struct driver *d, uint64_t key, uint64_t element, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	change_set(resp_of(d), "SADD", key, element, deadline_ns, ret);
+}
+
+static void resp_remove(struct driver *d, uint64_t key, uint64_t element, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	change_set(resp_of(d), "SREM", key, element, deadline_ns, ret);
+}
+
+static void list(struct resp *r, const char *command, uint64_t key, uint64_t deadline_ns,
+	struct buf *ret_text, struct driver_result *ret)
+{
+	struct resp_answer answer, element;
+	uint64_t number;
+
+	ret_text->len = 0;
+	begin_request(r, 2);
+	add_word(r, command);
+	add_key(r, key);
+	if (!ask(r, true, deadline_ns, &answer, ret))
+		return;
+	if (answer.type != RESP_ANSWER_LIST) {
+		out_of_step(r, ret);
+		return;
+	}
+	ret->outcome = HISTORY_OK;
+	ret->found = answer.count > 0;
+	while (resp_answer_next(&answer, &element)) {
+		if (parse_number(element.text, element.len, &number) < 0) {
+			ret->outcome = HISTORY_FAIL; /* no client of ours has put it there */
+			ret->error = HISTORY_OTHER;
+			return;
+		}
+		buf_printf(ret_text, "%llu,", (unsigned long long)number);
+	}
+}
+
+static void resp_members(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
+	struct driver_result *ret)
+{
+	list(resp_of(d), "SMEMBERS", key, deadline_ns, ret_text, ret);
+}
+
+static void resp_values(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
+	struct driver_result *ret)
+{
+	list(resp_of(d), "VALUES", key, deadline_ns, ret_text, ret);
+}
+
 /* SET, with IFEQ if @old is not 0. */
 static void set(struct resp *r, uint64_t key, uint64_t old, uint64_t value, uint64_t deadline_ns,
 	struct driver_result *ret)
@@ -601,6 +705,10 @@ const struct driver_ops resp_driver = {
 	.put = resp_put,
 	.append = resp_append,
 	.increase = resp_increase,
+	.add = resp_add,
+	.remove = resp_remove,
+	.members = resp_members,
+	.values = resp_values,
 	.session = resp_session,
 	.close = resp_close,
 };

@@ -6,15 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/history/history.h"
+
 /* Longest line of an answer: an error in words. Longest value: as much as a replica keeps. */
 #define RESP_ANSWER_LINE_MAX 2048
 #define RESP_ANSWER_VALUE_MAX (1u << 20)
+/* Elements of a list. */
+#define RESP_ANSWER_LIST_MAX HISTORY_MANY_MAX
 
 enum resp_answer_type {
 	RESP_ANSWER_STATUS,
 	RESP_ANSWER_ERROR,
 	RESP_ANSWER_VALUE,
 	RESP_ANSWER_NUMBER,
+	RESP_ANSWER_LIST, /* of values; text is where resp_answer_next() begins */
 	RESP_ANSWER_NIL
 };
 
@@ -22,14 +27,18 @@ struct resp_answer {
 	enum resp_answer_type type;
 	const char *text; /* of all but NIL: inside the bytes given, not terminated */
 	size_t len;
+	uint64_t count; /* of LIST */
 };
 
 /**
  * resp_answer_parse() - read one answer from the beginning of @p
- * Return: bytes used, 0 if more are needed, -EBADMSG for what is no answer to GET, SET, APPEND or
- * INCRBY.
+ * Return: bytes used, 0 if more are needed, -EBADMSG for what is no answer to GET, SET, APPEND,
+ * INCRBY, SADD, SREM, SMEMBERS or VALUES.
  */
 int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret);
+
+/* resp_answer_next() - take the next element off a list. Return: false if there is none. */
+bool resp_answer_next(struct resp_answer *list, struct resp_answer *ret);
 
 /**
  * resp_session_parse() - read one answer to WITH SESSION: an error, or an answer and the token
