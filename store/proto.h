@@ -187,7 +187,9 @@ extern const char *const proto_wait_names[PROTO_WAIT_NR]; /* "before" "after" */
  *			what they have promised a leader, also after a restart, which makes
  *elections slower; without, such reads are confirmed by a majority, unless read_level is LEASE
  * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
- * @log_keep_kib:	of raft: so much of the log stays in memory when a snapshot has taken its
+ * @sessions:		of raft: sessions carry a token, with which reads at ONE go forward only
+ * @unconfirmed:	of raft: the leader answers reads above ONE without asking a majority
+ * @log_keep_kib:	of raft and zab: so much of the log stays in memory when a snapshot has taken its
  * place, for followers that are behind; 0: 16 MiB
  * @batch_entries:	of raft: most entries in one message or record; 0: 1024
  * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
@@ -213,6 +215,8 @@ struct proto_config {
 	uint64_t heartbeat_ns;
 	int leader;
 	bool leases;
+	bool sessions;
+	bool unconfirmed;
 	unsigned voters;
 	unsigned log_keep_kib;
 	unsigned batch_entries;
@@ -402,6 +406,7 @@ struct proto_ops {
 extern const struct proto_ops single_ops;
 extern const struct proto_ops quorum_ops;
 extern const struct proto_ops raft_ops;
+extern const struct proto_ops zab_ops;
 extern const struct proto_ops primary_ops;
 extern const struct proto_ops abd_ops;
 

@@ -22,6 +22,7 @@ const char *const forward_why_text[] = {
 	[FORWARD_NO_VOTER] = "it does not vote",
 	[FORWARD_NOT_HANDED] = "it did not become the leader in time",
 	[FORWARD_ASK_ITSELF] = "the primary is not heard: ask the replica that is to take over",
+	[FORWARD_UNSEEN] = "this replica has not seen yet what the session has",
 };
 _Static_assert(sizeof(forward_why_text) / sizeof(*forward_why_text) == FORWARD_WHY_NR,
 	"a text for each reason");
@@ -202,6 +203,8 @@ void forward_expire(struct forward *f, const struct proto_reply *refusal)
 	while ((r = ring_front(&f->slots)) && r->since_ns + f->p->cfg.request_timeout_ns <= now) {
 		struct proto_reply reply = *refusal;
 
+		if (r->here)
+			reply = forward_refuse(FORWARD_UNSEEN, 0, 0);
 		if (r->write && r->state == FORWARD_SENT && !PROTO_BUG(BUG_FORWARD_DENIES))
 			reply.status = PROTO_UNCERTAIN;
 		forward_finish(f, f->slots.first, &reply);

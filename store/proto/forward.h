@@ -41,6 +41,7 @@ enum forward_why {
 	FORWARD_NO_VOTER,
 	FORWARD_NOT_HANDED,
 	FORWARD_ASK_ITSELF,
+	FORWARD_UNSEEN,
 	FORWARD_WHY_NR
 };
 extern const char *const forward_why_text[FORWARD_WHY_NR];
@@ -51,6 +52,7 @@ struct forward_request {
 	enum forward_state state;
 	bool write;
 	bool order;             /* of an operator, not a command */
+	bool here;              /* waits for data of this replica, is never sent */
 	enum proto_level level; /* of a read; never PROTO_DEFAULT */
 	uint64_t ticket;
 	uint64_t attempt; /* number of the last one sent */
@@ -128,6 +130,7 @@ struct forward_answer {
 	uint64_t slot;
 	uint64_t attempt;
 	enum forward_why why;
+	uint64_t index; /* of the log, that it is as of; does not travel here */
 	struct proto_reply reply;
 };
 

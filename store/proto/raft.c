@@ -6,7 +6,8 @@
  * and relays the answer (see forward.h); without a leader, requests wait for one, until this
  * replica has been without for longer than an election should take. The rest: raft_election.c,
  * raft_leader.c and raft_log.c; raft_read.c; raft_members.c and raft_admin.c; raft_snapshot.c,
- * raft_transfer.c and raft_copy.c; raft_claim.c.
+ * raft_transfer.c and raft_copy.c; raft_session.c; raft_claim.c. Much of it serves zab, too
+ * (zab.c).
  *
  * Invariants, asserted after each step in tests:
  *  1. applied <= commit <= last entry; durable <= recorded <= last entry
@@ -30,7 +31,7 @@ static const struct sm_state role_states[] = {
 };
 _Static_assert(sizeof(role_states) / sizeof(*role_states) == RAFT_ROLE_NR, "a row for each state");
 
-static void raft_init(struct proto *p)
+void raft_init(struct proto *p)
 {
 	struct raft *r = raft_of(p);
 
@@ -46,16 +47,18 @@ static void raft_init(struct proto *p)
 	raft_copy_init(&r->staging.copy);
 	ring_init(&r->waiters, sizeof(struct raft_waiter), 1);
 	ring_init(&r->reads, sizeof(struct raft_read), 1);
+	ring_init(&r->waits, sizeof(struct raft_wait), 0);
 	forward_init(&r->forward, p, RAFT_TIMER_REQUESTS);
 }
 
-static void raft_fini(struct proto *p)
+void raft_fini(struct proto *p)
 {
 	struct raft *r = raft_of(p);
 
 	for (uint64_t i = r->reads.first; i < r->reads.next; i++)
 		free(((struct raft_read *)ring_at(&r->reads, i))->key);
 	ring_fini(&r->reads);
+	raft_session_fini(r);
 	ring_fini(&r->waiters);
 	ring_fini(&r->changes);
 	for (unsigned i = 0; i < p->cfg.nodes; i++)
@@ -68,9 +71,8 @@ static void raft_fini(struct proto *p)
 	forward_fini(&r->forward);
 }
 
-static void raft_start(struct proto *p)
+void raft_boot(struct raft *r)
 {
-	struct raft *r = raft_of(p);
 	uint64_t exact;
 
 	forward_start(&r->forward);
@@ -85,6 +87,13 @@ static void raft_start(struct proto *p)
 	raft_copy_settle(r);
 	r->boot_term = r->term;
 	r->leader_heard_ns = raft_now(r);
+}
+
+static void raft_start(struct proto *p)
+{
+	struct raft *r = raft_of(p);
+
+	raft_boot(r);
 	/* What an earlier life has promised a leader is not known. */
 	r->promised_ns = r->restored && raft_leases(&p->cfg) ? raft_now(r) : 0;
 	r->eager = !r->restored && p->cfg.leader == (int)p->cfg.self;
@@ -150,14 +159,16 @@ void raft_apply(struct raft *r, uint64_t commit)
 		}
 		a.slot = w.slot;
 		a.attempt = w.attempt;
+		a.index = r->applied;
 		if (w.slot)
 			raft_answer(r, w.origin, &a);
 	}
 	raft_copy_settle(r);
+	raft_session_applied(r);
 }
 
 /* No leader for longer than an election should take: better to say no than to let clients wait. */
-static bool forsaken(const struct raft *r)
+bool raft_forsaken(const struct raft *r)
 {
 	return r->leader < 0 && raft_now(r) - r->leader_heard_ns > r->proto.cfg.election_max_ns;
 }
@@ -196,6 +207,13 @@ void raft_pass_on(struct raft *r, uint64_t slot)
 	struct forward_request *req = forward_at(&r->forward, slot);
 	uint8_t type = RAFT_ATTEMPT;
 
+	if (req->here)
+		return;
+	if (r->hold) {
+		if (!req->write)
+			req->state = FORWARD_HELD;
+		return;
+	}
 	/* While it hands over, a leader holds what it has not begun. */
 	if (raft_leads(r) && r->handing && !req->order)
 		return;
@@ -244,7 +262,7 @@ void raft_leader_known(struct raft *r, int leader)
 	}
 }
 
-static void refuse_held(struct raft *r)
+void raft_refuse_held(struct raft *r)
 {
 	struct ring *slots = &r->forward.slots;
 
@@ -252,42 +270,28 @@ static void refuse_held(struct raft *r)
 		struct forward_request *req = forward_at(&r->forward, i);
 		struct proto_reply reply = no_leader(r);
 
-		if (req && req->state == FORWARD_HELD)
+		if (req && req->state == FORWARD_HELD && !req->here)
 			forward_finish(&r->forward, i, &reply);
 	}
 }
 
-/* What this replica has, however old that is. */
-static void read_here(struct raft *r, const struct proto_request *req)
+void raft_take_request(struct raft *r, const struct proto_request *req)
 {
-	struct proto_io *io = r->proto.io;
-	struct proto_reply reply;
-
-	command_read(r->proto.table, req->key, command_now(&r->state, io->wall(io)), &reply);
-	io->reply(io, req->ticket, &reply);
-}
-
-static void raft_request(struct proto *p, const struct proto_request *req)
-{
-	struct raft *r = raft_of(p);
+	struct proto *p = &r->proto;
 	struct forward_attempt a = {.command = command_of(req)};
 	struct buf b = {0};
 
 	a.level = req->level ? req->level : p->cfg.read_level;
-	if (req->op == PROTO_GET && a.level == PROTO_ONE && raft_exact(r)) {
-		read_here(r, req);
-		return;
-	}
-	if (forsaken(r)) {
+	if (raft_forsaken(r)) {
 		struct proto_reply reply = no_leader(r);
 
 		p->io->reply(p->io, req->ticket, &reply);
 		return;
 	}
-	a.slot = forward_add(&r->forward, req, !raft_leads(r) || r->handing);
+	a.slot = forward_add(&r->forward, req, !raft_leads(r) || r->handing || r->hold);
 	if (!a.slot)
 		return;
-	if (!raft_leads(r) || r->handing) {
+	if (!raft_leads(r) || r->handing || r->hold) {
 		if (r->leader >= 0)
 			raft_pass_on(r, a.slot);
 		return;
@@ -298,6 +302,17 @@ static void raft_request(struct proto *p, const struct proto_request *req)
 	a.bytes = (struct proto_bytes){.p = b.p, .len = (uint32_t)b.len};
 	raft_take(r, p->cfg.self, &a);
 	buf_fini(&b);
+}
+
+static void raft_request(struct proto *p, const struct proto_request *req)
+{
+	struct raft *r = raft_of(p);
+	enum proto_level level = req->level ? req->level : p->cfg.read_level;
+
+	if (req->op == PROTO_GET && level == PROTO_ONE && raft_exact(r))
+		raft_session_read(r, req);
+	else
+		raft_take_request(r, req);
 }
 
 /*
@@ -354,12 +369,17 @@ static int on_answer(struct raft *r, unsigned from, struct cursor *c)
 {
 	struct forward_answer a;
 	struct forward_request *req;
+	struct proto_bytes bytes;
+	uint64_t index;
 
-	if (forward_decode_answer(c, &a))
+	index = cursor_u64(c);
+	bytes = (struct proto_bytes){.p = c->p, .len = (uint32_t)c->left};
+	if (forward_decode_answer(c, &a) || index > RAFT_NUMBER_MAX)
 		return -EBADMSG;
+	a.index = index;
 	req = forward_at(&r->forward, a.slot);
 	if (a.why != FORWARD_NOT_LEADER) {
-		forward_answered(&r->forward, &a);
+		raft_session_answered(r, &a, bytes);
 	} else if (req && req->state == FORWARD_SENT && req->attempt == a.attempt && req->bytes) {
 		req->state = FORWARD_HELD;
 		if (r->leader == (int)from)
@@ -381,7 +401,7 @@ struct append {
 
 static int decode_append(const struct raft *r, struct cursor *c, struct append *ret)
 {
-	struct raft_bounds bounds = {.nodes = r->proto.cfg.nodes};
+	struct raft_bounds bounds = {.nodes = r->kind ? 0 : r->proto.cfg.nodes};
 
 	ret->term = cursor_u64(c);
 	ret->prev = cursor_u64(c);
@@ -529,6 +549,8 @@ int raft_hear_leader(struct raft *r, unsigned from, uint64_t term)
 	}
 	if (term == r->term && (raft_leads(r) || (r->leader >= 0 && r->leader != (int)from)))
 		return -EBADMSG;
+	if (r->kind && !r->kind->hear(r, from, term))
+		return 0;
 	raft_follow(r, term, (int)from);
 	r->leader_heard_ns = raft_now(r);
 	r->promised_ns = raft_now(r);
@@ -584,7 +606,7 @@ static int raft_dispatch(struct raft *r, unsigned from, const void *bytes, size_
 	}
 }
 
-static int raft_message(struct proto *p, unsigned from, const void *bytes, size_t len)
+int raft_message(struct proto *p, unsigned from, const void *bytes, size_t len)
 {
 	struct raft *r = raft_of(p);
 	uint64_t heard_ns;
@@ -600,7 +622,7 @@ static int raft_message(struct proto *p, unsigned from, const void *bytes, size_
 	return rc;
 }
 
-static void raft_persisted(struct proto *p, uint64_t seq)
+void raft_persisted(struct proto *p, uint64_t seq)
 {
 	struct raft *r = raft_of(p);
 	bool more;
@@ -627,17 +649,19 @@ static void expire_requests(struct raft *r)
 	else if (r->leader < 0)
 		refusal = no_leader(r);
 	forward_expire(&r->forward, &refusal);
+	r->waits_least = 0; /* also what is given up goes */
+	raft_session_applied(r);
 }
 
-static void raft_timer(struct proto *p, unsigned timer)
+void raft_timer(struct proto *p, unsigned timer)
 {
 	struct raft *r = raft_of(p);
 
 	switch ((enum raft_timer)timer) {
 	case RAFT_TIMER_ELECTION:
 		raft_election_timer(r);
-		if (forsaken(r))
-			refuse_held(r);
+		if (raft_forsaken(r))
+			raft_refuse_held(r);
 		break;
 	case RAFT_TIMER_HEARTBEAT:
 		raft_heartbeat(r);
@@ -651,7 +675,7 @@ static void raft_timer(struct proto *p, unsigned timer)
 	}
 }
 
-static void raft_status(const struct proto *p, struct proto_status_view *ret)
+void raft_status(const struct proto *p, struct proto_status_view *ret)
 {
 	static const enum proto_role role[] = {
 		[RAFT_FOLLOWER] = PROTO_FOLLOWER,
@@ -693,7 +717,7 @@ static void staging_invariant(const struct raft *r)
 /* Of so many peers at a time; of very many, other ones each time. */
 #define INVARIANT_PEERS 16u
 
-static void raft_invariant(const struct proto *p)
+void raft_invariant(const struct proto *p)
 {
 	const struct raft *r = (const struct raft *)p;
 	uint64_t last = raft_log_last(&r->log);
@@ -728,7 +752,7 @@ static void raft_invariant(const struct proto *p)
 	}
 }
 
-static int raft_entry(const struct proto *p, uint64_t index, struct proto_entry_view *ret)
+int raft_entry(const struct proto *p, uint64_t index, struct proto_entry_view *ret)
 {
 	const struct raft *r = (const struct raft *)p;
 	const struct raft_entry *e = raft_log_at(&r->log, index);

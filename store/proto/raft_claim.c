@@ -7,15 +7,21 @@
 void raft_claim(const struct proto_config *cfg, struct proto_claim *ret)
 {
 	bool local = cfg->read_level == PROTO_ONE;
+	bool lease = cfg->read_level == PROTO_LEASE;
+	/* Of the order of the log, from any replica: each session sees it go forward. */
+	enum proto_model here = cfg->sessions ? PROTO_SEQUENTIAL : PROTO_EVENTUAL;
+	/* A leader that was replaced while it was cut off or stopped knows it an election later. */
+	enum proto_model cut = cfg->unconfirmed ? PROTO_EVENTUAL : PROTO_LINEARIZABLE;
 
 	*ret = (struct proto_claim){
-		.whole = local ? PROTO_EVENTUAL : PROTO_LINEARIZABLE,
-		.cut = local ? PROTO_EVENTUAL : PROTO_LINEARIZABLE,
+		.whole = local ? here : PROTO_LINEARIZABLE,
+		.cut = local ? here : cut,
 		.reads_cut = local ? PROTO_SIDES_ALL : PROTO_SIDES_MAJORITY,
 		.writes_cut = PROTO_SIDES_MAJORITY,
 		.does = PROTO_DOES_STRINGS,
 		.cas = true,
-		.needs_clocks = cfg->read_level == PROTO_LEASE,
+		.needs_clocks = lease || (cfg->unconfirmed && !local),
+		.sessions = local && cfg->sessions,
 	};
 }
 
@@ -53,7 +59,7 @@ uint64_t raft_floor_ns(const struct proto_floor_query *q)
 		return floor;
 	if (leader != q->contact)
 		floor += q->rtt_ns[(size_t)q->contact * q->cfg->nodes + leader];
-	if (!q->write && level == PROTO_LEASE && raft_leases(q->cfg))
+	if (!q->write && ((level == PROTO_LEASE && raft_leases(q->cfg)) || q->cfg->unconfirmed))
 		return floor;
 	return floor + majority_rtt(q, leader);
 }

@@ -21,6 +21,7 @@
 #define RAFT_HOLD_BYTES (128u << 20)   /* of log that is kept for those who get a table, at most */
 #define RAFT_PENDING_BYTES (64u << 20) /* of entries that are not applied yet, at a leader */
 #define RAFT_READS_BYTES (64u << 20)   /* of keys that a leader's reads hold */
+#define RAFT_WAITS_BYTES (64u << 20)   /* of answers that wait until they are applied here */
 #define RAFT_ROUNDS 64                 /* beginnings that are remembered, of an election time */
 /* So much a follower's clock may run faster than the leader's; less election time is a lease. */
 #define RAFT_DRIFT_PPM 100000u
@@ -43,7 +44,7 @@ enum raft_message {
 	RAFT_APPENDED,
 	RAFT_ATTEMPT,
 	RAFT_ANSWER,
-	RAFT_OFFER,
+	RAFT_OFFER = 9, /* those before are zab's */
 	RAFT_PART,
 	RAFT_STAGED,
 	RAFT_ORDER,         /* an attempt to have raft_admin() done */
@@ -169,6 +170,7 @@ struct raft_peer {
 	bool probing;                   /* RAFT_PROBE: a message is on the way */
 	struct raft_transfer *transfer; /* owned; RAFT_TRANSFER */
 	bool granted;                   /* its (pre-)vote is ours */
+	bool apart;                     /* zab: it has not joined this leader */
 };
 
 /* What an operator asked for, until it is done or an entry in the log. */
@@ -210,8 +212,27 @@ struct raft_read {
 	uint32_t len;
 };
 
+/* A request here that waits until an entry is applied here: raft_session.c. */
+struct raft_wait {
+	uint64_t slot;
+	uint64_t index;
+	uint8_t *answer; /* owned: what it is then told, encoded; NULL: it reads */
+	uint32_t len;
+};
+
+struct raft;
+
+/* What a protocol that uses all this does otherwise (zab.c). */
+struct raft_kind {
+	/* hear - whether a message of who leads in @term counts. */
+	bool (*hear)(struct raft *r, unsigned from, uint64_t term);
+	/* next - index of the entry from which on a follower's log has to be sent to it. */
+	uint64_t (*next)(const struct raft *r, unsigned node);
+};
+
 struct raft {
 	struct proto proto;
+	const struct raft_kind *kind; /* NULL: Raft */
 	struct sm role;
 	unsigned majority;
 	/* The paper's figure 2. */
@@ -261,12 +282,18 @@ struct raft {
 	uint64_t lease_until;
 	bool lease_void; /* for the rest of this term */
 	size_t reads_bytes;
-	bool round_wanted; /* reads wait for one that has not begun */
+	bool round_wanted;  /* reads wait for one that has not begun */
+	bool commit_wanted; /* followers are to be told at once what is committed */
 	bool flush_armed;
 	struct raft_admin admin;
 	bool handing; /* over: no new requests */
 	bool handed;  /* as a candidate: voters need not mind the leader they hear */
 	/* For clients. */
+	bool hold;            /* zab: nothing is passed on yet */
+	struct ring waits;    /* struct raft_wait */
+	uint64_t waits_least; /* none of them is for an earlier index */
+	size_t waits_bytes;
+	struct token token; /* of the last reply */
 	struct forward forward;
 };
 
@@ -511,6 +538,9 @@ void raft_want_flush(struct raft *r);
 unsigned raft_answers(const struct raft *r);
 int raft_on_appended(struct raft *r, unsigned from, struct cursor *c);
 
+/* raft_peer_joins() - zab: it follows from now on, from where ->next() says. */
+void raft_peer_joins(struct raft *r, unsigned node);
+
 void raft_add_entry(struct raft *r, struct proto_bytes bytes, const struct raft_waiter *who);
 void raft_replicate_all(struct raft *r, bool must);
 
@@ -545,6 +575,21 @@ void raft_reads_confirm(struct raft *r);
 void raft_reads_serve(struct raft *r);
 void raft_reads_refuse(struct raft *r, struct forward_answer *a);
 
+/* raft_session.c */
+/* raft_session_finish() - answer a request of this replica; the session has seen a->index. */
+void raft_session_finish(struct raft *r, struct forward_answer *a);
+
+/* raft_session_answered() - the leader has answered; @bytes is @a, encoded. */
+void raft_session_answered(struct raft *r, struct forward_answer *a, struct proto_bytes bytes);
+
+/* raft_session_read() - answer from the own table, now or when what the session has seen is here.
+ */
+void raft_session_read(struct raft *r, const struct proto_request *req);
+
+/* raft_session_applied() - more is applied here, or requests have been given up. */
+void raft_session_applied(struct raft *r);
+void raft_session_fini(struct raft *r);
+
 /* raft_claim.c: see proto.h */
 void raft_claim(const struct proto_config *cfg, struct proto_claim *ret);
 uint64_t raft_floor_ns(const struct proto_floor_query *q);
@@ -553,6 +598,22 @@ uint64_t raft_floor_ns(const struct proto_floor_query *q);
 /* raft_pass_on() - a request to the leader, which is known. raft_pass_held() - all that wait. */
 void raft_pass_on(struct raft *r, uint64_t slot);
 void raft_pass_held(struct raft *r);
+
+/* raft_take_request() - one that is not a read of the own table. */
+void raft_take_request(struct raft *r, const struct proto_request *req);
+
+/* The seam, as far as zab takes it over. */
+void raft_init(struct proto *p);
+void raft_fini(struct proto *p);
+void raft_boot(struct raft *r);
+int raft_message(struct proto *p, unsigned from, const void *bytes, size_t len);
+void raft_persisted(struct proto *p, uint64_t seq);
+void raft_timer(struct proto *p, unsigned timer);
+void raft_status(const struct proto *p, struct proto_status_view *ret);
+void raft_invariant(const struct proto *p);
+int raft_entry(const struct proto *p, uint64_t index, struct proto_entry_view *ret);
+bool raft_forsaken(const struct raft *r);
+void raft_refuse_held(struct raft *r);
 
 /* raft_exact() - whether the table is as of the applied index, and may be read. */
 static inline bool raft_exact(const struct raft *r)

@@ -66,7 +66,7 @@ void raft_lead(struct raft *r)
 		raft_transfer_end(peer);
 		sm_init(&peer->progress, progress_states, RAFT_PROGRESS_NR, RAFT_PROBE);
 		peer->answered_ns = now;
-		peer->next = r->term_start;
+		peer->next = r->kind ? r->kind->next(r, i) : r->term_start;
 		peer->match = PROTO_BUG(BUG_RAFT_ASSUMES_MATCH) ? r->term_start - 1 : 0;
 		peer->round = 0;
 		peer->probing = false;
@@ -84,10 +84,11 @@ void raft_answer(struct raft *r, unsigned to, struct forward_answer *a)
 	struct buf b = {0};
 
 	if (to == r->proto.cfg.self) {
-		forward_finish(&r->forward, a->slot, &a->reply);
+		raft_session_finish(r, a);
 		return;
 	}
 	buf_u8(&b, RAFT_ANSWER);
+	buf_u64(&b, a->index);
 	forward_encode_answer(&b, a);
 	io->send(io, to, b.p, b.len);
 	buf_fini(&b);
@@ -215,6 +216,8 @@ static void replicate(struct raft *r, unsigned to, bool must)
 {
 	struct raft_peer *peer = &r->peer[to];
 
+	if (peer->apart)
+		return;
 	if (needs_table(r, peer)) {
 		/* What is half-way is not copied. */
 		if (peer->progress.now != RAFT_TRANSFER && raft_exact(r))
@@ -246,6 +249,21 @@ void raft_replicate_all(struct raft *r, bool must)
 			replicate(r, i, must);
 }
 
+void raft_peer_joins(struct raft *r, unsigned node)
+{
+	struct raft_peer *peer = &r->peer[node];
+
+	raft_transfer_end(peer);
+	sm_move(&peer->progress, RAFT_PROBE);
+	peer->probing = false;
+	peer->apart = false;
+	peer->answered_ns = raft_now(r);
+	peer->next = r->kind->next(r, node);
+	if (peer->next <= peer->match)
+		peer->next = peer->match + 1;
+	replicate(r, node, true);
+}
+
 unsigned raft_answers(const struct raft *r)
 {
 	const struct raft_read *read = ring_front(&r->reads);
@@ -268,7 +286,7 @@ unsigned raft_answers(const struct raft *r)
 
 void raft_flush(struct raft *r)
 {
-	bool must = r->round_wanted;
+	bool must = r->round_wanted || r->commit_wanted;
 
 	r->flush_armed = false;
 	if (!raft_leads(r))
@@ -276,6 +294,7 @@ void raft_flush(struct raft *r)
 	if (r->round_wanted)
 		raft_round_begin(r);
 	r->round_wanted = false;
+	r->commit_wanted = false;
 	raft_log_record(r);
 	raft_replicate_all(r, must);
 	/* Alone, nobody's answer is needed. */
@@ -327,6 +346,11 @@ void raft_advance(struct raft *r)
 					  !PROTO_BUG(BUG_RAFT_COUNTS_OLDER_TERM)))
 		return;
 	raft_apply(r, index);
+	/* Somebody waits until others have applied it. */
+	if (r->kind || r->proto.cfg.sessions) {
+		r->commit_wanted = true;
+		raft_want_flush(r);
+	}
 	raft_reads_serve(r);
 	raft_admin_step(r);
 	raft_leave_if_removed(r);
@@ -394,6 +418,8 @@ int raft_on_appended(struct raft *r, unsigned from, struct cursor *c)
 	if (!cursor_done(c) || term == 0 || term > RAFT_NUMBER_MAX || prev > RAFT_NUMBER_MAX ||
 		agreed > RAFT_NUMBER_MAX || (!prev && match > agreed))
 		return -EBADMSG;
+	if (r->kind && !raft_leads(r))
+		return 0;
 	if (term > r->term) {
 		raft_follow(r, term, -1);
 		return 0;

@@ -138,10 +138,12 @@ void raft_reads_forget_lease(struct raft *r)
 static void answer_read(
 	struct raft *r, unsigned origin, const struct forward_attempt *at, struct proto_bytes key)
 {
-	struct forward_answer a = {.slot = at->slot, .attempt = at->attempt};
+	struct forward_answer a = {.slot = at->slot, .attempt = at->attempt, .index = r->applied};
 
-	command_read(r->proto.table, key, command_now(&r->state, r->proto.io->wall(r->proto.io)),
-		&a.reply);
+	/* Of zab's sync, who asks reads its own table, as of what was committed here. */
+	if (!r->kind || origin == r->proto.cfg.self)
+		command_read(r->proto.table, key,
+			command_now(&r->state, r->proto.io->wall(r->proto.io)), &a.reply);
 	raft_answer(r, origin, &a);
 }
 
@@ -182,6 +184,7 @@ void raft_reads_add(struct raft *r, unsigned origin, const struct forward_attemp
 	uint64_t index = r->commit > r->term_start ? r->commit : r->term_start;
 
 	if (PROTO_BUG(BUG_RAFT_STALE_LEADER_READ) ||
+		(r->proto.cfg.unconfirmed && r->applied >= r->term_start) ||
 		(a->level == PROTO_LEASE && raft_lease_holds(r))) {
 		answer_read(r, origin, a, key);
 		return;

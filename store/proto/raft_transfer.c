@@ -233,6 +233,8 @@ int raft_on_staged(struct raft *r, unsigned from, struct cursor *c)
 
 	if (decode_staged(c, &s))
 		return -EBADMSG;
+	if (r->kind && !raft_leads(r))
+		return 0;
 	if (s.term > r->term) {
 		raft_follow(r, s.term, -1);
 		return 0;
@@ -346,6 +348,7 @@ void raft_staging_try(struct raft *r)
 	r->answer_owed = true;
 	if (r->matched < base)
 		r->matched = base;
+	raft_session_applied(r);
 	/* What was kept of the log may go beyond what this leader has. */
 }
 
