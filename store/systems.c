@@ -40,6 +40,17 @@ static const struct system systems[] = {
 		.source = "waits for a majority in every case, as the class is defined in " ABADI,
 	},
 	{
+		.name = "zab",
+		.ops = &zab_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_QUORUM,
+		.kept = "fast leader election, discovery, synchronization by difference, truncation or "
+			"table, broadcast in the order of zxids; local reads, sync, sessions",
+		.left_out = "observers, membership change, transactions of several keys",
+		.textbook = "",
+		.source = "",
+	},
+	{
 		.name = "quorum",
 		.ops = &quorum_ops,
 		.read_level = PROTO_QUORUM,
@@ -171,6 +182,30 @@ static const struct system systems[] = {
 			    "min-replicas-to-write, answers before the disk has it (--fsync)",
 		.textbook = "CP",
 		.source = HURST,
+	},
+	{
+		.name = "zookeeper",
+		.ops = &zab_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_QUORUM,
+		.kept = "Zab; any server answers reads from its own data, a session that moves to "
+			"another server never goes back in time; no server without a leader answers",
+		.left_out = "watches, ephemeral nodes, multi, versions; the order of requests that one "
+			    "client has sent without waiting for answers",
+		.textbook = "",
+		.source = "",
+	},
+	{
+		.name = "zookeeper-sync",
+		.ops = &zab_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_QUORUM,
+		.kept = "as zookeeper, with a sync before each read; here a quorum confirms that the "
+			"leader still leads",
+		.left_out = "ZooKeeper's own sync, by which a leader that was replaced may still let "
+			    "an old value be read; watches, ephemeral nodes, multi, versions",
+		.textbook = "",
+		.source = "",
 	},
 	{
 		.name = "etcd",
