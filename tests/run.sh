@@ -52,21 +52,57 @@ report() {
 		$((elapsed_ms % 1000 / 100)) "$line"
 }
 
-# run SUITE
-run() {
-	local suite=$1 program=$B/$1 output=$tmp/output status=0 start
+# execute SUITE: its output, status and time, in a folder of its own.
+execute() {
+	local suite=$1 program=$B/$1 to=$tmp/run/$1 status=0 start
 	[[ $suite != *.sh ]] || program=$PWD/$suite
-	: >"$tmp/why"
+	mkdir -p "$to"
 	start=$(date +%s%3N)
 	# The braces keep bash's own "Aborted" off the terminal: tap.awk says it better.
 	{
-		timeout -k 5 "$SUITE_SECONDS_MAX" "$program" </dev/null >"$output" 2>&1 || status=$?
+		timeout -k 5 "$SUITE_SECONDS_MAX" "$program" </dev/null >"$to/output" 2>&1 || status=$?
 	} 2>/dev/null
-	[ -z "${V:-}" ] || cat "$output"
-	elapsed_ms=$(($(date +%s%3N) - start))
+	echo "$status $(($(date +%s%3N) - start))" >"$to/ended.new"
+	mv "$to/ended.new" "$to/ended"
+}
+
+# collect SUITE: what came of it.
+collect() {
+	local suite=$1 from=$tmp/run/$1 status
+	read -r status elapsed_ms <"$from/ended"
+	: >"$tmp/why"
+	[ -z "${V:-}" ] || cat "$from/output"
 	awk -v status="$status" -v limit="$SUITE_SECONDS_MAX" -v must_work="${MUST_WORK:-0}" \
-		-f tests/lib/tap.awk "$output" >"$tmp/records"
-	report "$suite" "$output" <"$tmp/records"
+		-f tests/lib/tap.awk "$from/output" >"$tmp/records"
+	report "$suite" "$from/output" <"$tmp/records"
+}
+
+# alone SUITE: does it need this machine for itself? Not those that only compute.
+alone() {
+	case $1 in
+	*.sh) return 0 ;;
+	tests/proto/* | tests/sim/* | tests/check/* | tests/fuzz/*) return 1 ;;
+	esac
+}
+
+# together SUITE...: as many at a time as there are processors, told in order.
+together() {
+	local suite told=0
+	for suite in "$@" ""; do
+		while [ "$(jobs -rp | wc -l)" -ge "$([ -z "$suite" ] && echo 1 || nproc)" ]; do
+			wait -n
+			while [ "$told" -lt $# ] && [ -e "$tmp/run/${*:told + 1:1}/ended" ]; do
+				told=$((told + 1))
+				collect "${*:told:1}"
+			done
+		done
+		[ -z "$suite" ] || execute "$suite" &
+	done
+	wait
+	while [ "$told" -lt $# ]; do
+		told=$((told + 1))
+		collect "${*:told:1}"
+	done
 }
 
 nothing_left() {
@@ -92,8 +128,15 @@ nothing_left_behind() {
 }
 
 host_state >"$tmp/host"
+pure=()
 for suite in "$@"; do
-	run "$suite"
+	alone "$suite" || pure+=("$suite")
+done
+together ${pure[@]+"${pure[@]}"}
+for suite in "$@"; do
+	alone "$suite" || continue
+	execute "$suite"
+	collect "$suite"
 done
 nothing_left_behind
 [ $# -gt 0 ] || {
