@@ -43,10 +43,15 @@ static void judge_model(
 		point_fail(worst, CLAIM_OPEN, "%s when %s is undecided", model, when);
 }
 
-/* Nothing is claimed of several keys at once, unless the checked model of such objects says so. */
+/*
+ * Nothing is claimed of several keys at once, unless the checked model of such objects says so; nor
+ * of objects that the store does not have, which clients make of its registers.
+ */
 static void judge_models(
 	struct point *worst, const struct results *r, const struct proto_claim *claim)
 {
+	if (r->foreign)
+		return;
 	if (r->letters && claim->whole == PROTO_LINEARIZABLE)
 		judge_model(worst, &r->check_whole, linearizable_ops.name, "whole");
 	if (r->letters && claim->cut == PROTO_LINEARIZABLE)
@@ -55,6 +60,19 @@ static void judge_models(
 		judge_model(worst, &r->claimed_whole.check, r->claimed_whole.model, "whole");
 	if (r->claimed_cut.model)
 		judge_model(worst, &r->claimed_cut.check, r->claimed_cut.model, "cut");
+}
+
+/* What is acknowledged of a set or a counter is there at the end, whatever the order was. */
+static void judge_end(struct point *worst, const struct results *r, const struct proto_claim *claim)
+{
+	const struct results_claimed *end = &r->claimed_end;
+
+	if (!end->model || claim->loses_acked || !claim_could_agree(r))
+		return;
+	if (end->check.verdict == CHECK_VIOLATION)
+		point_fail(worst, CLAIM_DISPROVED, "at the end it is not what was acknowledged");
+	else if (end->check.verdict != CHECK_OK)
+		point_fail(worst, CLAIM_OPEN, "what is there at the end is undecided");
 }
 
 static int leader_side(const struct results *r, unsigned phase)
@@ -183,6 +201,7 @@ enum claim_judgement claim_judge(struct results *r)
 	/* What is acknowledged before it is on disk can be lost with the machine. */
 	claim.loses_acked = claim.loses_acked || plan->fsync != WAL_SYNC_ALWAYS;
 	judge_models(&worst, r, &claim);
+	judge_end(&worst, r, &claim);
 	if (!claim.loses_acked && r->lost.lost > 0)
 		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",
 			(unsigned long long)r->lost.lost);
@@ -195,8 +214,10 @@ enum claim_judgement claim_judge(struct results *r)
 	r->claim_kept = worst.judgement == CLAIM_KEPT;
 	r->claim[0] = '\0';
 	if (worst.judgement == CLAIM_KEPT)
-		words_add(r->claim, sizeof r->claim,
-			r->letters ? "kept: " : "kept, of single keys; more is not claimed: ");
+		words_add(r->claim, sizeof r->claim, "%s",
+			r->foreign   ? "kept, of what it has; such objects it has not: "
+			: r->letters ? "kept: "
+				     : "kept, of single keys; more is not claimed: ");
 	else
 		words_add(r->claim, sizeof r->claim,
 			"%s: %s; claimed: ", worst.judgement == CLAIM_OPEN ? "open" : "broken",

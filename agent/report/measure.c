@@ -292,6 +292,57 @@ static int measure_claimed(enum proto_model claim, const struct history_ops *ops
 	return model->check(ops, &budget, names, &ret->check, err);
 }
 
+/* A text that clients read, change and write back is no list, set or counter of the store's. */
+static bool measure_covers(uint32_t does, enum check_type type)
+{
+	uint32_t needs[] = {
+		[CHECK_LIST] = PROTO_DOES(PROTO_APPEND),
+		[CHECK_SET] = PROTO_DOES(PROTO_APPEND) | PROTO_DOES(PROTO_ADD),
+		[CHECK_COUNTER] = PROTO_DOES(PROTO_INCREASE),
+	};
+
+	if (type != CHECK_LIST && type != CHECK_SET && type != CHECK_COUNTER)
+		return true;
+	return does & needs[type];
+}
+
+/* Whatever order there was: at the end no acknowledged element or increment is missing. */
+static int measure_end(const struct history_ops *ops, enum check_type type,
+	const struct check_names *names, struct results_claimed *ret, struct err *err)
+{
+	struct check_budget budget = {
+		.time_ns = CHECK_TIME_NS_MAX, .memory_bytes = CHECK_MEMORY_BYTES_MAX};
+	const struct check_ops *model = check_find(check_type_names[type], type);
+	struct history_ops end = *ops;
+	int rc;
+
+	assert(model); /* "set" and "counter" */
+	end.count = 0;
+	end.op = malloc((ops->count + 1) * sizeof *end.op);
+	assert(end.op);
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct history_op *op = &ops->op[i];
+
+		if (op->kind != HISTORY_READ || op->flags & HISTORY_F_FINAL)
+			end.op[end.count++] = *op;
+	}
+	ret->model = model->name;
+	rc = model->check(&end, &budget, names, &ret->check, err);
+	free(end.op);
+	return rc;
+}
+
+static int measure_objects(struct results *r, const struct proto_claim *claim,
+	const struct history_ops *ops, enum check_type type, const struct check_names *names,
+	struct err *err)
+{
+	r->foreign = !measure_covers(claim->does, type);
+	if (r->foreign || claim->loses_acked || claim->cut == PROTO_LINEARIZABLE ||
+		(type != CHECK_SET && type != CHECK_COUNTER))
+		return 0;
+	return measure_end(ops, type, names, &r->claimed_end, err);
+}
+
 static int measure_check(struct results *r, const struct history_ops *ops, struct err *err)
 {
 	const struct plan *plan = r->plan;
@@ -322,6 +373,8 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	if (ret == 0)
 		ret = measure_expected(r, ops, type, &budget, &names, err);
 	if (ret == 0)
+		ret = measure_objects(r, &claim, ops, type, &names, err);
+	if (ret == 0 && !r->foreign)
 		ret = measure_claimed(claim.cut, ops, type, &names, &r->claimed_cut, err);
 	if (ret < 0)
 		return err_wrap(err, "check the history");
@@ -330,13 +383,15 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	if (r->cut_phase < 0 && ret == 0) {
 		r->check_whole = r->check;
 		r->models_whole = r->models_cut;
-		ret = measure_claimed(claim.whole, ops, type, &names, &r->claimed_whole, err);
+		if (!r->foreign)
+			ret = measure_claimed(
+				claim.whole, ops, type, &names, &r->claimed_whole, err);
 	}
 	if (r->cut_phase < 0 || ret < 0)
 		return ret < 0 ? err_wrap(err, "check the history") : 0;
 	before = history_before(ops, first_cut_ns(r));
 	ret = model->check(&before, &budget, &names, &r->check_whole, err);
-	if (ret == 0)
+	if (ret == 0 && !r->foreign)
 		ret = measure_claimed(claim.whole, &before, type, &names, &r->claimed_whole, err);
 	if (ret == 0 && plan->all_models)
 		ret = measure_models(&before, type, &names, &r->models_whole, err);

@@ -123,6 +123,9 @@ struct results {
 	/* What is claimed, if it is another model: before the first cut, and in all. */
 	struct results_claimed claimed_whole;
 	struct results_claimed claimed_cut;
+	bool foreign; /* objects that clients make of registers: the claim is not about them */
+	/* Of sets and counters that no order is claimed of: what is at the end. */
+	struct results_claimed claimed_end;
 	struct results_models models_whole; /* before the first cut */
 	struct results_models models_cut;   /* in all */
 	struct check_lost lost;

@@ -383,6 +383,7 @@ static void put_run(struct json *j, const struct results *r)
 	put_check_expected(j, r);
 	put_claimed(j, "check_claimed_whole", &r->claimed_whole);
 	put_claimed(j, "check_claimed_cut", &r->claimed_cut);
+	put_claimed(j, "check_claimed_end", &r->claimed_end);
 	put_models(j, "models_whole", &r->models_whole);
 	put_models(j, "models_cut", &r->models_cut);
 	put_lost(j, &r->lost);

@@ -362,10 +362,12 @@ static void print_consistency(const struct text *t)
 /* Before the first cut and in all may be claimed alike, and then broken by the same. */
 static void print_claimed(const struct text *t)
 {
-	const struct results_claimed *all[] = {&t->r->claimed_whole, &t->r->claimed_cut};
-	static const char *const when[] = {"claimed, before the first cut", "claimed"};
+	const struct results_claimed *all[] = {
+		&t->r->claimed_whole, &t->r->claimed_cut, &t->r->claimed_end};
+	static const char *const when[] = {
+		"claimed, before the first cut", "claimed", "claimed of what is there at the end"};
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		char left[TEXT_CELL_MAX] = "";
 		const struct results_claimed *c = all[i];
 

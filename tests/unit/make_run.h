@@ -20,6 +20,7 @@
 #define MAKE_MS 1000000ull
 #define MAKE_T0 (1000000 * MAKE_MS) /* the run's start on the lab's clock */
 #define MAKE_OPS_MAX 4096
+#define MAKE_LIST_MAX 16
 #define MAKE_NEVER UINT64_MAX
 
 enum { MAKE_EAST, MAKE_WEST, MAKE_FAR, MAKE_SITES };
@@ -33,6 +34,7 @@ struct make_run {
 	struct history_op op[MAKE_OPS_MAX];
 	size_t count;
 	uint64_t value;
+	uint64_t list[MAKE_LIST_MAX]; /* elements of reads of many, from the test */
 	struct results results;
 };
 
@@ -256,7 +258,7 @@ static inline int make_by_invoke(const void *a, const void *b)
 /* measure() the run. */
 static inline struct results *make_measure(struct make_run *m)
 {
-	struct history_ops ops = {.op = m->op, .count = m->count};
+	struct history_ops ops = {.op = m->op, .count = m->count, .list = m->list};
 	struct err err = {0};
 
 	qsort(m->op, m->count, sizeof *m->op, make_by_invoke);

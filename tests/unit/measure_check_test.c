@@ -102,6 +102,92 @@ static void measure_check__counts_lost_writes(void **state)
 	make_run_close(m);
 }
 
+/* A history of one object: additions or increases, and what final reads of two sites gave. */
+static struct results *objects(struct make_run *m, enum history_kind kind, bool late)
+{
+	struct history_op *op;
+
+	m->count = 0;
+	m->value = 0;
+	m->list[0] = 1;
+	m->list[1] = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		op = make_write(m, i ? MAKE_FAR : MAKE_EAST, 100 + i, 110 + i);
+		op->kind = (uint8_t)kind;
+		op->key = 7;
+	}
+	/* Nobody has promised that all see it at once. */
+	op = make_read(m, MAKE_WEST, 200, 210);
+	op->key = 7;
+	op->many = kind == HISTORY_ADD;
+	for (unsigned i = 0; i < 2; i++) {
+		op = make_read(m, i ? MAKE_FAR : MAKE_EAST, 1100 + 20 * i, 1110 + 20 * i);
+		op->key = 7;
+		op->flags = HISTORY_F_FINAL;
+		op->value = i && late ? 1 : 3;
+		op->many = kind == HISTORY_ADD;
+		op->count = i && late ? 1 : 2;
+		if (op->many)
+			op->value = 0;
+	}
+	return make_measure(m);
+}
+
+static void of_sets_and_counters(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	(void)cfg;
+	*ret = (struct proto_claim){.whole = PROTO_EVENTUAL,
+		.cut = PROTO_EVENTUAL,
+		.reads_cut = PROTO_SIDES_ALL,
+		.writes_cut = PROTO_SIDES_ALL,
+		.does = PROTO_DOES_PLAIN | PROTO_DOES(PROTO_INCREASE) | PROTO_DOES(PROTO_ADD) |
+			PROTO_DOES(PROTO_MEMBERS)};
+}
+
+static void measure_check__asks_that_sets_and_counters_lose_nothing(void **state)
+{
+	static const enum history_kind kinds[] = {HISTORY_ADD, HISTORY_INCREASE};
+	struct make_run *m = make_run_open("cassandra-one");
+	struct results *r;
+
+	(void)state;
+	m->ops.claim = of_sets_and_counters;
+	make_phase(m, "one", 1000);
+	for (unsigned i = 0; i < 2; i++) {
+		r = objects(m, kinds[i], false);
+		assert_int_equal(r->check.verdict, CHECK_VIOLATION);
+		assert_string_equal(r->claimed_end.model, i ? "counter" : "set");
+		assert_int_equal(r->claimed_end.check.verdict, CHECK_OK);
+		assert_int_equal(claim_judge(r), CLAIM_KEPT);
+		r = objects(m, kinds[i], true);
+		assert_int_equal(r->claimed_end.check.verdict, CHECK_VIOLATION);
+		assert_int_equal(claim_judge(r), CLAIM_DISPROVED);
+		assert_non_null(strstr(r->claim, "not what was acknowledged"));
+	}
+	make_run_close(m);
+}
+
+/* What clients make of registers is not the store's: it claims nothing of it. */
+static void measure_check__holds_nobody_to_objects_that_it_has_not(void **state)
+{
+	struct make_run *m = make_run_open("cassandra-quorum");
+	struct results *r;
+
+	(void)state;
+	make_phase(m, "one", 1000);
+	r = objects(m, HISTORY_INCREASE, true);
+	assert_int_equal(r->check.verdict, CHECK_VIOLATION);
+	assert_null(r->claimed_end.model);
+	assert_int_equal(claim_judge(r), CLAIM_KEPT);
+	assert_non_null(strstr(r->claim, "such objects it has not"));
+	make_run_close(m);
+	m = make_run_open("raft");
+	make_phase(m, "one", 1000);
+	r = objects(m, HISTORY_INCREASE, true);
+	assert_int_equal(claim_judge(r), CLAIM_DISPROVED);
+	make_run_close(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +195,8 @@ int main(void)
 		cmocka_unit_test(measure_check__keeps_writes_that_were_under_way_at_the_cut),
 		cmocka_unit_test(measure_check__judges_the_model_that_is_expected),
 		cmocka_unit_test(measure_check__counts_lost_writes),
+		cmocka_unit_test(measure_check__asks_that_sets_and_counters_lose_nothing),
+		cmocka_unit_test(measure_check__holds_nobody_to_objects_that_it_has_not),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
