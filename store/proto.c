@@ -127,6 +127,13 @@ bool proto_reads(enum proto_op op)
 	return op == PROTO_GET || op == PROTO_MEMBERS || op == PROTO_VALUES;
 }
 
+bool proto_has_copy(const struct proto_config *cfg, const struct proto_claim *claim, unsigned node)
+{
+	unsigned first = cfg->leader < 0 ? 0 : (unsigned)cfg->leader;
+
+	return !claim->copies || (node + cfg->nodes - first) % cfg->nodes < claim->copies;
+}
+
 void proto_request(struct proto *p, const struct proto_request *req)
 {
 	static const struct proto_reply none = {

@@ -203,6 +203,17 @@ extern const char *const proto_wait_names[PROTO_WAIT_NR]; /* "before" "after" */
  * @wait:		of primary: what others see of a write meanwhile
  * @fallback_ns:	of primary: no longer waited for them after so long, 0: never
  * @watcher_ns:		of primary: another takes over when it was not heard for so long, 0: never
+ * @secondaries:	of zone: so many replicas behind the primary have a copy, the others are
+ * caches
+ * @notify:		of zone: secondaries are told of changes
+ * @refresh_ns:		of zone: how often a secondary asks for the serial
+ * @retry_ns:		of zone: ... and again, when it was not answered
+ * @expire_ns:		of zone: it answers nothing when it was not answered for so long, 0: for
+ * ever
+ * @ttl_ns:		of zone: a cache keeps an answer so long
+ * @negative_ttl_ns:	of zone: ... that there is no such key
+ * @serve_stale_ns:	of zone: ... and so much longer when nobody answers, 0: never
+ * @journal_kib:	of zone: changes that the primary keeps for secondaries, 0: 1 MiB
  */
 struct proto_config {
 	unsigned self;
@@ -228,6 +239,15 @@ struct proto_config {
 	unsigned wait; /* enum proto_wait */
 	uint64_t fallback_ns;
 	uint64_t watcher_ns;
+	unsigned secondaries;
+	bool notify;
+	uint64_t refresh_ns;
+	uint64_t retry_ns;
+	uint64_t expire_ns;
+	uint64_t ttl_ns;
+	uint64_t negative_ttl_ns;
+	uint64_t serve_stale_ns;
+	unsigned journal_kib;
 };
 
 /* What an operator may ask of a protocol that has it. */
@@ -310,6 +330,12 @@ struct proto_claim {
 	/* Tables need not be alike (caches); all read the same when nothing was written and no link
 	 * was cut for so long. 0: tables become alike. */
 	uint64_t alike_ns;
+	unsigned copies;       /* tables of so many from cfg.leader on become alike; 0: of all */
+	uint64_t reads_cut_ns; /* reads_cut ALL ends so long after the cut, then LEADER; 0: never */
+	/* No read sees what was replaced longer before it, but for the time that messages take,
+	 * while every link works; and at any time. 0: no bound. */
+	uint64_t stale_ns;
+	uint64_t stale_cut_ns;
 };
 
 /**
@@ -409,6 +435,7 @@ extern const struct proto_ops raft_ops;
 extern const struct proto_ops zab_ops;
 extern const struct proto_ops primary_ops;
 extern const struct proto_ops abd_ops;
+extern const struct proto_ops zone_ops;
 
 /* proto_find() - by name, NULL if there is none. */
 const struct proto_ops *proto_find(const char *name);
@@ -426,6 +453,9 @@ void proto_request(struct proto *p, const struct proto_request *req);
 
 /* proto_reads() - whether @op changes nothing. */
 bool proto_reads(enum proto_op op);
+
+/* proto_has_copy() - whether the table of @node becomes like those of others that have one. */
+bool proto_has_copy(const struct proto_config *cfg, const struct proto_claim *claim, unsigned node);
 
 /* proto_kth_rtt() - round trip after which @k replicas incl. @from itself have answered @from. */
 uint64_t proto_kth_rtt(const struct proto_floor_query *q, unsigned from, unsigned k);

@@ -475,12 +475,14 @@ bool sim_converged(const struct sim *sim, char *why, size_t size)
 {
 	const struct table_entry *e = NULL, *f;
 	struct table *all = table_open();
+	struct proto_claim claim;
 
+	sim->config.ops->claim(&sim->config.proto, &claim);
 	for (unsigned pass = 0; pass < 2; pass++)
 		for (unsigned i = 0; i < sim->config.proto.nodes && !e; i++) {
 			const struct table *mine = sim->node[i].table;
 
-			if (!sim->node[i].alive)
+			if (!sim->node[i].alive || !proto_has_copy(&sim->config.proto, &claim, i))
 				continue;
 			if (pass)
 				e = differing(sim, all, mine);

@@ -5,6 +5,7 @@
 
 #include "agent/sim/sim_judge.h"
 #include "agent/sim/sim_objects.h"
+#include "agent/sim/sim_stale.h"
 
 #define SEEN_MAX 64
 
@@ -37,6 +38,7 @@ struct load {
 	struct proto_claim claim;
 	bool bound; /* the model is of sessions: they end where nothing is carried along */
 	struct sim_objects *objects;
+	struct sim_stale *stale;
 	uint64_t beside[SEEN_MAX]; /* of each key: a sum of the final values side by side */
 	struct client client[SIM_CLIENTS_MAX + 1]; /* the last one does the final reads */
 	struct history_op *op;

@@ -157,7 +157,7 @@ static void converge(struct load *l)
 	for (size_t k = 0; unhinted && !by_itself && k < l->fleeting_count && !l->sim->violation[0];
 		k++)
 		final_fleeting(l, 0, l->fleeting[k], PROTO_ALL);
-	if (l->claim.alike_ns) {
+	if (l->claim.alike_ns && !l->claim.copies) {
 		sim_run(l->sim, l->sim->now_ns + l->claim.alike_ns);
 		return;
 	}
@@ -166,6 +166,8 @@ static void converge(struct load *l)
 			return;
 	if (!settled(l, why, sizeof(why)))
 		sim_fail(l->sim, "no convergence after the heal: %s", why);
+	/* Those that have no copy. */
+	sim_run(l->sim, l->sim->now_ns + l->claim.alike_ns);
 }
 
 static void final(struct load *l, unsigned replica, unsigned key)

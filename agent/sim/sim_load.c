@@ -145,7 +145,10 @@ static void op_reply(struct load *l, struct client *c, const struct proto_reply 
 		op_end(l, c, HISTORY_FAIL, HISTORY_OTHER);
 		break;
 	}
+	if (!read && reply->status == PROTO_OK)
+		sim_stale_wrote(l->stale, op->key, reply->version);
 	if (read && op->outcome == HISTORY_OK) {
+		sim_stale_read(l->stale, c->replica, op->key, op->t_invoke_ns, reply->version);
 		c->seen[op->key] = op->value;
 		l->sim->count[SIM_AT_ONCE] += c->asked_ns == l->sim->now_ns;
 	}
@@ -610,6 +613,7 @@ static void begin(struct load *l)
 	l->sim = sim_open(&plan->world);
 	l->faults = sim_faults_open(l->sim, &l->script);
 	l->objects = sim_objects_open(l->sim, &l->claim, &l->script);
+	l->stale = sim_stale_open(l->sim, l->claim.stale_cut_ns);
 	l->fleeting = calloc(l->script.count + 1, sizeof(*l->fleeting));
 	l->deleted = calloc(l->script.count + 1, sizeof(*l->deleted));
 	l->removed = calloc(nodes, sizeof(*l->removed));
@@ -642,6 +646,7 @@ static void begin(struct load *l)
 static void end(struct load *l)
 {
 	sim_objects_close(l->objects);
+	sim_stale_close(l->stale);
 	sim_faults_close(l->faults);
 	sim_close(l->sim);
 	sim_script_fini(&l->script);
