@@ -41,6 +41,24 @@ static const struct setting settings[] = {
 		"they are waited for so long, then asynchronous until they are back; 0: for ever"},
 	{"watcher", SETTING_DURATION, FIELD(watcher_ns), 0, "primary",
 		"another takes over when the primary was not heard for so long; 0: by hand only"},
+	{"secondaries", SETTING_COUNT, FIELD(secondaries), PROTO_NODES_MAX - 1, "zone",
+		"replicas behind the primary that have a copy; the others are caches"},
+	{"notify", SETTING_YES, FIELD(notify), 0, "zone",
+		"secondaries are told of changes at once"},
+	{"refresh", SETTING_DURATION, FIELD(refresh_ns), 0, "zone",
+		"how often a secondary asks for the serial"},
+	{"retry", SETTING_DURATION, FIELD(retry_ns), 0, "zone",
+		"how soon it asks again when it was not answered"},
+	{"expire", SETTING_DURATION, FIELD(expire_ns), 0, "zone",
+		"it answers nothing when it was not answered for so long; 0: for ever"},
+	{"ttl", SETTING_DURATION, FIELD(ttl_ns), 0, "zone",
+		"a cache keeps an answer so long; 0: not at all"},
+	{"negative_ttl", SETTING_DURATION, FIELD(negative_ttl_ns), 0, "zone",
+		"the same for the answer that there is no such key"},
+	{"serve_stale", SETTING_DURATION, FIELD(serve_stale_ns), 0, "zone",
+		"a cache gives an old answer so much longer when nobody answers; 0: never"},
+	{"journal_kib", SETTING_COUNT, FIELD(journal_kib), LOG_KEEP_KIB_MAX, "zone",
+		"changes that the primary keeps for secondaries; 0: 1 MiB"},
 };
 /* clang-format on */
 
@@ -65,6 +83,15 @@ void settings_defaults(struct proto_config *config)
 	config->hint_ns_max = 3 * 3600 * NS_PER_S; /* as Cassandra */
 	config->tombstone_ns = 3600 * NS_PER_S;    /* shorter than Cassandra: all are asked first */
 	config->fallback_ns = 10 * NS_PER_S;       /* as MySQL, rpl_semi_sync_source_timeout */
+	/* RFC 1912, 2.2, and RFC 8767, 4, have hours and days: a lab lasts a minute. */
+	config->secondaries = 1;
+	config->notify = true;
+	config->refresh_ns = NS_PER_S;
+	config->retry_ns = 250 * NS_PER_MS;
+	config->expire_ns = 60 * NS_PER_S;
+	config->ttl_ns = 2 * NS_PER_S;
+	config->negative_ttl_ns = NS_PER_S;
+	config->serve_stale_ns = 30 * NS_PER_S;
 }
 
 static int fail_name(const char *name, const struct proto_ops *ops, struct err *err)

@@ -230,6 +230,33 @@ static const struct system systems[] = {
 		.textbook = "",
 		.source = "",
 	},
+	{
+		.name = "zone",
+		.ops = &zone_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_ONE,
+		.kept = "a primary that orders all and answers reads, secondaries and caches beside it "
+			"(dns reads from those)",
+		.left_out = "transactions",
+		.textbook = "",
+		.source = "",
+	},
+	{
+		.name = "dns",
+		.ops = &zone_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "secondaries=1 notify=yes refresh=1s retry=250ms expire=60s ttl=2s "
+			    "negative_ttl=1s serve_stale=30s",
+		.kept = "one zone: a primary with serials, NOTIFY, IXFR and AXFR to secondaries with "
+			"refresh, retry and expire; caches with TTL, negative answers and stale ones; "
+			"dynamic updates, forwarded",
+		.left_out = "names, records and types, delegation and other zones, forwarders, DNSSEC; "
+			    "times are seconds, not hours",
+		.textbook = "AP",
+		.source = "E. Brewer, \"Towards Robust Distributed Systems\", PODC 2000, where DNS is "
+			  "an example of consistency forfeited",
+	},
 };
 
 const struct system *system_list(unsigned i)

@@ -144,6 +144,22 @@ static void draw_versions(struct sim_plan *plan, struct prng *prng)
 		plan->world.grain_ns = between(prng, 1, 50) * NS_PER_MS;
 }
 
+/* All roles, intervals that pass many times in a run, and a journal that is often too short. */
+static void draw_zone(struct sim_plan *plan, struct prng *prng)
+{
+	struct proto_config *cfg = &plan->world.proto;
+
+	cfg->secondaries = (unsigned)prng_below(prng, cfg->nodes < 4 ? cfg->nodes : 4);
+	cfg->notify = !one_in(prng, 3);
+	cfg->refresh_ns = between(prng, 20, 500) * NS_PER_MS;
+	cfg->retry_ns = between(prng, 20, 200) * NS_PER_MS;
+	cfg->expire_ns = one_in(prng, 4) ? 0 : between(prng, 50, 1000) * NS_PER_MS;
+	cfg->ttl_ns = one_in(prng, 8) ? 0 : between(prng, 10, 500) * NS_PER_MS;
+	cfg->negative_ttl_ns = one_in(prng, 8) ? 0 : between(prng, 10, 300) * NS_PER_MS;
+	cfg->serve_stale_ns = one_in(prng, 2) ? 0 : between(prng, 50, 1000) * NS_PER_MS;
+	cfg->journal_kib = one_in(prng, 2) ? 1 : 0;
+}
+
 /*
  * Settings of one protocol, drawn for every seed: a row and a function for each that has some. What
  * --set says, or the system, comes after it.
@@ -152,7 +168,7 @@ static const struct {
 	const char *proto;
 	void (*draw)(struct sim_plan *plan, struct prng *prng);
 } settings[] = {
-	{"", NULL},
+	{"zone", draw_zone},
 };
 
 static void draw_settings(struct sim_plan *plan)

@@ -23,6 +23,8 @@ const char *const forward_why_text[] = {
 	[FORWARD_NOT_HANDED] = "it did not become the leader in time",
 	[FORWARD_ASK_ITSELF] = "the primary is not heard: ask the replica that is to take over",
 	[FORWARD_UNSEEN] = "this replica has not seen yet what the session has",
+	[FORWARD_EXPIRED] = "the copy here has expired: the primary did not confirm it",
+	[FORWARD_NO_SERVER] = "nobody who has the data answered",
 };
 _Static_assert(sizeof(forward_why_text) / sizeof(*forward_why_text) == FORWARD_WHY_NR,
 	"a text for each reason");

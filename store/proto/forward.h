@@ -42,6 +42,8 @@ enum forward_why {
 	FORWARD_NOT_HANDED,
 	FORWARD_ASK_ITSELF,
 	FORWARD_UNSEEN,
+	FORWARD_EXPIRED,
+	FORWARD_NO_SERVER,
 	FORWARD_WHY_NR
 };
 extern const char *const forward_why_text[FORWARD_WHY_NR];
