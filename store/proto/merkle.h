@@ -20,6 +20,8 @@
 /* Stands for the root where a group is named. */
 #define MERKLE_ROOT MERKLE_WIDTH
 
+struct proto_bytes;
+
 struct merkle {
 	uint64_t group[MERKLE_WIDTH];
 	uint64_t leaf[MERKLE_LEAVES];
@@ -40,5 +42,9 @@ const uint64_t *merkle_below(const struct merkle *m, unsigned group);
 
 /* merkle_differ() - a bit for each of the sums below @group that is not as in @theirs. */
 uint64_t merkle_differ(const struct merkle *m, unsigned group, const uint64_t *theirs);
+
+/* merkle_mix(), merkle_mix_bytes() - a digest so far and what comes next, as one digest. */
+uint64_t merkle_mix(uint64_t h, uint64_t word);
+uint64_t merkle_mix_bytes(uint64_t h, struct proto_bytes bytes);
 
 #endif

@@ -2,38 +2,14 @@
 /* quorum_entry.c - entries of a leaderless replica: into its log, its table and to others */
 #include "store/proto/quorum_internal.h"
 
-/* The folded multiplication of wyhash (Wang Yi, 2019). */
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product =
-		(unsigned __int128)(a ^ 0xa0761d6478bd642full) * (b ^ 0xe7037ed1a0b428dbull);
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t mix_bytes(uint64_t h, struct proto_bytes b)
-{
-	uint64_t word;
-	uint32_t i = 0;
-
-	h = mix(h, b.len);
-	for (; b.len - i >= 8; i += 8) {
-		memcpy(&word, b.p + i, 8);
-		h = mix(h, word);
-	}
-	word = 0;
-	if (i < b.len)
-		memcpy(&word, b.p + i, b.len - i);
-	return mix(h, word);
-}
-
 uint64_t quorum_digest(const struct table_entry *e)
 {
-	uint64_t h = mix(e->version, (uint64_t)e->origin << 1 | e->deleted);
+	uint64_t h = merkle_mix(e->version, (uint64_t)e->origin << 1 | e->deleted);
 
 	if (PROTO_BUG(BUG_QUORUM_DIGEST_WITHOUT_DELETIONS) && e->deleted)
 		return 0;
-	return mix_bytes(mix_bytes(mix(h, e->expires_ns), e->key), e->value);
+	h = merkle_mix_bytes(merkle_mix(h, e->expires_ns), e->key);
+	return merkle_mix_bytes(h, e->value);
 }
 
 void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_write *write)
