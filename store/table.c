@@ -48,11 +48,11 @@ struct node {
 	uint8_t bytes[];      /* key, then value */
 };
 
-_Static_assert(PROTO_KEY_MAX < 1u << 11 && PROTO_VALUE_MAX < 1u << 21, "lengths fit a node");
+_Static_assert(PROTO_KEY_MAX < 1u << 11 && TABLE_VALUE_MAX < 1u << 21, "lengths fit a node");
 _Static_assert(PROTO_NODES_MAX <= TABLE_ORIGINS_MAX, "a replica fits a node");
 _Static_assert(TABLE_ORIGINS_MAX == 1u << ORIGIN_BITS, "an origin fits a node");
 _Static_assert(
-	(sizeof(struct node) + 8 + PROTO_KEY_MAX + PROTO_VALUE_MAX) / ARENA_UNIT + 1 < 1u << 17,
+	(sizeof(struct node) + 8 + PROTO_KEY_MAX + TABLE_VALUE_MAX) / ARENA_UNIT + 1 < 1u << 17,
 	"the units of a node fit it");
 
 struct slot {
@@ -323,7 +323,7 @@ void table_put(struct table *t, const struct table_entry *e)
 	uint32_t ref = slot->node;
 	struct node *node = old;
 
-	assert(e->key.len <= PROTO_KEY_MAX && e->value.len <= PROTO_VALUE_MAX);
+	assert(e->key.len <= PROTO_KEY_MAX && e->value.len <= TABLE_VALUE_MAX);
 	assert(e->origin < TABLE_ORIGINS_MAX);
 	if (__builtin_expect(t->watch != NULL, 0))
 		tell(t, old, e);

@@ -23,6 +23,8 @@ struct table_entry {
 	bool deleted;        /* tombstone: the key has been deleted at this version */
 };
 
+/* A protocol may keep a little of its own beside a value. */
+#define TABLE_VALUE_MAX (PROTO_VALUE_MAX + 2048u)
 /* Entries that readers may look at together, and keys whose misses may overlap. */
 #define TABLE_SHOWN_MAX 8
 #define TABLE_PREFETCH_MAX 32
