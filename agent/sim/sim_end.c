@@ -144,7 +144,9 @@ static void converge(struct load *l)
 {
 	bool by_reads = l->claim.by_reads;
 	bool by_itself = l->plan->world.proto.anti_entropy_ns > 0 && !by_reads;
-	bool unhinted = l->crashed || l->plan->world.proto.hint_ns_max || by_reads;
+	bool lost = l->plan->world.ops->hints &&
+		    (l->crashed || l->plan->world.proto.hint_ns_max);
+	bool unhinted = lost || by_reads;
 	uint64_t until_ns = l->sim->now_ns + SETTLE_NS;
 	char why[128] = "";
 
