@@ -66,6 +66,12 @@ const char *const proto_wait_names[] = {
 };
 NAMES_COMPLETE(proto_wait_names, PROTO_WAIT_NR);
 
+const char *const proto_register_names[] = {
+	[PROTO_REGISTER_LWW] = "lww",
+	[PROTO_REGISTER_MV] = "mv",
+};
+NAMES_COMPLETE(proto_register_names, PROTO_REGISTER_NR);
+
 const char *const proto_model_names[] = {
 	[PROTO_LINEARIZABLE] = "linearizable",
 	[PROTO_SEQUENTIAL] = "sequential",
@@ -83,8 +89,8 @@ const char *const proto_sides_names[] = {
 };
 NAMES_COMPLETE(proto_sides_names, PROTO_SIDES_NR);
 
-static const struct proto_ops *const protocols[] = {
-	&single_ops, &raft_ops, &quorum_ops, &primary_ops, &abd_ops, &zab_ops, &zone_ops};
+static const struct proto_ops *const protocols[] = {&single_ops, &raft_ops, &quorum_ops,
+	&primary_ops, &abd_ops, &zab_ops, &zone_ops, &crdt_ops};
 
 const struct proto_ops *proto_list(unsigned i)
 {

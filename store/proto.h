@@ -173,6 +173,10 @@ struct proto_io {
 enum proto_wait { PROTO_WAIT_BEFORE, PROTO_WAIT_AFTER, PROTO_WAIT_NR };
 extern const char *const proto_wait_names[PROTO_WAIT_NR]; /* "before" "after" */
 
+/* Of crdt: of writes that have not seen each other the last one wins, or all stay side by side. */
+enum proto_register { PROTO_REGISTER_LWW, PROTO_REGISTER_MV, PROTO_REGISTER_NR };
+extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" */
+
 /**
  * struct proto_config - what a replica is told at its start
  * @self:		index of this replica, 0 .. nodes - 1
@@ -214,6 +218,7 @@ extern const char *const proto_wait_names[PROTO_WAIT_NR]; /* "before" "after" */
  * @negative_ttl_ns:	of zone: ... that there is no such key
  * @serve_stale_ns:	of zone: ... and so much longer when nobody answers, 0: never
  * @journal_kib:	of zone: changes that the primary keeps for secondaries, 0: 1 MiB
+ * @registers:		of crdt: what becomes of writes that have not seen each other
  */
 struct proto_config {
 	unsigned self;
@@ -248,6 +253,7 @@ struct proto_config {
 	uint64_t negative_ttl_ns;
 	uint64_t serve_stale_ns;
 	unsigned journal_kib;
+	unsigned registers; /* enum proto_register */
 };
 
 /* What an operator may ask of a protocol that has it. */
@@ -436,6 +442,7 @@ extern const struct proto_ops zab_ops;
 extern const struct proto_ops primary_ops;
 extern const struct proto_ops abd_ops;
 extern const struct proto_ops zone_ops;
+extern const struct proto_ops crdt_ops;
 
 /* proto_find() - by name, NULL if there is none. */
 const struct proto_ops *proto_find(const char *name);

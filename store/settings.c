@@ -27,7 +27,7 @@ static const struct setting settings[] = {
 		"of the log in memory for followers that are behind; 0: 16 MiB"},
 	{"sloppy", SETTING_YES, FIELD(sloppy), 0, "quorum",
 		"a hint at another replica counts for one that is not heard"},
-	{"anti_entropy", SETTING_DURATION, FIELD(anti_entropy_ns), 0, "quorum",
+	{"anti_entropy", SETTING_DURATION, FIELD(anti_entropy_ns), 0, "quorum crdt",
 		"how often replicas compare their data; 0: never"},
 	{"hint_window", SETTING_DURATION, FIELD(hint_ns_max), 0, "quorum",
 		"no more hints for one who was not heard for so long; 0: no end"},
@@ -59,6 +59,8 @@ static const struct setting settings[] = {
 		"a cache gives an old answer so much longer when nobody answers; 0: never"},
 	{"journal_kib", SETTING_COUNT, FIELD(journal_kib), LOG_KEEP_KIB_MAX, "zone",
 		"changes that the primary keeps for secondaries; 0: 1 MiB"},
+	{"register", SETTING_WORD, FIELD(registers), PROTO_REGISTER_NR, "crdt",
+		"of writes that have not seen each other: lww, the last wins, or mv, all stay"},
 };
 /* clang-format on */
 
@@ -113,6 +115,8 @@ static int fail_name(const char *name, const struct proto_ops *ops, struct err *
 /* Which words there are, by the field. */
 static const char *const *words_of(const struct setting *s)
 {
+	if (s->offset == FIELD(registers))
+		return proto_register_names;
 	return s->offset == FIELD(wait) ? proto_wait_names : NULL;
 }
 

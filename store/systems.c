@@ -238,6 +238,15 @@ static const struct system systems[] = {
 		.kept = "a primary that orders all and answers reads, secondaries and caches beside it "
 			"(dns reads from those)",
 		.left_out = "transactions",
+		.name = "crdt",
+		.ops = &crdt_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.kept = "delta-state counters, OR-sets and last-write-wins registers, as active-active "
+			"stores have them: every replica takes every operation, alone, too",
+		.left_out =
+			"other types (maps, sequences), transactions, bounded counters, forgetting "
+			"the context of a deleted key",
 		.textbook = "",
 		.source = "",
 	},
@@ -256,6 +265,18 @@ static const struct system systems[] = {
 		.textbook = "AP",
 		.source = "E. Brewer, \"Towards Robust Distributed Systems\", PODC 2000, where DNS is "
 			  "an example of consistency forfeited",
+		.name = "riak",
+		.ops = &crdt_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "register=mv",
+		.kept = "siblings (allow_mult) by dotted causal contexts, its counters and sets; as with "
+			"R and W of one and sloppy quorums, any replica answers",
+		.left_out =
+			"partitioning, R and W above one, maps, strong consistency; a session has "
+			"one context for all keys (its token) instead of one from each read",
+		.textbook = "PA/EL",
+		.source = ABADI ", for Riak's defaults",
 	},
 };
 
