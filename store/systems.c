@@ -238,6 +238,10 @@ static const struct system systems[] = {
 		.kept = "a primary that orders all and answers reads, secondaries and caches beside it "
 			"(dns reads from those)",
 		.left_out = "transactions",
+		.textbook = "",
+		.source = "",
+	},
+	{
 		.name = "crdt",
 		.ops = &crdt_ops,
 		.read_level = PROTO_ONE,
@@ -265,6 +269,8 @@ static const struct system systems[] = {
 		.textbook = "AP",
 		.source = "E. Brewer, \"Towards Robust Distributed Systems\", PODC 2000, where DNS is "
 			  "an example of consistency forfeited",
+	},
+	{
 		.name = "riak",
 		.ops = &crdt_ops,
 		.read_level = PROTO_ONE,
