@@ -8,19 +8,30 @@
  *
  * The fit is a straight line by least squares through the medians of the phases that differ in
  * nothing but the round-trip time between sites: latency = a + b * RTT. The same fit through the
- * floors says what b should be. In these phases only operations at a replica of the client's own
- * site have a latency: that a session roams to another site is no round trip of the store's.
+ * floors says what b should be. How far b could be off by chance is told by the bootstrap (B.
+ * Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979): each phase's operations are
+ * drawn anew, as many as there were, and the line is fitted through the medians of these, many
+ * times.
+ * * In these phases only operations at a replica of the client's own site have a latency: that a
+ * session roams to another site is no round trip of the store's.
  */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/prng.h"
 #include "agent/base/units.h"
 #include "agent/report/floor.h"
 #include "agent/report/parts.h"
 
 enum { LATENCY_READ, LATENCY_WRITE, LATENCY_NR };
+
+#define BOOTSTRAP_FITS 400
+#define BOOTSTRAP_LOW 10 /* of these, sorted: 2.5 % */
+/* Of more operations than these the rank of a drawn median is taken from its limit: normal. */
+#define BOOTSTRAP_DRAWN_MAX 4096u
+#define NORMAL_SUMMANDS 12
 
 /* Answered operations of one kind in one phase. */
 struct samples {
@@ -53,6 +64,10 @@ static void latency_finish(struct results_latency *l, struct samples *s)
 	l->p99_ms = quantile_sorted_ms(took, n, 0.99);
 	l->max_ms = quantile_sorted_ms(took, n, 1);
 	l->floor_ms = quantile_sorted_ms(least, floors, 0.5);
+}
+
+static void samples_fini(struct samples *s)
+{
 	buf_fini(&s->took_ns);
 	buf_fini(&s->floor_ns);
 }
@@ -102,32 +117,101 @@ static void fit_line(const double *x, const double *y, unsigned n, double *ret_a
 	*ret_a = mean_y - *ret_b * mean_x;
 }
 
-static void latency_fit(struct results *r, size_t field, struct results_fit *ret)
-{
+/* The points of one fit. */
+struct points {
+	unsigned n;
 	double rtt[PLAN_PHASES_MAX];
 	double took[PLAN_PHASES_MAX];
 	double least[PLAN_PHASES_MAX];
-	unsigned n = 0;
+	const struct samples *samples[PLAN_PHASES_MAX];
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Variance 1, mean 0. */
+static double normal(struct prng *prng)
+{
+	double sum = -NORMAL_SUMMANDS / 2.0;
+
+	for (int i = 0; i < NORMAL_SUMMANDS; i++)
+		sum += prng_unit(prng);
+	return sum;
+}
+
+/* The median of as many operations drawn from a phase's, which are sorted: of their ranks. */
+static double median_drawn_ms(const struct samples *s, struct prng *prng)
+{
+	const uint64_t *took = (const uint64_t *)(const void *)s->took_ns.p;
+	size_t n = s->took_ns.len / sizeof *took;
+	uint32_t rank[BOOTSTRAP_DRAWN_MAX];
+
+	if (n > BOOTSTRAP_DRAWN_MAX)
+		return units_ms(
+			took[(size_t)((double)n * (0.5 + normal(prng) / 2 / sqrt((double)n)))]);
+	for (size_t i = 0; i < n; i++)
+		rank[i] = (uint32_t)prng_below(prng, n);
+	qsort(rank, n, sizeof *rank, by_rank);
+	return units_ms(took[rank[(n - 1) / 2]]);
+}
+
+static void fit_bootstrap(const struct points *pt, uint64_t seed, struct results_fit *ret)
+{
+	double b[BOOTSTRAP_FITS];
+	double took[PLAN_PHASES_MAX];
+	struct prng prng;
 	double a;
 
-	*ret = (struct results_fit){.a_ms = NAN, .b = NAN, .theory = NAN};
+	prng_init(&prng, seed, BOOTSTRAP_FITS);
+	for (unsigned k = 0; k < BOOTSTRAP_FITS; k++) {
+		for (unsigned i = 0; i < pt->n; i++)
+			took[i] = median_drawn_ms(pt->samples[i], &prng);
+		fit_line(pt->rtt, took, pt->n, &a, &b[k]);
+	}
+	qsort(b, BOOTSTRAP_FITS, sizeof *b, by_size);
+	ret->b_low = b[BOOTSTRAP_LOW];
+	ret->b_high = b[BOOTSTRAP_FITS - 1 - BOOTSTRAP_LOW];
+}
+
+static void latency_fit(
+	struct results *r, struct samples (*samples)[LATENCY_NR], int kind, struct results_fit *ret)
+{
+	struct points pt = {.n = 0};
+	double a;
+
+	*ret = (struct results_fit){
+		.a_ms = NAN, .b = NAN, .b_low = NAN, .b_high = NAN, .theory = NAN};
 	for (unsigned p = 0; p < r->log->phases; p++) {
 		const struct results_latency *l =
-			(const void *)((const char *)&r->phase[p] + field);
+			kind == LATENCY_READ ? &r->phase[p].read : &r->phase[p].write;
 
 		if (r->plan->phase[p].fit_rtt_ns == 0 || l->count < RESULTS_SAMPLES_MIN)
 			continue;
-		rtt[n] = units_ms(r->plan->phase[p].fit_rtt_ns);
-		took[n] = l->p50_ms;
-		least[n++] = l->floor_ms;
+		pt.rtt[pt.n] = units_ms(r->plan->phase[p].fit_rtt_ns);
+		pt.took[pt.n] = l->p50_ms;
+		pt.least[pt.n] = l->floor_ms;
+		pt.samples[pt.n++] = &samples[p][kind];
 	}
-	ret->points = n;
-	if (n < RESULTS_FIT_POINTS_MIN)
+	ret->points = pt.n;
+	if (pt.n < RESULTS_FIT_POINTS_MIN)
 		return;
-	fit_line(rtt, took, n, &ret->a_ms, &ret->b);
-	fit_line(rtt, least, n, &a, &ret->theory);
+	fit_line(pt.rtt, pt.took, pt.n, &ret->a_ms, &ret->b);
+	fit_line(pt.rtt, pt.least, pt.n, &a, &ret->theory);
 	if (isnan(ret->b))
 		ret->points = 1; /* one RTT, however often */
+	else
+		fit_bootstrap(&pt, r->plan->seed, ret);
 }
 
 /* Is it one whose latency tells about phase @p? */
@@ -161,7 +245,11 @@ void latency_measure(struct results *r, const struct history_ops *ops)
 		latency_finish(&r->phase[p].read, &samples[p][LATENCY_READ]);
 		latency_finish(&r->phase[p].write, &samples[p][LATENCY_WRITE]);
 	}
+	latency_fit(r, samples, LATENCY_READ, &r->read_fit);
+	latency_fit(r, samples, LATENCY_WRITE, &r->write_fit);
+	for (unsigned p = 0; p < PLAN_PHASES_MAX; p++) {
+		samples_fini(&samples[p][LATENCY_READ]);
+		samples_fini(&samples[p][LATENCY_WRITE]);
+	}
 	free(samples);
-	latency_fit(r, offsetof(struct results_phase, read), &r->read_fit);
-	latency_fit(r, offsetof(struct results_phase, write), &r->write_fit);
 }

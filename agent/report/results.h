@@ -62,6 +62,8 @@ struct results_fit {
 	unsigned points; /* fewer than RESULTS_FIT_POINTS_MIN: nothing was fitted */
 	double a_ms;
 	double b;
+	double b_low; /* 95 of 100 fits through resampled operations lie between these */
+	double b_high;
 	double theory;
 };
 

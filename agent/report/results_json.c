@@ -320,6 +320,8 @@ static void put_fit(struct json *j, const char *key, const struct results_fit *f
 	put_uint(j, "points", fit->points);
 	put_double(j, "a_ms", fit->a_ms);
 	put_double(j, "b", fit->b);
+	put_double(j, "b_low", fit->b_low);
+	put_double(j, "b_high", fit->b_high);
 	put_double(j, "theory", fit->theory);
 	json_object_end(j);
 }

@@ -471,7 +471,9 @@ static void print_fit(const struct text *t)
 			right, sizeof right, "%s%g", comma, units_ms(r->plan->phase[p].fit_rtt_ns));
 		comma = ", ";
 	}
-	words_add(right, sizeof right, " ms");
+	words_add(right, sizeof right,
+		" ms; 95 of 100 resamples between %.2f and %.2f, %.2f and %.2f", r->read_fit.b_low,
+		r->read_fit.b_high, r->write_fit.b_low, r->write_fit.b_high);
 	text_row_wrapped(t, "round trips", left, right);
 }
 

@@ -322,7 +322,32 @@ static void measure_fit__finds_the_round_trips(void **state)
 	assert_near(r->read_fit.a_ms, 3);
 	assert_near(r->read_fit.b, 2);
 	assert_near(r->read_fit.theory, 1);
+	assert_true(r->read_fit.b_low <= r->read_fit.b && r->read_fit.b <= r->read_fit.b_high);
 	assert_near(r->write_fit.b, 1);
+	make_run_close(m);
+}
+
+/* Half of the reads take 8 ms longer: which half the median is of is chance. */
+static void measure_fit__tells_what_chance_may_do(void **state)
+{
+	static const uint64_t rtts[] = {1, 10, 40};
+	struct make_run *m = make_run_open("single");
+	struct results *r;
+	double low, high;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		make_fit_phase(m, rtts[i]);
+		for (unsigned k = 0; k < RESULTS_SAMPLES_MIN; k++)
+			make_read(m, MAKE_WEST, i * 1000 + k * 10,
+				i * 1000 + k * 10 + rtts[i] + (k % 2 ? 8 : 0));
+	}
+	r = make_measure(m);
+	low = r->read_fit.b_low;
+	high = r->read_fit.b_high;
+	assert_true(low < 1 && 1 < high && high - low < 0.6);
+	r = make_measure(m);
+	assert_true(r->read_fit.b_low == low && r->read_fit.b_high == high);
 	make_run_close(m);
 }
 
@@ -750,6 +775,7 @@ int main(void)
 		cmocka_unit_test(measure_sides__strand_requests_to_a_killed_replica),
 		cmocka_unit_test(measure_sides__do_not_ask_for_cas_where_none_is_claimed),
 		cmocka_unit_test(measure_fit__finds_the_round_trips),
+		cmocka_unit_test(measure_fit__tells_what_chance_may_do),
 		cmocka_unit_test(measure_fit__needs_three_points),
 		cmocka_unit_test(measure_fit__needs_different_distances),
 		cmocka_unit_test(measure_unavailable__is_the_longest_span_without_a_write),
