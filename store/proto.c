@@ -90,7 +90,7 @@ const char *const proto_sides_names[] = {
 NAMES_COMPLETE(proto_sides_names, PROTO_SIDES_NR);
 
 static const struct proto_ops *const protocols[] = {&single_ops, &raft_ops, &quorum_ops,
-	&primary_ops, &abd_ops, &zab_ops, &zone_ops, &crdt_ops};
+	&primary_ops, &abd_ops, &zab_ops, &zone_ops, &crdt_ops, &causal_ops};
 
 const struct proto_ops *proto_list(unsigned i)
 {

@@ -440,6 +440,7 @@ extern const struct proto_ops quorum_ops;
 extern const struct proto_ops raft_ops;
 extern const struct proto_ops zab_ops;
 extern const struct proto_ops primary_ops;
+extern const struct proto_ops causal_ops;
 extern const struct proto_ops abd_ops;
 extern const struct proto_ops zone_ops;
 extern const struct proto_ops crdt_ops;

@@ -200,6 +200,6 @@ void sim_profile_draw(struct sim_plan *plan)
 		plan->world.slow_disk = 1 + (unsigned)prng_below(&prng, plan->world.proto.nodes);
 	if (ops->vote)
 		draw_log(plan, &prng);
-	if (ops == &quorum_ops)
+	if (ops == &quorum_ops || ops == &causal_ops)
 		draw_versions(plan, &prng);
 }
