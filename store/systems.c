@@ -203,10 +203,13 @@ static const struct system systems[] = {
 		.write_level = PROTO_QUORUM,
 		.kept = "Zab; any server answers reads from its own data, a session that moves to "
 			"another server never goes back in time; no server without a leader answers",
-		.left_out = "watches, ephemeral nodes, multi, versions; the order of requests that one "
-			    "client has sent without waiting for answers",
-		.textbook = "",
-		.source = "",
+		.left_out =
+			"watches, ephemeral nodes, multi, versions; the order of requests that one "
+			"client has sent without waiting for answers",
+		.textbook = "CP",
+		.source =
+			"generally assumed, says M. Kleppmann, \"Please stop calling databases CP or "
+			"AP\", 2015, who finds it neither: reads are not linearizable",
 	},
 	{
 		.name = "zookeeper-sync",
@@ -215,10 +218,57 @@ static const struct system systems[] = {
 		.write_level = PROTO_QUORUM,
 		.kept = "as zookeeper, with a sync before each read; here a quorum confirms that the "
 			"leader still leads",
-		.left_out = "ZooKeeper's own sync, by which a leader that was replaced may still let "
-			    "an old value be read; watches, ephemeral nodes, multi, versions",
+		.left_out =
+			"ZooKeeper's own sync, by which a leader that was replaced may still let "
+			"an old value be read; watches, ephemeral nodes, multi, versions",
+		.textbook = "PC/EC",
+		.source = "waits for a majority in every case, as the class is defined in " ABADI,
+	},
+	{
+		.name = "mongodb-majority",
+		.ops = &raft_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_QUORUM,
+		.settings = "unconfirmed=yes",
+		.kept = "write and read concern majority at the primary: what is read is on a majority, "
+			"and a primary that was replaced answers with old data until it steps down "
+			"(SERVER-89619)",
+		.left_out =
+			"read concern linearizable (raft), documents and transactions, oplog and "
+			"rollback files; a client asks a member, which asks the primary",
+		.textbook = "PC/EC",
+		.source = "ours, as writes wait for a majority and reads go to the primary; " ABADI
+			  " classes the defaults of its time, as PA/EC",
+	},
+	{
+		.name = "mongodb-causal",
+		.ops = &raft_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_QUORUM,
+		.settings = "sessions=yes",
+		.kept = "causally consistent sessions with read and write concern majority: any member "
+			"reads what a majority has, when it is as new as what the session has seen "
+			"(afterClusterTime)",
+		.left_out =
+			"other read and write concerns in a session, documents and transactions, "
+			"signed cluster times",
 		.textbook = "",
 		.source = "",
+	},
+	{
+		.name = "mongodb-one",
+		.ops = &primary_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_ONE,
+		.settings = "acks=0 watcher=10s",
+		.kept = "write concern 1 and read concern local, at the primary: acknowledged by its own "
+			"disk alone, rolled back if another takes over, after 10 s "
+			"(electionTimeoutMillis)",
+		.left_out =
+			"an election by a majority: here whoever is reached is asked; a primary "
+			"without a majority that steps down by itself; documents and transactions",
+		.textbook = "PA/EC",
+		.source = ABADI ", for the defaults of its time",
 	},
 	{
 		.name = "etcd",
@@ -277,11 +327,13 @@ static const struct system systems[] = {
 		.kept = "one zone: a primary with serials, NOTIFY, IXFR and AXFR to secondaries with "
 			"refresh, retry and expire; caches with TTL, negative answers and stale ones; "
 			"dynamic updates, forwarded",
-		.left_out = "names, records and types, delegation and other zones, forwarders, DNSSEC; "
-			    "times are seconds, not hours",
+		.left_out =
+			"names, records and types, delegation and other zones, forwarders, DNSSEC; "
+			"times are seconds, not hours",
 		.textbook = "AP",
-		.source = "E. Brewer, \"Towards Robust Distributed Systems\", PODC 2000, where DNS is "
-			  "an example of consistency forfeited",
+		.source =
+			"E. Brewer, \"Towards Robust Distributed Systems\", PODC 2000, where DNS is "
+			"an example of consistency forfeited",
 	},
 	{
 		.name = "riak",
