@@ -73,7 +73,7 @@ int check_auto(const struct history_ops *h, enum check_type type, const struct c
 
 	*ret = (struct check_auto){.models = 0};
 	for (unsigned i = 0; check_list(i); i++) {
-		if (check_list(i)->type != type)
+		if (check_list(i)->type != type || check_list(i)->asked)
 			continue;
 		assert(ret->models < CHECK_MODELS_MAX);
 		ret->model[ret->models++].ops = check_list(i);

@@ -79,6 +79,7 @@ extern const char *const check_type_names[CHECK_TYPE_NR];
  * @name:	"linearizable", "causal-cc", "read-your-writes"; may be the same for several types
  * @summary:	one line for people
  * @type:	of the histories that it judges
+ * @asked:	of histories that keep a convention which no history tells: judged only if asked for
  * @implies:	names of the next weaker models that every history which fits this one fits, too;
  *		NULL-terminated. They make the lattice through which `--model auto` goes.
  * @check:	Return: 0 with @ret filled; a negative errno only if the history is not of @type
@@ -88,6 +89,7 @@ struct check_ops {
 	const char *name;
 	const char *summary;
 	enum check_type type;
+	bool asked;
 	const char *const *implies;
 	int (*check)(const struct history_ops *h, const struct check_budget *budget,
 		const struct check_names *names, struct check_result *ret, struct err *err);

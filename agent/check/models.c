@@ -16,6 +16,7 @@ static const struct check_ops *const models[] = {
 	&monotonic_reads_ops,
 	&read_your_writes_ops,
 	&eventual_ops,
+	&mutual_exclusion_ops,
 
 	&text_linearizable_ops,
 
@@ -32,6 +33,7 @@ static const struct check_ops *const models[] = {
 
 	&counter_linearizable_ops,
 	&counter_ops,
+	&no_overselling_ops,
 
 	&bank_ops, /* first, as no history tells whether overdrafts are allowed */
 	&bank_no_overdraft_ops,

@@ -17,6 +17,7 @@ extern const struct check_ops monotonic_writes_ops;
 extern const struct check_ops monotonic_reads_ops;
 extern const struct check_ops read_your_writes_ops;
 extern const struct check_ops eventual_ops;
+extern const struct check_ops mutual_exclusion_ops;
 
 /* Texts. */
 extern const struct check_ops text_linearizable_ops;
@@ -35,6 +36,7 @@ extern const struct check_ops set_linearizable_ops;
 extern const struct check_ops set_full_ops;
 extern const struct check_ops counter_linearizable_ops;
 extern const struct check_ops counter_ops;
+extern const struct check_ops no_overselling_ops;
 extern const struct check_ops bank_ops;
 extern const struct check_ops bank_no_overdraft_ops;
 

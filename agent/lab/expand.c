@@ -28,6 +28,9 @@
 #define LOAD_DEFAULT_RATE 100.0
 #define LOAD_DEFAULT_KEYS 10
 #define LOAD_DEFAULT_DEADLINE NS_PER_S
+#define LOAD_DEFAULT_STOCK 100
+/* Operations in one slot of a schedule, at the most: see lock.c. */
+#define SLOT_OPERATIONS_MAX 3
 #define SEED_DEFAULT 1
 #define TIME_SCALE_MIN 0.001
 #define TIME_SCALE_MAX 1000.0
@@ -518,7 +521,7 @@ static int take_workload(struct plan_load *load, const struct script *s, struct 
 	if (i == PLAN_WORKLOAD_NR)
 		return script_fail(s, s->load.line, err,
 			"load: no workload is called '%s': there are register, list, set, counter, "
-			"bank and transactions",
+			"bank, transactions, lock, inventory and purse",
 			name);
 	load->workload = (enum plan_workload)i;
 	if (load->workload != PLAN_REGISTER && load->cas > 0)
@@ -528,6 +531,14 @@ static int take_workload(struct plan_load *load, const struct script *s, struct 
 		return script_fail(s, s->load.line, err,
 			"load: keys are the accounts of a bank, 2 to %d of them, not %u",
 			PLAN_ACCOUNTS_MAX, load->keys);
+	if (load->workload == PLAN_PURSE && (load->keys < 2 || load->keys > PLAN_PURSE_MAX))
+		return script_fail(s, s->load.line, err,
+			"load: keys are the accounts in a purse, 2 to %d of them, not %u",
+			PLAN_PURSE_MAX, load->keys);
+	if (load->workload != PLAN_INVENTORY && s->load.stock)
+		return script_fail(s, s->load.line, err,
+			"load: stock is for the workload inventory; leave it out for a %s", name);
+	load->stock = s->load.stock ? (unsigned)s->load.stock : LOAD_DEFAULT_STOCK;
 	return 0;
 }
 
@@ -610,6 +621,8 @@ static int check_history(const struct plan *plan, const struct script *s, struct
 
 	for (unsigned i = 0; i < plan->phases; i++)
 		operations += plan->load.rate * units_s(plan->phase[i].duration_ns);
+	if (plan->load.workload == PLAN_LOCK || plan->load.workload == PLAN_INVENTORY)
+		operations *= SLOT_OPERATIONS_MAX;
 	operations += (double)plan->load.keys * plan->replicas;
 	if (operations > most)
 		return script_fail(s, s->load.line ? s->load.line : s->lines, err,

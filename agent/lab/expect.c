@@ -106,6 +106,9 @@ static enum check_type type_of(enum plan_workload workload)
 		[PLAN_COUNTER] = CHECK_COUNTER,
 		[PLAN_BANK] = CHECK_BANK,
 		[PLAN_TRANSACTIONS] = CHECK_TRANSACTIONS,
+		[PLAN_LOCK] = CHECK_REGISTER,
+		[PLAN_INVENTORY] = CHECK_COUNTER,
+		[PLAN_PURSE] = CHECK_BANK,
 	};
 
 	_Static_assert(sizeof type / sizeof *type == PLAN_WORKLOAD_NR, "one for each");

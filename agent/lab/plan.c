@@ -17,8 +17,13 @@
 #define PLAN_LEVELS_UP 5
 
 const char *const plan_workload_names[] = {
-	"register", "list", "set", "counter", "bank", "transactions"};
+	"register", "list", "set", "counter", "bank", "transactions", "lock", "inventory", "purse"};
 _Static_assert(sizeof plan_workload_names / sizeof *plan_workload_names == PLAN_WORKLOAD_NR, "");
+
+const char *const plan_workload_models[PLAN_WORKLOAD_NR] = {
+	[PLAN_LOCK] = "mutual-exclusion",
+	[PLAN_INVENTORY] = "no-overselling",
+};
 
 const char *const plan_event_names[] = {"kill", "restart", "pause", "resume", "skew"};
 _Static_assert(sizeof plan_event_names / sizeof *plan_event_names == PLAN_EVENT_KIND_NR, "");

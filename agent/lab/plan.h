@@ -30,6 +30,7 @@
 #define PLAN_CLIENTS_PER_SITE_MAX 256
 #define PLAN_KEYS_MAX 100000
 #define PLAN_VERDICT_MAX 8
+#define PLAN_STOCK_MAX 1000000 /* of one item */
 #define PLAN_EXPECT_MODELS_MAX 8
 #define PLAN_STORES_MAX 32 /* that a lab names */
 
@@ -98,12 +99,19 @@ enum plan_workload {
 	PLAN_COUNTER,
 	PLAN_BANK, /* keys are its accounts */
 	PLAN_TRANSACTIONS,
+	PLAN_LOCK,
+	PLAN_INVENTORY,
+	PLAN_PURSE, /* a bank whose accounts stand in one value */
 	PLAN_WORKLOAD_NR
 };
 extern const char *const plan_workload_names[PLAN_WORKLOAD_NR];
+/* The model that a workload is about; NULL: none of its own. */
+extern const char *const plan_workload_models[PLAN_WORKLOAD_NR];
 
 /* Accounts of a bank are read one after the other, all in one operation. */
 #define PLAN_ACCOUNTS_MAX 16
+/* Accounts that fit one value. */
+#define PLAN_PURSE_MAX 4
 
 /* Open-loop load. Shares are per cent and add up to 100. */
 struct plan_load {
@@ -114,6 +122,7 @@ struct plan_load {
 	unsigned read;
 	unsigned write;
 	unsigned cas;
+	unsigned stock; /* PLAN_INVENTORY: of each item at first */
 	unsigned roam; /* per cent of operations before which a session goes to another replica */
 	uint64_t deadline_ns;
 };

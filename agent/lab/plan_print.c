@@ -164,10 +164,15 @@ static void print_load(const struct plan *plan, FILE *out)
 
 	(void)fprintf(out, "load        %s, %g operations/s, %u clients in each site, %u %s, ",
 		plan_workload_names[load->workload], load->rate, load->clients_per_site, load->keys,
-		load->workload == PLAN_BANK ? "accounts" : "keys");
+		load->workload == PLAN_BANK || load->workload == PLAN_PURSE ? "accounts"
+		: load->workload == PLAN_LOCK                               ? "locks"
+		: load->workload == PLAN_INVENTORY                          ? "items"
+									    : "keys");
 	(void)fprintf(out, "read %u %% write %u %% cas %u %%, deadline %s\n", load->read,
 		load->write, load->cas,
 		units_print_duration(load->deadline_ns, deadline, sizeof deadline));
+	if (load->workload == PLAN_INVENTORY)
+		(void)fprintf(out, "            %u of each item in stock\n", load->stock);
 	if (load->roam)
 		(void)fprintf(out,
 			"            sessions roam: before %u %% of operations to another of the "

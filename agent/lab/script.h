@@ -137,6 +137,7 @@ struct script_load {
 	uint64_t read; /* UINT64_MAX: not given */
 	uint64_t write;
 	uint64_t cas;
+	uint64_t stock; /* 0: not given */
 	uint64_t roam;
 	uint64_t deadline_ns;
 };

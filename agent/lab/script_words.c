@@ -288,6 +288,7 @@ static const struct field load_fields[] = {
 	{"read", FIELD_COUNT, OFFSET(script_load, read), 0, 100},
 	{"write", FIELD_COUNT, OFFSET(script_load, write), 0, 100},
 	{"cas", FIELD_COUNT, OFFSET(script_load, cas), 0, 100},
+	{"stock", FIELD_COUNT, OFFSET(script_load, stock), 1, PLAN_STOCK_MAX},
 	{"roam", FIELD_COUNT, OFFSET(script_load, roam), 0, 100},
 	{"deadline", FIELD_DURATION, OFFSET(script_load, deadline_ns), 1000000,
 		SCRIPT_DEADLINE_NS_MAX},

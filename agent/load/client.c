@@ -14,6 +14,7 @@
 #include "agent/load/client.h"
 
 #include "agent/base/clock.h"
+#include "agent/load/purse.h"
 
 /* Longest sleep between two looks at the state that the supervisor sets. */
 #define CLIENT_SLICE_NS (100 * NS_PER_MS)
@@ -168,7 +169,8 @@ static int add_completion(struct client *c, const struct gen_op *op, struct hist
 		return history_add_results(
 			c->common->history, record, o->step, op->steps, o->element);
 	if (record->type == HISTORY_OK && op->kind == HISTORY_READ &&
-		op->workload != PLAN_REGISTER && op->workload != PLAN_COUNTER)
+		op->workload != PLAN_REGISTER && op->workload != PLAN_COUNTER &&
+		op->workload != PLAN_INVENTORY)
 		return history_add_many(c->common->history, record, o->element, o->count);
 	return history_add(c->common->history, record);
 }
@@ -215,7 +217,11 @@ static void call(struct client *c, const struct gen_op *op, const struct history
 {
 	struct driver *d = c->objects.driver;
 
-	if (op->workload != PLAN_REGISTER) {
+	if (op->workload == PLAN_PURSE) {
+		purse_do(&c->objects, c->common->cas, c->gen.number == 0, op, deadline_ns, ret);
+		return;
+	}
+	if (op->workload != PLAN_REGISTER && op->workload != PLAN_INVENTORY) {
 		objects_do(&c->objects, op, deadline_ns, ret);
 		return;
 	}
@@ -229,9 +235,11 @@ static void call(struct client *c, const struct gen_op *op, const struct history
 	case HISTORY_CAS:
 		d->ops->cas(d, r->key, r->old, r->value, deadline_ns, ret);
 		break;
+	case HISTORY_INCREASE:
+		stock_change(d, c->common->cas, r->key, (int64_t)r->value, deadline_ns, ret);
+		break;
 	case HISTORY_APPEND:
 	case HISTORY_ADD:
-	case HISTORY_INCREASE:
 	case HISTORY_TRANSFER:
 	case HISTORY_TRANSACTION:
 	case HISTORY_KIND_NR:
@@ -240,17 +248,18 @@ static void call(struct client *c, const struct gen_op *op, const struct history
 }
 
 /* Return: false when the history is full. */
-static bool operate(struct client *c, struct gen_op *op)
+static bool operate(struct client *c, struct gen_op *op, struct driver_result *ret)
 {
 	uint64_t deadline_ns = c->common->plan->load.deadline_ns;
-	struct driver_result result = {.outcome = HISTORY_FAIL, .error = HISTORY_LATE};
 	struct history_record record;
-	uint64_t old = 0;
+	uint64_t old = op->old;
 	bool late = clock_now_ns() > op->t_intended_ns + deadline_ns;
+
+	*ret = (struct driver_result){.outcome = HISTORY_FAIL, .error = HISTORY_LATE};
 
 	if (!late)
 		go_to(c, op->replica);
-	if (op->kind == HISTORY_CAS)
+	if (op->kind == HISTORY_CAS && old == 0)
 		old = atomic_load(&c->common->seen[op->key]);
 	/* Nothing is known to compare with: look first. */
 	if (op->kind == HISTORY_CAS && old == 0)
@@ -259,12 +268,40 @@ static bool operate(struct client *c, struct gen_op *op)
 	if (!add(c, op, &record))
 		return false;
 	if (!late)
-		call(c, op, &record, record.t_ns + deadline_ns, &result);
-	if (!complete(c, op, &record, &result))
+		call(c, op, &record, record.t_ns + deadline_ns, ret);
+	if (!complete(c, op, &record, ret))
 		return false;
 	if (op->workload == PLAN_REGISTER)
 		learn(c, &record);
 	return true;
+}
+
+/* Of a turn: what comes after its first operation is not late because that one took long. */
+static bool turn_operate(void *ctx, struct gen_op *op, struct driver_result *ret)
+{
+	if (op->t_intended_ns == 0)
+		op->t_intended_ns = clock_now_ns();
+	return operate(ctx, op, ret);
+}
+
+/* What the schedule wants in this slot: one operation, or several. */
+static bool take_turn(struct client *c, struct gen_op *op)
+{
+	const struct plan_load *load = &c->common->plan->load;
+	const struct turn turn = {.slot = op,
+		.cas = c->common->cas,
+		.client = c->gen.number,
+		.clients = c->gen.clients,
+		.keys = load->keys,
+		.ask = turn_operate,
+		.ctx = c};
+	struct driver_result result;
+
+	if (load->workload == PLAN_LOCK)
+		return lock_turn(&c->lock, &turn);
+	if (load->workload == PLAN_INVENTORY)
+		return stock_turn(&c->stock, &turn, load->stock);
+	return operate(c, op, &result);
 }
 
 static void run_schedule(struct client *c)
@@ -275,7 +312,7 @@ static void run_schedule(struct client *c)
 	for (;;) {
 		gen_next(&c->gen, &op);
 		if (!wait_until(c, driver_at(c, op.replica), op.t_intended_ns, LOAD_RUN) ||
-			!operate(c, &op))
+			!take_turn(c, &op))
 			return;
 	}
 }
@@ -343,6 +380,8 @@ static bool read_final(struct client *c, uint64_t key)
 	struct driver_result result;
 	struct history_record record;
 
+	if (op.workload == PLAN_LOCK)
+		op.workload = PLAN_REGISTER;
 	if (op.workload == PLAN_TRANSACTIONS) {
 		op.kind = HISTORY_TRANSACTION;
 		op.steps = 1;

@@ -8,7 +8,9 @@
 #include "agent/load/drivers/driver.h"
 #include "agent/load/gen.h"
 #include "agent/load/load.h"
+#include "agent/load/lock.h"
 #include "agent/load/objects.h"
+#include "agent/load/stock.h"
 
 /* What the clients of one process share. */
 struct client_site {
@@ -18,6 +20,7 @@ struct client_site {
 	struct load_shared *shared;
 	const struct driver_ops *driver;
 	bool sessions;            /* the store wants a session's token when it changes replicas */
+	bool cas;                 /* the store has compare-and-set */
 	uint32_t does;            /* PROTO_DOES() of each operation that the store has */
 	_Atomic uint64_t *seen;   /* by key: the value last read or written, 0 unknown */
 	_Atomic unsigned drained; /* clients whose last operation has ended */
@@ -30,6 +33,8 @@ struct client {
 	struct driver *driver[PROTO_NODES_MAX]; /* by replica, NULL: not needed yet */
 	struct gen gen;
 	struct objects objects;
+	struct lock lock;
+	struct stock stock;
 	struct buf token; /* of the session, as the store has given it */
 	uint32_t session;
 	uint16_t node; /* replica it talks to, or talked to last */

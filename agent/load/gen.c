@@ -30,7 +30,7 @@ uint64_t gen_keys(const struct plan *plan, uint64_t span_ns)
 	const struct plan_load *load = &plan->load;
 	double life = life_ns(load);
 
-	if (load->workload == PLAN_BANK)
+	if (load->workload == PLAN_BANK || load->workload == PLAN_PURSE)
 		return 1;
 	return load->keys * (life > 0 ? (uint64_t)((double)span_ns / life) + 1 : 1);
 }
@@ -79,6 +79,9 @@ static enum history_kind next_kind(struct gen *g)
 		[PLAN_SET] = HISTORY_ADD,
 		[PLAN_COUNTER] = HISTORY_INCREASE,
 		[PLAN_BANK] = HISTORY_TRANSFER,
+		[PLAN_LOCK] = HISTORY_CAS,
+		[PLAN_INVENTORY] = HISTORY_INCREASE,
+		[PLAN_PURSE] = HISTORY_TRANSFER,
 	};
 	uint64_t dice = prng_below(&g->prng, 100);
 
@@ -142,6 +145,9 @@ void gen_next(struct gen *g, struct gen_op *ret)
 		ret->value = 1 + prng_below(&g->prng, 5);
 	else if (ret->kind != HISTORY_READ)
 		ret->value = next_value(g);
-	else if (g->workload == PLAN_BANK)
+	else if (g->workload == PLAN_BANK || g->workload == PLAN_PURSE)
 		ret->key = 0;
+	/* A client that gives a lock back needs a value whatever was drawn. */
+	if (g->workload == PLAN_LOCK && ret->kind == HISTORY_READ)
+		ret->value = next_value(g);
 }

@@ -28,6 +28,7 @@ struct gen_op {
 	enum history_kind kind;
 	uint64_t key;
 	uint64_t value; /* unique in the run, never 0; INCREASE and TRANSFER: the amount */
+	uint64_t old;   /* CAS: what it expects, 0: what the site knows */
 	uint16_t from;  /* TRANSFER */
 	uint16_t to;
 	uint16_t replica; /* where the session is */

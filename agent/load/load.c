@@ -59,6 +59,7 @@ int load_main(
 
 	plan->system->ops->claim(&plan->proto, &claim);
 	common.does = claim.does;
+	common.cas = claim.cas;
 	common.sessions = claim.sessions;
 	common.seen = calloc(plan->load.keys, sizeof *common.seen);
 	assert(clients && common.seen && site < plan->sites);

@@ -241,6 +241,9 @@ static void read_object(
 		(void)read_list(o, op->key, deadline_ns, ret);
 		return;
 	case PLAN_REGISTER:
+	case PLAN_LOCK:
+	case PLAN_INVENTORY:
+	case PLAN_PURSE:
 	case PLAN_WORKLOAD_NR:
 		break;
 	}

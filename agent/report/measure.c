@@ -257,23 +257,35 @@ static const struct check_ops *measure_model(const struct plan *plan, enum check
 	return model ? model : check_strongest(type);
 }
 
-/* The models that are expected, if they are others. */
-static int measure_expected(struct results *r, const struct history_ops *ops, enum check_type type,
-	const struct check_budget *budget, const struct check_names *names, struct err *err)
+/* One more model, unless it is checked already or is none of @type. */
+static int measure_one(struct results *r, const char *name, const struct history_ops *ops,
+	enum check_type type, const struct check_names *names, struct err *err)
 {
-	int rc = 0;
+	struct check_budget budget = {
+		.time_ns = CHECK_TIME_NS_MAX, .memory_bytes = CHECK_MEMORY_BYTES_MAX};
+	const struct check_ops *model = name ? check_find(name, type) : NULL;
+	struct results_expected *e = &r->expected[r->expecteds];
 
-	for (unsigned i = 0; i < r->plan->expect.models && rc == 0; i++) {
-		const char *name = r->plan->expect.model[i].name;
-		const struct check_ops *model = check_find(name, type);
-		struct results_expected *e = &r->expected[r->expecteds];
-
-		if (!model || strcmp(name, r->model) == 0)
-			continue;
-		e->model = name;
-		r->expecteds++;
-		rc = model->check(ops, budget, names, &e->check, err);
+	if (!model || strcmp(name, r->model) == 0)
+		return 0;
+	for (unsigned i = 0; i < r->expecteds; i++) {
+		if (strcmp(name, r->expected[i].model) == 0)
+			return 0;
 	}
+	e->model = model->name;
+	r->expecteds++;
+	return model->check(ops, &budget, names, &e->check, err);
+}
+
+/* The models that are expected, and the one that the workload is about. */
+static int measure_expected(struct results *r, const struct history_ops *ops, enum check_type type,
+	const struct check_names *names, struct err *err)
+{
+	const struct plan *plan = r->plan;
+	int rc = measure_one(r, plan_workload_models[plan->load.workload], ops, type, names, err);
+
+	for (unsigned i = 0; i < plan->expect.models && rc == 0; i++)
+		rc = measure_one(r, plan->expect.model[i].name, ops, type, names, err);
 	return rc;
 }
 
@@ -371,7 +383,7 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	}
 	ret = model->check(ops, &budget, &names, &r->check, err);
 	if (ret == 0)
-		ret = measure_expected(r, ops, type, &budget, &names, err);
+		ret = measure_expected(r, ops, type, &names, err);
 	if (ret == 0)
 		ret = measure_objects(r, &claim, ops, type, &names, err);
 	if (ret == 0 && !r->foreign)

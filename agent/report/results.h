@@ -116,7 +116,8 @@ struct results {
 	struct results_phase phase[PLAN_PHASES_MAX];
 	struct results_fit read_fit;
 	struct results_fit write_fit;
-	struct results_expected expected[PLAN_EXPECT_MODELS_MAX]; /* other models than this one: */
+	/* Other models than this one: that of the workload, and those that are expected. */
+	struct results_expected expected[PLAN_EXPECT_MODELS_MAX + 1];
 	unsigned expecteds;
 	const char *model;               /* that was checked */
 	bool letters;                    /* it is linearizable, which is what letters are about */

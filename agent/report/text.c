@@ -434,7 +434,7 @@ static void print_lost(const struct text *t)
 	if (lost->diverged_keys > 0)
 		words_add(right, sizeof right, "%sreplicas differ in %s keys at the end",
 			*right ? "; " : "", count(lost->diverged_keys, n[0]));
-	if (t->r->plan->load.workload != PLAN_REGISTER)
+	if (t->r->plan->load.workload != PLAN_REGISTER && t->r->plan->load.workload != PLAN_LOCK)
 		return;
 	print_stale(t);
 	text_row_wrapped(t, "lost writes", left, right);
@@ -493,13 +493,26 @@ static void print_emulator(const struct text *t)
 	text_row(t, "emulator", left, right);
 }
 
-/* With its witness, whether that was expected or not. */
-static void print_broken(const struct text *t, const struct results_expected *e)
+/* The model that the workload is about, and others that were broken, with their witnesses. */
+static void print_others(const struct text *t)
 {
-	char left[TEXT_CELL_MAX] = "";
+	const struct results *r = t->r;
+	const char *own = plan_workload_models[r->plan->load.workload];
 
-	words_add(left, sizeof left, "not %s:", e->model);
-	text_row_wrapped(t, "", left, e->check.words);
+	for (unsigned i = 0; i < r->expecteds; i++) {
+		const struct results_expected *e = &r->expected[i];
+		bool broken = e->check.verdict == CHECK_VIOLATION;
+		char left[TEXT_CELL_MAX] = "";
+
+		if (!broken && (!own || strcmp(own, e->model) != 0))
+			continue;
+		words_add(left, sizeof left, "%s%s",
+			broken                              ? "not "
+			: e->check.verdict == CHECK_UNKNOWN ? "undecided: "
+							    : "",
+			e->model);
+		text_row_wrapped(t, "", left, e->check.words);
+	}
 }
 
 void text_print(const struct results *r, const char *report_path, FILE *out)
@@ -517,6 +530,7 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	(void)fputc('\n', out);
 	print_consistency(&t);
 	print_claimed(&t);
+	print_others(&t);
 	print_models(&t);
 	print_lost(&t);
 	print_fit(&t);
@@ -527,10 +541,6 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	text_wide(&t, "claim", r->claim);
 	if (r->expect[0])
 		text_wide(&t, "expected", r->expect);
-	for (unsigned i = 0; i < r->expecteds; i++) {
-		if (r->expected[i].check.verdict == CHECK_VIOLATION)
-			print_broken(&t, &r->expected[i]);
-	}
 	text_wide(&t, "result", r->why);
 	if (report_path)
 		text_row(&t, "report", report_path, "");

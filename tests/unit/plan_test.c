@@ -339,6 +339,10 @@ static void plan__names_line_and_cure_of_a_bad_expectation(void **state)
 			"lab.lua:5: expect: no model of the workload register is called 'fast'"},
 		{HEAD "load {workload = 'set'}\nexpect {lost = 0}\nphase('p', '1s')",
 			"lab.lua:6: expect: 'lost' is counted of registers only"},
+		{HEAD "load {workload = 'purse', keys = 5}\nphase('p', '1s')",
+			"lab.lua:5: load: keys are the accounts in a purse, 2 to 4 of them, not 5"},
+		{HEAD "load {stock = 7}\nphase('p', '1s')",
+			"lab.lua:5: load: stock is for the workload inventory"},
 		{HEAD "expect {available = {minority = 'all'}}\nphase('p', '1s')",
 			"lab.lua:5: expect: 'available' is about the sides of a cut"},
 	};
