@@ -48,13 +48,13 @@ start || {
 
 # --- the same commands to both ---
 
-# same_answers WHERE COMMANDS
+# same_answers WHERE COMMANDS [LINES]: there are more lines than that.
 same_answers() {
 	local version
 	for version in 2 3; do
 		timeout 20 redis-cli "-$version" --no-raw -h "$redis" <"$2" >"$tmp/theirs" 2>&1
 		timeout 20 redis-cli "-$version" --no-raw -h "$1" <"$2" >"$tmp/ours" 2>&1
-		[ "$(wc -l <"$tmp/ours")" -gt 200 ] || return 1
+		[ "$(wc -l <"$tmp/ours")" -gt "${3:-200}" ] || return 1
 		diff "$tmp/theirs" "$tmp/ours" || return 1
 		redis-cli -h "$1" --scan | xargs -d '\n' redis-cli -h "$1" del >/dev/null
 		redis-cli -h "$redis" flushall >/dev/null
@@ -75,6 +75,20 @@ raft_answers() {
 	redis-cli -h "$net.203" info replication | grep -q role:follower &&
 		same_answers "$net.203" "$tmp/commands"
 }
+# Sets and counters of their own, on a replica that is alone and on one of three.
+set_answers() {
+	local i peers=$net.$1,$net.$(($1 + 1)),$net.$(($1 + 2))
+	[ "$2" -eq 3 ] || peers=$net.$1
+	for i in $(seq 0 $(($2 - 1))); do
+		mkdir "$tmp/crdt$1.$i"
+		"$B/pacelab-replica" --proto crdt --id "$i" --peers "$peers" \
+			--dir "$tmp/crdt$1.$i" >"$tmp/out" 2>"$tmp/log$i" &
+		raft_pids="$raft_pids $!"
+	done
+	wait_until 10 sh -c "redis-cli -h $net.$1 set ready 1 | grep -x OK" || return 1
+	redis-cli -h "$net.$1" del ready >/dev/null
+	same_answers "$net.$1" tests/e2e/clients_sets.txt 90
+}
 if command -v redis-server >/dev/null; then
 	redis-server --port 6379 --bind "$redis" --save '' --appendonly yes --appendfsync always \
 		--dir "$tmp" >/dev/null &
@@ -83,6 +97,8 @@ if command -v redis-server >/dev/null; then
 	check clients__get_the_answers_of_redis same_answers "$address" tests/e2e/clients.txt
 	raft_answers >"$tmp/said" 2>&1 && ok clients__get_them_from_a_follower_of_raft ||
 		not_ok clients__get_them_from_a_follower_of_raft "$(cat "$tmp/said" "$tmp"/log?)"
+	check clients__get_the_answers_of_redis_from_sets set_answers 211 1
+	check clients__get_them_from_sets_that_are_merged set_answers 221 3
 	# shellcheck disable=SC2086
 	kill $raft_pids "$redis_pid" 2>/dev/null
 	raft_pids=
