@@ -217,7 +217,7 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @ttl_ns:		of zone: a cache keeps an answer so long
  * @negative_ttl_ns:	of zone: ... that there is no such key
  * @serve_stale_ns:	of zone: ... and so much longer when nobody answers, 0: never
- * @journal_kib:	of zone: changes that the primary keeps for secondaries, 0: 1 MiB
+ * @journal_kib:	of zone: changes that the primary keeps for secondaries, 0: 16 MiB
  * @registers:		of crdt: what becomes of writes that have not seen each other
  */
 struct proto_config {

@@ -50,7 +50,7 @@ static const struct setting settings[] = {
 	{"retry", SETTING_DURATION, FIELD(retry_ns), 0, "zone",
 		"how soon it asks again when it was not answered"},
 	{"expire", SETTING_DURATION, FIELD(expire_ns), 0, "zone",
-		"it answers nothing when it was not answered for so long; 0: for ever"},
+		"it answers nothing when it was not answered for so long (above refresh); 0: no end"},
 	{"ttl", SETTING_DURATION, FIELD(ttl_ns), 0, "zone",
 		"a cache keeps an answer so long; 0: not at all"},
 	{"negative_ttl", SETTING_DURATION, FIELD(negative_ttl_ns), 0, "zone",
@@ -58,7 +58,7 @@ static const struct setting settings[] = {
 	{"serve_stale", SETTING_DURATION, FIELD(serve_stale_ns), 0, "zone",
 		"a cache gives an old answer so much longer when nobody answers; 0: never"},
 	{"journal_kib", SETTING_COUNT, FIELD(journal_kib), LOG_KEEP_KIB_MAX, "zone",
-		"changes that the primary keeps for secondaries; 0: 1 MiB"},
+		"changes that the primary keeps for secondaries; 0: 16 MiB"},
 	{"register", SETTING_WORD, FIELD(registers), PROTO_REGISTER_NR, "crdt",
 		"of writes that have not seen each other: lww, the last wins, or mv, all stay"},
 };

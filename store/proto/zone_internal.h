@@ -13,7 +13,7 @@
 #define ZONE_DEAF_HEARTBEATS 8u         /* who was silent for so many is not heard */
 #define ZONE_ASK_HEARTBEATS 2u          /* a cache asks the next server after so many */
 #define ZONE_NOTIFY_TRIES 5u            /* RFC 1996, 3.6 */
-#define ZONE_JOURNAL_BYTES (1u << 20)   /* unless it is set */
+#define ZONE_JOURNAL_BYTES (16u << 20)  /* unless it is set */
 #define ZONE_CHANGES_BYTES (256u << 10) /* of the changes in one message, or a single one */
 #define ZONE_BURST_PARTS 16u            /* of a table, in answer to one question */
 #define ZONE_CACHE_ENTRIES 100000u
@@ -166,7 +166,7 @@ struct zone {
 	enum zone_question question;
 	uint64_t question_first; /* when it was first asked */
 	uint64_t question_id;    /* ... and last */
-	uint32_t notified; /* serial of the last NOTIFY */
+	uint32_t notified;       /* serial of the last NOTIFY */
 	bool notified_any;
 	uint64_t contact_ns; /* the copy was the primary's then, or later; 0: never */
 	uint64_t contact_wall_ns;

@@ -34,6 +34,7 @@ static const struct sim_config quiet = {
 			.election_max_ns = 600 * NS_PER_MS,
 			.heartbeat_ns = 50 * NS_PER_MS,
 			.leader = 0,
+			.secondaries = 1, /* and a cache */
 		},
 };
 
@@ -131,8 +132,8 @@ static void settings(struct sim_config *config, uint64_t seed)
 		return;
 	sim_plan_draw(&plan, config->ops, REPLICAS, seed, level);
 	config->proto = plan.world.proto;
-	if (config->proto.leader > 0)
-		config->proto.leader = 0;
+	/* Who gets the bytes leads, or another does. */
+	config->proto.leader = (int)(seed % REPLICAS);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
