@@ -140,6 +140,11 @@ bool proto_has_copy(const struct proto_config *cfg, const struct proto_claim *cl
 	return !claim->copies || (node + cfg->nodes - first) % cfg->nodes < claim->copies;
 }
 
+bool proto_loses(const struct proto_claim *claim, enum proto_op op)
+{
+	return claim->loses_acked && !(claim->merges & PROTO_DOES(op));
+}
+
 void proto_request(struct proto *p, const struct proto_request *req)
 {
 	static const struct proto_reply none = {

@@ -462,6 +462,9 @@ void proto_request(struct proto *p, const struct proto_request *req);
 /* proto_reads() - whether @op changes nothing. */
 bool proto_reads(enum proto_op op);
 
+/* proto_loses() - whether what was acknowledged of @op may be lost. */
+bool proto_loses(const struct proto_claim *claim, enum proto_op op);
+
 /* proto_has_copy() - whether the table of @node becomes like those of others that have one. */
 bool proto_has_copy(const struct proto_config *cfg, const struct proto_claim *claim, unsigned node);
 

@@ -62,12 +62,13 @@ static void judge_models(
 		judge_model(worst, &r->claimed_cut.check, r->claimed_cut.model, "cut");
 }
 
-/* What is acknowledged of a set or a counter is there at the end, whatever the order was. */
-static void judge_end(struct point *worst, const struct results *r, const struct proto_claim *claim)
+/* What is acknowledged of a set or a counter is there at the end, whatever the order was; and on
+ * disk. */
+static void judge_end(struct point *worst, const struct results *r)
 {
 	const struct results_claimed *end = &r->claimed_end;
 
-	if (!end->model || claim->loses_acked || !claim_could_agree(r))
+	if (!end->model || r->plan->fsync != WAL_SYNC_ALWAYS || !claim_could_agree(r))
 		return;
 	if (end->check.verdict == CHECK_VIOLATION)
 		point_fail(worst, CLAIM_DISPROVED, "at the end it is not what was acknowledged");
@@ -187,8 +188,9 @@ void claim_words(char *out, size_t size, const struct proto_claim *claim)
 		words_add(out, size, "; then %s answers reads, %s writes", sides[claim->reads_cut],
 			sides[claim->writes_cut]);
 	words_add(out, size,
-		claim->loses_acked ? "; may lose acknowledged writes"
-				   : "; loses no acknowledged write");
+		!claim->loses_acked ? "; loses no acknowledged write"
+		: claim->merges     ? "; may lose acknowledged writes, but not what merges"
+				    : "; may lose acknowledged writes");
 }
 
 enum claim_judgement claim_judge(struct results *r)
@@ -201,7 +203,7 @@ enum claim_judgement claim_judge(struct results *r)
 	/* What is acknowledged before it is on disk can be lost with the machine. */
 	claim.loses_acked = claim.loses_acked || plan->fsync != WAL_SYNC_ALWAYS;
 	judge_models(&worst, r, &claim);
-	judge_end(&worst, r, &claim);
+	judge_end(&worst, r);
 	if (!claim.loses_acked && r->lost.lost > 0)
 		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",
 			(unsigned long long)r->lost.lost);

@@ -349,8 +349,9 @@ static int measure_objects(struct results *r, const struct proto_claim *claim,
 	struct err *err)
 {
 	r->foreign = !measure_covers(claim->does, type);
-	if (r->foreign || claim->loses_acked || claim->cut == PROTO_LINEARIZABLE ||
-		(type != CHECK_SET && type != CHECK_COUNTER))
+	if (r->foreign || claim->cut == PROTO_LINEARIZABLE ||
+		(type != CHECK_SET && type != CHECK_COUNTER) ||
+		proto_loses(claim, type == CHECK_SET ? PROTO_ADD : PROTO_INCREASE))
 		return 0;
 	return measure_end(ops, type, names, &r->claimed_end, err);
 }

@@ -37,7 +37,8 @@ struct sim_objects {
 	const struct sim_script *script;
 	bool sets;
 	bool counters;
-	bool keeps; /* what was acknowledged is not lost */
+	bool keeps_added; /* what was acknowledged is not lost */
+	bool keeps_counted;
 	struct object object[SIM_OBJECTS_MAX];
 	struct element *element; /* [number of the action] */
 	uint64_t listings;
@@ -55,7 +56,8 @@ struct sim_objects *sim_objects_open(
 		.script = script,
 		.sets = claim->does & PROTO_DOES(PROTO_ADD),
 		.counters = !strings && claim->does & PROTO_DOES(PROTO_INCREASE),
-		.keeps = !claim->loses_acked,
+		.keeps_added = !proto_loses(claim, PROTO_ADD),
+		.keeps_counted = !proto_loses(claim, PROTO_INCREASE),
 	};
 	o->element = calloc(script->count + 1, sizeof(*o->element));
 	assert(o->element);
@@ -173,7 +175,7 @@ static void check_members(struct sim_objects *o, unsigned key, unsigned node)
 {
 	const struct object *set = &o->object[key];
 
-	for (size_t i = 0; i < set->elements && o->keeps; i++) {
+	for (size_t i = 0; i < set->elements && o->keeps_added; i++) {
 		const struct element *e = &o->element[set->element[i]];
 		bool listed = e->seen_by == o->listings;
 
@@ -233,7 +235,8 @@ static void count(struct sim_objects *o, const struct sim_object_ask *ask,
 	value = strtoll(text, &end, 10);
 	if (!*text || *end)
 		sim_fail(o->sim, "r%u: counter k%u is '%s'", node, ask->key, text);
-	if (final && o->keeps && (value < c->acked + c->below || value > c->acked + c->above))
+	if (final && o->keeps_counted &&
+		(value < c->acked + c->below || value > c->acked + c->above))
 		sim_fail(o->sim,
 			"r%u: counter k%u is %lld, not %" PRIi64 " with %" PRIi64 " to %" PRIi64
 			" uncertain",

@@ -13,7 +13,7 @@
  *  4. A counter is between what was acknowledged, all that may have been below it, and all above.
  *  5. At the end all replicas list and count the same.
  *
- * 2 to 4 unless the store claims that it may lose what it has acknowledged.
+ * 2 to 4 unless the store claims that it may lose what it has acknowledged of these operations.
  */
 #ifndef SIM_SIM_OBJECTS_H
 #define SIM_SIM_OBJECTS_H

@@ -62,6 +62,8 @@ static void crdt_claim(const struct proto_config *cfg, struct proto_claim *ret)
 			PROTO_DOES(PROTO_REMOVE) | PROTO_DOES(PROTO_MEMBERS) |
 			PROTO_DOES(PROTO_VALUES),
 		.loses_acked = true,
+		.merges = PROTO_DOES(PROTO_INCREASE) | PROTO_DOES(PROTO_ADD) |
+			  PROTO_DOES(PROTO_REMOVE),
 	};
 }
 
