@@ -213,7 +213,6 @@ static const struct bug bugs[] = {
 	[BUG_CAUSAL_FORGETS_TOO_EARLY] = {"causal-forgets-too-early", "causal", 300, "",
 		"a tombstone is forgotten though not every replica has it",
 		"Cassandra: repair later than gc_grace_seconds"},
-	[BUG_LOG_DROPS_ACKED] = {"log-drops-acked", "raft quorum single zab", 100, "",
 	[BUG_CRDT_ADDS_SUMS] = {"crdt-adds-sums", "crdt", 100, "",
 		"counters are merged by adding what two replicas know of a third",
 		"Shapiro et al. 2011, 3.1.1: the merge of counters is the maximum"},
