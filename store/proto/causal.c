@@ -112,6 +112,7 @@ static void causal_start(struct proto *p)
 	causal_copy_drop(c);
 	/* Above all numbers of an earlier life, whose answers may still be under way. */
 	c->numbers = p->io->now(p->io);
+	c->patience_ns = CAUSAL_RETRY_HEARTBEATS * p->cfg.heartbeat_ns;
 	c->requests.first = c->requests.next = c->numbers + 1;
 	tick(c);
 }

@@ -192,6 +192,7 @@ static void turn_over(struct causal *c, const struct part *part)
 {
 	struct causal_copy *copy = &c->copy;
 
+	causal_answered(c, copy->asked_ns);
 	copy->tries = 0;
 	copy->first = false;
 	copy->cursor = part->to;
@@ -235,11 +236,13 @@ int causal_stage_begin(struct causal *c, struct cursor *m)
 	return 0;
 }
 
+/* Without a beginning: a snapshot was taken when the copy had ended already, well or not. */
 int causal_stage(struct causal *c, struct cursor *m)
 {
-	if (!c->copy.active || causal_entries(causal_nodes(c), *m, NULL, NULL) < 0)
+	if (causal_entries(causal_nodes(c), *m, NULL, NULL) < 0)
 		return -EBADMSG;
-	(void)causal_entries(causal_nodes(c), *m, stage_entry, c);
+	if (c->copy.active)
+		(void)causal_entries(causal_nodes(c), *m, stage_entry, c);
 	return 0;
 }
 
@@ -247,8 +250,10 @@ int causal_stage_end(struct causal *c, struct cursor *m)
 {
 	struct token have;
 
-	if (causal_vector(c, m, &have) || !cursor_done(m) || !c->copy.active)
+	if (causal_vector(c, m, &have) || !cursor_done(m))
 		return -EBADMSG;
+	if (!c->copy.active)
+		return 0;
 	token_join(&c->copy.have, &have);
 	merge(c);
 	return 0;

@@ -28,10 +28,12 @@
 #define CAUSAL_BATCH_BYTES (64u << 10)  /* of writes in one message, about */
 #define CAUSAL_GIVEN_BYTES (256u << 10) /* in one answer to a question */
 #define CAUSAL_PIECES_MAX 32u           /* messages that are one turn of a copy */
-#define CAUSAL_RETRY_HEARTBEATS 4u      /* then a question is asked again */
-#define CAUSAL_COPY_TRIES 8u            /* questions without an answer that end a copy */
-#define CAUSAL_GRAVES_MAX 256u          /* tombstones forgotten at a time */
-#define CAUSAL_BURY_STEPS 1024u         /* of a walk over the table, per heartbeat */
+/* A question is asked again after so long at first, then after half as much more each time. */
+#define CAUSAL_RETRY_HEARTBEATS 4u
+#define CAUSAL_RETRY_HEARTBEATS_MAX 64u
+#define CAUSAL_COPY_TRIES 6u    /* questions without an answer that end a copy */
+#define CAUSAL_GRAVES_MAX 256u  /* tombstones forgotten at a time */
+#define CAUSAL_BURY_STEPS 1024u /* of a walk over the table, per heartbeat */
 
 enum { CAUSAL_TIMER_TICK, CAUSAL_TIMER_REQUESTS };
 
@@ -181,10 +183,11 @@ struct causal {
 	struct causal_asking asking;
 	struct causal_copy copy;
 	struct causal_bury bury;
-	uint64_t numbers;  /* of questions */
-	uint64_t record;   /* last, since the start */
-	uint64_t durable;  /* the same of those on disk */
-	uint64_t replaced; /* times that a copy came into the table */
+	uint64_t patience_ns; /* that a question has for its answer */
+	uint64_t numbers;     /* of questions */
+	uint64_t record;      /* last, since the start */
+	uint64_t durable;     /* the same of those on disk */
+	uint64_t replaced;    /* times that a copy came into the table */
 	uint64_t forgotten;
 	uint64_t ahead; /* writes that were put off since their time is in the future */
 };
@@ -257,8 +260,11 @@ int causal_on_given(struct causal *c, unsigned from, struct cursor *m);
 /* causal_vector() - read one with a count per replica. Return: 0, -EBADMSG. */
 int causal_vector(const struct causal *c, struct cursor *m, struct token *ret);
 
-/* causal_late() - whether a question of @since_ns has waited for its answer long enough. */
-bool causal_late(const struct causal *c, uint64_t since_ns);
+/* causal_late() - whether a question of @since_ns has waited for its answer long enough; then the
+ * next one will wait longer. causal_answered() - it has not: the next one waits as it should have.
+ */
+bool causal_late(struct causal *c, uint64_t since_ns);
+void causal_answered(struct causal *c, uint64_t since_ns);
 
 /* causal_copy.c: the whole table. */
 void causal_copy_begin(struct causal *c, unsigned from);

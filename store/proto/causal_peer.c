@@ -31,11 +31,26 @@ int causal_vector(const struct causal *c, struct cursor *m, struct token *ret)
 	return 0;
 }
 
-bool causal_late(const struct causal *c, uint64_t since_ns)
+static void be_patient(struct causal *c, uint64_t ns)
 {
-	uint64_t retry_ns = CAUSAL_RETRY_HEARTBEATS * c->proto.cfg.heartbeat_ns;
+	uint64_t least_ns = CAUSAL_RETRY_HEARTBEATS * c->proto.cfg.heartbeat_ns;
+	uint64_t most_ns = CAUSAL_RETRY_HEARTBEATS_MAX * c->proto.cfg.heartbeat_ns;
 
-	return c->proto.io->now(c->proto.io) - since_ns >= retry_ns;
+	c->patience_ns = ns < least_ns ? least_ns : ns > most_ns ? most_ns : ns;
+}
+
+/* Where a round trip takes many heartbeats, every answer would come too late without it. */
+bool causal_late(struct causal *c, uint64_t since_ns)
+{
+	if (c->proto.io->now(c->proto.io) - since_ns < c->patience_ns)
+		return false;
+	be_patient(c, c->patience_ns + c->patience_ns / 2);
+	return true;
+}
+
+void causal_answered(struct causal *c, uint64_t since_ns)
+{
+	be_patient(c, 2 * (c->proto.io->now(c->proto.io) - since_ns));
 }
 
 static void send(struct causal *c, unsigned to, const struct buf *b)
@@ -214,6 +229,7 @@ int causal_on_given(struct causal *c, unsigned from, struct cursor *m)
 	if (!c->asking.open || number != c->asking.number)
 		return 0;
 	c->asking.open = false;
+	causal_answered(c, c->asking.since_ns);
 	if (flags == GIVEN_CUT && !c->copy.active)
 		causal_copy_begin(c, from);
 	else if (flags == GIVEN_MORE && vclock_compare(&before, &c->taken) == VCLOCK_BEFORE)

@@ -294,6 +294,30 @@ static void causal_messages__that_are_lost_are_asked_for_again(void **state)
 	world_close(w);
 }
 
+static void causal_question__is_patient_where_links_are_slower_than_heartbeats(void **state)
+{
+	struct sim_config config = world_config(&causal_ops, 3);
+	struct world *w;
+	char key[16];
+
+	(void)state;
+	config.delay_ns = 10 * config.proto.heartbeat_ns;
+	config.proto.log_keep_kib = 1;
+	w = world_open(&config);
+	world_isolate(w, 2);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(key, sizeof key, "k%u", i);
+		assert_int_equal(world_set(w, 0, key, key), PROTO_OK);
+	}
+	world_run(w, NS_PER_S);
+	sim_heal(w->sim);
+	world_run(w, 300 * config.proto.heartbeat_ns);
+	assert_all_read(w, 3, "k0", "k0");
+	assert_all_read(w, 3, "k99", "k99");
+	assert_int_equal(at(w, 2)->replaced, 1);
+	world_close(w);
+}
+
 static void causal_restart__knows_what_was_acknowledged(void **state)
 {
 	struct world *w = open_causal(3);
@@ -539,6 +563,8 @@ int main(void)
 		cmocka_unit_test(causal_write__of_a_far_future_waits_until_then),
 		cmocka_unit_test(causal_write__is_refused_when_the_clock_went_back_far),
 		cmocka_unit_test(causal_messages__that_are_lost_are_asked_for_again),
+		cmocka_unit_test(
+			causal_question__is_patient_where_links_are_slower_than_heartbeats),
 		cmocka_unit_test(causal_restart__knows_what_was_acknowledged),
 		cmocka_unit_test(causal_copy__brings_whom_no_log_reaches_up_to_date),
 		cmocka_unit_test(causal_copy__shows_all_of_it_or_nothing),
