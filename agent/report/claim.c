@@ -128,6 +128,19 @@ static void judge_side(struct point *worst, const struct results *r, unsigned ph
 	}
 }
 
+/*
+ * A session that has seen more on another side cannot be served on this one: that all sides answer
+ * is claimed to sessions that stay (P. Bailis et al., "Highly Available Transactions", VLDB 2014:
+ * sticky availability).
+ */
+static enum proto_sides sides_asked(
+	const struct results *r, const struct proto_claim *claim, enum proto_sides sides)
+{
+	bool roam = claim->sessions && r->plan->load.roam > 0;
+
+	return sides == PROTO_SIDES_ALL && roam ? PROTO_SIDES_NONE : sides;
+}
+
 static void judge_sides(
 	struct point *worst, const struct results *r, const struct proto_claim *claim)
 {
@@ -136,10 +149,10 @@ static void judge_sides(
 			continue;
 		for (unsigned s = 0; s < r->plan->phase[p].sides; s++) {
 			const struct results_side *side = &r->phase[p].side[s];
-			struct asked reads = {
-				"reads", claim->reads_cut, side->reads, side->reads_ok};
-			struct asked writes = {
-				"writes", claim->writes_cut, side->writes, side->writes_ok};
+			struct asked reads = {"reads", sides_asked(r, claim, claim->reads_cut),
+				side->reads, side->reads_ok};
+			struct asked writes = {"writes", sides_asked(r, claim, claim->writes_cut),
+				side->writes, side->writes_ok};
 
 			if (r->plan->phase[p].side[s].replicas == 0)
 				continue;
@@ -187,6 +200,9 @@ void claim_words(char *out, size_t size, const struct proto_claim *claim)
 	else
 		words_add(out, size, "; then %s answers reads, %s writes", sides[claim->reads_cut],
 			sides[claim->writes_cut]);
+	if (claim->sessions &&
+		(claim->reads_cut == PROTO_SIDES_ALL || claim->writes_cut == PROTO_SIDES_ALL))
+		words_add(out, size, ", to sessions that stay there");
 	words_add(out, size,
 		!claim->loses_acked ? "; loses no acknowledged write"
 		: claim->merges     ? "; may lose acknowledged writes, but not what merges"

@@ -345,6 +345,21 @@ static void verdict_claim__breaks_by_a_stale_answer_on_any_network(void **state)
 	make_run_close(m);
 }
 
+static void verdict_claim__of_sessions_is_to_answer_those_that_stay(void **state)
+{
+	(void)state;
+	for (unsigned roam = 0; roam <= 50; roam += 50) {
+		struct make_run *m = weak_run();
+
+		test_claim.sessions = true;
+		m->plan.load.roam = roam;
+		set_side(m, 1, 500, 100);
+		assert_int_equal(judge(m)->claim_kept, roam > 0);
+		assert_non_null(strstr(m->results.claim, "to sessions that stay there"));
+		make_run_close(m);
+	}
+}
+
 static void verdict_claim__of_an_eventual_store_allows_stale_answers(void **state)
 {
 	struct make_run *m = weak_run();
@@ -715,6 +730,7 @@ int main(void)
 		cmocka_unit_test(verdict_e__ignores_kinds_that_are_not_issued),
 		cmocka_unit_test(verdict_e__needs_operations_before_the_cut),
 		cmocka_unit_test(verdict_claim__breaks_by_a_stale_answer_on_any_network),
+		cmocka_unit_test(verdict_claim__of_sessions_is_to_answer_those_that_stay),
 		cmocka_unit_test(verdict_claim__of_an_eventual_store_allows_stale_answers),
 		cmocka_unit_test(verdict_claim__of_a_weaker_model_is_judged_by_its_own_check),
 		cmocka_unit_test(verdict_claim__breaks_by_a_lost_write),
