@@ -59,8 +59,8 @@ static struct make_run *strong_run(void)
 	r->check = (struct check_result){.verdict = CHECK_OK, .operations = 7000, .keys = 10};
 	r->check_whole = r->check;
 	r->lost.acknowledged = 3000;
-	r->read_fit = (struct results_fit){3, 0.2, 1.01, 1};
-	r->write_fit = (struct results_fit){3, 0.3, 1.98, 2};
+	r->read_fit = (struct results_fit){3, 0.2, 1.01, 0.98, 1.04, 1};
+	r->write_fit = (struct results_fit){3, 0.3, 1.98, 1.9, 2.05, 2};
 	r->unavailable_s = 1.42;
 	r->recovered_s = 0.2;
 	r->converged_s = 0.3;
@@ -294,13 +294,13 @@ static void verdict_e__says_ec_without_a_fit_but_not_el(void **state)
 	struct results *r = &m->results;
 
 	(void)state;
-	r->read_fit = r->write_fit = (struct results_fit){2, NAN, NAN, NAN};
+	r->read_fit = r->write_fit = (struct results_fit){2, NAN, NAN, NAN, NAN, NAN};
 	assert_int_equal(judge(m)->verdict.otherwise, ELSE_EC);
 	assert_non_null(strstr(r->verdict.words, "not fitted"));
 	make_run_close(m);
 	m = weak_run();
 	r = &m->results;
-	r->read_fit = r->write_fit = (struct results_fit){0, NAN, NAN, NAN};
+	r->read_fit = r->write_fit = (struct results_fit){0, NAN, NAN, NAN, NAN, NAN};
 	assert_int_equal(judge(m)->verdict.otherwise, ELSE_INCONCLUSIVE);
 	assert_string_equal(r->verdict.pacelc_text, "PA/E?");
 	make_run_close(m);
@@ -312,7 +312,7 @@ static void verdict_e__ignores_kinds_that_are_not_issued(void **state)
 
 	(void)state;
 	m->plan.load.write = m->plan.load.cas = 0;
-	m->results.write_fit = (struct results_fit){0, NAN, NAN, NAN};
+	m->results.write_fit = (struct results_fit){0, NAN, NAN, NAN, NAN, NAN};
 	assert_int_equal(judge(m)->verdict.otherwise, ELSE_EL);
 	make_run_close(m);
 }
