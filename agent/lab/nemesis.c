@@ -12,7 +12,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
-#include "agent/lab/skew.h"
+#include "agent/lab/call.h"
 
 /* A killed process is gone after some scheduling rounds; freeing its memory takes the longest. */
 #define STRIKE_WAIT_NS (2 * NS_PER_S)
@@ -228,7 +228,7 @@ static int strike_skew(struct supervisor *s, unsigned node, int64_t skew_ns, str
 	s->skew_ns[node] = skew_ns;
 	if (!s->replica[node].runs)
 		return 0;
-	return skew_set(s->admin_path[node], skew_ns, err);
+	return call_skew(s->admin_path[node], skew_ns, err);
 }
 
 static int strike_stop(struct supervisor *s, unsigned node, bool pause, struct err *err)
@@ -252,6 +252,17 @@ static void note_strike(struct supervisor *s, const struct run_fault *fault)
 	capture_note(s->capture, fault->t_first_ns, note);
 }
 
+/* Whether it leads then is for the watchers to see. */
+static int strike_promote(
+	struct supervisor *s, unsigned node, struct run_fault *fault, struct err *err)
+{
+	char *why = fault->evidence.why;
+
+	if (s->node[node].paused || !s->replica[node].runs)
+		return err_usage(err, "replica %s does not run", s->node[node].name);
+	return call_lead(s->admin_path[node], node, why, sizeof fault->evidence.why, err);
+}
+
 /* What was looked at, and what was seen there. */
 static void strike_evidence(
 	const struct supervisor *s, enum plan_event_kind kind, bool seen, struct run_fault *fault)
@@ -262,7 +273,11 @@ static void strike_evidence(
 
 	fault->judged = seen;
 	fault->evidence.result = seen ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH;
-	if (kind != PLAN_SKEW)
+	if (kind == PLAN_PROMOTE && seen)
+		(void)snprintf(why, size, "it said that it leads");
+	else if (kind == PLAN_PROMOTE)
+		return; /* it has said why not */
+	else if (kind != PLAN_SKEW)
 		(void)snprintf(why, size, "%s",
 			seen ? "seen in the processes' state"
 			     : "the processes were not seen in that state");
@@ -298,6 +313,8 @@ int nemesis_strike(struct supervisor *s, const struct plan_event *event, struct 
 		rc = strike_restart(s, node, err);
 	else if (kind == PLAN_SKEW)
 		rc = strike_skew(s, node, event->skew_ns, err);
+	else if (kind == PLAN_PROMOTE)
+		rc = strike_promote(s, node, fault, err);
 	else
 		rc = strike_stop(s, node, kind == PLAN_PAUSE, err);
 	fault->t_last_ns = clock_now_ns();

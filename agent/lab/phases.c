@@ -19,7 +19,8 @@
 _Static_assert(PLAN_KILL == 0 && (int)SCRIPT_RESTART - (int)SCRIPT_KILL == (int)PLAN_RESTART &&
 		       (int)SCRIPT_PAUSE - (int)SCRIPT_KILL == (int)PLAN_PAUSE &&
 		       (int)SCRIPT_RESUME - (int)SCRIPT_KILL == (int)PLAN_RESUME &&
-		       (int)SCRIPT_SKEW - (int)SCRIPT_KILL == (int)PLAN_SKEW,
+		       (int)SCRIPT_SKEW - (int)SCRIPT_KILL == (int)PLAN_SKEW &&
+		       (int)SCRIPT_PROMOTE - (int)SCRIPT_KILL == (int)PLAN_PROMOTE,
 	"process faults stand in the order of plan_event_kind");
 
 /* What has been done to the replicas so far. */
@@ -112,6 +113,8 @@ static int follow_processes(const struct plan *plan, const struct script *s, int
 			now->skewed[event->node] = event->skew_ns != 0;
 			continue;
 		}
+		if (event->kind == PLAN_PROMOTE && !*dead && !*paused)
+			continue;
 		if (event->kind == PLAN_RESTART ? !*dead : *dead)
 			return script_fail(s, line, err, "phase '%s': %s of '%s', which is %s: %s",
 				phase->name, plan_event_names[event->kind], name,
@@ -123,6 +126,10 @@ static int follow_processes(const struct plan *plan, const struct script *s, int
 				phase->name, plan_event_names[event->kind], name,
 				*paused ? "paused" : "running",
 				*paused ? "resume() it first" : "pause() it first");
+		if (event->kind == PLAN_PROMOTE)
+			return script_fail(s, line, err,
+				"phase '%s': promote of '%s', which is paused: resume() it first",
+				phase->name, name);
 		if (event->kind == PLAN_KILL || event->kind == PLAN_RESTART) {
 			*dead = event->kind == PLAN_KILL;
 			*paused = false;

@@ -25,7 +25,7 @@ const char *const plan_workload_models[PLAN_WORKLOAD_NR] = {
 	[PLAN_INVENTORY] = "no-overselling",
 };
 
-const char *const plan_event_names[] = {"kill", "restart", "pause", "resume", "skew"};
+const char *const plan_event_names[] = {"kill", "restart", "pause", "resume", "skew", "promote"};
 _Static_assert(sizeof plan_event_names / sizeof *plan_event_names == PLAN_EVENT_KIND_NR, "");
 
 static bool is_file(const char *path)

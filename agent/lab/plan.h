@@ -55,6 +55,7 @@ enum plan_event_kind {
 	PLAN_PAUSE,
 	PLAN_RESUME,
 	PLAN_SKEW,
+	PLAN_PROMOTE,
 	PLAN_EVENT_KIND_NR
 };
 extern const char *const plan_event_names[PLAN_EVENT_KIND_NR];
@@ -123,7 +124,7 @@ struct plan_load {
 	unsigned write;
 	unsigned cas;
 	unsigned stock; /* PLAN_INVENTORY: of each item at first */
-	unsigned roam; /* per cent of operations before which a session goes to another replica */
+	unsigned roam;  /* per cent of operations before which a session goes to another replica */
 	uint64_t deadline_ns;
 };
 

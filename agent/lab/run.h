@@ -14,7 +14,8 @@
 /* One change: of the matrix, or of a process (then the fields of the matrix are zero). */
 struct run_fault {
 	char kind[RUN_KIND_MAX]; /* "cut", "heal", "link" (all else that links do), "carrier";
-				  * "kill", "restart", "pause", "resume", "skew" */
+				  * "kill", "restart", "pause", "resume", "skew",
+				  * "promote" */
 	unsigned phase;
 	unsigned links; /* directed links that changed */
 	unsigned downs; /* nodes that lost their carrier or got it back */

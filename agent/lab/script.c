@@ -42,7 +42,7 @@ const char *const script_rule_names[] = {"rtt", "delay", "jitter", "profile"};
 _Static_assert(sizeof script_rule_names / sizeof *script_rule_names == SCRIPT_RULE_KIND_NR, "");
 
 const char *const script_fault_names[] = {"cut", "one_way", "isolate", "bridge", "ring", "link",
-	"down", "kill", "restart", "pause", "resume", "skew"};
+	"down", "kill", "restart", "pause", "resume", "skew", "promote"};
 _Static_assert(sizeof script_fault_names / sizeof *script_fault_names == SCRIPT_FAULT_KIND_NR, "");
 
 static const char *const base_kept[] = {"assert", "error", "ipairs", "next", "pairs", "select",

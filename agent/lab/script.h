@@ -74,6 +74,7 @@ enum script_fault_kind {
 	SCRIPT_PAUSE,
 	SCRIPT_RESUME,
 	SCRIPT_SKEW,
+	SCRIPT_PROMOTE,
 	SCRIPT_FAULT_KIND_NR
 };
 extern const char *const script_fault_names[SCRIPT_FAULT_KIND_NR];

@@ -375,6 +375,11 @@ static int word_resume(lua_State *L)
 	return process_fault(L, SCRIPT_RESUME);
 }
 
+static int word_promote(lua_State *L)
+{
+	return process_fault(L, SCRIPT_PROMOTE);
+}
+
 static int word_skew(lua_State *L)
 {
 	struct script_fault *fault;
@@ -411,6 +416,7 @@ static const struct word words[] = {
 	{"restart", word_restart, "restart(\"n3\", \"3s\")"},
 	{"pause", word_pause, "pause(\"n3\", \"1s\")"},
 	{"resume", word_resume, "resume(\"n3\", \"3s\")"},
+	{"promote", word_promote, "promote(\"n2\", \"1s\")"},
 	{"skew", word_skew, "skew(\"n3\", \"500ms\") or skew(\"n3\", \"-2s\", \"1s\")"},
 };
 

@@ -355,8 +355,8 @@ static int word_phase(lua_State *L)
 			args_fail(L,
 				"argument %d of phase '%s' is a %s, not a fault: faults are made "
 				"by cut(), one_way(), isolate(), bridge(), ring(), reject(), "
-				"link(), flap(), down(), kill(), restart(), pause(), resume() and "
-				"skew()",
+				"link(), flap(), down(), kill(), restart(), pause(), resume(), "
+				"skew() and promote()",
 				i + 3, phase->name.text, luaL_typename(L, i + 3));
 	}
 	if (s->faults + (unsigned)faults > SCRIPT_FAULTS_MAX)

@@ -406,7 +406,7 @@ static bool stopped(const struct client *c, unsigned replica)
 		for (unsigned i = 0; i < plan->phase[p].events; i++) {
 			const struct plan_event *e = &plan->phase[p].event[i];
 
-			if (e->node == replica && e->kind != PLAN_SKEW)
+			if (e->node == replica && e->kind != PLAN_SKEW && e->kind != PLAN_PROMOTE)
 				is = e->kind == PLAN_KILL || e->kind == PLAN_PAUSE;
 		}
 	}

@@ -93,6 +93,13 @@ static bool stops(const struct run_fault *f)
 	       strcmp(f->kind, plan_event_names[PLAN_PAUSE]) == 0;
 }
 
+/* It is told something, and goes on. */
+static bool tells(const struct run_fault *f)
+{
+	return strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0 ||
+	       strcmp(f->kind, plan_event_names[PLAN_PROMOTE]) == 0;
+}
+
 static void outages_find(struct outages *ret, const struct run_log *log)
 {
 	ret->count = 0;
@@ -103,7 +110,7 @@ static void outages_find(struct outages *ret, const struct run_log *log)
 		for (unsigned k = 0; k < ret->count; k++)
 			if (ret->span[k].node == f->node && ret->span[k].to_ns == UINT64_MAX)
 				o = &ret->span[k];
-		if (f->node < 0 || strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0)
+		if (f->node < 0 || tells(f))
 			continue;
 		if (!stops(f) && o)
 			o->to_ns = f->t_last_ns;

@@ -58,7 +58,7 @@ static void judge_models(
 		judge_model(worst, &r->check, linearizable_ops.name, "cut");
 	if (r->claimed_whole.model)
 		judge_model(worst, &r->claimed_whole.check, r->claimed_whole.model, "whole");
-	if (r->claimed_cut.model)
+	if (r->claimed_cut.model && claim->cut != PROTO_EVENTUAL)
 		judge_model(worst, &r->claimed_cut.check, r->claimed_cut.model, "cut");
 }
 
@@ -209,18 +209,39 @@ void claim_words(char *out, size_t size, const struct proto_claim *claim)
 				    : "; may lose acknowledged writes");
 }
 
+/* Another may then lead who lacks what was acknowledged, and the one that led does not know it. */
+static bool led_by_force(const struct results *r)
+{
+	const char *promote = plan_event_names[PLAN_PROMOTE];
+
+	for (unsigned i = 0; i < r->log->faults; i++) {
+		const struct run_fault *f = &r->log->fault[i];
+
+		if (strcmp(f->kind, promote) == 0 && r->plan->phase[f->phase].cut)
+			return true;
+	}
+	return false;
+}
+
 enum claim_judgement claim_judge(struct results *r)
 {
 	const struct plan *plan = r->plan;
 	struct point worst = {.judgement = CLAIM_KEPT};
 	struct proto_claim claim;
+	struct proto_claim judged;
 
 	plan->system->ops->claim(&plan->proto, &claim);
 	/* What is acknowledged before it is on disk can be lost with the machine. */
 	claim.loses_acked = claim.loses_acked || plan->fsync != WAL_SYNC_ALWAYS;
-	judge_models(&worst, r, &claim);
-	judge_end(&worst, r);
-	if (!claim.loses_acked && r->lost.lost > 0)
+	judged = claim;
+	if (claim.unforced && led_by_force(r)) {
+		judged.cut = PROTO_EVENTUAL;
+		judged.loses_acked = true;
+	}
+	judge_models(&worst, r, &judged);
+	if (!judged.loses_acked || claim.loses_acked)
+		judge_end(&worst, r);
+	if (!judged.loses_acked && r->lost.lost > 0)
 		point_fail(&worst, CLAIM_DISPROVED, "acknowledged writes are lost: %llu",
 			(unsigned long long)r->lost.lost);
 	if (r->lost.diverged_keys > 0 && claim_could_agree(r))
@@ -233,7 +254,9 @@ enum claim_judgement claim_judge(struct results *r)
 	r->claim[0] = '\0';
 	if (worst.judgement == CLAIM_KEPT)
 		words_add(r->claim, sizeof r->claim, "%s",
-			r->foreign   ? "kept, of what it has; such objects it has not: "
+			judged.cut != claim.cut
+				? "kept, until an operator had another lead by force: "
+			: r->foreign ? "kept, of what it has; such objects it has not: "
 			: r->letters ? "kept: "
 				     : "kept, of single keys; more is not claimed: ");
 	else

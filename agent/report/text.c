@@ -172,7 +172,8 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 				? units_s(f->t_first_ns - phase->t_begin_ns)
 				: 0.0,
 			t->dot, f->judged ? "confirmed" : "not confirmed");
-		if (strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0)
+		if (strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0 ||
+			strcmp(f->kind, plan_event_names[PLAN_PROMOTE]) == 0)
 			words_add(out, TEXT_CELL_MAX, ": %s", f->evidence.why);
 		if (f->caught_up_ns != UINT64_MAX)
 			words_add(out, TEXT_CELL_MAX,

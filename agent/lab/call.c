@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skew.c - a replica's wall clock is set wrong, over its admin socket, and read back
+ * call.c - what the supervisor tells a replica to do, over its admin socket, and waits for
  *
  * All wall clocks of a lab are the machine's, plus what each replica was told. So what a replica
  * says its clock is must lie, less the skew, between two looks of ours at the machine's clock: no
  * tolerance is needed.
  */
-#include "agent/lab/skew.h"
+#include "agent/lab/call.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,11 +22,11 @@
 #include "agent/base/clock.h"
 
 /* A replica answers within a turn of its loop; the disk can hold one up for longer. */
-#define SKEW_WAIT_S 2
+#define CALL_WAIT_S 2
 
 static int ask_open(const char *path, struct err *err)
 {
-	const struct timeval wait = {.tv_sec = SKEW_WAIT_S};
+	const struct timeval wait = {.tv_sec = CALL_WAIT_S};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -47,30 +47,42 @@ static int ask_open(const char *path, struct err *err)
 	return fd;
 }
 
-/* One command; its answer must be a number. Return: whether it came. */
-static bool ask(int fd, const char *command, uint64_t *ret_wall_ns)
+/* One command. Return: whether a line came as its answer; without its end. */
+static bool ask(int fd, const char *command, char *ret_line, size_t size)
 {
-	char answer[64];
 	size_t len = 0;
 	char *end;
 
 	if (send(fd, command, strlen(command), MSG_NOSIGNAL) != (ssize_t)strlen(command))
 		return false;
 	do {
-		ssize_t n = read(fd, answer + len, sizeof answer - 1 - len);
+		ssize_t n = read(fd, ret_line + len, size - 1 - len);
 
 		if (n <= 0)
 			return false;
 		len += (size_t)n;
-		answer[len] = '\0';
-	} while (!strchr(answer, '\n') && len < sizeof answer - 1);
-	if (answer[0] != ':' || answer[1] < '0' || answer[1] > '9')
-		return false;
-	*ret_wall_ns = strtoull(answer + 1, &end, 10);
-	return strcmp(end, "\r\n") == 0;
+		ret_line[len] = '\0';
+		end = strstr(ret_line, "\r\n");
+	} while (!end && len < size - 1);
+	if (end)
+		*end = '\0';
+	return end != NULL;
 }
 
-int skew_set(const char *path, int64_t skew_ns, struct err *err)
+/* The same; its answer must be a number. */
+static bool ask_number(int fd, const char *command, uint64_t *ret)
+{
+	char line[64];
+	char *end;
+
+	if (!ask(fd, command, line, sizeof line) || line[0] != ':' || line[1] < '0' ||
+		line[1] > '9')
+		return false;
+	*ret = strtoull(line + 1, &end, 10);
+	return *end == '\0';
+}
+
+int call_skew(const char *path, int64_t skew_ns, struct err *err)
 {
 	int fd = ask_open(path, err);
 	uint64_t before;
@@ -81,11 +93,27 @@ int skew_set(const char *path, int64_t skew_ns, struct err *err)
 	if (fd < 0)
 		return fd;
 	(void)snprintf(command, sizeof command, "PACELAB CLOCK %" PRId64 "\r\n", skew_ns);
-	seen = ask(fd, command, &wall);
+	seen = ask_number(fd, command, &wall);
 	before = clock_wall_ns();
-	seen = seen && ask(fd, "PACELAB CLOCK\r\n", &wall);
+	seen = seen && ask_number(fd, "PACELAB CLOCK\r\n", &wall);
 	wall -= (uint64_t)skew_ns;
 	seen = seen && wall >= before && wall <= clock_wall_ns();
 	close(fd);
 	return seen ? 0 : 1;
+}
+
+int call_lead(const char *path, unsigned replica, char *why, size_t size, struct err *err)
+{
+	int fd = ask_open(path, err);
+	char command[64];
+	char line[256];
+	bool came;
+
+	if (fd < 0)
+		return fd;
+	(void)snprintf(command, sizeof command, "REPLICA TRANSFER %u\r\n", replica);
+	came = ask(fd, command, line, sizeof line);
+	close(fd);
+	(void)snprintf(why, size, "%s", came ? line : "no answer");
+	return came && strcmp(line, "+OK") == 0 ? 0 : 1;
 }
