@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* quorum_entry.c - entries of a leaderless replica: into its log, its table and to others */
+#include "store/proto/mix.h"
 #include "store/proto/quorum_internal.h"
 
 uint64_t quorum_digest(const struct table_entry *e)
