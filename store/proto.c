@@ -19,6 +19,7 @@ const char *const proto_op_names[] = {
 	[PROTO_REMOVE] = "remove",
 	[PROTO_MEMBERS] = "members",
 	[PROTO_VALUES] = "values",
+	[PROTO_RESOLVE] = "resolve",
 };
 NAMES_COMPLETE(proto_op_names, PROTO_OP_NR);
 
@@ -90,7 +91,7 @@ const char *const proto_sides_names[] = {
 NAMES_COMPLETE(proto_sides_names, PROTO_SIDES_NR);
 
 static const struct proto_ops *const protocols[] = {&single_ops, &raft_ops, &quorum_ops,
-	&primary_ops, &abd_ops, &zab_ops, &zone_ops, &crdt_ops, &causal_ops};
+	&primary_ops, &abd_ops, &zab_ops, &zone_ops, &crdt_ops, &causal_ops, &multimaster_ops};
 
 const struct proto_ops *proto_list(unsigned i)
 {

@@ -44,7 +44,7 @@ struct buf;
 #define PROTO_KEY_MAX 1024
 #define PROTO_VALUE_MAX (1u << 20)
 /* Longest message or log record: a value, a key and room for the protocol's own header. */
-#define PROTO_MESSAGE_MAX (PROTO_VALUE_MAX + PROTO_KEY_MAX + 4096)
+#define PROTO_MESSAGE_MAX (PROTO_VALUE_MAX + PROTO_KEY_MAX + 16384)
 /* About so much is one part of a snapshot: what may delay a request. */
 #define PROTO_SNAPSHOT_PART (64u << 10)
 
@@ -58,6 +58,7 @@ enum proto_op {
 	PROTO_REMOVE,   /* the value from a set */
 	PROTO_MEMBERS,  /* read: all elements of a set */
 	PROTO_VALUES,   /* read: the values that stand side by side, what GET gives first */
+	PROTO_RESOLVE,  /* of these, the value given stands there no longer; NIL: it did not */
 	PROTO_OP_NR
 };
 
@@ -119,7 +120,7 @@ struct proto_request {
 	enum proto_cond cond; /* of a SET */
 	enum proto_level level;
 	struct proto_bytes key;
-	struct proto_bytes value;    /* SET, APPEND, INCREASE, ADD, REMOVE */
+	struct proto_bytes value;    /* SET, APPEND, INCREASE, ADD, REMOVE, RESOLVE */
 	struct proto_bytes expected; /* PROTO_IFEQ */
 	uint64_t expires_ns;       /* SET: wall clock at which the key is gone, 0: never; or KEEP */
 	bool get;                  /* SET, DEL: the reply has the value that stood there before */
@@ -219,6 +220,7 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @serve_stale_ns:	of zone: ... and so much longer when nobody answers, 0: never
  * @journal_kib:	of zone: changes that the primary keeps for secondaries, 0: 16 MiB
  * @registers:		of crdt: what becomes of writes that have not seen each other
+ * @revs:		of multimaster: revisions of a key that are remembered, 0: 1000
  */
 struct proto_config {
 	unsigned self;
@@ -254,6 +256,7 @@ struct proto_config {
 	uint64_t serve_stale_ns;
 	unsigned journal_kib;
 	unsigned registers; /* enum proto_register */
+	unsigned revs;
 };
 
 /* What an operator may ask of a protocol that has it. */
@@ -406,6 +409,10 @@ struct proto_snapshot {
  * @entry:	an entry of the replicated log. Return: 0, or -ENOENT; NULL without a log
  * @forks:	logs may part and be reconciled: no entry is there for ever
  * @info:	append what INFO tells beside status(), "name:value" and CR LF; may be NULL
+ * @digest:	of all beside the table that is alike when replicas have converged; NULL: nothing
+ * @kept:	whether @value, which was acknowledged, is there or was replaced by a write that had
+ *		seen it; NULL: that is not known
+ * @blurred:	lower bits of a table entry's version that have no order, but differ where data do
  * @vote:	whether a message from @from to @to tells a vote; NULL: nobody votes
  */
 struct proto_ops {
@@ -430,6 +437,9 @@ struct proto_ops {
 	int (*entry)(const struct proto *p, uint64_t index, struct proto_entry_view *ret);
 	bool forks;
 	void (*info)(const struct proto *p, struct buf *out);
+	uint64_t (*digest)(const struct proto *p);
+	bool (*kept)(const struct proto *p, struct proto_bytes key, struct proto_bytes value);
+	unsigned blurred;
 	bool (*vote)(unsigned from, unsigned to, const void *bytes, size_t len,
 		struct proto_vote_view *ret);
 	void (*fini)(struct proto *p);
@@ -444,6 +454,7 @@ extern const struct proto_ops causal_ops;
 extern const struct proto_ops abd_ops;
 extern const struct proto_ops zone_ops;
 extern const struct proto_ops crdt_ops;
+extern const struct proto_ops multimaster_ops;
 
 /* proto_find() - by name, NULL if there is none. */
 const struct proto_ops *proto_find(const char *name);

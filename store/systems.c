@@ -349,6 +349,77 @@ static const struct system systems[] = {
 		.textbook = "PA/EL",
 		.source = ABADI ", for Riak's defaults",
 	},
+	{
+		.name = "multimaster",
+		.ops = &multimaster_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.kept = "revision trees, a deterministic winner, conflicts kept and listed, stemming, "
+			"continuous replication between all pairs with checkpoints",
+		.left_out = "compare-and-set, expiry",
+		.textbook = "",
+		.source = "",
+	},
+	{
+		.name = "couchdb",
+		.ops = &multimaster_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "revs=1000",
+		.kept = "a database per replica, continuous replication each way between all: changes "
+			"since a checkpoint, what is missing, revisions with their history; "
+			"VALUES lists conflicts, RESOLVE ends a losing branch",
+		.left_out =
+			"JSON, views, attachments; _rev in requests (409): a write follows what its "
+			"replica shows; the quorums of a 2.x cluster; MD5 names (64 bits here)",
+		.textbook = "AP",
+		.source = HURST,
+	},
+	{
+		.name = "dynamodb-eventual",
+		.ops = &raft_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_QUORUM,
+		.kept = "a replication group with a leader; a write is acknowledged when a quorum has "
+			"it on disk; eventually consistent reads (the default) at any replica",
+		.left_out =
+			"partitions and their routing, log replicas, transactions, global tables; "
+			"Multi-Paxos is Raft here. Not Dynamo of 2007, which Abadi classes PA/EL: "
+			"that is quorum, without a leader",
+		.textbook = "",
+		.source = "",
+	},
+	{
+		.name = "dynamodb-strong",
+		.ops = &raft_ops,
+		.read_level = PROTO_LEASE,
+		.write_level = PROTO_QUORUM,
+		.settings = "leases=yes",
+		.kept = "the same group; strongly consistent reads (ConsistentRead) at the leader, which "
+			"holds a lease, and a new one waits until that is over",
+		.left_out =
+			"partitions and their routing, log replicas, transactions, global tables; "
+			"Multi-Paxos is Raft here",
+		.textbook = "PC/EC",
+		.source =
+			"Elhemali et al., USENIX ATC 2022: leader and quorum in every case, as the "
+			"class is defined in " ABADI,
+	},
+	{
+		.name = "influxdb",
+		.ops = &quorum_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "sloppy=yes anti_entropy=0s hint_window=0s",
+		.kept = "InfluxDB Enterprise 1.x, ingest: write consistency 'any' (a hint counts; so "
+			"does its default 'one' here, where the coordinator has every key), a queue "
+			"of hinted handoff (7 days there, no end here), no read repair, no anti-entropy by default",
+		.left_out =
+			"series, shards and retention, meta nodes (Raft); points that differ at the "
+			"same time stay as they came, here the last write wins",
+		.textbook = "",
+		.source = "",
+	},
 };
 
 const struct system *system_list(unsigned i)

@@ -471,6 +471,29 @@ static void name_two(
 }
 
 /* Each is compared with all that the others have, not with each of them: there may be 1,000. */
+/* What a protocol has beside its table. */
+static bool same_digests(const struct sim *sim, char *why, size_t size)
+{
+	const struct proto_ops *ops = sim->config.ops;
+	const struct sim_node *first = NULL;
+
+	for (unsigned i = 0; ops->digest && i < sim->config.proto.nodes; i++) {
+		const struct sim_node *n = &sim->node[i];
+
+		if (!n->alive)
+			continue;
+		if (!first)
+			first = n;
+		if (ops->digest(n->proto) == ops->digest(first->proto))
+			continue;
+		if (why)
+			(void)snprintf(why, size, "r%u and r%u have other data beside their tables",
+				first->id, i);
+		return false;
+	}
+	return true;
+}
+
 bool sim_converged(const struct sim *sim, char *why, size_t size)
 {
 	const struct table_entry *e = NULL, *f;
@@ -498,7 +521,7 @@ bool sim_converged(const struct sim *sim, char *why, size_t size)
 				name_two(sim, e->key, i, why, size);
 		}
 	table_close(all);
-	return !e;
+	return !e && same_digests(sim, why, size);
 }
 
 /* The turn of the world. */

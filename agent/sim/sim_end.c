@@ -92,6 +92,28 @@ static void final_deleted(struct load *l)
 				(unsigned)(k % nodes), l->deleted[k]);
 }
 
+/* What was acknowledged is there, or was replaced by somebody who had seen it. All are alike. */
+static void final_kept(struct load *l)
+{
+	const struct proto_ops *ops = l->plan->world.ops;
+	char key[16];
+
+	for (size_t i = 0; ops->kept && i < l->ops && !l->sim->violation[0]; i++) {
+		const struct history_op *op = &l->op[i];
+		struct proto_bytes name = {.p = (uint8_t *)key};
+		struct proto_bytes value = {l->value, (uint32_t)sizeof(op->value) + l->plan->pad};
+
+		if (op->kind != HISTORY_WRITE || op->outcome != HISTORY_OK ||
+			op->value == SIM_DELETED)
+			continue;
+		name.len = (uint32_t)snprintf(key, sizeof(key), "k%" PRIu64, op->key);
+		memcpy(l->value, &op->value, sizeof(op->value));
+		if (!ops->kept(l->sim->node[0].proto, name, value))
+			sim_fail(l->sim, "a value of %s was acknowledged and is nowhere: %" PRIu64,
+				key, op->value);
+	}
+}
+
 /* Whatever its time-outs are, someone can be elected. */
 static void calm_links(struct sim *sim)
 {
@@ -143,9 +165,10 @@ static bool settled(struct load *l, char *why, size_t size)
 static void converge(struct load *l)
 {
 	bool by_reads = l->claim.by_reads;
-	bool by_itself = l->plan->world.proto.anti_entropy_ns > 0 && !by_reads;
-	bool lost = l->plan->world.ops->hints &&
-		    (l->crashed || l->plan->world.proto.hint_ns_max);
+	/* What is beside the table nobody repairs by reading it. */
+	bool by_itself = (l->plan->world.proto.anti_entropy_ns > 0 && !by_reads) ||
+			 l->plan->world.ops->digest;
+	bool lost = l->plan->world.ops->hints && (l->crashed || l->plan->world.proto.hint_ns_max);
 	bool unhinted = lost || by_reads;
 	uint64_t until_ns = l->sim->now_ns + SETTLE_NS;
 	char why[128] = "";
@@ -192,6 +215,7 @@ void sim_end(struct load *l)
 		for (unsigned i = 0; i < readers; i++)
 			final(l, (unsigned)((uint64_t)i * nodes / readers), k);
 	final_deleted(l);
+	final_kept(l);
 	/* A model of sessions has no time in it: it holds whatever clocks say. */
 	claim.loses_acked = claim.loses_acked || clocks_lie(l);
 	if (!clocks_lie(l) || l->bound)

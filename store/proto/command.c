@@ -256,6 +256,7 @@ static void apply(struct table *t, const struct command *c, const struct table_e
 	case PROTO_REMOVE:
 	case PROTO_MEMBERS:
 	case PROTO_VALUES:
+	case PROTO_RESOLVE:
 	case PROTO_OP_NR:
 		break;
 	}

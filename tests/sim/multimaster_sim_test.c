@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* multimaster_sim_test.c - multimaster under loss, reordering, cuts and crashes */
+#include "tests/sim/hold.h"
+
+static void run(const char *settings, unsigned nodes, uint64_t count)
+{
+	const struct sim_seeds seeds = {
+		.ops = &multimaster_ops,
+		.level = {PROTO_ONE, PROTO_ONE},
+		.settings = settings,
+		.nodes = nodes,
+		.first = 1,
+		.count = count,
+	};
+
+	hold_seeds(&seeds, 3);
+}
+
+static void multimaster__150_seeds_converge_and_no_acknowledged_value_vanishes(void **state)
+{
+	(void)state;
+	run(NULL, 0, 150);
+}
+
+static void multimaster__20_seeds_of_two_replicas_converge(void **state)
+{
+	(void)state;
+	run(NULL, 2, 20);
+}
+
+static void multimaster__10_seeds_of_seven_replicas_converge(void **state)
+{
+	(void)state;
+	run(NULL, 7, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			multimaster__150_seeds_converge_and_no_acknowledged_value_vanishes),
+		cmocka_unit_test(multimaster__20_seeds_of_two_replicas_converge),
+		cmocka_unit_test(multimaster__10_seeds_of_seven_replicas_converge),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
