@@ -10,6 +10,11 @@
  * 2. A value that was written once is not overwritten while somebody still has to see it.
  * 3. A write waits for the writes that every order has before it (struct past_edge).
  *
+ * Where orders are asked for that keep to the time of writes (->timed), nobody runs ahead: a write
+ * waits until all are done that had ended before it began. One that is seen by a session late,
+ * after what was written later, also waits for all of its key that had ended before that: they came
+ * before what the session saw, so before this one, or the session would have seen them.
+ *
  * Of the writes that may be next the one of the lowest rank is tried first, so that an order near
  * that of the ranks is found without going back.
  */
@@ -72,6 +77,14 @@ struct run {
 	uint8_t *writers; /* owned; by value number, 0, 1 or more */
 	bool *ready;      /* owned; by history index: it has been done */
 	uint32_t *number; /* owned; by history index, number of the write in the web */
+	uint32_t *ended;  /* owned; of ->timed: history indexes of acknowledged writes, by return */
+	uint32_t *place;  /* owned; by history index, where in ->ended */
+	uint32_t ends;
+	uint32_t first;      /* in ->ended, of those that are not done */
+	uint32_t *after;     /* owned; by place in ->ended, that of the next one of its key */
+	uint32_t *key_first; /* owned; by key, place of the first that is not done */
+	uint64_t *began_ns;  /* owned; by value number, when the write of it began */
+	uint64_t *found_ns; /* owned; by value number: a write that had ended then came before it */
 	uint32_t left;
 	struct done *done; /* owned; a stack */
 	size_t dones;
@@ -147,6 +160,33 @@ static uint32_t move_index(const struct run *r, uint32_t move)
 	return r->line[move].at < r->line[move].end ? r->order[r->line[move].at] : NO_MOVE;
 }
 
+/* Of the writes in order of their return, the first that is not done. */
+static void run_done_write(struct run *r, uint32_t key)
+{
+	while (r->first < r->ends && r->ready[r->ended[r->first]])
+		r->first++;
+	while (r->ends && r->key_first[key] < r->ends && r->ready[r->ended[r->key_first[key]]])
+		r->key_first[key] = r->after[r->key_first[key]];
+}
+
+/* Whether what comes of its key after @index would have to come before. */
+static bool run_is_found_late(const struct run *r, uint32_t index)
+{
+	uint32_t at = r->key_first[r->key[index]];
+
+	while (at < r->ends && (r->ready[r->ended[at]] || r->ended[at] == index))
+		at = r->after[at];
+	return at < r->ends && r->h->op[r->ended[at]].t_return_ns < r->found_ns[r->wrote[index]];
+}
+
+static bool run_is_early(const struct run *r, uint32_t index)
+{
+	if (r->ends && web_writes(&r->h->op[index]) && run_is_found_late(r, index))
+		return true;
+	return r->first < r->ends &&
+	       r->h->op[index].t_invoke_ns > r->h->op[r->ended[r->first]].t_return_ns;
+}
+
 static bool run_accepts(const struct run *r, uint32_t index)
 {
 	const struct history_op *op = &r->h->op[index];
@@ -168,7 +208,7 @@ static bool run_must_wait(const struct run *r, uint32_t index)
 	if (web_looks(&r->h->op[index]) && r->seen[index] == held &&
 		r->h->op[index].outcome == HISTORY_OK)
 		wanted--;
-	if (r->writers[held] <= 1 && wanted > 0)
+	if ((r->writers[held] <= 1 && wanted > 0) || run_is_early(r, index))
 		return true;
 	for (uint32_t e = number == WEB_NONE ? WEB_NONE : p->head[number]; e != WEB_NONE;
 		e = p->edge[e].next) {
@@ -220,6 +260,7 @@ static void run_do(struct run *r, uint32_t move, bool choice)
 	run_hash_held(r, key);
 	r->held[key] = r->wrote[index];
 	run_hash_held(r, key);
+	run_done_write(r, key);
 }
 
 static struct done run_undo(struct run *r)
@@ -249,6 +290,10 @@ static struct done run_undo(struct run *r)
 		run_hash_held(r, key);
 		r->held[key] = d.held;
 		run_hash_held(r, key);
+		if (r->ends && r->place[index] < r->first)
+			r->first = r->place[index];
+		if (r->ends && r->place[index] < r->key_first[key])
+			r->key_first[key] = r->place[index];
 	}
 	return d;
 }
@@ -438,6 +483,68 @@ static void run_lines(struct run *r)
 	pairs_fini(&sessions);
 }
 
+struct ended {
+	uint64_t t_ns;
+	uint32_t index;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct ended *x = a, *y = b;
+
+	return (x->t_ns > y->t_ns) - (x->t_ns < y->t_ns);
+}
+
+/* What a session has written, or seen the writes of, came before what it sees next. */
+static void run_found(struct run *r, const struct line *line)
+{
+	uint64_t latest_ns = 0;
+
+	for (uint32_t at = line->begin; at < line->end; at++) {
+		uint32_t index = r->order[at];
+		const struct history_op *op = &r->h->op[index];
+		bool sees = web_looks(op) && !web_unmet(op);
+
+		if (web_writes(op) && op->t_invoke_ns > latest_ns)
+			latest_ns = op->t_invoke_ns;
+		if (sees && r->began_ns[r->seen[index]] > latest_ns)
+			latest_ns = r->began_ns[r->seen[index]];
+		if (sees && latest_ns > r->found_ns[r->seen[index]])
+			r->found_ns[r->seen[index]] = latest_ns;
+	}
+}
+
+static void run_ended(struct run *r)
+{
+	const struct history_ops *h = r->h;
+	struct ended *all = room(h->count, sizeof *all);
+
+	r->ended = room(h->count, sizeof *r->ended);
+	r->place = room(h->count, sizeof *r->place);
+	r->after = room(h->count, sizeof *r->after);
+	r->key_first = room(h->count, sizeof *r->key_first);
+	r->began_ns = room(3 * h->count, sizeof *r->began_ns);
+	r->found_ns = room(3 * h->count, sizeof *r->found_ns);
+	memset(r->key_first, 0xff, h->count * sizeof *r->key_first);
+	memset(r->place, 0xff, h->count * sizeof *r->place);
+	for (uint32_t i = 0; r->s->timed && i < h->count; i++)
+		if (h->op[i].outcome == HISTORY_OK && web_writes(&h->op[i]))
+			all[r->ends++] = (struct ended){h->op[i].t_return_ns, i};
+	qsort(all, r->ends, sizeof *all, by_time);
+	for (uint32_t i = r->ends; i-- > 0;) {
+		uint32_t key = r->key[all[i].index];
+
+		r->ended[i] = all[i].index;
+		r->place[all[i].index] = i;
+		r->after[i] = r->key_first[key];
+		r->key_first[key] = i;
+		r->began_ns[r->wrote[all[i].index]] = h->op[all[i].index].t_invoke_ns;
+	}
+	free(all);
+	for (uint32_t l = 0; r->ends && l < r->lines; l++)
+		run_found(r, &r->line[l]);
+}
+
 enum check_verdict sequence_find(struct sequence *s)
 {
 	const struct web *w = s->w;
@@ -455,6 +562,7 @@ enum check_verdict sequence_find(struct sequence *s)
 		r.number[w->op[w->write[i].op].index] = i;
 	run_values(&r);
 	run_lines(&r);
+	run_ended(&r);
 	s->ret_why = NULL;
 	verdict = run_search(&r);
 	free(r.order);
@@ -468,6 +576,12 @@ enum check_verdict sequence_find(struct sequence *s)
 	free(r.writers);
 	free(r.ready);
 	free(r.number);
+	free(r.ended);
+	free(r.place);
+	free(r.after);
+	free(r.key_first);
+	free(r.began_ns);
+	free(r.found_ns);
 	free(r.done);
 	free(r.memo.entry);
 	return verdict;

@@ -11,6 +11,7 @@
  * @w:		what it is about; values are taken from its history, so choices do not matter
  * @p:		edges that every order keeps to
  * @rank:	by history index: of several writes the lowest is tried first
+ * @timed:	only orders in which a write that had ended before another began comes before it
  * @steps:	after so many to give up, 0: as many as there may be
  * @until_ns:	lab time at which to give up, 0: never
  * @memory_bytes: of memo and stack at which to give up, 0: never
@@ -20,6 +21,7 @@ struct sequence {
 	const struct web *w;
 	const struct past *p;
 	const uint64_t *rank;
+	bool timed;
 	uint64_t steps;
 	uint64_t until_ns;
 	uint64_t memory_bytes;

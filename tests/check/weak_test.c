@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
+#include "agent/base/prng.h"
 #include "tests/check/make.h"
 
 #define X 1
@@ -274,10 +276,123 @@ static void witness__of_a_choice_is_found_in_a_long_session(void **state)
 	free(h.op);
 }
 
+/*
+ * A log that five replicas apply late, each as late as it is far, and sessions beside them: reads
+ * are local, writes wait until they are applied there. Times of concurrent writes say little of
+ * their order in the log.
+ */
+#define LOG_OPS 6000u
+#define LOG_SESSIONS 300u
+#define LOG_REPLICAS 5u
+#define LOG_KEYS 10u
+
+struct log_write {
+	uint64_t at_ns;
+	uint64_t key;
+	uint64_t value;
+};
+
+struct log_world {
+	struct prng prng;
+	struct history_op *op;
+	size_t count;
+	struct log_write write[LOG_OPS];
+	size_t writes;
+	uint64_t free_ns[LOG_SESSIONS];
+};
+
+static uint64_t far_ns(unsigned replica)
+{
+	return (1 + 9 * replica) * MAKE_MS;
+}
+
+/* What @replica has of @key at @now_ns. */
+static uint64_t local(const struct log_world *w, unsigned replica, uint64_t key, uint64_t now_ns)
+{
+	for (size_t i = w->writes; i-- > 0;)
+		if (w->write[i].key == key && w->write[i].at_ns + far_ns(replica) <= now_ns)
+			return w->write[i].value;
+	return 0;
+}
+
+static void log_step(struct log_world *w, uint64_t now_ns)
+{
+	unsigned session = (unsigned)prng_below(&w->prng, LOG_SESSIONS);
+	unsigned replica = session % LOG_REPLICAS;
+	struct history_op *op = &w->op[w->count];
+
+	if (w->free_ns[session] > now_ns)
+		return;
+	*op = (struct history_op){
+		.op = (uint32_t)w->count + 1,
+		.session = session + 1,
+		.client = 9,
+		.node = (uint16_t)replica,
+		.key = prng_below(&w->prng, LOG_KEYS) + 1,
+		.outcome = HISTORY_OK,
+		.error = HISTORY_NO_ERROR,
+		.t_intended_ns = now_ns,
+		.t_invoke_ns = now_ns,
+		.t_return_ns = now_ns + MAKE_MS / 10,
+	};
+	w->count++;
+	if (prng_below(&w->prng, 3) == 0) {
+		op->kind = HISTORY_READ;
+		op->value = local(w, replica, op->key, now_ns);
+	} else {
+		/* A majority takes as long as it takes. */
+		uint64_t at_ns = now_ns + far_ns(replica) + prng_below(&w->prng, 40 * MAKE_MS);
+
+		op->kind = HISTORY_WRITE;
+		op->value = w->count;
+		op->t_return_ns = at_ns + far_ns(replica) + prng_below(&w->prng, 40 * MAKE_MS);
+		w->write[w->writes++] = (struct log_write){at_ns, op->key, op->value};
+		for (size_t i = w->writes - 1; i > 0 && w->write[i - 1].at_ns > at_ns; i--) {
+			struct log_write later = w->write[i - 1];
+
+			w->write[i - 1] = w->write[i];
+			w->write[i] = later;
+		}
+	}
+	w->free_ns[session] = op->t_return_ns + 1;
+}
+
+static void sequential__order_of_a_log_is_found_in_a_long_history_of_late_reads(void **state)
+{
+	struct log_world *w = calloc(1, sizeof *w);
+	const struct check_budget budget = {.time_ns = 20 * NS_PER_S};
+	struct check_result result;
+	struct history_ops h;
+	struct err err = {0};
+
+	(void)state;
+	assert_non_null(w);
+	w->op = calloc(LOG_OPS, sizeof *w->op);
+	assert_non_null(w->op);
+	prng_init(&w->prng, 5, 0);
+	for (uint64_t now_ns = NS_PER_S; w->count < LOG_OPS; now_ns += MAKE_MS)
+		log_step(w, now_ns);
+	h = (struct history_ops){.op = w->op, .count = w->count};
+	assert_int_equal(sequential_ops.check(&h, &budget, NULL, &result, &err), 0);
+	assert_int_equal(result.verdict, CHECK_OK);
+	/* One session sees two values in the other order. */
+	for (size_t i = w->count; i-- > 0;)
+		if (w->op[i].kind == HISTORY_READ && w->op[i].value > 1000) {
+			w->op[i].value = 0;
+			break;
+		}
+	assert_int_equal(sequential_ops.check(&h, &budget, NULL, &result, &err), 0);
+	assert_int_equal(result.verdict, CHECK_VIOLATION);
+	free(w->op);
+	free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(witness__of_a_choice_is_found_in_a_long_session),
+		cmocka_unit_test(
+			sequential__order_of_a_log_is_found_in_a_long_history_of_late_reads),
 		cmocka_unit_test(auto__all_is_kept_by_a_register),
 		cmocka_unit_test(auto__a_read_that_comes_late_is_sequential),
 		cmocka_unit_test(auto__two_orders_of_two_writes_are_causal_memory),
