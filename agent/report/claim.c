@@ -202,7 +202,7 @@ void claim_words(char *out, size_t size, const struct proto_claim *claim)
 			sides[claim->writes_cut]);
 	if (claim->sessions &&
 		(claim->reads_cut == PROTO_SIDES_ALL || claim->writes_cut == PROTO_SIDES_ALL))
-		words_add(out, size, ", to sessions that stay there");
+		words_add(out, size, ", while sessions stay there");
 	words_add(out, size,
 		!claim->loses_acked ? "; loses no acknowledged write"
 		: claim->merges     ? "; may lose acknowledged writes, but not what merges"

@@ -355,7 +355,7 @@ static void verdict_claim__of_sessions_is_to_answer_those_that_stay(void **state
 		m->plan.load.roam = roam;
 		set_side(m, 1, 500, 100);
 		assert_int_equal(judge(m)->claim_kept, roam > 0);
-		assert_non_null(strstr(m->results.claim, "to sessions that stay there"));
+		assert_non_null(strstr(m->results.claim, "while sessions stay there"));
 		make_run_close(m);
 	}
 }
