@@ -180,6 +180,14 @@ static uint64_t median_ns(const struct link_state *link)
 	return dist_quantile_ns(link->dist, link->delay_ns, link->jitter_ns, 0.5);
 }
 
+uint64_t plan_alike_ns(const struct plan *plan)
+{
+	struct proto_claim claim;
+
+	plan->system->ops->claim(&plan->proto, &claim);
+	return claim.alike_ns;
+}
+
 uint64_t plan_rtt_ns(const struct link_matrix *matrix, unsigned a, unsigned b)
 {
 	if (a == b)

@@ -250,6 +250,9 @@ static inline bool plan_closed(const struct link_matrix *m, unsigned from, unsig
 	return link_matrix_at(m, from, to)->cut || m->down[from] || m->down[to];
 }
 
+/* plan_alike_ns() - how long nothing may be written until all replicas surely read the same. */
+uint64_t plan_alike_ns(const struct plan *plan);
+
 /* plan_rtt_ns() - round trip between two nodes under @matrix; the median where delays vary. */
 uint64_t plan_rtt_ns(const struct link_matrix *matrix, unsigned a, unsigned b);
 

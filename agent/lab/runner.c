@@ -405,7 +405,7 @@ static bool load_runs(const struct runner *r)
 /* Every key from every replica, once more; then the load is over. */
 static int finals_run(struct runner *r, struct err *err)
 {
-	uint64_t deadline = clock_now_ns() + FINAL_WAIT_NS;
+	uint64_t deadline = clock_now_ns() + FINAL_WAIT_NS + plan_alike_ns(r->plan);
 	int rc = 0;
 
 	atomic_store(&r->shared->state, LOAD_FINAL);

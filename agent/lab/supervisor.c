@@ -300,14 +300,19 @@ int supervisor_start_replica(struct supervisor *s, unsigned replica, struct err 
 static int replicas_begin(struct supervisor *s, struct err *err)
 {
 	int rc = replica_prepare(s, err);
+	struct proto_claim claim;
 
 	if (rc)
 		return rc;
 	s->watchers = watchers_open(&s->poller, s->admin_path, s->plan->replicas);
 	if (!s->watchers)
 		return err_sys(err, -ENOMEM, "watch the replicas");
-	for (unsigned i = 0; i < s->plan->replicas && !rc; i++)
+	s->plan->system->ops->claim(&s->plan->proto, &claim);
+	for (unsigned i = 0; i < s->plan->replicas && !rc; i++) {
+		if (!proto_has_copy(&s->plan->proto, &claim, i))
+			watchers_no_copy(s->watchers, i);
 		rc = supervisor_start_replica(s, i, err);
+	}
 	return rc;
 }
 

@@ -30,6 +30,7 @@ struct watched {
 	struct admin admin;
 	struct watchers *w;
 	bool runs;
+	bool no_copy;           /* nobody waits until it has what the others have */
 	enum question question; /* that is on its way */
 	struct watch_view view;
 	bool listed;  /* its versions are in the target */
@@ -131,7 +132,7 @@ static void leader_look(struct watchers *w)
 static bool all_listed(const struct watchers *w)
 {
 	for (unsigned i = 0; i < w->replicas; i++) {
-		if (w->replica[i].runs && !w->replica[i].listed)
+		if (w->replica[i].runs && !w->replica[i].listed && !w->replica[i].no_copy)
 			return false;
 	}
 	return true;
@@ -234,6 +235,11 @@ void watchers_replica(struct watchers *w, unsigned replica, bool runs)
 	leader_look(w);
 }
 
+void watchers_no_copy(struct watchers *w, unsigned replica)
+{
+	w->replica[replica].no_copy = true;
+}
+
 uint64_t watchers_tick(struct watchers *w, uint64_t now_ns)
 {
 	if (now_ns < w->due_ns)
@@ -281,8 +287,8 @@ void watchers_converge(struct watchers *w)
 		struct watched *r = &w->replica[i];
 
 		r->listed = false;
-		r->reached = false;
-		if (r->runs && !r->admin.asked)
+		r->reached = r->no_copy;
+		if (r->runs && !r->admin.asked && !r->no_copy)
 			replica_ask(r, ASK_VERSIONS);
 	}
 }

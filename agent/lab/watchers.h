@@ -39,6 +39,9 @@ void watchers_close(struct watchers *w);
 /* watchers_replica() - the process runs, or does not (then nobody waits for its answers). */
 void watchers_replica(struct watchers *w, unsigned replica, bool runs);
 
+/* watchers_no_copy() - the replica need not become like the others. */
+void watchers_no_copy(struct watchers *w, unsigned replica);
+
 /* watchers_tick() - ask who is due. Return: when it wants to be called again. */
 uint64_t watchers_tick(struct watchers *w, uint64_t now_ns);
 

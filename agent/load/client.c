@@ -358,7 +358,8 @@ static uint64_t slowest_ns(const struct client_site *common)
 static bool wait_for_settling(struct client *c)
 {
 	uint64_t settle_ns =
-		earlier(2 * slowest_ns(c->common) + CLIENT_SETTLE_NS, CLIENT_SETTLE_NS_MAX);
+		earlier(2 * slowest_ns(c->common) + CLIENT_SETTLE_NS, CLIENT_SETTLE_NS_MAX) +
+		plan_alike_ns(c->common->plan);
 
 	return wait_until(c, driver_at(c, c->node), clock_now_ns() + settle_ns, LOAD_FINAL);
 }

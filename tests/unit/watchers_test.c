@@ -216,6 +216,21 @@ static void watchers_converge__waits_for_every_replica(void **state)
 	assert_int_equal(watchers_converged_ns(lab.w), 0);
 }
 
+static void watchers_converge__does_not_wait_for_who_has_no_copy(void **state)
+{
+	(void)state;
+	watchers_no_copy(lab.w, 1);
+	for (unsigned i = 0; i < REPLICAS; i++) {
+		leader_set(i, 0, 1);
+		(void)snprintf(lab.versions[i], sizeof lab.versions[i], "%s",
+			i == 1 ? "*0\r\n" : "*2\r\n$2\r\nk2\r\n:9\r\n");
+	}
+	watchers_converge(lab.w);
+	for (unsigned round = 0; round < 4; round++)
+		ask_all();
+	assert_true(watchers_converged_ns(lab.w) > 0);
+}
+
 int main(void)
 {
 #define WITH_LAB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -226,6 +241,7 @@ int main(void)
 		WITH_LAB(watchers_leader__needs_more_than_half),
 		WITH_LAB(watchers_leader__is_one_of_the_replicas),
 		WITH_LAB(watchers_converge__waits_for_every_replica),
+		WITH_LAB(watchers_converge__does_not_wait_for_who_has_no_copy),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
