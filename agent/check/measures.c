@@ -130,6 +130,27 @@ void measures_stale(
 	*ret_behind = some.behind_max;
 }
 
+uint64_t measures_oldest(const struct history_ops *h)
+{
+	struct keys keys;
+	uint64_t oldest = 0;
+
+	keys_build(&keys, h);
+	for (size_t i = 0; i < keys.count; i++) {
+		struct versions v;
+		uint64_t ns = 0;
+
+		versions_build(&v, h, &keys.group[i]);
+		if (v.unique)
+			ns = staleness_oldest(&v);
+		if (ns > oldest)
+			oldest = ns;
+		versions_destroy(&v);
+	}
+	keys_destroy(&keys);
+	return oldest;
+}
+
 static bool measures_is_final(const struct measuring *m, const struct version_read *r)
 {
 	return m->h->op[r->index].flags & HISTORY_F_FINAL;

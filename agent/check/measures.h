@@ -109,6 +109,9 @@ void measures_take(
 void measures_stale(const struct history_ops *h, uint64_t *ret_reads, uint64_t *ret_stale,
 	uint64_t *ret_behind);
 
+/* measures_oldest() - the longest time since what a read saw had surely been replaced. */
+uint64_t measures_oldest(const struct history_ops *h);
+
 /* measures_share_of() - @some of @of, with its interval. */
 struct measures_share measures_share_of(uint64_t some, uint64_t of);
 

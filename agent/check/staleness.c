@@ -237,3 +237,34 @@ void staleness_behind(const struct versions *v, uint64_t *ret_behind)
 	free(version);
 	free(read);
 }
+
+uint64_t staleness_oldest(const struct versions *v)
+{
+	/* Of the versions whose writes began last, this many: when the first of them was written.
+	 */
+	uint64_t *replaced = malloc((v->count + 1) * sizeof *replaced);
+	uint32_t *version = numbered(v->count);
+	uint32_t *read = numbered(v->reads);
+	uint64_t oldest = 0;
+	size_t next = 0;
+
+	assert(replaced);
+	qsort_r(version, v->count, sizeof *version, by_begin_last, v->version);
+	qsort_r(read, v->reads, sizeof *read, by_seen_last, (void *)(uintptr_t)v);
+	replaced[0] = VERSIONS_NEVER;
+	for (size_t i = 0; i < v->count; i++)
+		replaced[i + 1] = smaller(replaced[i], v->version[version[i]].first);
+	for (size_t i = 0; i < v->reads; i++) {
+		const struct version_read *r = &v->read[read[i]];
+		uint64_t seen = v->version[r->version].first;
+
+		while (next < v->count && v->version[version[next]].begin > seen)
+			next++;
+		if (replaced[next] < r->begin)
+			raise_to(&oldest, r->begin - replaced[next]);
+	}
+	free(replaced);
+	free(version);
+	free(read);
+	return oldest;
+}

@@ -18,4 +18,7 @@ bool staleness_times(
 /* staleness_behind() - by read, the versions that had surely replaced the one it saw. */
 void staleness_behind(const struct versions *v, uint64_t *ret_behind);
 
+/* staleness_oldest() - of all reads the longest time since what it saw had surely been replaced. */
+uint64_t staleness_oldest(const struct versions *v);
+
 #endif

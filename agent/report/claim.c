@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "agent/base/units.h"
 #include "agent/check/models.h"
 #include "agent/report/parts.h"
 
@@ -141,15 +142,30 @@ static enum proto_sides sides_asked(
 	return sides == PROTO_SIDES_ALL && roam ? PROTO_SIDES_NONE : sides;
 }
 
+/* How long links had been cut when phase @phase ended. */
+static double cut_seconds(const struct results *r, unsigned phase)
+{
+	double seconds = 0;
+
+	for (unsigned p = 0; p <= phase; p++)
+		seconds = r->plan->phase[p].cut ? seconds + r->phase[p].seconds : 0;
+	return seconds;
+}
+
 static void judge_sides(
 	struct point *worst, const struct results *r, const struct proto_claim *claim)
 {
 	for (unsigned p = 0; p < r->log->phases; p++) {
+		enum proto_sides reads_claim = claim->reads_cut;
+
 		if (!availability_counted(r, p))
 			continue;
+		/* A cut that goes on longer is one from its first phase on. */
+		if (claim->reads_cut_ns && cut_seconds(r, p) > units_s(claim->reads_cut_ns))
+			reads_claim = PROTO_SIDES_LEADER;
 		for (unsigned s = 0; s < r->plan->phase[p].sides; s++) {
 			const struct results_side *side = &r->phase[p].side[s];
-			struct asked reads = {"reads", sides_asked(r, claim, claim->reads_cut),
+			struct asked reads = {"reads", sides_asked(r, claim, reads_claim),
 				side->reads, side->reads_ok};
 			struct asked writes = {"writes", sides_asked(r, claim, claim->writes_cut),
 				side->writes, side->writes_ok};
@@ -160,6 +176,37 @@ static void judge_sides(
 			judge_side(worst, r, p, s, &writes);
 		}
 	}
+}
+
+/* Whether every link worked until the first cut: none lost anything, nobody was down. */
+static bool was_whole(const struct results *r)
+{
+	unsigned phases = r->cut_phase < 0 ? r->log->phases : (unsigned)r->cut_phase;
+
+	for (unsigned p = 0; p < phases; p++) {
+		const struct link_matrix *m = &r->plan->phase[p].matrix;
+
+		if (r->plan->phase[p].events > 0)
+			return false;
+		for (size_t i = 0; i < (size_t)m->nodes * m->nodes; i++)
+			if (m->link[i].loss || m->link[i].flap_up_ns)
+				return false;
+	}
+	return phases > 0;
+}
+
+/* How old reads may be, and what messages take besides: heartbeats are longer than round trips. */
+static void judge_age(struct point *worst, const struct results *r, const struct proto_claim *claim)
+{
+	uint64_t way_ns = 2 * r->plan->proto.heartbeat_ns;
+
+	if (claim->stale_cut_ns && r->oldest_ns > claim->stale_cut_ns + way_ns)
+		point_fail(worst, CLAIM_FAILED, "a read saw what was replaced %.2f s before",
+			units_s(r->oldest_ns));
+	if (claim->stale_ns && was_whole(r) && r->oldest_whole_ns > claim->stale_ns + way_ns)
+		point_fail(worst, CLAIM_FAILED,
+			"a read saw what was replaced %.2f s before, while whole",
+			units_s(r->oldest_whole_ns));
 }
 
 static void judge_cas(struct point *worst, const struct results *r)
@@ -203,6 +250,10 @@ void claim_words(char *out, size_t size, const struct proto_claim *claim)
 	if (claim->sessions &&
 		(claim->reads_cut == PROTO_SIDES_ALL || claim->writes_cut == PROTO_SIDES_ALL))
 		words_add(out, size, ", while sessions stay there");
+	if (claim->stale_ns)
+		words_add(out, size, "; reads are at most %.3g s old", units_s(claim->stale_ns));
+	if (claim->stale_cut_ns)
+		words_add(out, size, ", when cut %.3g s", units_s(claim->stale_cut_ns));
 	words_add(out, size,
 		!claim->loses_acked ? "; loses no acknowledged write"
 		: claim->merges     ? "; may lose acknowledged writes, but not what merges"
@@ -250,6 +301,7 @@ enum claim_judgement claim_judge(struct results *r)
 	if (claim.cas)
 		judge_cas(&worst, r);
 	judge_sides(&worst, r, &claim);
+	judge_age(&worst, r, &claim);
 	r->claim_kept = worst.judgement == CLAIM_KEPT;
 	r->claim[0] = '\0';
 	if (worst.judgement == CLAIM_KEPT)

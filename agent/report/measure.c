@@ -381,6 +381,7 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	if (type == CHECK_REGISTER) {
 		check_lost(ops, &names, &r->lost);
 		measures_stale(ops, &r->reads, &r->stale, &r->stale_behind);
+		r->oldest_ns = r->oldest_whole_ns = measures_oldest(ops);
 	}
 	ret = model->check(ops, &budget, &names, &r->check, err);
 	if (ret == 0)
@@ -403,6 +404,8 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 	if (r->cut_phase < 0 || ret < 0)
 		return ret < 0 ? err_wrap(err, "check the history") : 0;
 	before = history_before(ops, first_cut_ns(r));
+	if (type == CHECK_REGISTER)
+		r->oldest_whole_ns = measures_oldest(&before);
 	ret = model->check(&before, &budget, &names, &r->check_whole, err);
 	if (ret == 0 && !r->foreign)
 		ret = measure_claimed(claim.whole, &before, type, &names, &r->claimed_whole, err);

@@ -135,7 +135,9 @@ struct results {
 	uint64_t reads; /* of registers, answered; and how many saw what had been replaced */
 	uint64_t stale;
 	uint64_t stale_behind; /* most versions that one was behind */
-	int cut_phase;         /* the first one that was begun, -1 if none */
+	uint64_t oldest_ns;    /* longest since one had been replaced; and before the first cut */
+	uint64_t oldest_whole_ns;
+	int cut_phase; /* the first one that was begun, -1 if none */
 	/* NaN where it does not apply or did not happen */
 	double unavailable_s; /* longest time without an acknowledged write on the majority side */
 	double recovered_s;   /* heal to the first success where there had been none */

@@ -394,6 +394,8 @@ static void put_run(struct json *j, const struct results *r)
 	put_uint(j, "reads", r->reads);
 	put_uint(j, "stale", r->stale);
 	put_uint(j, "versions_behind", r->stale_behind);
+	put_double(j, "oldest_s", units_s(r->oldest_ns));
+	put_double(j, "oldest_whole_s", units_s(r->oldest_whole_ns));
 	json_object_end(j);
 	json_key(j, "recovery");
 	json_object(j);

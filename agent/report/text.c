@@ -412,12 +412,22 @@ static void print_stale(const struct text *t)
 	char left[TEXT_CELL_MAX] = "";
 	char right[TEXT_CELL_MAX] = "";
 	char n[2][COUNT_TEXT_MAX];
+	struct proto_claim claim;
 
 	words_add(left, sizeof left, "%s of %s", count(r->stale, n[0]), count(r->reads, n[1]));
 	if (r->stale > 0)
-		words_add(right, sizeof right, "up to %s version%s behind",
-			count(r->stale_behind, n[0]), r->stale_behind == 1 ? "" : "s");
+		words_add(right, sizeof right,
+			"up to %s version%s behind, %.2f s after it was replaced",
+			count(r->stale_behind, n[0]), r->stale_behind == 1 ? "" : "s",
+			units_s(r->oldest_ns));
 	text_row(t, "stale reads", left, right);
+	r->plan->system->ops->claim(&r->plan->proto, &claim);
+	if (!claim.stale_ns)
+		return;
+	right[0] = '\0';
+	words_add(right, sizeof right, "%.2f s after it was replaced, at most %.2f s are claimed",
+		units_s(r->oldest_whole_ns), units_s(claim.stale_ns));
+	text_row(t, "", r->cut_phase < 0 ? "in all" : "before the first cut", right);
 }
 
 static void print_lost(const struct text *t)

@@ -512,12 +512,37 @@ static void visibility__finds_when_reads_become_fresh(void **state)
 	assert_true(m.visible[2].high_ns < 3 * truth_ns);
 }
 
+static void measures_oldest__is_since_what_was_read_had_surely_been_replaced(void **state)
+{
+	struct make m = {0};
+	const struct history_ops h = {.op = m.op};
+	struct history_ops some = h;
+
+	(void)state;
+	make_write(&m, 0, 1, 0, 10);
+	make_write(&m, 0, 2, 20, 30);
+	make_write(&m, 0, 3, 40, 50);
+	make_read(&m, 1, 3, 60, 61);
+	some.count = m.count;
+	assert_int_equal(measures_oldest(&some), 0);
+	/* Under way with the write that replaces it: not surely stale. */
+	make_read(&m, 1, 2, 45, 60);
+	some.count = m.count;
+	assert_int_equal(measures_oldest(&some), 0);
+	/* Since the first that replaced it, not the last. */
+	make_read(&m, 1, 1, 90, 91);
+	make_read(&m, 1, 2, 100, 101);
+	some.count = m.count;
+	assert_int_equal(measures_oldest(&some), 60 * MAKE_MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(measures__agree_with_their_definitions),
 		cmocka_unit_test(measures__tell_how_far_a_read_is_behind),
 		cmocka_unit_test(measures__count_an_element_that_was_applied_twice_once),
+		cmocka_unit_test(measures_oldest__is_since_what_was_read_had_surely_been_replaced),
 		cmocka_unit_test(visibility__reproduces_published_probabilities),
 		cmocka_unit_test(visibility__interval_holds_the_truth_as_often_as_it_says),
 		cmocka_unit_test(visibility__finds_when_reads_become_fresh),

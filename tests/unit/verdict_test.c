@@ -423,6 +423,46 @@ static void verdict_claim__of_lost_writes_is_made_with_fsync_always_only(void **
 	make_run_close(m);
 }
 
+static void verdict_claim__says_how_old_reads_may_be(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	test_claim.stale_ns = 2 * NS_PER_S;
+	test_claim.stale_cut_ns = 9 * NS_PER_S;
+	r->oldest_whole_ns = 2 * NS_PER_S;
+	r->oldest_ns = 9 * NS_PER_S;
+	assert_true(judge(m)->claim_kept);
+	assert_non_null(strstr(r->claim, "reads are at most 2 s old, when cut 9 s"));
+	r->oldest_whole_ns = 4 * NS_PER_S;
+	assert_false(judge(m)->claim_kept);
+	assert_non_null(strstr(r->claim, "was replaced 4.00 s before, while whole"));
+	r->oldest_whole_ns = 0;
+	r->oldest_ns = 11 * NS_PER_S;
+	assert_false(judge(m)->claim_kept);
+	assert_non_null(strstr(r->claim, "was replaced 11.00 s before"));
+	make_run_close(m);
+}
+
+static void verdict_claim__of_all_sides_may_end_after_a_time(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r = &m->results;
+
+	(void)state;
+	set_side(m, 1, 500, 400);
+	for (unsigned p = 0; p < m->log.phases; p++)
+		r->phase[p].seconds = 5;
+	test_claim.reads_cut_ns = NS_PER_S;
+	test_claim.writes_cut = PROTO_SIDES_LEADER;
+	assert_true(judge(m)->claim_kept);
+	test_claim.reads_cut_ns = 3600 * NS_PER_S;
+	assert_false(judge(m)->claim_kept);
+	assert_non_null(strstr(r->claim, "far answered 200 of 250 reads"));
+	make_run_close(m);
+}
+
 static void verdict_claim__wants_every_side_that_was_promised(void **state)
 {
 	struct make_run *m = weak_run();
@@ -756,6 +796,8 @@ int main(void)
 		cmocka_unit_test(verdict_claim__of_a_weaker_model_is_judged_by_its_own_check),
 		cmocka_unit_test(verdict_claim__breaks_by_a_lost_write),
 		cmocka_unit_test(verdict_claim__of_lost_writes_is_made_with_fsync_always_only),
+		cmocka_unit_test(verdict_claim__says_how_old_reads_may_be),
+		cmocka_unit_test(verdict_claim__of_all_sides_may_end_after_a_time),
 		cmocka_unit_test(verdict_claim__wants_every_side_that_was_promised),
 		cmocka_unit_test(verdict_claim__gives_a_majority_time_to_elect),
 		cmocka_unit_test(verdict_claim__wants_the_side_of_the_leader),
