@@ -14,7 +14,7 @@
 #define CELL_MAX 64
 #define COUNT_TEXT_MAX 32
 
-void compare_head(FILE *out)
+static void print_head(FILE *out)
 {
 	(void)fprintf(out, "  %-18s %-6s %-15s %-15s %8s %8s %13s  %-12s %s\n", "", "text-",
 		"strongest model", "strongest model", "majority", "minority", "lost of", "", "");
@@ -50,7 +50,7 @@ static const char *claim_word(const struct summary *s)
 	return s->status != EXIT_INCONCLUSIVE && s->claim_kept ? "kept" : "open";
 }
 
-void compare_row(const struct system *system, const struct summary *s, FILE *out)
+static void print_row(const struct system *system, const struct summary *s, FILE *out)
 {
 	char cell[4][CELL_MAX];
 	char lost[2 * COUNT_TEXT_MAX];
@@ -116,7 +116,7 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 		differs(system, s, ret);
 }
 
-void compare_note(const struct system *system, const struct summary *s, FILE *out)
+static void print_note(const struct system *system, const struct summary *s, FILE *out)
 {
 	char why[COMPARE_WHY_MAX];
 
@@ -172,7 +172,7 @@ static void put_row(struct json *j, const struct system *system, const struct su
 	json_object_end(j);
 }
 
-void compare_json(
+static void print_json(
 	const struct system *const *system, const struct summary *s, unsigned n, FILE *out)
 {
 	struct json j;
@@ -183,3 +183,6 @@ void compare_json(
 		put_row(&j, system[i], &s[i]);
 	json_array_end(&j);
 }
+
+const struct compare_table compare_models = {
+	.head = print_head, .row = print_row, .note = print_note, .json = print_json};

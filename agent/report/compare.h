@@ -10,18 +10,24 @@
 
 #define COMPARE_WHY_MAX 1024
 
-/* compare_head() - the head of the table; compare_row() - a line of it. */
-void compare_head(FILE *out);
-void compare_row(const struct system *system, const struct summary *s, FILE *out);
+/**
+ * struct compare_table - what of the runs is shown
+ * @head, @row:	the head of the table; a line of it
+ * @note:	a sentence about a run, under the store's name, wrapped; none is printed of some
+ * @json:	all @n rows as one array
+ */
+struct compare_table {
+	void (*head)(FILE *out);
+	void (*row)(const struct system *system, const struct summary *s, FILE *out);
+	void (*note)(const struct system *system, const struct summary *s, FILE *out);
+	void (*json)(
+		const struct system *const *system, const struct summary *s, unsigned n, FILE *out);
+};
 
-/* compare_why() - a sentence: was the claim kept, and where do measurement and textbook differ? */
+/* Models, availability and verdict, and where measurement and textbook differ. */
+extern const struct compare_table compare_models;
+
+/* compare_why() - that sentence: was the claim kept, and where do the two differ? */
 void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX]);
-
-/* compare_note() - "store: sentence", wrapped. */
-void compare_note(const struct system *system, const struct summary *s, FILE *out);
-
-/* compare_json() - all @n rows as one array. */
-void compare_json(
-	const struct system *const *system, const struct summary *s, unsigned n, FILE *out);
 
 #endif
