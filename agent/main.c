@@ -8,6 +8,7 @@
 static const struct cmd *const commands[] = {
 	&run_cmd,
 	&compare_cmd,
+	&pacelc_cmd,
 	&up_cmd,
 	&down_cmd,
 	&status_cmd,

@@ -162,9 +162,9 @@ static void say_measured(const struct advise_runs *r, const struct advice *a)
 		words_add(words, sizeof words,
 			"; reads p50 %.1f ms where %.1f is the least, writes %.1f and %.1f",
 			s->read_p50_ms, s->read_floor_ms, s->write_p50_ms, s->write_floor_ms);
-	if (!isnan(s->read_trips) && !isnan(s->write_trips))
+	if (!isnan(s->read_trips.paid) && !isnan(s->write_trips.paid))
 		words_add(words, sizeof words, "; %.2f round trips a read, %.2f a write",
-			fmax(0, s->read_trips), fmax(0, s->write_trips));
+			fmax(0, s->read_trips.paid), fmax(0, s->write_trips.paid));
 	(void)snprintf(
 		words + strlen(words), sizeof words - strlen(words), " (%s)", r->run[i].path);
 	line("measured", words);

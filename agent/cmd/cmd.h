@@ -72,6 +72,7 @@ int cmd_need_root(const struct cmd *cmd, struct err *err);
 
 extern const struct cmd run_cmd;
 extern const struct cmd compare_cmd;
+extern const struct cmd pacelc_cmd;
 extern const struct cmd up_cmd;
 extern const struct cmd down_cmd;
 extern const struct cmd status_cmd;

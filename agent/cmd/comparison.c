@@ -294,21 +294,30 @@ static int run_all(struct comparison *c, struct err *err)
 /* The sentences, and what programs want. */
 static int conclude(const struct comparison *c, struct err *err)
 {
-	char path[OUTDIR_FILE_MAX + 64];
-	FILE *f;
+	static const struct {
+		const char *ending;
+		void (*print)(const struct system *const *system, const struct summary *s,
+			unsigned n, FILE *out);
+	} kept[] = {{"json", compare_json}, {"csv", compare_csv}};
 
 	(void)fputc('\n', c->out);
 	for (unsigned i = 0; i < c->rows; i++)
-		c->wish->table->note(c->of[i], &c->row[i], c->out);
+		compare_note(c->of[i], &c->row[i], c->out);
 	if (c->wish->json)
-		c->wish->table->json(c->of, c->row, c->rows, stdout);
-	(void)snprintf(path, sizeof path, "%s/%s.json", c->dir, c->wish->name);
-	f = fopen(path, "we");
-	if (!f)
-		return err_sys(err, -errno, "write %s", path);
-	c->wish->table->json(c->of, c->row, c->rows, f);
-	if (fclose(f))
-		return err_sys(err, -errno, "write %s", path);
+		compare_json(c->of, c->row, c->rows, stdout);
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+		char path[OUTDIR_FILE_MAX + 64];
+		FILE *f;
+
+		(void)snprintf(
+			path, sizeof path, "%s/%s.%s", c->dir, c->wish->name, kept[i].ending);
+		f = fopen(path, "we");
+		if (!f)
+			return err_sys(err, -errno, "write %s", path);
+		kept[i].print(c->of, c->row, c->rows, f);
+		if (fclose(f))
+			return err_sys(err, -errno, "write %s", path);
+	}
 	return 0;
 }
 

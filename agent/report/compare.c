@@ -116,7 +116,7 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 		differs(system, s, ret);
 }
 
-static void print_note(const struct system *system, const struct summary *s, FILE *out)
+void compare_note(const struct system *system, const struct summary *s, FILE *out)
 {
 	char why[COMPARE_WHY_MAX];
 
@@ -126,63 +126,144 @@ static void print_note(const struct system *system, const struct summary *s, FIL
 	(void)fputc('\n', out);
 }
 
-static void put_string(struct json *j, const char *key, const char *value)
+/* One member of a row: text, or a number that may be NaN. */
+struct field {
+	const char *name;
+	const char *text; /* NULL: it is a number */
+	double number;
+};
+
+#define FIELDS 29
+
+static void fields_of(const struct system *system, const struct summary *s, const char *why,
+	struct field f[FIELDS])
 {
-	json_key(j, key);
-	json_string(j, value);
+	const struct field all[FIELDS] = {{"lab", s->lab, 0}, {"store", s->store, 0},
+		{"protocol", system->ops->name, 0}, {"seed", NULL, (double)s->seed},
+		{"textbook", system->textbook, 0}, {"source", system->source, 0},
+		{"models_whole", s->whole, 0}, {"models_cut", s->cut, 0},
+		{"majority", NULL, s->majority}, {"minority", NULL, s->minority},
+		{"acknowledged", NULL, (double)s->acknowledged}, {"lost", NULL, (double)s->lost},
+		{"read_p50_ms", NULL, s->read_p50_ms}, {"read_floor_ms", NULL, s->read_floor_ms},
+		{"write_p50_ms", NULL, s->write_p50_ms},
+		{"write_floor_ms", NULL, s->write_floor_ms},
+		{"read_round_trips", NULL, s->read_trips.paid},
+		{"read_round_trips_low", NULL, s->read_trips.low},
+		{"read_round_trips_high", NULL, s->read_trips.high},
+		{"read_round_trips_theory", NULL, s->read_trips.theory},
+		{"write_round_trips", NULL, s->write_trips.paid},
+		{"write_round_trips_low", NULL, s->write_trips.low},
+		{"write_round_trips_high", NULL, s->write_trips.high},
+		{"write_round_trips_theory", NULL, s->write_trips.theory},
+		{"unavailable_s", NULL, s->unavailable_s}, {"converged_s", NULL, s->converged_s},
+		{"verdict", s->verdict, 0}, {"claim", claim_word(s), 0}, {"why", why, 0}};
+
+	memcpy(f, all, sizeof all);
 }
 
-static void put_double(struct json *j, const char *key, double value)
+static void put_row(struct json *j, const struct field f[FIELDS])
 {
-	json_key(j, key);
-	json_double(j, value);
-}
-
-static void put_uint(struct json *j, const char *key, uint64_t value)
-{
-	json_key(j, key);
-	json_uint(j, value);
-}
-
-static void put_row(struct json *j, const struct system *system, const struct summary *s)
-{
-	char why[COMPARE_WHY_MAX];
-
-	compare_why(system, s, why);
 	json_object(j);
-	put_string(j, "lab", s->lab);
-	put_string(j, "store", s->store);
-	put_uint(j, "seed", s->seed);
-	put_string(j, "textbook", system->textbook);
-	put_string(j, "source", system->source);
-	put_string(j, "models_whole", s->whole);
-	put_string(j, "models_cut", s->cut);
-	put_double(j, "majority", s->majority);
-	put_double(j, "minority", s->minority);
-	put_uint(j, "acknowledged", s->acknowledged);
-	put_uint(j, "lost", s->lost);
-	put_double(j, "read_round_trips", s->read_trips);
-	put_double(j, "write_round_trips", s->write_trips);
-	put_double(j, "unavailable_s", s->unavailable_s);
-	put_double(j, "converged_s", s->converged_s);
-	put_string(j, "verdict", s->verdict);
-	put_string(j, "claim", claim_word(s));
-	put_uint(j, "status", s->status);
-	put_string(j, "why", why);
+	for (unsigned i = 0; i < FIELDS; i++) {
+		json_key(j, f[i].name);
+		if (f[i].text)
+			json_string(j, f[i].text);
+		else
+			json_double(j, f[i].number);
+	}
 	json_object_end(j);
 }
 
-static void print_json(
+void compare_json(
 	const struct system *const *system, const struct summary *s, unsigned n, FILE *out)
 {
+	struct field f[FIELDS];
+	char why[COMPARE_WHY_MAX];
 	struct json j;
 
 	json_init(&j, out);
 	json_array(&j);
-	for (unsigned i = 0; i < n; i++)
-		put_row(&j, system[i], &s[i]);
+	for (unsigned i = 0; i < n; i++) {
+		compare_why(system[i], &s[i], why);
+		fields_of(system[i], &s[i], why, f);
+		put_row(&j, f);
+	}
 	json_array_end(&j);
 }
 
-const struct compare_table compare_models = {
-	.head = print_head, .row = print_row, .note = print_note, .json = print_json};
+/* RFC 4180: text in quotes, a quote as two; a number that there is not is empty. */
+static void put_cell(const struct field *f, FILE *out)
+{
+	if (!f->text) {
+		if (!isnan(f->number))
+			(void)fprintf(out, "%.6g", f->number);
+		return;
+	}
+	(void)fputc('"', out);
+	for (const char *p = f->text; *p; p++) {
+		if (*p == '"')
+			(void)fputc('"', out);
+		(void)fputc(*p, out);
+	}
+	(void)fputc('"', out);
+}
+
+void compare_csv(const struct system *const *system, const struct summary *s, unsigned n, FILE *out)
+{
+	struct field f[FIELDS];
+	char why[COMPARE_WHY_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		compare_why(system[i], &s[i], why);
+		fields_of(system[i], &s[i], why, f);
+		for (unsigned k = 0; i == 0 && k < FIELDS; k++)
+			(void)fprintf(out, "%s%s", k ? "," : "", f[k].name);
+		if (i == 0)
+			(void)fputs("\r\n", out);
+		for (unsigned k = 0; k < FIELDS; k++) {
+			(void)fputs(k ? "," : "", out);
+			put_cell(&f[k], out);
+		}
+		(void)fputs("\r\n", out);
+	}
+}
+
+const struct compare_table compare_models = {.head = print_head, .row = print_row};
+
+static void costs_head(FILE *out)
+{
+	(void)fprintf(out, "  %-18s %-6s %-22s %-22s %-16s %-16s %s\n", "", "text-",
+		"round trips a read", "round trips a write", "read p50 of", "write p50 of", "");
+	(void)fprintf(out, "  %-18s %-6s %-22s %-22s %-16s %-16s %-12s %s\n", "store", "book",
+		"paid (95 %) of", "paid (95 %) of", "floor, ms", "floor, ms", "measured", "claim");
+}
+
+static const char *trips(const struct summary_trips *t, char cell[CELL_MAX])
+{
+	if (isnan(t->paid))
+		return "-";
+	/* A slope a little below zero is noise about none. */
+	(void)snprintf(cell, CELL_MAX, "%.2f (%.2f-%.2f) %.2f", fmax(0, t->paid), fmax(0, t->low),
+		fmax(0, t->high), t->theory);
+	return cell;
+}
+
+static const char *medians(double p50_ms, double floor_ms, char cell[CELL_MAX])
+{
+	if (isnan(p50_ms))
+		return "-";
+	(void)snprintf(cell, CELL_MAX, "%.2f %.2f", p50_ms, floor_ms);
+	return cell;
+}
+
+static void costs_row(const struct system *system, const struct summary *s, FILE *out)
+{
+	char cell[4][CELL_MAX];
+
+	(void)fprintf(out, "  %-18s %-6s %-22s %-22s %-16s %-16s %-12s %s\n", system->name,
+		system->textbook[0] ? system->textbook : "-", trips(&s->read_trips, cell[0]),
+		trips(&s->write_trips, cell[1]), medians(s->read_p50_ms, s->read_floor_ms, cell[2]),
+		medians(s->write_p50_ms, s->write_floor_ms, cell[3]), s->verdict, claim_word(s));
+}
+
+const struct compare_table compare_costs = {.head = costs_head, .row = costs_row};

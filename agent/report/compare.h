@@ -10,22 +10,26 @@
 
 #define COMPARE_WHY_MAX 1024
 
-/**
- * struct compare_table - what of the runs is shown
- * @head, @row:	the head of the table; a line of it
- * @note:	a sentence about a run, under the store's name, wrapped; none is printed of some
- * @json:	all @n rows as one array
- */
+/* struct compare_table - what of the runs is shown: its head, and a line for each */
 struct compare_table {
 	void (*head)(FILE *out);
 	void (*row)(const struct system *system, const struct summary *s, FILE *out);
-	void (*note)(const struct system *system, const struct summary *s, FILE *out);
-	void (*json)(
-		const struct system *const *system, const struct summary *s, unsigned n, FILE *out);
 };
 
-/* Models, availability and verdict, and where measurement and textbook differ. */
+/* Models, availability, losses, verdict, claim. */
 extern const struct compare_table compare_models;
+
+/* Round trips paid, and medians beside what the links allow. */
+extern const struct compare_table compare_costs;
+
+/* compare_note() - the sentence of compare_why() under the store's name, wrapped. */
+void compare_note(const struct system *system, const struct summary *s, FILE *out);
+
+/* All that is known of the runs, for programs and for spreadsheets. */
+void compare_json(
+	const struct system *const *system, const struct summary *s, unsigned n, FILE *out);
+void compare_csv(
+	const struct system *const *system, const struct summary *s, unsigned n, FILE *out);
 
 /* compare_why() - that sentence: was the claim kept, and where do the two differ? */
 void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX]);

@@ -155,6 +155,14 @@ static void latency(struct reader *r, const json_t *top, struct summary *ret)
 	median(r, calm, "write", &ret->write_p50_ms, &ret->write_floor_ms);
 }
 
+static void round_trips(struct reader *r, const json_t *fit, struct summary_trips *ret)
+{
+	*ret = (struct summary_trips){.paid = fit ? number(r, fit, "b") : NAN,
+		.low = fit ? number(r, fit, "b_low") : NAN,
+		.high = fit ? number(r, fit, "b_high") : NAN,
+		.theory = fit ? number(r, fit, "theory") : NAN};
+}
+
 static void conclusions(struct reader *r, const json_t *top, struct summary *ret)
 {
 	const json_t *verdict = member(r, top, "verdict");
@@ -187,8 +195,8 @@ static void take(struct reader *r, const json_t *top, struct summary *ret)
 	latency(r, top, ret);
 	ret->acknowledged = count(r, lost, "acknowledged");
 	ret->lost = count(r, lost, "lost");
-	ret->read_trips = number(r, member(r, trips, "read"), "b");
-	ret->write_trips = number(r, member(r, trips, "write"), "b");
+	round_trips(r, member(r, trips, "read"), &ret->read_trips);
+	round_trips(r, member(r, trips, "write"), &ret->write_trips);
 	ret->unavailable_s = number(r, recovery, "unavailable_s");
 	ret->converged_s = number(r, recovery, "converged_s");
 	conclusions(r, top, ret);

@@ -14,6 +14,13 @@
 /* A file that is longer is none of ours. */
 #define SUMMARY_BYTES_MAX (64u << 20)
 
+struct summary_trips {
+	double paid;
+	double low;
+	double high;
+	double theory;
+};
+
 /**
  * struct summary - what one run measured
  * @whole, @cut:	strongest models kept before the first cut, and in all; "" if none was, or
@@ -23,7 +30,8 @@
  *		stands for it
  * @read_p50_ms ..: of the first phase without faults that is not of the fit, and what its links
  *		allow at best; NaN if there is none
- * @read_trips, @write_trips:	round trips paid; NaN if they were not fitted
+ * @read_trips ..:	round trips paid, between what in 95 of 100 resamples, and by the floors;
+ *NaN if they were not fitted
  * @unavailable_s, @converged_s: as of results.json, NaN for null
  */
 struct summary {
@@ -38,8 +46,8 @@ struct summary {
 	double read_floor_ms;
 	double write_p50_ms;
 	double write_floor_ms;
-	double read_trips;
-	double write_trips;
+	struct summary_trips read_trips;
+	struct summary_trips write_trips;
 	double unavailable_s;
 	double converged_s;
 	uint64_t acknowledged;

@@ -75,6 +75,28 @@ goes_on() {
 
 check compare__shows_a_line_for_each_store rows
 check compare__keeps_the_rows_for_programs as_json
+# A line with a head, and as many cells in each.
+for_spreadsheets() {
+	python3 - "$tmp/both/compare.csv" <<-'PY'
+		import csv, sys
+		rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+		assert [r["store"] for r in rows] == ["raft", "cassandra-one"], rows
+		assert all(None not in r and None not in r.values() for r in rows)
+		assert float(rows[0]["acknowledged"]) > 50 and rows[0]["read_round_trips"] == ""
+	PY
+}
+
+costs() {
+	local status=0
+	"$pacelab" pacelc --stores single --name "$lab" --quick --results "$tmp/costs" >"$tmp/out" 2>&1 ||
+		status=$?
+	cat "$tmp/out"
+	[ "$status" -le 2 ] || return 1
+	grep -Eq '^  single +- +[0-9.]+ \([0-9.]+-[0-9.]+\) [0-9.]+ ' "$tmp/out" && [ -s "$tmp/costs/costs.csv" ]
+}
+
+check compare__keeps_them_for_spreadsheets for_spreadsheets
+check pacelc__shows_round_trips_beside_theory costs
 check compare__goes_on_with_what_is_there goes_on
 check compare__refuses_unknown_stores refuses "no store 'rafft', did you mean 'raft'?" --stores rafft
 check compare__wants_stores refuses "which stores?" --rate 10

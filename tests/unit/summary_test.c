@@ -72,7 +72,7 @@ static void summary__is_what_the_run_measured(void **state)
 	assert_string_equal(s.cut, "linearizable");
 	assert_true(s.write_p50_ms == 5.0);
 	assert_true(isnan(s.read_p50_ms));
-	assert_true(isnan(s.read_trips));
+	assert_true(isnan(s.read_trips.paid));
 	assert_int_equal(s.acknowledged, 80);
 	assert_int_equal(s.lost, 0);
 	assert_string_equal(s.verdict, m->results.verdict.pacelc_text);

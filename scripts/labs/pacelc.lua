@@ -1,0 +1,24 @@
+-- What does consistency cost? Round trips over four distances, then a cut (pacelab pacelc).
+lab "pacelc"
+seed(7)
+
+site("east", {"n1", "n2"})
+site("west", {"n3", "n4"})
+site("far", {"n5"})
+
+rtt("east", "west", "20ms")
+rtt("east", "far", "20ms")
+rtt("west", "far", "20ms")
+
+store("raft", {leader = "n1"})
+
+load {
+	rate = 400, keys = 10,
+	read = 50, write = 50, deadline = "1s",
+}
+
+fit {rtts = {"1ms", "5ms", "20ms", "40ms"}, duration = "3s"}
+
+phase("baseline", "4s")
+phase("partition", "5s", cut({"east", "west"}, {"far"}))
+phase("healed", "3s")
