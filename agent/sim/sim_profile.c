@@ -102,13 +102,18 @@ static void depose_often(struct sim_plan *plan, struct prng *prng)
 	plan->fault_for_ns = between(prng, 50, 400) * NS_PER_MS;
 }
 
-/* A log has no use for clocks but for leases, which bear RAFT_DRIFT_PPM between any two. */
+/*
+ * A log has no use for clocks but for leases, which bear RAFT_DRIFT_PPM between any two. Time-outs
+ * are nearly alike, so that clocks decide; were they quite alike, replicas that restart at once
+ * with clocks that run alike could stand for election at once for ever.
+ */
 static void drift(struct sim_plan *plan, struct prng *prng)
 {
 	bool lease = plan->world.proto.read_level == PROTO_LEASE || plan->world.proto.leases;
 
 	plan->drift_ppm = (uint32_t)between(prng, 1000, lease ? 45000 : 300000);
-	plan->world.proto.election_max_ns = plan->world.proto.election_min_ns;
+	plan->world.proto.election_max_ns =
+		plan->world.proto.election_min_ns + plan->world.proto.election_min_ns / 8;
 	plan->world.proto.heartbeat_ns = plan->world.proto.election_min_ns / 3;
 }
 
