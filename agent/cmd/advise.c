@@ -22,6 +22,7 @@ enum {
 	OPT_RTT,
 	OPT_MINORITY,
 	OPT_LOSS,
+	OPT_CLOCKS,
 	OPT_NEEDS,
 	OPT_READS,
 	OPT_RESULTS,
@@ -41,6 +42,7 @@ static const struct cmd_option options[] = {
 		"\"east-west=20ms,east-far=40ms,west-far=40ms\"; regions are as far as measured"},
 	[OPT_MINORITY] = {"--minority-writes", "yes|no", "every side of a cut must go on writing"},
 	[OPT_LOSS] = {"--loss", "none|some", "of acknowledged writes that is tolerated"},
+	[OPT_CLOCKS] = {"--clocks", "yes|no", "it is enough if claims hold while clocks run alike"},
 	[OPT_NEEDS] = {"--needs", "WHAT", "cas, append, counter, set; several with commas"},
 	[OPT_READS] = {"--reads", "N", "per cent of the operations"},
 	[OPT_RESULTS] = {"--results", "DIR", "where earlier runs are; default: results"},
@@ -132,6 +134,8 @@ static int take_options(struct advise_needs *n, const struct cmd_line *line, str
 			"--minority-writes", v[OPT_MINORITY], "yes", "no", &n->minority, err);
 	if (!rc && v[OPT_LOSS])
 		rc = take_word("--loss", v[OPT_LOSS], "none", "some", &n->lossless, err);
+	if (!rc && v[OPT_CLOCKS])
+		rc = take_word("--clocks", v[OPT_CLOCKS], "yes", "no", &n->clocks, err);
 	if (!rc && v[OPT_NEEDS])
 		rc = take_needs(n, v[OPT_NEEDS], err);
 	if (!rc && v[OPT_READS] && units_parse_count(v[OPT_READS], 0, 100, &reads, err))
@@ -313,6 +317,7 @@ static void ask_all(struct cmd_line *line, char answer[OPT_JSON][ANSWER_MAX])
 			"causal-cc, eventual)"},
 		{OPT_MINORITY, true, "Must every side of a cut go on writing (yes, no)"},
 		{OPT_LOSS, true, "Loss of acknowledged writes that is tolerated (none, some)"},
+		{OPT_CLOCKS, true, "May it rely on clocks that run alike (yes, no)"},
 		{OPT_NEEDS, true, "Operations beside get and set (cas, append, counter, set)"},
 		{OPT_READS, true, "Per cent of operations that read"},
 		{OPT_SITES, false, "Sites and their replicas (east:2,west:2,far:1)"},

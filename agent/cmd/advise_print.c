@@ -94,8 +94,8 @@ static void say_needs(const struct advise_needs *n)
 	char words[TEXT_MAX] = "";
 	size_t size = sizeof words;
 
-	(void)snprintf(words, size, "%s, also when cut; %s; %s%s; %u %% reads",
-		proto_model_names[n->model],
+	(void)snprintf(words, size, "%s, also when cut%s; %s; %s%s; %u %% reads",
+		proto_model_names[n->model], n->clocks ? "" : ", whatever clocks do",
 		n->minority ? "every side of a cut goes on writing"
 			    : "the majority's side of a cut goes on writing",
 		n->lossless ? "no acknowledged write may be lost"

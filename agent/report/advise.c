@@ -15,29 +15,29 @@
  * terms in which stores make their claims, so that everybody can disagree with it by an option.
  */
 static const struct advise_needs uses[] = {
-	{"bank", "the balance of a bank account", PROTO_LINEARIZABLE, false, true, true, SET, 50,
-		"semisync",
+	{"bank", "the balance of a bank account", PROTO_LINEARIZABLE, false, true, false, true, SET,
+		50, "semisync",
 		"two transfers must not spend the same money: a balance changes only from the value "
 		"that was seen, everywhere in one order, and what was acknowledged stays"},
-	{"likes", "likes under a post", PROTO_EVENTUAL, true, true, false,
+	{"likes", "likes under a post", PROTO_EVENTUAL, true, true, true, false,
 		PROTO_DOES(PROTO_INCREASE), 90, "counter",
 		"increments commute, so every side may take them at once and none may get lost; a "
 		"count that is a moment old harms nobody"},
-	{"cart", "a shopping cart", PROTO_EVENTUAL, true, true, false, PROTO_DOES(PROTO_ADD), 70,
-		"conflict",
+	{"cart", "a shopping cart", PROTO_EVENTUAL, true, true, true, false, PROTO_DOES(PROTO_ADD),
+		70, "conflict",
 		"a cart that refuses an article costs a sale, so every side takes it, and what was "
 		"put in on two sides must be merged, not overwritten"},
-	{"lock", "a lock, or the election of a leader", PROTO_LINEARIZABLE, false, true, true, SET,
-		50, "lock",
+	{"lock", "a lock, or the election of a leader", PROTO_LINEARIZABLE, false, true, false,
+		true, SET, 50, "lock",
 		"two holders are the one thing that must not happen: compare-and-set in one order, "
 		"and who cannot ask a majority holds nothing"},
-	{"ingest", "readings of sensors", PROTO_EVENTUAL, true, false, false, SET, 5, "hints",
+	{"ingest", "readings of sensors", PROTO_EVENTUAL, true, false, true, false, SET, 5, "hints",
 		"readings come without a pause and each stands for itself: they are taken wherever "
 		"they arrive, and the loss of a few is tolerable"},
-	{"inventory", "the stock of a shop", PROTO_LINEARIZABLE, false, true, true, SET, 80,
+	{"inventory", "the stock of a shop", PROTO_LINEARIZABLE, false, true, false, true, SET, 80,
 		"inventory",
 		"the last article is sold once: the stock is decremented only from what it is"},
-	{"profile", "a user's profile", PROTO_CAUSAL_CONVERGENT, true, false, false, SET, 95,
+	{"profile", "a user's profile", PROTO_CAUSAL_CONVERGENT, true, false, true, false, SET, 95,
 		"sessions",
 		"users must see what they have just changed, and an answer never before what it "
 		"answers, on whichever side they are; others may see it later, and of two changes at "
@@ -93,6 +93,8 @@ static void judge(
 		lack(a, "a cut can stop all writes");
 	if (needs->lossless && may_lose(needs, claim))
 		lack(a, "may lose acknowledged writes");
+	if (claim->needs_clocks && !needs->clocks)
+		lack(a, "relies on clocks");
 	if (needs->cas && !claim->cas)
 		lack(a, "has no compare-and-set");
 	for (unsigned op = 0; op < PROTO_OP_NR; op++) {

@@ -21,6 +21,7 @@
  * @model:	weakest that is enough, also while the network is cut
  * @minority:	every side of a cut must go on writing; else the majority's is enough
  * @lossless:	no acknowledged write may be lost
+ * @clocks:	it may hold only while clocks run alike
  * @cas:	it needs compare-and-set
  * @does:	operations that it needs, PROTO_DOES()
  * @reads:	per cent of its operations
@@ -33,6 +34,7 @@ struct advise_needs {
 	enum proto_model model;
 	bool minority;
 	bool lossless;
+	bool clocks;
 	bool cas;
 	uint32_t does;
 	unsigned reads;

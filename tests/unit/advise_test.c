@@ -51,6 +51,7 @@ static void advise__takes_nobody_who_claims_less(void **state)
 	assert_non_null(strstr(find(a, n, "single")->why, "has one copy"));
 	assert_non_null(strstr(find(a, n, "cassandra-one")->why, "claims no more than eventual"));
 	assert_non_null(strstr(find(a, n, "cassandra-quorum")->why, "has no compare-and-set"));
+	assert_non_null(strstr(find(a, n, "dynamodb-strong")->why, "relies on clocks"));
 	assert_non_null(strstr(find(a, n, "postgres-sync")->why, "a cut can stop all writes"));
 }
 
