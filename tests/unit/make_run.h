@@ -10,6 +10,7 @@
 #define TESTS_UNIT_MAKE_RUN_H
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define MAKE_OPS_MAX 4096
 #define MAKE_LIST_MAX 16
 #define MAKE_NEVER UINT64_MAX
+#define MAKE_EPSILON 1e-6
 
 enum { MAKE_EAST, MAKE_WEST, MAKE_FAR, MAKE_SITES };
 enum { MAKE_N1, MAKE_N2, MAKE_N3, MAKE_N4, MAKE_N5, MAKE_REPLICAS };
@@ -37,6 +39,12 @@ struct make_run {
 	uint64_t list[MAKE_LIST_MAX]; /* elements of reads of many, from the test */
 	struct results results;
 };
+
+static inline void assert_near(double is, double want)
+{
+	if (!(fabs(is - want) < MAKE_EPSILON))
+		fail_msg("%g is not %g", is, want);
+}
 
 static inline uint64_t make_at(uint64_t ms)
 {
