@@ -4,12 +4,6 @@
 
 #include "tests/unit/make_run.h"
 
-static void assert_near(double is, double want)
-{
-	if (!(fabs(is - want) < 1e-6))
-		fail_msg("%.9g instead of %.9g", is, want);
-}
-
 /* far's session is at n1 for two reads of three; on the way each needs the network's round trip. */
 static void measure_roam__is_no_round_trip_of_the_store(void **state)
 {
