@@ -429,6 +429,8 @@ static const struct row rows[] = {
 		"set", "1.0.0", "Counts the members of a set."},
 	{"values", 2, "readonly", 1, 1, 1, run_values,
 		"string", "1.0.0", "Returns all values that stand side by side, first what GET gives."},
+	{"resolve", 3, "write fast", 1, 1, 1, run_resolve,
+		"string", "1.0.0", "Ends one of the values that stand side by side."},
 	{"ttl", 2, "readonly fast", 1, 1, 1, run_ttl,
 		"generic", "1.0.0", "Returns the time to live of a key in seconds."},
 	{"pttl", 2, "readonly fast", 1, 1, 1, run_pttl,

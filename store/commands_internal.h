@@ -124,6 +124,7 @@ enum commands_result run_smembers(struct call *call);
 enum commands_result run_sismember(struct call *call);
 enum commands_result run_scard(struct call *call);
 enum commands_result run_values(struct call *call);
+enum commands_result run_resolve(struct call *call);
 
 /* commands_connection.c */
 enum commands_result run_ping(struct call *call);

@@ -45,6 +45,13 @@ enum commands_result run_sismember(struct call *call)
 	return call_seek(call, call->args[2]);
 }
 
+enum commands_result run_resolve(struct call *call)
+{
+	struct proto_request req = {.op = PROTO_RESOLVE, .value = call->args[2]};
+
+	return call_submit(call, &req, SHAPE_ONE);
+}
+
 enum commands_result run_values(struct call *call)
 {
 	return ask(call, PROTO_VALUES, SHAPE_LIST);

@@ -36,9 +36,10 @@ enum multimaster_message {
 };
 
 enum multimaster_record {
-	MULTIMASTER_RECORD_EDIT = 1,  /* a write made here */
-	MULTIMASTER_RECORD_REVISION,  /* one with its history: made elsewhere, or of a snapshot */
-	MULTIMASTER_RECORD_CHECKPOINT /* two numbers */
+	MULTIMASTER_RECORD_EDIT = 1,   /* a write made here */
+	MULTIMASTER_RECORD_REVISION,   /* one with its history: made elsewhere, or of a snapshot */
+	MULTIMASTER_RECORD_CHECKPOINT, /* two numbers */
+	MULTIMASTER_RECORD_AGAIN       /* a key that is to be told again, as if it had changed */
 };
 
 /* A leaf of a key's tree of revisions, with the path to the root as far as it is known. */
@@ -108,7 +109,8 @@ struct multimaster_push {
 	uint64_t since; /* the checkpoint, as it told last */
 	uint64_t saved;
 	uint64_t round;
-	bool waiting; /* for a change to come */
+	uint64_t told; /* changes up to this one, at least once */
+	bool waiting;  /* for a change to come */
 };
 
 struct multimaster {
@@ -213,11 +215,15 @@ void multimaster_request(struct proto *p, const struct proto_request *req);
 void multimaster_expire(struct multimaster *m);
 void multimaster_persisted(struct proto *p, uint64_t seq);
 
+/* multimaster_again() - tell all of @key again. */
+void multimaster_again(struct multimaster *m, struct proto_bytes key);
+
 /* multimaster_store() - write a pulled revision to disk; it is taken when it is there. */
 void multimaster_store(struct multimaster *m, unsigned from, const struct multimaster_revision *r);
 
 /* multimaster_records.c: the log and its snapshot. */
 void multimaster_encode_revision(struct buf *b, uint64_t seq, const struct multimaster_revision *r);
+void multimaster_encode_again(struct buf *b, uint64_t seq, struct proto_bytes key);
 void multimaster_encode_edit(
 	struct buf *b, uint64_t seq, uint64_t parent, const struct multimaster_revision *r);
 void multimaster_save_checkpoints(struct multimaster *m);

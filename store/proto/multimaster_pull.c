@@ -162,31 +162,62 @@ static void note_wanted(
 	pull->missing++;
 }
 
-/* A list of changes, walked to see that it is one, and to note what lacks here. */
-static int walk_changes(struct multimaster *m, struct cursor c, struct multimaster_pull *pull)
+/*
+ * The source has passed what was told of the document, and does not have it: it did when it was
+ * told, and has lost it since, which only stemming does (a leaf that it had was followed by one
+ * that was followed, and so on, beyond what is remembered). Nobody would ever tell it again.
+ */
+static bool forgotten_there(const struct multimaster *m, unsigned source,
+	const struct multimaster_doc *doc, uint32_t same)
 {
-	while (c.left) {
-		const struct multimaster_doc *doc;
-		struct proto_bytes key;
-		uint32_t leaves, at;
+	bool stemmed = false;
 
-		if (multimaster_decode_key(&c, &key))
-			return -EBADMSG;
-		leaves = cursor_u16(&c);
-		if (!leaves || c.left / 16 < leaves)
-			return -EBADMSG;
-		doc = pull ? multimaster_doc(m, key) : NULL;
-		for (uint32_t i = 0; i < leaves; i++) {
-			uint64_t generation = cursor_u64(&c);
-			uint64_t id = cursor_u64(&c);
+	for (uint32_t i = 0; i < doc->leaves; i++)
+		stemmed = stemmed || doc->leaf[i].known < doc->leaf[i].generation;
+	return stemmed && same < doc->leaves && m->push[source].told >= doc->seq;
+}
 
-			if (!generation || generation > MULTIMASTER_GENERATION_MAX)
-				return -EBADMSG;
-			if (pull && !(doc && multimaster_leaf_with(doc, generation, id, &at)))
-				note_wanted(pull, key, generation, id);
-		}
+/* The leaves of one document: what lacks here is noted. */
+static int walk_change(struct multimaster *m, unsigned source, struct cursor *c, bool noting)
+{
+	struct multimaster_pull *pull = &m->pull[source];
+	const struct multimaster_leaf *l;
+	const struct multimaster_doc *doc;
+	uint32_t leaves, at, same = 0, lacks = 0;
+	struct proto_bytes key;
+
+	if (multimaster_decode_key(c, &key))
+		return -EBADMSG;
+	leaves = cursor_u16(c);
+	if (!leaves || c->left / 16 < leaves)
+		return -EBADMSG;
+	doc = noting ? multimaster_doc(m, key) : NULL;
+	for (uint32_t i = 0; i < leaves; i++) {
+		uint64_t generation = cursor_u64(c);
+		uint64_t id = cursor_u64(c);
+
+		if (!generation || generation > MULTIMASTER_GENERATION_MAX)
+			return -EBADMSG;
+		if (!noting)
+			continue;
+		l = doc ? multimaster_leaf_with(doc, generation, id, &at) : NULL;
+		same += l && at == l->known - 1;
+		lacks += !l;
+		if (!l)
+			note_wanted(pull, key, generation, id);
 	}
+	if (doc && !lacks && forgotten_there(m, source, doc, same))
+		multimaster_again(m, key);
 	return 0;
+}
+
+static int walk_changes(struct multimaster *m, unsigned source, struct cursor c, bool noting)
+{
+	int bad = 0;
+
+	while (c.left && !bad)
+		bad = walk_change(m, source, &c, noting);
+	return bad;
 }
 
 int multimaster_on_changes(struct multimaster *m, unsigned from, struct cursor *c)
@@ -195,11 +226,11 @@ int multimaster_on_changes(struct multimaster *m, unsigned from, struct cursor *
 	uint64_t round = cursor_u64(c);
 	uint64_t to = cursor_u64(c);
 
-	if (c->bad || !c->left || walk_changes(m, *c, NULL))
+	if (c->bad || !c->left || walk_changes(m, from, *c, false))
 		return -EBADMSG;
 	if (round != pull->round || pull->phase != MULTIMASTER_ASKING || to <= pull->since)
 		return 0;
-	(void)walk_changes(m, *c, pull);
+	(void)walk_changes(m, from, *c, true);
 	pull->phase = MULTIMASTER_FETCHING;
 	pull->to = to;
 	if (pull->missing)

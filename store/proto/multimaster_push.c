@@ -51,6 +51,8 @@ static bool tell(struct multimaster *m, unsigned to)
 		last = change->seq;
 	}
 	push->waiting = last == push->since;
+	if (last > push->told)
+		push->told = last;
 	if (!push->waiting) {
 		buf_u8(&b, MULTIMASTER_CHANGES);
 		buf_u64(&b, push->round);
@@ -85,6 +87,8 @@ int multimaster_on_ask(struct multimaster *m, unsigned from, struct cursor *c)
 	}
 	push->round = round;
 	push->since = since;
+	if (since > push->told)
+		push->told = since;
 	(void)tell(m, from);
 	return 0;
 }

@@ -88,6 +88,21 @@ void multimaster_encode_edit(
 	buf_bytes(b, r->value.p, r->value.len);
 }
 
+void multimaster_encode_again(struct buf *b, uint64_t seq, struct proto_bytes key)
+{
+	buf_u8(b, MULTIMASTER_RECORD_AGAIN);
+	buf_u64(b, seq);
+	buf_bytes(b, key.p, key.len);
+}
+
+static void restore_again(struct multimaster *m, uint64_t seq, struct proto_bytes key)
+{
+	struct multimaster_doc *doc = multimaster_doc(m, key);
+
+	if (doc && seq > doc->seq)
+		multimaster_changed(m, doc, seq);
+}
+
 static int decode_edit(struct cursor *c, uint64_t *ret_parent, struct multimaster_revision *ret)
 {
 	uint8_t flags;
@@ -142,7 +157,7 @@ static int restore_checkpoint(struct multimaster *m, struct cursor *c)
 	if (!cursor_done(c) || peer >= m->proto.cfg.nodes)
 		return -EBADMSG;
 	m->pull[peer].since = m->pull[peer].saved = pull;
-	m->push[peer].since = m->push[peer].saved = push;
+	m->push[peer].since = m->push[peer].saved = m->push[peer].told = push;
 	return 0;
 }
 
@@ -162,6 +177,10 @@ int multimaster_restore(struct proto *p, const void *bytes, size_t len)
 		if (decode_edit(&c, &parent, &r) || !seq)
 			return -EBADMSG;
 		multimaster_edit(m, seq, parent, &r);
+	} else if (kind == MULTIMASTER_RECORD_AGAIN) {
+		if (multimaster_decode_key(&c, &r.key) || !cursor_done(&c) || !seq)
+			return -EBADMSG;
+		restore_again(m, seq, r.key);
 	} else {
 		if (kind != MULTIMASTER_RECORD_REVISION || multimaster_decode_key(&c, &r.key) ||
 			multimaster_decode_history(&c, path, &r) || !cursor_done(&c) || !seq)
@@ -192,6 +211,7 @@ int multimaster_describe(const void *bytes, size_t len, struct buf *out)
 	uint64_t path[MULTIMASTER_REVS_MAX];
 	struct multimaster_revision r = {0};
 	uint64_t seq, parent;
+	int bad;
 
 	if (kind == MULTIMASTER_RECORD_CHECKPOINT) {
 		unsigned peer = cursor_u16(&c);
@@ -205,15 +225,22 @@ int multimaster_describe(const void *bytes, size_t len, struct buf *out)
 		return 0;
 	}
 	seq = cursor_u64(&c);
-	if (kind == MULTIMASTER_RECORD_EDIT
-			? decode_edit(&c, &parent, &r) != 0
-			: kind != MULTIMASTER_RECORD_REVISION ||
-				  multimaster_decode_key(&c, &r.key) ||
-				  multimaster_decode_history(&c, path, &r) || !cursor_done(&c))
+	if (kind == MULTIMASTER_RECORD_EDIT)
+		bad = decode_edit(&c, &parent, &r);
+	else if (kind == MULTIMASTER_RECORD_REVISION)
+		bad = multimaster_decode_key(&c, &r.key) ||
+		      multimaster_decode_history(&c, path, &r);
+	else
+		bad = kind != MULTIMASTER_RECORD_AGAIN || multimaster_decode_key(&c, &r.key);
+	if (bad || !cursor_done(&c) || !seq)
 		return -EBADMSG;
-	if (!seq)
-		return -EBADMSG;
-	describe_revision(out, seq, &r);
+	if (kind != MULTIMASTER_RECORD_AGAIN) {
+		describe_revision(out, seq, &r);
+		return 0;
+	}
+	buf_printf(out, "told again ");
+	command_describe_key(out, r.key);
+	buf_printf(out, ", change %llu", (unsigned long long)seq);
 	return 0;
 }
 

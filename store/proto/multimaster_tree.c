@@ -9,7 +9,8 @@
  * on the order in which they come, and neither does the order of leaves; the first is the winner.
  *
  * Of each path the last ->revs revisions are kept (CouchDB: stemming). The path of a leaf is made
- * where it is written and goes with it everywhere, so it is the same wherever that leaf is. Who was
+ * where it is written and goes with it everywhere; only of one edit made on two replicas (a deletion,
+ * say) one may remember less, if what it followed had been followed there already. Who was
  * away for more generations than are kept comes back with a leaf that is on no path any more: a
  * conflict that was none, as in CouchDB.
  */
@@ -266,8 +267,7 @@ uint64_t multimaster_digest(const struct proto *p)
 			const struct multimaster_leaf *l = &doc->leaf[i];
 
 			h = mix(h, l->generation << 1 | l->deleted);
-			for (uint32_t k = 0; k < l->known; k++)
-				h = mix(h, l->path[k]);
+			h = mix(h, multimaster_leaf_id(l));
 		}
 		sum += h;
 	}

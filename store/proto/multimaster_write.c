@@ -129,6 +129,15 @@ void multimaster_store(struct multimaster *m, unsigned from, const struct multim
 	push(m, &b, from)->seq = m->seq;
 }
 
+void multimaster_again(struct multimaster *m, struct proto_bytes key)
+{
+	struct buf b = {0};
+
+	multimaster_encode_again(&b, ++m->seq, key);
+	push(m, &b, m->proto.cfg.self)->seq = m->seq;
+	m->bytes += b.len;
+}
+
 /* What the next write of a key would follow. */
 struct tip {
 	uint64_t generation; /* 0: there is nothing */

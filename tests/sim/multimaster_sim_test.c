@@ -22,6 +22,15 @@ static void multimaster__150_seeds_converge_and_no_acknowledged_value_vanishes(v
 	run(NULL, 0, 150);
 }
 
+/* Stemming makes conflicts that were none; replicas agree on them, too. */
+static void multimaster__60_seeds_that_remember_little_converge(void **state)
+{
+	(void)state;
+	run("revs=1", 0, 20);
+	run("revs=2", 0, 20);
+	run("revs=5", 0, 20);
+}
+
 static void multimaster__20_seeds_of_two_replicas_converge(void **state)
 {
 	(void)state;
@@ -39,6 +48,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			multimaster__150_seeds_converge_and_no_acknowledged_value_vanishes),
+		cmocka_unit_test(multimaster__60_seeds_that_remember_little_converge),
 		cmocka_unit_test(multimaster__20_seeds_of_two_replicas_converge),
 		cmocka_unit_test(multimaster__10_seeds_of_seven_replicas_converge),
 	};
