@@ -225,7 +225,7 @@ static const struct bug bugs[] = {
 	[BUG_CRDT_REUSES_DOTS] = {"crdt-reuses-dots", "crdt", 100, "",
 		"the clock that names operations is coarse and begins anew at a restart",
 		"Riak: actors that lose their counter (riak_kv issue 679)"},
-	[BUG_MULTIMASTER_NO_HISTORY] = {"multimaster-no-history", "multimaster", 300, "",
+	[BUG_MULTIMASTER_NO_HISTORY] = {"multimaster-no-history", "multimaster", 100, "",
 		"a revision is named by what it is, not by what it followed",
 		"CouchDB before 0.11 drew names; hash chains: Merkle 1987"},
 	[BUG_MULTIMASTER_FIRST_WINS] = {"multimaster-first-wins", "multimaster", 20, "",
