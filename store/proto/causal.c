@@ -68,6 +68,7 @@ static void causal_init(struct proto *p)
 
 	ring_init(&c->log, sizeof(struct causal_entry), 1);
 	ring_init(&c->requests, sizeof(struct causal_request), 1);
+	ring_init(&c->parked, sizeof(uint64_t), 1);
 	c->visible = 1;
 	c->told_last = p->cfg.self;
 	if (!causal_fits(&p->cfg))
@@ -172,12 +173,7 @@ static void causal_status(const struct proto *p, struct proto_status_view *ret)
 {
 	const struct causal *c = (const struct causal *)p;
 
-	*ret = (struct proto_status_view){.role = PROTO_PEER, .leader = -1};
-	for (uint64_t i = c->requests.first; i < c->requests.next; i++) {
-		const struct causal_request *r = ring_at(&c->requests, i);
-
-		ret->pending += r->phase != CAUSAL_DONE;
-	}
+	*ret = (struct proto_status_view){.role = PROTO_PEER, .leader = -1, .pending = c->pending};
 	ret->ready = causal_fits(&p->cfg);
 }
 
@@ -192,8 +188,8 @@ static void causal_info(const struct proto *p, struct buf *out)
 	token_print(out, &c->have);
 	buf_printf(out, "\r\nwrites_kept:%zu\r\nwrites_kept_bytes:%zu\r\nwrites_early:%llu\r\n",
 		ring_count(&c->log), c->log_bytes, early);
-	buf_printf(out, "writes_put_off:%llu\r\nsessions_waiting:%u\r\n",
-		(unsigned long long)c->ahead, c->parked);
+	buf_printf(out, "writes_put_off:%llu\r\nsessions_waiting:%zu\r\n",
+		(unsigned long long)c->ahead, ring_count(&c->parked));
 	buf_printf(out, "copies:%llu\r\ntombstones_forgotten:%llu\r\n",
 		(unsigned long long)c->replaced, (unsigned long long)c->forgotten);
 }
@@ -208,8 +204,8 @@ static void causal_invariant(const struct proto *p)
 	assert(c->visible >= c->log.first && c->visible <= c->log.next);
 	assert(c->disk_bytes <= c->log_bytes);
 	assert((c->visible == c->log.next) == (c->disk_bytes == 0));
-	assert(c->parked <= ring_count(&c->requests));
-	assert((c->parked == 0) == (c->request_bytes == 0));
+	assert(c->pending <= ring_count(&c->requests));
+	assert(c->request_bytes == 0 || ring_count(&c->parked) > 0);
 	assert(!r || c->armed);
 	assert(c->copy.active == (c->copy.table != NULL));
 	assert(c->durable <= c->record);

@@ -2,7 +2,7 @@
 /*
  * causal_bury.c - forgetting what was deleted, when nobody can bring it back
  *
- *   SEARCH     gathers tombstones that are older than the setting
+ *   SEARCH     gathers tombstones, and what has expired, older than the setting
  *   HELD       waits until every replica has told that it has all that was visible here then
  *   CAUGHT_UP  waits until all is here that these replicas had made by that time
  *
@@ -21,10 +21,11 @@ static void gather(void *arg, const struct table_entry *e)
 	struct causal *c = arg;
 	struct causal_bury *b = &c->bury;
 	uint64_t wall = c->proto.io->wall(c->proto.io);
+	uint64_t died = e->deleted ? e->version : e->expires_ns;
 	struct buf one = {0};
 
-	if (!e->deleted || b->graves.count >= CAUSAL_GRAVES_MAX ||
-		e->version + c->proto.cfg.tombstone_ns > wall)
+	if (!died || died > ENTRY_VERSION_MAX || died + c->proto.cfg.tombstone_ns > wall ||
+		b->graves.count >= CAUSAL_GRAVES_MAX)
 		return;
 	entry_encode(&one, e);
 	causal_list_add(&b->graves, one.p, one.len);
@@ -97,7 +98,7 @@ static void check(void *arg, const struct table_entry *e)
 {
 	bool *bad = arg;
 
-	*bad = *bad || !e->deleted;
+	*bad = *bad || (!e->deleted && !e->expires_ns);
 }
 
 static void forget(void *arg, const struct table_entry *e)

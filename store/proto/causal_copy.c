@@ -164,7 +164,8 @@ void causal_copy_show(struct causal *c)
 
 struct part {
 	uint64_t step;
-	uint64_t to; /* cursor behind it */
+	uint64_t answer; /* its number: a question that came twice has two */
+	uint64_t to;     /* cursor behind it */
 	uint8_t piece;
 	uint8_t pieces; /* 0: the log begins too late, start again */
 	bool done;      /* that was the table's end */
@@ -176,6 +177,7 @@ static int decode_part(const struct causal *c, struct cursor *m, struct part *re
 	uint8_t done;
 
 	ret->step = cursor_u64(m);
+	ret->answer = cursor_u64(m);
 	ret->to = cursor_u64(m);
 	ret->piece = cursor_u8(m);
 	ret->pieces = cursor_u8(m);
@@ -216,6 +218,9 @@ int causal_on_part(struct causal *c, unsigned from, struct cursor *m)
 		causal_copy_begin(c, from);
 		return 0;
 	}
+	if (part.answer != copy->answer)
+		copy->pieces = 0;
+	copy->answer = part.answer;
 	if (copy->pieces >> part.piece & 1 || ahead(c, *m))
 		return 0;
 	copy->pieces |= 1u << part.piece;
@@ -327,6 +332,7 @@ static void send_turn(struct causal *c, unsigned to, struct turn *t, const struc
 
 		buf_u8(&b, CAUSAL_PART);
 		buf_u64(&b, part->step);
+		buf_u64(&b, part->answer);
 		buf_u64(&b, part->to);
 		buf_u8(&b, (uint8_t)i);
 		buf_u8(&b, part->pieces);
@@ -362,6 +368,7 @@ int causal_on_copy(struct causal *c, unsigned from, struct cursor *m)
 		token_join(&part.have, &c->have);
 	}
 	part.pieces = (uint8_t)(t.pieces ? t.pieces : 1);
+	part.answer = ++c->numbers;
 	send_turn(c, from, &t, &part);
 	return 0;
 }

@@ -22,7 +22,8 @@
 #define CAUSAL_EARLY_MAX 4096 /* of one origin */
 /* Writes of others on their way to the disk; what is beyond is asked for again. */
 #define CAUSAL_DISK_BYTES_MAX (64u << 20)
-#define CAUSAL_REQUESTS_MAX 16384 /* without an answer yet */
+#define CAUSAL_REQUESTS_MAX 16384   /* without an answer yet */
+#define CAUSAL_SLOTS_MAX (1u << 20) /* with those answered behind one that waits */
 #define CAUSAL_REQUEST_BYTES_MAX (64u << 20)
 #define CAUSAL_STATES_MAX 16u           /* others who are told, per heartbeat, what is here */
 #define CAUSAL_BATCH_BYTES (64u << 10)  /* of writes in one message, about */
@@ -143,7 +144,8 @@ struct causal_copy {
 	uint64_t step;  /* number of the open question */
 	uint64_t asked_ns;
 	uint64_t cursor;
-	uint32_t pieces; /* of the answer, that have arrived: a bit each */
+	uint64_t answer; /* number of the answer ... */
+	uint32_t pieces; /* ... and of its pieces that have arrived: a bit each */
 	uint64_t end;
 	struct token have; /* what ->table is as of, together with the own one */
 	struct table *table;
@@ -178,7 +180,8 @@ struct causal {
 	unsigned told_last; /* whom, where not all are told at once */
 	struct ring requests;
 	size_t request_bytes;
-	unsigned parked; /* requests that wait for their session */
+	struct ring parked; /* numbers of those that wait for their session */
+	unsigned pending;   /* without an answer yet */
 	bool armed;
 	struct causal_asking asking;
 	struct causal_copy copy;

@@ -33,7 +33,6 @@ static size_t block_len(const struct causal_request *r)
 static void unpark(struct causal *c, struct causal_request *r)
 {
 	c->request_bytes -= block_len(r);
-	c->parked--;
 	free(r->block);
 	r->block = NULL;
 }
@@ -42,6 +41,7 @@ static struct causal_request *add(struct causal *c, const struct proto_request *
 {
 	struct causal_request *r = ring_push(&c->requests);
 
+	c->pending++;
 	*r = (struct causal_request){
 		.phase = CAUSAL_WRITING,
 		.op = req->op,
@@ -69,7 +69,7 @@ static void park(struct causal *c, const struct proto_request *req)
 	if (r->value_len)
 		memcpy(at + r->key_len, req->value.p, r->value_len);
 	c->request_bytes += block_len(r);
-	c->parked++;
+	*(uint64_t *)ring_push(&c->parked) = c->requests.next - 1;
 }
 
 static void read_here(struct causal *c, uint64_t ticket, struct proto_bytes key)
@@ -105,6 +105,13 @@ static bool write_here(struct causal *c, uint64_t request, const struct table_en
 	return true;
 }
 
+static void done(struct causal *c, struct causal_request *r, const struct proto_reply *reply)
+{
+	r->phase = CAUSAL_DONE;
+	c->pending--;
+	c->proto.io->reply(c->proto.io, r->ticket, reply);
+}
+
 static void refuse(
 	struct causal *c, struct causal_request *r, enum proto_status status, const char *why)
 {
@@ -114,8 +121,7 @@ static void refuse(
 
 	if (r->phase == CAUSAL_WAITING)
 		unpark(c, r);
-	r->phase = CAUSAL_DONE;
-	io->reply(io, r->ticket, &reply);
+	done(c, r, &reply);
 }
 
 static void begin_write(struct causal *c, uint64_t request, const struct table_entry *e)
@@ -129,14 +135,12 @@ static void begin_write(struct causal *c, uint64_t request, const struct table_e
 void causal_request_done(struct causal *c, uint64_t request, uint64_t version)
 {
 	struct causal_request *r = ring_at(&c->requests, request);
-	struct proto_io *io = c->proto.io;
 	struct proto_reply reply = {.token = &c->have, .version = version};
 
 	if (!r || r->phase != CAUSAL_WRITING)
 		return;
 	reply.status = r->op == PROTO_DEL && !r->existed ? PROTO_NIL : PROTO_OK;
-	r->phase = CAUSAL_DONE;
-	io->reply(io, r->ticket, &reply);
+	done(c, r, &reply);
 }
 
 /* One whose session has seen no more than this replica. */
@@ -152,9 +156,9 @@ static void serve_parked(struct causal *c, uint64_t request)
 
 	r->block = NULL; /* until this is over */
 	c->request_bytes -= block_len(r);
-	c->parked--;
 	if (r->op == PROTO_GET) {
 		r->phase = CAUSAL_DONE;
+		c->pending--;
 		read_here(c, r->ticket, e.key);
 	} else {
 		r->phase = CAUSAL_WRITING;
@@ -165,14 +169,33 @@ static void serve_parked(struct causal *c, uint64_t request)
 
 void causal_wake(struct causal *c)
 {
-	for (uint64_t i = c->requests.first; c->parked > 0 && i < c->requests.next; i++) {
-		const struct causal_request *r = ring_at(&c->requests, i);
+	for (size_t n = ring_count(&c->parked); n > 0; n--) {
+		uint64_t number = *(uint64_t *)ring_front(&c->parked);
+		const struct causal_request *r = ring_at(&c->requests, number);
 
-		if (r->phase == CAUSAL_WAITING &&
-			vclock_covers(&c->have, (const struct token *)(const void *)r->block))
-			serve_parked(c, i);
+		ring_pop(&c->parked);
+		if (!r || r->phase != CAUSAL_WAITING)
+			continue; /* refused meanwhile */
+		if (vclock_covers(&c->have, (const struct token *)(const void *)r->block))
+			serve_parked(c, number);
+		else
+			*(uint64_t *)ring_push(&c->parked) = number;
 	}
 	arm_next(c);
+}
+
+/* Who waited longest comes first. */
+static void drop_refused(struct causal *c)
+{
+	const uint64_t *number;
+
+	while ((number = ring_front(&c->parked))) {
+		const struct causal_request *r = ring_at(&c->requests, *number);
+
+		if (r && r->phase == CAUSAL_WAITING)
+			break;
+		ring_pop(&c->parked);
+	}
 }
 
 void causal_expire(struct causal *c)
@@ -190,6 +213,7 @@ void causal_expire(struct causal *c)
 		else if (r->phase == CAUSAL_WRITING)
 			refuse(c, r, PROTO_UNCERTAIN, "the disk has not taken it yet");
 	}
+	drop_refused(c);
 	arm_next(c);
 }
 
@@ -201,8 +225,10 @@ static bool refused(struct causal *c, const struct proto_request *req)
 	if (entry_depends(req)) {
 		reply.status = PROTO_UNSUPPORTED;
 		reply.why = "the last write wins here: no write depends on what was there";
-	} else if (ring_count(&c->requests) >= CAUSAL_REQUESTS_MAX ||
-		   c->request_bytes > CAUSAL_REQUEST_BYTES_MAX) {
+	} else if (c->pending >= CAUSAL_REQUESTS_MAX ||
+		   ring_count(&c->requests) >= CAUSAL_SLOTS_MAX ||
+		   c->request_bytes > CAUSAL_REQUEST_BYTES_MAX ||
+		   (req->op != PROTO_GET && c->disk_bytes > CAUSAL_DISK_BYTES_MAX)) {
 		reply.why = "too many requests are waiting here";
 	} else {
 		return false;
@@ -239,4 +265,5 @@ void causal_request_fini(struct causal *c)
 	for (uint64_t i = c->requests.first; i < c->requests.next; i++)
 		free(((struct causal_request *)ring_at(&c->requests, i))->block);
 	ring_fini(&c->requests);
+	ring_fini(&c->parked);
 }

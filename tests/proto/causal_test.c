@@ -518,6 +518,52 @@ static void causal_tombstone__stays_until_every_replica_has_it(void **state)
 	world_close(w);
 }
 
+static void causal_entry__that_expired_is_forgotten_too(void **state)
+{
+	struct sim_config config = world_config(&causal_ops, 3);
+	struct proto_request req = {.ticket = 99, .op = PROTO_SET};
+	struct world *w;
+
+	(void)state;
+	config.proto.tombstone_ns = 200 * NS_PER_MS;
+	w = world_open(&config);
+	req.key = bytes_of("k");
+	req.value = bytes_of("v");
+	req.expires_ns = w->sim->node[0].io.wall(&w->sim->node[0].io) + NS_PER_S;
+	w->sim->on_reply = NULL;
+	sim_request(w->sim, 0, &req);
+	world_run(w, LATER_NS);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(has_entry(w, i, "k"));
+	world_run(w, 5 * NS_PER_S);
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(has_entry(w, i, "k"));
+	world_close(w);
+}
+
+static void causal_requests__that_wait_are_few_enough_and_leave_nothing(void **state)
+{
+	struct world *w = open_causal(3);
+	const struct token far = {.n = 3, .at = {1000, 0, 0}};
+	struct world_asked *a;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		world_ask(w, 1, &(struct world_ask){.key = "k", .token = &far});
+		a = ask_as(w, 1, PROTO_SET, "k", NULL);
+		world_run(w, 100 * NS_PER_MS);
+		assert_int_equal(a->reply.status, PROTO_OK);
+	}
+	world_run(w, 2 * NS_PER_S);
+	assert_int_equal(at(w, 1)->pending, 0);
+	assert_int_equal(at(w, 1)->request_bytes, 0);
+	assert_int_equal(ring_count(&at(w, 1)->parked), 0);
+	assert_int_equal(ring_count(&at(w, 1)->requests), 0);
+	for (size_t i = 0; i < w->asked_count; i++)
+		assert_int_equal(w->asked[i].replies, 1);
+	world_close(w);
+}
+
 static void causal_replicas__more_than_a_token_has_numbers_do_nothing(void **state)
 {
 	struct sim_config config = world_config(&causal_ops, TOKEN_MAX + 1);
@@ -571,6 +617,8 @@ int main(void)
 		cmocka_unit_test(causal_copy__has_what_is_written_meanwhile),
 		cmocka_unit_test(causal_copy__begins_again_after_a_crash_and_from_another_replica),
 		cmocka_unit_test(causal_tombstone__stays_until_every_replica_has_it),
+		cmocka_unit_test(causal_entry__that_expired_is_forgotten_too),
+		cmocka_unit_test(causal_requests__that_wait_are_few_enough_and_leave_nothing),
 		cmocka_unit_test(causal_replicas__more_than_a_token_has_numbers_do_nothing),
 		cmocka_unit_test(causal_claim__is_the_same_on_every_side),
 	};
