@@ -154,4 +154,9 @@ struct check_lost {
 void check_lost(
 	const struct history_ops *h, const struct check_names *names, struct check_lost *ret);
 
+/* check_lost_objects() - the same of sets and counters; of these, what their increases add up to.
+ * An element is lost that no final read shows; a counter, what the highest one lacks. */
+void check_lost_objects(const struct history_ops *h, enum check_type type,
+	const struct check_names *names, struct check_lost *ret);
+
 #endif

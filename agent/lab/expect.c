@@ -149,16 +149,21 @@ static int check_models(const struct plan *plan, const struct script *s,
 	return 0;
 }
 
-/* Whose values are unique: only of those can be said that they are lost, or stale. */
+/* Lost is what was acknowledged and is not there at the end; stale, of registers with unique values
+ * only, what had been replaced. */
 static int check_counts(const struct plan *plan, const struct script *s,
 	const struct script_expect *from, struct err *err)
 {
-	if (type_of(plan->load.workload) == CHECK_REGISTER ||
-		(!from->what.lost.said && !from->what.stale.said))
+	enum check_type type = type_of(plan->load.workload);
+	bool lost = type == CHECK_REGISTER || type == CHECK_SET || type == CHECK_COUNTER;
+
+	if ((lost || !from->what.lost.said) && (type == CHECK_REGISTER || !from->what.stale.said))
 		return 0;
 	return script_fail(s, from->line, err,
-		"expect: '%s' is counted of registers only: expect a model of the workload %s",
-		from->what.lost.said ? "lost" : "stale", plan_workload_names[plan->load.workload]);
+		"expect: '%s' is counted of registers%s only: expect a model of the workload %s",
+		from->what.lost.said && !lost ? "lost" : "stale",
+		from->what.lost.said && !lost ? ", sets and counters" : "",
+		plan_workload_names[plan->load.workload]);
 }
 
 static int check_shares(const struct plan *plan, const struct script *s,

@@ -383,6 +383,8 @@ static int measure_check(struct results *r, const struct history_ops *ops, struc
 		measures_stale(ops, &r->reads, &r->stale, &r->stale_behind);
 		r->oldest_ns = r->oldest_whole_ns = measures_oldest(ops);
 	}
+	if (type == CHECK_SET || type == CHECK_COUNTER)
+		check_lost_objects(ops, type, &names, &r->lost);
 	ret = model->check(ops, &budget, &names, &r->check, err);
 	if (ret == 0)
 		ret = measure_expected(r, ops, type, &names, err);

@@ -433,6 +433,7 @@ static void print_stale(const struct text *t)
 static void print_lost(const struct text *t)
 {
 	const struct check_lost *lost = &t->r->lost;
+	enum plan_workload workload = t->r->plan->load.workload;
 	char left[TEXT_CELL_MAX] = "";
 	char right[TEXT_CELL_MAX] = "";
 	char n[2][COUNT_TEXT_MAX];
@@ -445,10 +446,11 @@ static void print_lost(const struct text *t)
 	if (lost->diverged_keys > 0)
 		words_add(right, sizeof right, "%sreplicas differ in %s keys at the end",
 			*right ? "; " : "", count(lost->diverged_keys, n[0]));
-	if (t->r->plan->load.workload != PLAN_REGISTER && t->r->plan->load.workload != PLAN_LOCK)
+	if (workload == PLAN_REGISTER || workload == PLAN_LOCK)
+		print_stale(t);
+	else if (workload != PLAN_SET && workload != PLAN_COUNTER)
 		return;
-	print_stale(t);
-	text_row_wrapped(t, "lost writes", left, right);
+	text_row_wrapped(t, workload == PLAN_COUNTER ? "lost counts" : "lost writes", left, right);
 	if (lost->words[0])
 		text_wide(t, "", lost->words);
 }

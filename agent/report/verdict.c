@@ -245,9 +245,11 @@ static void lost_words(const struct results *r, char *out, size_t size)
 		words_add(out, size, "; no acknowledged write is lost");
 		return;
 	}
-	words_add(out, size, "; %s of %s acknowledged writes are lost",
+	words_add(out, size, "; %s of %s %s are lost",
 		units_print_count(r->lost.lost, lost, sizeof lost),
-		units_print_count(r->lost.acknowledged, all, sizeof all));
+		units_print_count(r->lost.acknowledged, all, sizeof all),
+		r->plan->load.workload == PLAN_COUNTER ? "that were counted"
+						       : "acknowledged writes");
 }
 
 static void verdict_letters(struct results *r, const struct cut_view *v)
