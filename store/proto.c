@@ -73,6 +73,13 @@ const char *const proto_register_names[] = {
 };
 NAMES_COMPLETE(proto_register_names, PROTO_REGISTER_NR);
 
+const char *const proto_readers_names[] = {
+	[PROTO_READS_ANY] = "any",
+	[PROTO_READS_TAIL] = "tail",
+	[PROTO_READS_HEAD] = "head",
+};
+NAMES_COMPLETE(proto_readers_names, PROTO_READERS_NR);
+
 const char *const proto_model_names[] = {
 	[PROTO_LINEARIZABLE] = "linearizable",
 	[PROTO_SEQUENTIAL] = "sequential",
@@ -91,7 +98,8 @@ const char *const proto_sides_names[] = {
 NAMES_COMPLETE(proto_sides_names, PROTO_SIDES_NR);
 
 static const struct proto_ops *const protocols[] = {&single_ops, &raft_ops, &quorum_ops,
-	&primary_ops, &abd_ops, &zab_ops, &zone_ops, &crdt_ops, &causal_ops, &multimaster_ops};
+	&primary_ops, &abd_ops, &zab_ops, &zone_ops, &crdt_ops, &causal_ops, &multimaster_ops,
+	&chain_ops};
 
 const struct proto_ops *proto_list(unsigned i)
 {

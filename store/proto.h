@@ -194,8 +194,8 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
  * @sessions:		of raft: sessions carry a token, with which reads at ONE go forward only
  * @unconfirmed:	of raft: the leader answers reads above ONE without asking a majority
- * @log_keep_kib:	of raft and zab: so much of the log stays in memory when a snapshot has taken its
- * place, for followers that are behind; 0: 16 MiB
+ * @log_keep_kib:	of raft and zab: so much of the log stays in memory when a snapshot has taken
+ *its place, for followers that are behind; 0: 16 MiB
  * @batch_entries:	of raft: most entries in one message or record; 0: 1024
  * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
  * heard
@@ -221,6 +221,8 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @journal_kib:	of zone: changes that the primary keeps for secondaries, 0: 16 MiB
  * @registers:		of crdt: what becomes of writes that have not seen each other
  * @revs:		of multimaster: revisions of a key that are remembered, 0: 1000
+ * @length:		of chain: so many members at most; 0: all
+ * @reads:		of chain: who answers them
  */
 struct proto_config {
 	unsigned self;
@@ -257,7 +259,13 @@ struct proto_config {
 	unsigned journal_kib;
 	unsigned registers; /* enum proto_register */
 	unsigned revs;
+	unsigned length;
+	unsigned reads; /* enum proto_readers */
 };
+
+/* Of a chain: which replica answers a read. */
+enum proto_readers { PROTO_READS_ANY, PROTO_READS_TAIL, PROTO_READS_HEAD, PROTO_READERS_NR };
+extern const char *const proto_readers_names[PROTO_READERS_NR]; /* "any" "tail" "head" */
 
 /* What an operator may ask of a protocol that has it. */
 enum proto_admin { PROTO_ADMIN_TRANSFER, PROTO_ADMIN_ADD, PROTO_ADMIN_REMOVE, PROTO_ADMIN_NR };
@@ -452,6 +460,7 @@ extern const struct proto_ops zab_ops;
 extern const struct proto_ops primary_ops;
 extern const struct proto_ops causal_ops;
 extern const struct proto_ops abd_ops;
+extern const struct proto_ops chain_ops;
 extern const struct proto_ops zone_ops;
 extern const struct proto_ops crdt_ops;
 extern const struct proto_ops multimaster_ops;

@@ -15,7 +15,7 @@
 
 /* clang-format off */
 static const struct setting settings[] = {
-	{"leases", SETTING_YES, FIELD(leases), 0, "raft",
+	{"leases", SETTING_YES, FIELD(leases), 0, "raft chain",
 		"reads at level lease by the leader's clock; restarted voters wait then"},
 	{"voters", SETTING_COUNT, FIELD(voters), PROTO_NODES_MAX, "raft",
 		"so many replicas are the first membership; 0: all"},
@@ -23,7 +23,7 @@ static const struct setting settings[] = {
 		"sessions carry a token: with it reads at level one never go back in time"},
 	{"unconfirmed", SETTING_YES, FIELD(unconfirmed), 0, "raft",
 		"the leader answers reads above level one without asking a majority"},
-	{"log_keep_kib", SETTING_COUNT, FIELD(log_keep_kib), LOG_KEEP_KIB_MAX, "raft zab causal",
+	{"log_keep_kib", SETTING_COUNT, FIELD(log_keep_kib), LOG_KEEP_KIB_MAX, "raft zab causal chain",
 		"of the log in memory for replicas that are behind; 0: 16 MiB"},
 	{"sloppy", SETTING_YES, FIELD(sloppy), 0, "quorum",
 		"a hint at another replica counts for one that is not heard"},
@@ -63,6 +63,10 @@ static const struct setting settings[] = {
 		"of writes that have not seen each other: lww, the last wins, or mv, all stay"},
 	{"revs", SETTING_COUNT, FIELD(revs), 1000, "multimaster",
 		"revisions of a key that are remembered; 0: 1000"},
+	{"length", SETTING_COUNT, FIELD(length), PROTO_NODES_MAX, "chain",
+		"members of the chain at most, the others wait to come in; 0: all"},
+	{"reads", SETTING_WORD, FIELD(reads), PROTO_READERS_NR, "chain",
+		"who answers: any member (CRAQ), the tail alone, the head alone"},
 };
 /* clang-format on */
 
@@ -119,6 +123,8 @@ static const char *const *words_of(const struct setting *s)
 {
 	if (s->offset == FIELD(registers))
 		return proto_register_names;
+	if (s->offset == FIELD(reads))
+		return proto_readers_names;
 	return s->offset == FIELD(wait) ? proto_wait_names : NULL;
 }
 

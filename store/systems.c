@@ -73,6 +73,36 @@ static const struct system systems[] = {
 		.source = "",
 	},
 	{
+		.name = "chain",
+		.ops = &chain_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_QUORUM,
+		.kept = "writes enter at the head and are done at the tail; any member answers a clean key "
+			"and asks the tail of a dirty one (CRAQ), after a majority has confirmed the "
+			"chain",
+		.left_out =
+			"the master (replicas agree on the chain themselves), chains per object, "
+			"multicast, reads of bounded age",
+		.textbook = "",
+		.source = "",
+	},
+	{
+		.name = "hbase",
+		.ops = &chain_ops,
+		.read_level = PROTO_LEASE,
+		.write_level = PROTO_QUORUM,
+		.settings = "length=3 reads=head",
+		.kept = "one region: its server, the head, orders all writes and answers all reads while "
+			"its session lasts, a lease from a majority in ZooKeeper's place; the log goes "
+			"down a pipeline of three, as HDFS has it; who fails is replaced",
+		.left_out =
+			"regions and their split, the master, column families and timestamps, "
+			"memstore and compactions, region replicas; HDFS acknowledges from memory "
+			"(hflush), here each disk has it; reads while the server is replaced",
+		.textbook = "PC/EC",
+		.source = ABADI,
+	},
+	{
 		.name = "cassandra-one",
 		.ops = &quorum_ops,
 		.read_level = PROTO_ONE,

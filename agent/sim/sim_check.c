@@ -224,7 +224,7 @@ static void check_commit_lasts(struct sim *sim, unsigned node, uint64_t index)
 	const struct sim_log_check *check = sim->check;
 	uint64_t term = check->committed[index - 1].term;
 
-	if (sim->forged || sim->members_changed || sim->config.proto.voters ||
+	if (sim->forged || !sim->config.ops->vote || sim->members_changed || sim->config.proto.voters ||
 		check->nodes > ELECTORATE_MAX)
 		return;
 	for (unsigned x = 0; x < check->nodes; x++) {

@@ -38,17 +38,29 @@ static void send_number(struct heard *h, unsigned to, uint8_t type, uint64_t num
 }
 
 /* In a large cluster not all at once: whose turn it is. */
+unsigned heard_turns(const struct heard *h)
+{
+	unsigned others = h->p->cfg.nodes - 1;
+
+	return others < HEARD_PINGS_MAX ? others : HEARD_PINGS_MAX;
+}
+
+unsigned heard_next(struct heard *h)
+{
+	unsigned nodes = h->p->cfg.nodes;
+
+	h->pinged = (h->pinged + 1) % nodes;
+	if (h->pinged == h->p->cfg.self)
+		h->pinged = (h->pinged + 1) % nodes;
+	return h->pinged;
+}
+
 void heard_ping(struct heard *h, uint8_t type)
 {
-	unsigned nodes = h->p->cfg.nodes, self = h->p->cfg.self;
 	uint64_t now = h->p->io->now(h->p->io);
 
-	for (unsigned n = 0; n + 1 < nodes && n < HEARD_PINGS_MAX; n++) {
-		h->pinged = (h->pinged + 1) % nodes;
-		if (h->pinged == self)
-			h->pinged = (h->pinged + 1) % nodes;
-		send_number(h, h->pinged, type, now);
-	}
+	for (unsigned n = heard_turns(h); n > 0; n--)
+		send_number(h, heard_next(h), type, now);
 }
 
 int heard_answer(struct heard *h, unsigned from, uint8_t type, struct cursor *c)

@@ -27,6 +27,10 @@ void heard_init(struct heard *h, struct proto *p);
 void heard_start(struct heard *h);
 void heard_fini(struct heard *h);
 
+/* heard_turns() - how many are asked per heartbeat. heard_next() - whose turn it is. */
+unsigned heard_turns(const struct heard *h);
+unsigned heard_next(struct heard *h);
+
 /* heard_ping() - messages of @type to those whose turn it is; once per heartbeat. */
 void heard_ping(struct heard *h, uint8_t type);
 

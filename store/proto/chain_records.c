@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chain_records.c - records on disk: snapshots, and all of restore
+ *
+ * CONFIG   what was promised, which epoch is installed, the configuration that was accepted
+ * ENTRIES  of the log, from an index on; what stood there and after it is gone
+ * BASE     the table and the log begin anew after this index
+ * PART     of the table, as of some later index: a copy from the tail, or a snapshot
+ *
+ * A snapshot is CONFIG, BASE at the applied index, the ENTRIES after it, and the table in PARTs:
+ * all that was given to the disk before. The records of the log follow.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "store/proto/chain_internal.h"
+
+#define DESCRIBED_MAX 8u /* entries of one record that a line for people shows */
+
+enum stage { STAGE_BEGIN, STAGE_TABLE, STAGE_END };
+
+static void give(struct proto_snapshot *s, struct buf *b)
+{
+	s->record(s->arg, b->p, b->len);
+	b->len = 0;
+}
+
+static void snapshot_begin(struct chain *c, struct proto_snapshot *s)
+{
+	const struct raft_base base = {.index = c->applied,
+		.term = raft_log_term(&c->log, c->applied),
+		.clock_ns = c->state.clock_ns};
+	uint64_t next = c->applied + 1;
+	struct buf b = {0};
+
+	buf_u8(&b, CHAIN_RECORD_CONFIG);
+	buf_u64(&b, c->promised);
+	buf_u64(&b, c->installed);
+	chain_config_encode(&b, &c->config);
+	give(s, &b);
+	buf_u8(&b, CHAIN_RECORD_BASE);
+	chain_base_encode(&b, &base);
+	give(s, &b);
+	while (next <= c->log.recorded) {
+		buf_u8(&b, CHAIN_RECORD_ENTRIES);
+		buf_u64(&b, next);
+		next += raft_batch_encode(&b, &c->log, next, c->log.recorded);
+		give(s, &b);
+	}
+	buf_fini(&b);
+	s->stage = STAGE_TABLE;
+}
+
+static void give_part(struct chain *c, struct proto_snapshot *s)
+{
+	struct raft_part part = {.from = s->cursor, .at = c->applied};
+	struct buf all = {0}, b = {0};
+	bool first = true;
+	struct cursor at;
+
+	part.to = raft_part_collect(c->proto.table, s->cursor, s->index[1]++, &all);
+	at = cursor_over(all.p, all.len);
+	do {
+		part.entries = raft_part_piece(&at);
+		part.more = at.left > 0;
+		buf_u8(&b, CHAIN_RECORD_PART);
+		chain_part_encode(&b, &part, first);
+		give(s, &b);
+		first = false;
+	} while (part.more);
+	buf_fini(&all);
+	buf_fini(&b);
+	s->cursor = part.to;
+	if (!part.to)
+		s->stage = STAGE_END;
+}
+
+bool chain_snapshot(struct proto *p, struct proto_snapshot *s)
+{
+	struct chain *c = chain_of(p);
+
+	/* While the table is of no moment there is nothing to give: the copy ends, or begins anew.
+	 */
+	if (!chain_exact(c))
+		return true;
+	if (s->stage == STAGE_BEGIN)
+		snapshot_begin(c, s);
+	else if (s->stage == STAGE_TABLE)
+		give_part(c, s);
+	return s->stage != STAGE_END;
+}
+
+/* --- restore --- */
+
+static int restore_config(struct chain *c, struct cursor *at)
+{
+	uint64_t promised = cursor_u64(at);
+	uint64_t installed = cursor_u64(at);
+	struct chain_config config;
+
+	if (chain_config_decode(at, chain_nodes(c), &config) || !cursor_done(at) ||
+		promised < c->promised || promised > RAFT_NUMBER_MAX || installed > promised ||
+		config.epoch > promised)
+		return -EBADMSG;
+	c->promised = promised;
+	c->installed = installed;
+	c->config = config;
+	c->boot_epoch = config.epoch;
+	return 0;
+}
+
+static int restore_entries(struct chain *c, struct cursor *at)
+{
+	uint64_t first = cursor_u64(at);
+	struct raft_log *log = &c->log;
+	struct raft_batch batch;
+	struct cursor walk;
+
+	if (first <= c->applied || first > chain_last(c) + 1 ||
+		chain_entries_decode(at, raft_log_term(log, first - 1), RAFT_NUMBER_MAX, &batch))
+		return -EBADMSG;
+	if (first <= chain_last(c)) {
+		raft_log_cut(log, first);
+		ring_cut(&c->waiters, first);
+	}
+	walk = raft_batch_cursor(&batch);
+	for (uint32_t i = 0; i < batch.count; i++) {
+		uint64_t epoch;
+		struct proto_bytes bytes = raft_batch_next(&walk, &epoch);
+
+		raft_log_append(log, epoch, bytes);
+		(void)ring_push(&c->waiters);
+	}
+	log->recorded = log->durable = chain_last(c);
+	return 0;
+}
+
+static int restore_base(struct chain *c, struct cursor *at)
+{
+	struct raft_base base;
+
+	if (chain_base_decode(at, &base) || !cursor_done(at))
+		return -EBADMSG;
+	chain_base_take(c, &base);
+	c->log.durable = base.index;
+	return 0;
+}
+
+static int restore_part(struct chain *c, struct cursor *at)
+{
+	struct raft_part part;
+	bool first;
+
+	if (chain_part_decode(at, &part, &first))
+		return -EBADMSG;
+	return chain_part_take(c, &part, first);
+}
+
+int chain_restore(struct proto *p, const void *bytes, size_t len)
+{
+	struct chain *c = chain_of(p);
+	struct cursor at = cursor_over(bytes, len);
+	int rc = -EBADMSG;
+
+	switch (cursor_u8(&at)) {
+	case CHAIN_RECORD_CONFIG:
+		rc = restore_config(c, &at);
+		break;
+	case CHAIN_RECORD_ENTRIES:
+		rc = restore_entries(c, &at);
+		break;
+	case CHAIN_RECORD_BASE:
+		rc = restore_base(c, &at);
+		break;
+	case CHAIN_RECORD_PART:
+		rc = restore_part(c, &at);
+		break;
+	default:
+		break;
+	}
+	return rc;
+}
+
+/* --- for people --- */
+
+static int describe_config(struct cursor *at, struct buf *out)
+{
+	uint64_t promised = cursor_u64(at);
+	uint64_t installed = cursor_u64(at);
+	struct chain_config config;
+
+	if (chain_config_decode(at, PROTO_NODES_MAX, &config) || !cursor_done(at))
+		return -EBADMSG;
+	buf_printf(out, "epoch %llu is promised, %llu installed; of %llu the chain is",
+		(unsigned long long)promised, (unsigned long long)installed,
+		(unsigned long long)config.epoch);
+	for (unsigned i = 0; i < config.count; i++)
+		buf_printf(out, " %u", config.list[i]);
+	return 0;
+}
+
+static int describe_entries(struct cursor *at, struct buf *out)
+{
+	uint64_t first = cursor_u64(at);
+	struct raft_batch batch;
+	struct cursor walk;
+
+	if (chain_entries_decode(at, 0, RAFT_NUMBER_MAX, &batch))
+		return -EBADMSG;
+	walk = raft_batch_cursor(&batch);
+	buf_printf(out, "entries from %llu, %u:", (unsigned long long)first, batch.count);
+	for (uint32_t i = 0; i < batch.count && i < DESCRIBED_MAX; i++) {
+		uint64_t epoch;
+		struct proto_bytes bytes = raft_batch_next(&walk, &epoch);
+		struct cursor body = cursor_over(bytes.p, bytes.len);
+		struct command command;
+
+		buf_printf(out, "%s epoch %llu ", i ? ";" : "", (unsigned long long)epoch);
+		if (!bytes.len)
+			buf_printf(out, "begins");
+		else if (command_decode(&body, &command) == 0)
+			command_describe(out, &command);
+	}
+	if (batch.count > DESCRIBED_MAX)
+		buf_printf(out, "; and %u more", batch.count - DESCRIBED_MAX);
+	return 0;
+}
+
+int chain_describe(const void *bytes, size_t len, struct buf *out)
+{
+	struct cursor at = cursor_over(bytes, len);
+	struct raft_base base;
+	struct raft_part part;
+	bool first;
+
+	switch (cursor_u8(&at)) {
+	case CHAIN_RECORD_CONFIG:
+		return describe_config(&at, out);
+	case CHAIN_RECORD_ENTRIES:
+		return describe_entries(&at, out);
+	case CHAIN_RECORD_BASE:
+		if (chain_base_decode(&at, &base) || !cursor_done(&at))
+			return -EBADMSG;
+		buf_printf(out, "the table as after entry %llu of epoch %llu begins",
+			(unsigned long long)base.index, (unsigned long long)base.term);
+		return 0;
+	case CHAIN_RECORD_PART:
+		if (chain_part_decode(&at, &part, &first))
+			return -EBADMSG;
+		buf_printf(out, "table%s, %u keys as they were after entry %llu",
+			part.more ? " (a piece)" : "", part.count, (unsigned long long)part.at);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
