@@ -188,6 +188,83 @@ static void sim__notices_a_snapshot_that_lacks_something(void **state)
 	assert_int_equal(sim_seeds_run(&seeds, &out, &seed), 1);
 }
 
+/* A store of another claim than it keeps: local reads do not even see the own writes. */
+static enum proto_model claimed;
+
+static void claims_more(const struct proto_config *cfg, struct proto_claim *ret)
+{
+	raft_ops.claim(cfg, ret);
+	ret->whole = ret->cut = claimed;
+}
+
+static void sim__judges_by_the_model_that_is_claimed(void **state)
+{
+	static const enum proto_model models[] = {
+		PROTO_SEQUENTIAL, PROTO_CAUSAL_CONVERGENT, PROTO_CAUSAL};
+	struct sim_seeds seeds = usual;
+	struct sim_outcome out;
+	uint64_t seed;
+	char not [64];
+
+	(void)state;
+	liar = raft_ops;
+	liar.claim = claims_more;
+	seeds.ops = &liar;
+	seeds.count = 10;
+	for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+		claimed = models[i];
+		seeds.level[0] = PROTO_QUORUM;
+		assert_int_equal(sim_seeds_run(&seeds, &out, &seed), 0);
+		/* What cannot be decided is no proof. */
+		assert_true(out.count[SIM_UNDECIDED] < seeds.count / 2);
+		seeds.level[0] = PROTO_ONE;
+		assert_int_equal(sim_seeds_run(&seeds, &out, &seed), 1);
+		snprintf(not, sizeof not, "not %s", proto_model_names[claimed]);
+		assert_non_null(strstr(out.violation, not ));
+	}
+}
+
+/* Sets and counters of a store that does not do some of what it acknowledges. */
+static enum proto_op dropped;
+
+static void drops_some(struct proto *p, const struct proto_request *req)
+{
+	struct proto_reply done = {.status = PROTO_OK, .number = 1};
+
+	if (req->op == dropped && req->ticket >> 16 & 1)
+		p->io->reply(p->io, req->ticket, &done);
+	else
+		crdt_ops.request(p, req);
+}
+
+static void sim__notices_what_sets_and_counters_lose(void **state)
+{
+	static const struct {
+		enum proto_op op;
+		const char *violation;
+	} lies[] = {
+		{PROTO_ADD, "whose addition was acknowledged"},
+		{PROTO_REMOVE, "which was removed"},
+		{PROTO_INCREASE, "counter k2 is"},
+	};
+	struct sim_seeds seeds = usual;
+	struct sim_outcome out;
+	uint64_t seed;
+
+	(void)state;
+	liar = crdt_ops;
+	liar.request = drops_some;
+	seeds.ops = &liar;
+	seeds.level[0] = seeds.level[1] = PROTO_ONE;
+	seeds.count = 10;
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+		dropped = lies[i].op;
+		assert_int_equal(sim_seeds_run(&seeds, &out, &seed), 1);
+		if (!strstr(out.violation, lies[i].violation))
+			fail_msg("'%s' has no '%s'", out.violation, lies[i].violation);
+	}
+}
+
 static size_t lines_with(const char *text, const char *what)
 {
 	size_t n = 0;
@@ -304,6 +381,8 @@ int main(void)
 		cmocka_unit_test(sim__notices_each_lie),
 		cmocka_unit_test(sim__notices_a_deleted_key_that_is_back),
 		cmocka_unit_test(sim__notices_a_snapshot_that_lacks_something),
+		cmocka_unit_test(sim__judges_by_the_model_that_is_claimed),
+		cmocka_unit_test(sim__notices_what_sets_and_counters_lose),
 		cmocka_unit_test(shrink__leaves_only_what_matters),
 		cmocka_unit_test(shrink__has_nothing_to_say_about_a_sound_seed),
 		cmocka_unit_test(sim__a_timer_never_fires_before_its_local_time),
