@@ -136,19 +136,23 @@ void raft_session_applied(struct raft *r)
 void raft_session_answered(struct raft *r, struct forward_answer *a, struct proto_bytes bytes)
 {
 	const struct forward_request *req = forward_at(&r->forward, a->slot);
+	const struct proto_bytes reads = {0};
 	bool sync;
 
 	if (!req || req->state != FORWARD_SENT || req->attempt != a->attempt)
 		return;
 	sync = r->kind && !req->write && a->reply.status == PROTO_OK;
-	if (r->kind && !here(r, a->index) && r->waits_bytes <= RAFT_WAITS_BYTES)
-		wait_for(r, a->slot, a->index, sync ? (struct proto_bytes){0} : bytes);
-	else if (sync && here(r, a->index))
-		read_slot(r, a->slot);
-	else if (sync)
-		(void)0; /* no room to wait: its time will be over */
-	else
-		raft_session_finish(r, a);
+	if (sync && !req->bytes)
+		return; /* it was never sent: nobody has answered it */
+	if (!r->kind || here(r, a->index)) {
+		if (sync)
+			read_slot(r, a->slot);
+		else
+			raft_session_finish(r, a);
+	} else if (r->waits_bytes <= RAFT_WAITS_BYTES) {
+		wait_for(r, a->slot, a->index, sync ? reads : bytes);
+	}
+	/* Else there is no room to wait, and its time will be over. */
 }
 
 void raft_session_read(struct raft *r, const struct proto_request *req)

@@ -296,6 +296,28 @@ static void zab_elected__gives_up_when_a_follower_has_more(void **state)
 	world_close(w);
 }
 
+/* What no leader has answered, for nobody was asked. */
+static void zab_answer__to_a_sync_that_was_never_sent_is_ignored(void **state)
+{
+	struct world *w = open_zab(3, PROTO_QUORUM);
+	struct world_asked *a;
+	struct buf b = {0};
+	struct forward_answer answer = {.reply.status = PROTO_OK};
+
+	(void)state;
+	a = get(w, 0, NULL);
+	assert_int_equal(a->replies, 0);
+	answer.slot = zab_at(w, 0)->raft.forward.slots.first;
+	buf_u8(&b, RAFT_ANSWER);
+	buf_u64(&b, 1);
+	forward_encode_answer(&b, &answer);
+	assert_int_equal(sim_message(w->sim, 1, 0, b.p, b.len), 0);
+	buf_fini(&b);
+	assert_int_equal(a->replies, 0);
+	assert_int_equal(world_wait(w, a)->reply.status, PROTO_NIL);
+	world_close(w);
+}
+
 static void zab_claim__is_sequential_with_sessions_and_linearizable_with_sync(void **state)
 {
 	struct proto_config cfg = {.nodes = 3, .read_level = PROTO_ONE};
@@ -328,6 +350,7 @@ int main(void)
 		cmocka_unit_test(zab_leader__that_hears_no_quorum_answers_no_reads),
 		cmocka_unit_test(zab_follower__gives_up_a_leader_that_has_seen_a_newer_epoch),
 		cmocka_unit_test(zab_elected__gives_up_when_a_follower_has_more),
+		cmocka_unit_test(zab_answer__to_a_sync_that_was_never_sent_is_ignored),
 		cmocka_unit_test(zab_claim__is_sequential_with_sessions_and_linearizable_with_sync),
 	};
 
