@@ -1,4 +1,4 @@
--- Sessions that go from replica to replica: `causal` keeps all that they expect, `cassandra-one` nothing.
+-- Sessions go from replica to replica: kept on `causal`, each guarantee broken on `cassandra-one`.
 --
 -- Behind a load balancer a user's next request may go to another replica, which may lack what this
 -- user has just written or seen there. The four guarantees of a session are those of D. Terry and

@@ -238,29 +238,38 @@ static void early_add(struct causal *c, const struct causal_write *w)
 	c->early_bytes += e->len + CAUSAL_WRITE_OVERHEAD;
 }
 
-/* The first of @origin's that is early. Return: whether it was taken. */
-static bool drain_one(struct causal *c, unsigned origin)
+/* The first of @origin's that is early, those that are not any more aside; or NULL. */
+static struct causal_early *first_early(struct causal *c, unsigned origin)
 {
 	struct causal_peer *peer = &c->peer[origin];
-	struct causal_early *e;
+	struct list *at, *next;
+
+	list_for_each(at, next, &peer->early)
+	{
+		struct causal_early *e = list_entry(at, struct causal_early, link);
+
+		if (e->seq > c->taken.at[origin])
+			return e;
+		early_drop(c, peer, e);
+	}
+	return NULL;
+}
+
+/* Return: whether the first of @origin's was taken. */
+static bool drain_one(struct causal *c, unsigned origin)
+{
+	struct causal_early *e = first_early(c, origin);
 	struct causal_write w;
 	int bad;
 
-	while (!list_empty(&peer->early)) {
-		e = list_entry(peer->early.next, struct causal_early, link);
-		if (e->seq > c->taken.at[origin])
-			break;
-		early_drop(c, peer, e);
-	}
-	if (list_empty(&peer->early))
+	if (!e)
 		return false;
-	e = list_entry(peer->early.next, struct causal_early, link);
 	bad = causal_decode(causal_nodes(c), (struct proto_bytes){e->bytes, e->len}, &w);
 	assert(!bad); /* it was decoded when it came */
 	if (!ready(c, &w))
 		return false;
 	take(c, &w, 0);
-	early_drop(c, peer, e);
+	early_drop(c, &c->peer[origin], e);
 	return true;
 }
 
