@@ -340,6 +340,7 @@ struct proto_claim {
 	bool loses_acked;            /* an acknowledged write may be lost, by design ... */
 	uint32_t merges;             /* ... but none by these operations: they commute */
 	bool needs_clocks;           /* the models hold while clocks run at about one rate */
+	bool needs_wall;             /* all this while wall clocks agree */
 	bool sessions;               /* it needs the token where a session changes replicas */
 	bool unforced;               /* all this while no operator has another lead by force */
 	bool one_copy;               /* one replica has the data: there is nothing to converge */

@@ -121,7 +121,10 @@ static void print_store(const struct plan *plan, FILE *out)
 		plan->system->name, plan->system->ops->name, proto_level_names[proto->read_level],
 		proto_level_names[proto->write_level], fsync_words[plan->fsync]);
 	(void)fprintf(out, "claims      %s; when cut %s%s\n", proto_model_names[claim.whole],
-		proto_model_names[claim.cut], claim.needs_clocks ? "; while clocks run alike" : "");
+		proto_model_names[claim.cut],
+		claim.needs_clocks ? "; while clocks run alike"
+		: claim.needs_wall ? "; while wall clocks agree"
+				   : "");
 	settings_print(&settings, proto, plan->system->ops);
 	if (settings.len)
 		(void)fprintf(out, "settings    %.*s\n", (int)settings.len, (char *)settings.p);

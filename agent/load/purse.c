@@ -49,7 +49,7 @@ static bool look(
 static void unmet(struct driver_result *ret)
 {
 	ret->outcome = HISTORY_FAIL;
-	ret->error = HISTORY_UNMET;
+	ret->error = HISTORY_OTHER; /* an unmet CAS would be an answer */
 }
 
 static void transfer(struct objects *o, bool cas, const struct gen_op *op, uint64_t deadline_ns,

@@ -36,7 +36,7 @@ bool stock_turn(struct stock *s, const struct turn *t, uint64_t each)
 static void unmet(struct driver_result *ret)
 {
 	ret->outcome = HISTORY_FAIL;
-	ret->error = HISTORY_UNMET;
+	ret->error = HISTORY_OTHER; /* an unmet CAS would be an answer */
 }
 
 static void take_away(struct driver *d, bool cas, uint64_t key, uint64_t amount,

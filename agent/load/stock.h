@@ -21,7 +21,7 @@ struct stock {
  * cannot go on. */
 bool stock_turn(struct stock *s, const struct turn *t, uint64_t each);
 
-/* stock_change() - take part of the stock away, unless there is not so much (then HISTORY_UNMET),
+/* stock_change() - take part of the stock away, unless there is not so much (then HISTORY_FAIL),
  * or put the first there. */
 void stock_change(struct driver *d, bool cas, uint64_t key, int64_t by, uint64_t deadline_ns,
 	struct driver_result *ret);

@@ -57,7 +57,7 @@ static void judge_models(
 		judge_model(worst, &r->check_whole, linearizable_ops.name, "whole");
 	if (r->letters && claim->cut == PROTO_LINEARIZABLE)
 		judge_model(worst, &r->check, linearizable_ops.name, "cut");
-	if (r->claimed_whole.model)
+	if (r->claimed_whole.model && claim->whole != PROTO_EVENTUAL)
 		judge_model(worst, &r->claimed_whole.check, r->claimed_whole.model, "whole");
 	if (r->claimed_cut.model && claim->cut != PROTO_EVENTUAL)
 		judge_model(worst, &r->claimed_cut.check, r->claimed_cut.model, "cut");
@@ -242,6 +242,8 @@ void claim_words(char *out, size_t size, const struct proto_claim *claim)
 		words_add(out, size, ", %s when cut", proto_model_names[claim->cut]);
 	if (claim->needs_clocks)
 		words_add(out, size, ", while clocks run alike");
+	if (claim->needs_wall)
+		words_add(out, size, ", while wall clocks agree");
 	if (claim->reads_cut == claim->writes_cut)
 		words_add(out, size, "; then %s answers", sides[claim->reads_cut]);
 	else
@@ -274,21 +276,46 @@ static bool led_by_force(const struct results *r)
 	return false;
 }
 
+static bool clocks_differed(const struct results *r)
+{
+	for (unsigned i = 0; i < r->log->faults; i++) {
+		if (r->log->fault[i].skew_ns != 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is left of it where the lab did what it supposes not to happen. Return: why, NULL: all. */
+static const char *claim_reduce(const struct results *r, struct proto_claim *claim)
+{
+	const char *why = NULL;
+
+	if (claim->unforced && led_by_force(r)) {
+		why = "kept, until an operator had another lead by force: ";
+	} else if (claim->needs_wall && clocks_differed(r)) {
+		why = "kept, and void while clocks differ: ";
+		claim->whole = PROTO_EVENTUAL;
+	}
+	if (why) {
+		claim->cut = PROTO_EVENTUAL;
+		claim->loses_acked = true;
+	}
+	return why;
+}
+
 enum claim_judgement claim_judge(struct results *r)
 {
 	const struct plan *plan = r->plan;
 	struct point worst = {.judgement = CLAIM_KEPT};
 	struct proto_claim claim;
 	struct proto_claim judged;
+	const char *reduced;
 
 	plan->system->ops->claim(&plan->proto, &claim);
 	/* What is acknowledged before it is on disk can be lost with the machine. */
 	claim.loses_acked = claim.loses_acked || plan->fsync != WAL_SYNC_ALWAYS;
 	judged = claim;
-	if (claim.unforced && led_by_force(r)) {
-		judged.cut = PROTO_EVENTUAL;
-		judged.loses_acked = true;
-	}
+	reduced = claim_reduce(r, &judged);
 	judge_models(&worst, r, &judged);
 	if (!judged.loses_acked || claim.loses_acked)
 		judge_end(&worst, r);
@@ -306,8 +333,7 @@ enum claim_judgement claim_judge(struct results *r)
 	r->claim[0] = '\0';
 	if (worst.judgement == CLAIM_KEPT)
 		words_add(r->claim, sizeof r->claim, "%s",
-			judged.cut != claim.cut
-				? "kept, until an operator had another lead by force: "
+			reduced      ? reduced
 			: r->foreign ? "kept, of what it has; such objects it has not: "
 			: r->letters ? "kept: "
 				     : "kept, of single keys; more is not claimed: ");

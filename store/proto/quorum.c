@@ -72,6 +72,7 @@ static void quorum_claim(const struct proto_config *cfg, struct proto_claim *ret
 		.writes_cut = sides_of(cfg, w == 1 ? 1 : w_side),
 		.does = PROTO_DOES_PLAIN,
 		.cas = false,
+		.needs_wall = strong,
 		.loses_acked = r + w <= cfg->nodes || cfg->sloppy,
 	};
 }

@@ -567,6 +567,24 @@ static void verdict_claim__ends_where_an_operator_forces_a_leader(void **state)
 	make_run_close(m);
 }
 
+static void verdict_claim__ends_where_clocks_differ(void **state)
+{
+	struct make_run *m = strong_run();
+	struct run_fault *f = &m->log.fault[m->log.faults];
+
+	(void)state;
+	test_claim.needs_wall = true;
+	m->results.check.verdict = m->results.check_whole.verdict = CHECK_VIOLATION;
+	m->results.lost.lost = 7;
+	*f = (struct run_fault){.kind = "skew", .judged = true};
+	m->log.faults++;
+	assert_false(judge(m)->claim_kept); /* it was set right */
+	f->skew_ns = -1;
+	assert_true(judge(m)->claim_kept);
+	assert_non_null(strstr(m->results.claim, "void while clocks differ"));
+	make_run_close(m);
+}
+
 static void verdict_claim__wants_cas_to_work(void **state)
 {
 	struct make_run *m = strong_run();
@@ -804,6 +822,7 @@ int main(void)
 		cmocka_unit_test(verdict_claim__wants_replicas_to_agree_in_the_end),
 		cmocka_unit_test(verdict_claim__does_not_want_it_behind_a_cut),
 		cmocka_unit_test(verdict_claim__ends_where_an_operator_forces_a_leader),
+		cmocka_unit_test(verdict_claim__ends_where_clocks_differ),
 		cmocka_unit_test(verdict_claim__wants_cas_to_work),
 		cmocka_unit_test(verdict_expectation__is_met_or_not),
 		cmocka_unit_test(verdict_expectation__of_a_model_is_disproved_by_the_history),
