@@ -483,6 +483,50 @@ static void causal_copy__begins_again_after_a_crash_and_from_another_replica(voi
 	world_close(w);
 }
 
+/* One of two messages of an answer, without an entry. */
+static void give_piece(
+	struct world *w, unsigned from, uint64_t step, uint64_t answer, uint8_t piece)
+{
+	struct buf b = {0};
+
+	buf_u8(&b, CAUSAL_PART);
+	buf_u64(&b, step);
+	buf_u64(&b, answer);
+	buf_u64(&b, 100 * answer); /* where it ends */
+	buf_u8(&b, piece);
+	buf_u8(&b, 2);
+	buf_u8(&b, 0);
+	vclock_write(&b, &at(w, from)->have);
+	buf_u32(&b, 0);
+	assert_int_equal(sim_message(w->sim, from, 2, b.p, b.len), 0);
+	buf_fini(&b);
+}
+
+/* The network may double a question; its two answers end at different places of the table. */
+static void causal_copy__does_not_mix_two_answers(void **state)
+{
+	struct world *w = open_short_log();
+	const struct causal_copy *copy = &at(w, 2)->copy;
+	uint64_t step;
+
+	(void)state;
+	world_isolate(w, 2);
+	write_keys(w, 0, "v");
+	world_run(w, LATER_NS);
+	sim_heal(w->sim);
+	for (unsigned i = 0; i < 600 && !copy->active; i++)
+		world_run(w, NS_PER_MS);
+	assert_true(copy->active);
+	step = copy->step;
+	give_piece(w, copy->from, step, 7, 0);
+	give_piece(w, copy->from, step, 8, 1);
+	assert_int_equal(copy->step, step);
+	give_piece(w, copy->from, step, 8, 0);
+	assert_int_not_equal(copy->step, step);
+	assert_int_equal(copy->cursor, 800);
+	world_close(w);
+}
+
 /* --- tombstones --- */
 
 static bool has_entry(struct world *w, unsigned node, const char *key)
@@ -616,6 +660,7 @@ int main(void)
 		cmocka_unit_test(causal_copy__shows_all_of_it_or_nothing),
 		cmocka_unit_test(causal_copy__has_what_is_written_meanwhile),
 		cmocka_unit_test(causal_copy__begins_again_after_a_crash_and_from_another_replica),
+		cmocka_unit_test(causal_copy__does_not_mix_two_answers),
 		cmocka_unit_test(causal_tombstone__stays_until_every_replica_has_it),
 		cmocka_unit_test(causal_entry__that_expired_is_forgotten_too),
 		cmocka_unit_test(causal_requests__that_wait_are_few_enough_and_leave_nothing),
