@@ -294,7 +294,7 @@ static struct driver_result about(
 		d->ops->members(d, 7, deadline_ns, &text, &r);
 	else
 		d->ops->values(d, 7, deadline_ns, &text, &r);
-	if (text.len != strlen(expected) || memcmp(text.p, expected, text.len) != 0)
+	if (text.len != strlen(expected) || (text.len && memcmp(text.p, expected, text.len) != 0))
 		fail_msg("answer '%s': '%.*s'", answer_, (int)text.len, (const char *)text.p);
 	buf_fini(&text);
 	return r;
