@@ -194,7 +194,7 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
  * @sessions:		of raft: sessions carry a token, with which reads at ONE go forward only
  * @unconfirmed:	of raft: the leader answers reads above ONE without asking a majority
- * @log_keep_kib:	of raft and zab: so much of the log stays in memory when a snapshot has taken
+ * @log_keep_kib:	of raft, zab and causal: so much of the log stays in memory when a snapshot has taken
  *its place, for followers that are behind; 0: 16 MiB
  * @batch_entries:	of raft: most entries in one message or record; 0: 1024
  * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
@@ -202,7 +202,7 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @anti_entropy_ns:	of quorum: how often a replica compares its data with another's, 0: never
  * @hint_ns_max:	of quorum: no more hints for a replica that was not heard for so long, 0: no
  * end
- * @tombstone_ns:	of quorum: a deleted key is forgotten after so long, 0: never
+ * @tombstone_ns:	of quorum and causal: a deleted key is forgotten after so long, 0: never
  * @acks:		of primary: other replicas that must have a write on disk before it is
  * acknowledged; 0: none
  * @wait:		of primary: what others see of a write meanwhile
