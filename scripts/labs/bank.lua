@@ -1,4 +1,4 @@
--- Money between accounts that stand in one value: a transfer is one operation, so it is never seen by half.
+-- Money between accounts in one value: a transfer is one operation, never seen by half.
 lab "bank"
 seed(7)
 

@@ -1,4 +1,4 @@
--- Who holds the lock? Two at once on a store that is always available, never on one that asks a majority.
+-- Who holds the lock? Two at once on a store that is always available, never with a majority.
 lab "lock"
 seed(7)
 

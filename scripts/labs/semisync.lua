@@ -1,4 +1,4 @@
--- Semi-synchronous replication as in MySQL: what a write costs when the replicas are gone, and what a failover then loses.
+-- A semi-synchronous primary: writes when its replicas are gone, and what a failover then loses.
 lab "semisync"
 seed(7)
 

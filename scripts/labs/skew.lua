@@ -1,4 +1,4 @@
--- The clock of one replica is half a second ahead: where the last write wins by it, updates are lost.
+-- One clock is half a second ahead: where the last write wins by it, updates are lost.
 lab "skew"
 seed(7)
 
