@@ -445,7 +445,8 @@ static const struct system systems[] = {
 		.settings = "sloppy=yes anti_entropy=0s hint_window=0s",
 		.kept = "InfluxDB Enterprise 1.x, ingest: write consistency 'any' (a hint counts; so "
 			"does its default 'one' here, where the coordinator has every key), a queue "
-			"of hinted handoff (7 days there, no end here), no read repair, no anti-entropy by default",
+			"of hinted handoff (7 days there, no end here), no read repair, no "
+			"anti-entropy by default",
 		.left_out =
 			"series, shards and retention, meta nodes (Raft); points that differ at the "
 			"same time stay as they came, here the last write wins",

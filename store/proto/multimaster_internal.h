@@ -183,9 +183,6 @@ static inline uint64_t multimaster_leaf_id(const struct multimaster_leaf *l)
 struct proto_bytes multimaster_value(
 	const struct multimaster *m, const struct multimaster_doc *doc, uint32_t i);
 
-/* multimaster_room() - whether one more revision can be beside the others of @key. */
-bool multimaster_room(const struct multimaster *m, struct proto_bytes key);
-
 /* multimaster_take() - a durable revision, number @seq of the changes here, into its tree. */
 void multimaster_take(struct multimaster *m, uint64_t seq, const struct multimaster_revision *r);
 

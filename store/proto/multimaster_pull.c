@@ -203,8 +203,12 @@ static int walk_change(struct multimaster *m, unsigned source, struct cursor *c,
 		l = doc ? multimaster_leaf_with(doc, generation, id, &at) : NULL;
 		same += l && at == l->known - 1;
 		lacks += !l;
-		if (!l)
+		if (!l && (doc ? doc->leaves : 0) + lacks <= MULTIMASTER_LEAVES_MAX) {
 			note_wanted(pull, key, generation, id);
+		} else if (!l) {
+			pull->refused = true;
+			m->refused++;
+		}
 	}
 	if (doc && !lacks && forgotten_there(m, source, doc, same))
 		multimaster_again(m, key);
@@ -272,11 +276,6 @@ static void take(struct multimaster *m, unsigned from, const struct multimaster_
 	pull->missing--;
 	if (gone)
 		return;
-	if (!multimaster_room(m, r->key)) {
-		pull->refused = true;
-		m->refused++;
-		return;
-	}
 	pull->storing++;
 	multimaster_store(m, from, r);
 }

@@ -9,9 +9,9 @@
  * on the order in which they come, and neither does the order of leaves; the first is the winner.
  *
  * Of each path the last ->revs revisions are kept (CouchDB: stemming). The path of a leaf is made
- * where it is written and goes with it everywhere; only of one edit made on two replicas (a deletion,
- * say) one may remember less, if what it followed had been followed there already. Who was
- * away for more generations than are kept comes back with a leaf that is on no path any more: a
+ * where it is written and goes with it everywhere; only of one edit made on two replicas (a
+ * deletion, say) one may remember less, if what it followed had been followed there already. Who
+ * was away for more generations than are kept comes back with a leaf that is on no path any more: a
  * conflict that was none, as in CouchDB.
  */
 #include <assert.h>
@@ -184,13 +184,6 @@ static void show(struct multimaster *m, const struct multimaster_doc *doc)
 	table_put(m->proto.table, &e);
 	if (PROTO_BUG(BUG_MULTIMASTER_NO_TOMBSTONE) && e.deleted)
 		table_remove(m->proto.table, e.key);
-}
-
-bool multimaster_room(const struct multimaster *m, struct proto_bytes key)
-{
-	const struct multimaster_doc *doc = multimaster_doc(m, key);
-
-	return !doc || doc->leaves < MULTIMASTER_LEAVES_MAX;
 }
 
 void multimaster_take(struct multimaster *m, uint64_t seq, const struct multimaster_revision *r)

@@ -490,6 +490,38 @@ static void multimaster__a_full_disk_leaves_writes_uncertain(void **state)
 	world_close(w);
 }
 
+/* As if five more replicas than fit had written it alone. */
+static void multimaster__takes_no_more_values_of_a_key_than_fit(void **state)
+{
+	struct world *w = open_world(2, 0);
+	struct proto_status_view view;
+
+	(void)state;
+	for (unsigned i = 0; i < MULTIMASTER_LEAVES_MAX + 5; i++) {
+		struct proto_bytes value = {(const uint8_t *)&i, sizeof(i)};
+		uint64_t id = multimaster_id(1, 0, false, value);
+		struct multimaster_revision r = {.key = {(const uint8_t *)"k", 1},
+			.generation = 1,
+			.known = 1,
+			.path = &id,
+			.value = value};
+		struct buf b = {0};
+
+		multimaster_encode_revision(&b, i + 1, &r);
+		assert_int_equal(multimaster_ops.restore(w->sim->node[0].proto, b.p, b.len), 0);
+		buf_fini(&b);
+	}
+	world_run(w, AGREE_NS);
+	assert_int_equal(ask(w, 1, PROTO_VALUES, "k", NULL)->reply.listed, MULTIMASTER_LEAVES_MAX);
+	sim_status(w->sim, 1, &view);
+	assert_int_equal(view.hints_refused, 5);
+	/* Other keys do not wait for that one. */
+	world_set(w, 0, "j", "v");
+	world_run(w, AGREE_NS);
+	assert_string_equal(world_get(w, 1, "j"), "v");
+	world_close(w);
+}
+
 static void multimaster__has_no_conditions_and_no_expiry(void **state)
 {
 	struct world *w = open_world(2, 0);
@@ -541,6 +573,7 @@ int main(void)
 		cmocka_unit_test(multimaster__a_revision_is_what_its_name_says),
 		cmocka_unit_test(multimaster__writes_of_one_replica_in_flight_make_no_conflict),
 		cmocka_unit_test(multimaster__a_full_disk_leaves_writes_uncertain),
+		cmocka_unit_test(multimaster__takes_no_more_values_of_a_key_than_fit),
 		cmocka_unit_test(multimaster__has_no_conditions_and_no_expiry),
 	};
 
