@@ -237,6 +237,7 @@ int chain_on_offer(struct chain *c, unsigned from, struct cursor *at)
 		chain_base_take(c, &base);
 		c->installed = 0;
 		buf_u8(&b, CHAIN_RECORD_BASE);
+		buf_u64(&b, 0); /* no snapshot */
 		chain_base_encode(&b, &base);
 		raft_log_mark(&c->log, io->persist(io, b.p, b.len), base.index);
 		buf_fini(&b);

@@ -50,7 +50,9 @@ enum chain_record {
 	CHAIN_RECORD_CONFIG = 1,
 	CHAIN_RECORD_ENTRIES,
 	CHAIN_RECORD_BASE,
-	CHAIN_RECORD_PART
+	CHAIN_RECORD_PART,
+	CHAIN_RECORD_END,
+	CHAIN_RECORD_MARK
 };
 
 /**
@@ -159,6 +161,8 @@ struct chain {
 	uint64_t applied;
 	struct command_state state;
 	struct raft_copy copy; /* where the table came from, until it is exact */
+	bool unfinished;       /* restore(): a snapshot has begun and not ended */
+	uint64_t skip_to;      /* restore(): the snapshot has all before this mark; 0: none */
 	bool lacking;          /* a copy has begun and not ended: the table is of no moment */
 	struct chain_peer *peer;
 	/* As who gets a copy. */

@@ -516,7 +516,7 @@ void chain_request(struct proto *p, const struct proto_request *req)
 		read_local(c, req);
 		return;
 	}
-	if (heard_count(&c->heard) < chain_majority(c)) {
+	if (heard_count(&c->heard) < chain_majority(c) && !PROTO_BUG(BUG_CHAIN_OLD_TAIL_ANSWERS)) {
 		refusal = forward_refuse(FORWARD_COUNTS, heard_count(&c->heard), chain_majority(c));
 		p->io->reply(p->io, req->ticket, &refusal);
 		return;

@@ -7,8 +7,9 @@
  * BASE     the table and the log begin anew after this index
  * PART     of the table, as of some later index: a copy from the tail, or a snapshot
  *
- * A snapshot is CONFIG, BASE at the applied index, the ENTRIES after it, and the table in PARTs:
- * all that was given to the disk before. The records of the log follow.
+ * A snapshot is CONFIG, BASE at the applied index, the ENTRIES after it, the table in PARTs, END.
+ * It does not begin while the table is of no moment, so the records of the log that follow may be
+ * older than it: those before the MARK that was written with BASE are skipped.
  */
 #include <assert.h>
 #include <errno.h>
@@ -30,15 +31,21 @@ static void snapshot_begin(struct chain *c, struct proto_snapshot *s)
 	const struct raft_base base = {.index = c->applied,
 		.term = raft_log_term(&c->log, c->applied),
 		.clock_ns = c->state.clock_ns};
-	uint64_t next = c->applied + 1;
+	struct proto_io *io = c->proto.io;
+	uint64_t next = c->applied + 1, mark = io->random(io) | 1;
 	struct buf b = {0};
 
+	buf_u8(&b, CHAIN_RECORD_MARK);
+	buf_u64(&b, mark);
+	(void)io->persist(io, b.p, b.len);
+	b.len = 0;
 	buf_u8(&b, CHAIN_RECORD_CONFIG);
 	buf_u64(&b, c->promised);
 	buf_u64(&b, c->installed);
 	chain_config_encode(&b, &c->config);
 	give(s, &b);
 	buf_u8(&b, CHAIN_RECORD_BASE);
+	buf_u64(&b, mark);
 	chain_base_encode(&b, &base);
 	give(s, &b);
 	while (next <= c->log.recorded) {
@@ -78,6 +85,7 @@ static void give_part(struct chain *c, struct proto_snapshot *s)
 bool chain_snapshot(struct proto *p, struct proto_snapshot *s)
 {
 	struct chain *c = chain_of(p);
+	uint8_t end = CHAIN_RECORD_END;
 
 	/* While the table is of no moment there is nothing to give: the copy ends, or begins anew.
 	 */
@@ -87,6 +95,8 @@ bool chain_snapshot(struct proto *p, struct proto_snapshot *s)
 		snapshot_begin(c, s);
 	else if (s->stage == STAGE_TABLE)
 		give_part(c, s);
+	if (s->stage == STAGE_END)
+		s->record(s->arg, &end, sizeof(end));
 	return s->stage != STAGE_END;
 }
 
@@ -137,10 +147,15 @@ static int restore_entries(struct chain *c, struct cursor *at)
 
 static int restore_base(struct chain *c, struct cursor *at)
 {
+	uint64_t mark = cursor_u64(at);
 	struct raft_base base;
 
-	if (chain_base_decode(at, &base) || !cursor_done(at))
+	/* With a mark it begins a snapshot, and that is at the beginning. */
+	if (chain_base_decode(at, &base) || !cursor_done(at) ||
+		(mark && (chain_last(c) || c->unfinished)))
 		return -EBADMSG;
+	c->unfinished = mark;
+	c->skip_to = mark;
 	chain_base_take(c, &base);
 	c->log.durable = base.index;
 	return 0;
@@ -156,13 +171,35 @@ static int restore_part(struct chain *c, struct cursor *at)
 	return chain_part_take(c, &part, first);
 }
 
+static int restore_mark(struct chain *c, struct cursor *at)
+{
+	uint64_t mark = cursor_u64(at);
+
+	if (!cursor_done(at) || !mark || c->unfinished)
+		return -EBADMSG;
+	if (mark == c->skip_to)
+		c->skip_to = 0;
+	return 0;
+}
+
+static int restore_end(struct chain *c, const struct cursor *at)
+{
+	if (!cursor_done(at) || !c->unfinished || c->lacking)
+		return -EBADMSG;
+	c->unfinished = false;
+	return 0;
+}
+
 int chain_restore(struct proto *p, const void *bytes, size_t len)
 {
 	struct chain *c = chain_of(p);
 	struct cursor at = cursor_over(bytes, len);
+	uint8_t kind = cursor_u8(&at);
 	int rc = -EBADMSG;
 
-	switch (cursor_u8(&at)) {
+	if (c->skip_to && !c->unfinished && kind > 0 && kind < CHAIN_RECORD_END)
+		return 0;
+	switch (kind) {
 	case CHAIN_RECORD_CONFIG:
 		rc = restore_config(c, &at);
 		break;
@@ -174,6 +211,12 @@ int chain_restore(struct proto *p, const void *bytes, size_t len)
 		break;
 	case CHAIN_RECORD_PART:
 		rc = restore_part(c, &at);
+		break;
+	case CHAIN_RECORD_END:
+		rc = restore_end(c, &at);
+		break;
+	case CHAIN_RECORD_MARK:
+		rc = restore_mark(c, &at);
 		break;
 	default:
 		break;
@@ -239,6 +282,7 @@ int chain_describe(const void *bytes, size_t len, struct buf *out)
 	case CHAIN_RECORD_ENTRIES:
 		return describe_entries(&at, out);
 	case CHAIN_RECORD_BASE:
+		(void)cursor_u64(&at);
 		if (chain_base_decode(&at, &base) || !cursor_done(&at))
 			return -EBADMSG;
 		buf_printf(out, "the table as after entry %llu of epoch %llu begins",
@@ -250,6 +294,13 @@ int chain_describe(const void *bytes, size_t len, struct buf *out)
 		buf_printf(out, "table%s, %u keys as they were after entry %llu",
 			part.more ? " (a piece)" : "", part.count, (unsigned long long)part.at);
 		return 0;
+	case CHAIN_RECORD_END:
+		buf_printf(out, "snapshot ends");
+		return cursor_done(&at) ? 0 : -EBADMSG;
+	case CHAIN_RECORD_MARK:
+		(void)cursor_u64(&at);
+		buf_printf(out, "a snapshot begins here");
+		return cursor_done(&at) ? 0 : -EBADMSG;
 	default:
 		return -EBADMSG;
 	}
