@@ -191,22 +191,48 @@ static void zab_persisted(struct proto *p, uint64_t seq)
 	settle(z);
 }
 
+/*
+ * All followers give up a silent leader after the same time, as in ZooKeeper (syncLimit): a quorum
+ * has to look, and votes are not split by looking at once. Phase 1 has its own end.
+ */
+static uint64_t patience_ends(const struct zab *z)
+{
+	const struct raft *r = &z->raft;
+
+	return z->state.now == ZAB_FOLLOWING ? r->leader_heard_ns + r->proto.cfg.election_min_ns
+					     : r->election_due_ns;
+}
+
+/* The next look at all this: a heartbeat later, or when something ends. */
+void zab_arm(struct zab *z)
+{
+	struct proto_io *io = z->raft.proto.io;
+	uint64_t now = io->now(io);
+	uint64_t at = now + z->raft.proto.cfg.heartbeat_ns;
+	uint64_t end = at;
+
+	if (z->state.now == ZAB_FOLLOWING)
+		end = patience_ends(z);
+	else if (z->state.now == ZAB_LOOKING && z->agreed_ns)
+		end = z->agreed_ns + zab_agreed_wait_ns(z);
+	io->arm(io, RAFT_TIMER_ELECTION, end > now && end < at ? end : at);
+}
+
 /* A heartbeat while it does not lead: what was lost is said again, who is silent is given up. */
 static void tick(struct zab *z)
 {
 	struct raft *r = &z->raft;
-	struct proto_io *io = r->proto.io;
 	uint64_t now = raft_now(r);
 
 	if (z->state.now == ZAB_LEADING)
 		return;
-	io->arm(io, RAFT_TIMER_ELECTION, now + r->proto.cfg.heartbeat_ns);
+	zab_arm(z);
 	if (z->state.now == ZAB_LOOKING && z->agreed_ns &&
-		now - z->agreed_ns >= r->proto.cfg.heartbeat_ns)
+		now >= z->agreed_ns + zab_agreed_wait_ns(z))
 		zab_decide(z);
 	else if (z->state.now == ZAB_LOOKING)
 		zab_tell_all(z);
-	else if (now >= r->election_due_ns)
+	else if (now >= patience_ends(z))
 		zab_look(z);
 	else if (z->state.now == ZAB_JOINING)
 		zab_send_info(z);

@@ -89,18 +89,19 @@ static void count(struct zab *z)
 	for (unsigned i = 0; i < nodes; i++)
 		votes += i != z->raft.proto.cfg.self && z->peer[i].round == z->round &&
 			 same(&z->peer[i].vote, &z->vote);
-	if (votes < z->raft.majority)
+	if (votes < z->raft.majority) {
 		z->agreed_ns = 0;
-	else if (votes == nodes)
+	} else if (votes == nodes) {
 		zab_decide(z);
-	else if (!z->agreed_ns)
+	} else if (!z->agreed_ns) {
 		z->agreed_ns = raft_now(&z->raft);
+		zab_arm(z);
+	}
 }
 
 void zab_look(struct zab *z)
 {
 	struct raft *r = &z->raft;
-	struct proto_io *io = r->proto.io;
 
 	if (z->state.now != ZAB_LOOKING)
 		sm_move(&z->state, ZAB_LOOKING);
@@ -110,7 +111,7 @@ void zab_look(struct zab *z)
 	z->vote = own_vote(z);
 	z->agreed_ns = 0;
 	zab_tell_all(z);
-	io->arm(io, RAFT_TIMER_ELECTION, io->now(io) + r->proto.cfg.heartbeat_ns);
+	zab_arm(z);
 	count(z);
 }
 

@@ -106,6 +106,16 @@ static inline void zab_zxid_encode(struct buf *b, struct zab_zxid zxid)
 	buf_u64(b, zxid.index);
 }
 
+/* zab_agreed_wait_ns() - so long a quorum that agrees waits for a better vote (finalizeWait). */
+static inline uint64_t zab_agreed_wait_ns(const struct zab *z)
+{
+	return z->raft.proto.cfg.heartbeat_ns / 2;
+}
+
+/* zab.c */
+/* zab_arm() - the timer of elections. */
+void zab_arm(struct zab *z);
+
 /* zab_election.c */
 /* zab_look() - give up what there is, vote again. */
 void zab_look(struct zab *z);
