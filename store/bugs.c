@@ -177,7 +177,7 @@ static const struct bug bugs[] = {
 	[BUG_ZAB_OLDER_HISTORY] = {"zab-older-history", "zab", 100, "",
 		"an election minds numbers only, and discovery lets an older history lead",
 		"Zab, figure 2: the history with the highest epoch and zxid"},
-	[BUG_ZAB_ACCEPTS_BEFORE_DURABLE] = {"zab-accepts-before-durable", "zab", 100, "",
+	[BUG_ZAB_ACCEPTS_BEFORE_DURABLE] = {"zab-accepts-before-durable", "zab", 300, "",
 		"an epoch is accepted, or proposed, before that is on disk",
 		"Zab, section IV: the accepted epoch is on stable storage"},
 	[BUG_ZAB_SKIPS_SYNC] = {"zab-skips-sync", "zab", 100, "",
