@@ -220,6 +220,7 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @serve_stale_ns:	of zone: ... and so much longer when nobody answers, 0: never
  * @journal_kib:	of zone: changes that the primary keeps for secondaries, 0: 16 MiB
  * @registers:		of crdt: what becomes of writes that have not seen each other
+ * @plain:		of crdt: it has registers only
  * @revs:		of multimaster: revisions of a key that are remembered, 0: 1000
  * @length:		of chain: so many members at most; 0: all
  * @reads:		of chain: who answers them
@@ -258,6 +259,7 @@ struct proto_config {
 	uint64_t serve_stale_ns;
 	unsigned journal_kib;
 	unsigned registers; /* enum proto_register */
+	bool plain;
 	unsigned revs;
 	unsigned length;
 	unsigned reads; /* enum proto_readers */
@@ -342,6 +344,7 @@ struct proto_claim {
 	bool needs_clocks;           /* the models hold while clocks run at about one rate */
 	bool needs_wall;             /* all this while wall clocks agree */
 	bool sessions;               /* it needs the token where a session changes replicas */
+	bool contexts;               /* a write replaces what its session's token has seen */
 	bool unforced;               /* all this while no operator has another lead by force */
 	bool one_copy;               /* one replica has the data: there is nothing to converge */
 	bool by_reads; /* who missed a write gets it by a read at ALL: nothing else converges */

@@ -61,6 +61,8 @@ static const struct setting settings[] = {
 		"changes that the primary keeps for secondaries; 0: 16 MiB"},
 	{"register", SETTING_WORD, FIELD(registers), PROTO_REGISTER_NR, "crdt",
 		"of writes that have not seen each other: lww, the last wins, or mv, all stay"},
+	{"plain", SETTING_YES, FIELD(plain), 0, "crdt",
+		"registers only: no counters and no sets"},
 	{"revs", SETTING_COUNT, FIELD(revs), 1000, "multimaster",
 		"revisions of a key that are remembered; 0: 1000"},
 	{"length", SETTING_COUNT, FIELD(length), PROTO_NODES_MAX, "chain",

@@ -453,6 +453,20 @@ static const struct system systems[] = {
 		.textbook = "",
 		.source = "",
 	},
+	{
+		.name = "dynamo",
+		.ops = &crdt_ops,
+		.read_level = PROTO_ONE,
+		.write_level = PROTO_ONE,
+		.settings = "register=mv plain=yes",
+		.kept = "always writable: versions that have not seen each other stay side by side, and "
+			"who reads them merges them, as the shopping cart of the paper",
+		.left_out =
+			"partitioning, R and W above one (quorum has them, without versions side by "
+			"side), contexts for each key: a session has one for all",
+		.textbook = "PA/EL",
+		.source = ABADI ", for Dynamo's defaults",
+	},
 };
 
 const struct system *system_list(unsigned i)

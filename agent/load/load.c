@@ -60,7 +60,7 @@ int load_main(
 	plan->system->ops->claim(&plan->proto, &claim);
 	common.does = claim.does;
 	common.cas = claim.cas;
-	common.sessions = claim.sessions;
+	common.sessions = claim.sessions || claim.contexts;
 	common.seen = calloc(plan->load.keys, sizeof *common.seen);
 	assert(clients && common.seen && site < plan->sites);
 	(void)prctl(PR_SET_TIMERSLACK, LOAD_TIMER_SLACK_NS);

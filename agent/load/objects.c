@@ -100,9 +100,43 @@ static bool read_amount(struct objects *o, uint64_t key, int64_t initial, uint64
 	return ret->outcome == HISTORY_OK;
 }
 
+/* Values that stand side by side are merged by who reads them, as the carts of Dynamo are. */
+static bool merges(const struct objects *o)
+{
+	return does(o, PROTO_VALUES) && !does(o, PROTO_ADD) && !does(o, PROTO_APPEND);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* All elements of all of them, each once. */
+static bool read_merged(
+	struct objects *o, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
+{
+	size_t n = 0;
+
+	o->driver->ops->values(o->driver, key, deadline_ns, &o->text, ret);
+	if (ret->outcome == HISTORY_OK && !add_elements(o, &o->text))
+		not_ours(ret);
+	if (ret->outcome != HISTORY_OK || o->count == 0)
+		return ret->outcome == HISTORY_OK;
+	qsort(o->element, o->count, sizeof *o->element, by_size);
+	for (size_t i = 0; i < o->count; i++)
+		if (n == 0 || o->element[n - 1] != o->element[i])
+			o->element[n++] = o->element[i];
+	o->count = n;
+	return true;
+}
+
 static bool read_set(
 	struct objects *o, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
 {
+	if (merges(o))
+		return read_merged(o, key, deadline_ns, ret);
 	if (!does(o, PROTO_MEMBERS))
 		return read_list(o, key, deadline_ns, ret);
 	o->driver->ops->members(o->driver, key, deadline_ns, &o->text, ret);
@@ -129,9 +163,27 @@ static void append(struct objects *o, uint64_t key, uint64_t element, uint64_t d
 		o->driver->ops->put(o->driver, key, &o->text, deadline_ns, ret);
 }
 
+/* What was read, and one more; it takes the place of what was read. */
+static void add_merged(struct objects *o, uint64_t key, uint64_t element, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	if (!read_merged(o, key, deadline_ns, ret))
+		return;
+	add_element(o, element);
+	o->text.len = 0;
+	for (size_t i = 0; i < o->count; i++)
+		buf_printf(&o->text, "%llu,", (unsigned long long)o->element[i]);
+	o->count = 0;
+	o->driver->ops->put(o->driver, key, &o->text, deadline_ns, ret);
+}
+
 static void add(struct objects *o, uint64_t key, uint64_t element, uint64_t deadline_ns,
 	struct driver_result *ret)
 {
+	if (merges(o)) {
+		add_merged(o, key, element, deadline_ns, ret);
+		return;
+	}
 	if (does(o, PROTO_ADD))
 		o->driver->ops->add(o->driver, key, element, deadline_ns, ret);
 	else

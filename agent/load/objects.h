@@ -5,7 +5,8 @@
  * Where the store has them, a set is a set of its own and a counter is what INCRBY counts. Else an
  * object is a text behind a key: elements as decimals with a comma behind each, a counter or an
  * account as one decimal. Elements are appended where the store has that; else the client reads,
- * changes and writes back, as an application on such a store would. Nothing makes several steps
+ * changes and writes back, as an application on such a store would; who adds to a set where
+ * versions stand side by side merges all of them. Nothing makes several steps
  * one: transfers and transactions are what an application gets that does them one after the other.
  */
 #ifndef LOAD_OBJECTS_H

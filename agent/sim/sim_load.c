@@ -168,7 +168,7 @@ static void submit(struct load *l, struct client *c, struct proto_request *req)
 {
 	req->ticket = ++l->tickets << 16 | (uint64_t)(c - l->client);
 	c->ticket = req->ticket;
-	req->token = l->claim.sessions ? &c->token : NULL;
+	req->token = l->claim.sessions || l->claim.contexts ? &c->token : NULL;
 	c->asked_ns = l->sim->now_ns;
 	sim_call(l->sim, l->sim->now_ns + limit_ns(l), (unsigned)(c - l->client), CALL_WATCH);
 	sim_request(l->sim, c->replica, req);
@@ -390,7 +390,7 @@ static void on_reply(
 		sim_fail(sim, "r%u answered a request that it does not have", node);
 		return;
 	}
-	if (l->claim.sessions && reply->token)
+	if ((l->claim.sessions || l->claim.contexts) && reply->token)
 		token_join(&c->token, reply->token);
 	if (c->fleeting)
 		fleeting_reply(l, c, reply->status);

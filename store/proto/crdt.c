@@ -52,19 +52,22 @@
  */
 static void crdt_claim(const struct proto_config *cfg, struct proto_claim *ret)
 {
-	(void)cfg;
+	const uint32_t merges =
+		PROTO_DOES(PROTO_INCREASE) | PROTO_DOES(PROTO_ADD) | PROTO_DOES(PROTO_REMOVE);
+
 	*ret = (struct proto_claim){
 		.whole = PROTO_EVENTUAL,
 		.cut = PROTO_EVENTUAL,
 		.reads_cut = PROTO_SIDES_ALL,
 		.writes_cut = PROTO_SIDES_ALL,
-		.does = PROTO_DOES_PLAIN | PROTO_DOES(PROTO_INCREASE) | PROTO_DOES(PROTO_ADD) |
-			PROTO_DOES(PROTO_REMOVE) | PROTO_DOES(PROTO_MEMBERS) |
-			PROTO_DOES(PROTO_VALUES),
+		.does = PROTO_DOES_PLAIN | PROTO_DOES(PROTO_VALUES),
 		.loses_acked = true,
-		.merges = PROTO_DOES(PROTO_INCREASE) | PROTO_DOES(PROTO_ADD) |
-			  PROTO_DOES(PROTO_REMOVE),
+		.contexts = cfg->registers == PROTO_REGISTER_MV && cfg->nodes <= TOKEN_MAX,
 	};
+	if (cfg->plain)
+		return;
+	ret->does |= merges | PROTO_DOES(PROTO_MEMBERS);
+	ret->merges = merges;
 }
 
 static uint64_t crdt_floor_ns(const struct proto_floor_query *q)

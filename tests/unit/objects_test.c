@@ -107,13 +107,25 @@ static void store_members(struct driver *d, uint64_t key, uint64_t deadline_ns,
 	store_of(d)->calls[store_of(d)->count - 1] = 'm';
 }
 
+/* Two sides have what is there. */
+static void store_values(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
+	struct driver_result *ret)
+{
+	const char *value = store_of(d)->value[key];
+
+	store_get(d, key, deadline_ns, ret_text, ret);
+	buf_add(ret_text, value, strlen(value));
+	store_of(d)->calls[store_of(d)->count - 1] = 'v';
+}
+
 static const struct driver_ops store_ops = {.name = "table",
 	.get = store_get,
 	.put = store_put,
 	.append = store_append,
 	.increase = store_increase,
 	.add = store_add,
-	.members = store_members};
+	.members = store_members,
+	.values = store_values};
 
 struct trial {
 	struct store store;
@@ -172,6 +184,7 @@ static void objects__a_set_is_what_the_store_has_of_it(void **state)
 		{PROTO_DOES_PLAIN, {"gp", "g"}},
 		{PROTO_DOES_STRINGS, {"a", "g"}},
 		{PROTO_DOES_PLAIN | PROTO_DOES(PROTO_ADD) | PROTO_DOES(PROTO_MEMBERS), {"s", "m"}},
+		{PROTO_DOES_PLAIN | PROTO_DOES(PROTO_VALUES), {"vp", "v"}},
 	};
 	struct gen_op add = {.workload = PLAN_SET, .kind = HISTORY_ADD, .key = 2};
 	const struct gen_op read = {.workload = PLAN_SET, .kind = HISTORY_READ, .key = 2};

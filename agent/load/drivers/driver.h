@@ -47,7 +47,8 @@ struct driver {
  * @increase:	the number that it is, all at once
  * @add, @remove: one element to or from the set that it is
  * @members:	of that set, as decimals with a comma behind each, in any order
- * @values:	that stand side by side, likewise, what read() gives first
+ * @values:	that stand side by side, likewise, what read() gives first; of texts that end with a
+ *		comma, all of them one behind the other
  * @session:	from now on each request says what the session that @token (text) is of has seen,
  *		and each answer brings it up to date; NULL: requests are of no session. May be NULL
  *		itself: the protocol has no such thing

@@ -613,6 +613,7 @@ static void resp_remove(struct driver *d, uint64_t key, uint64_t element, uint64
 static void list(struct resp *r, const char *command, uint64_t key, uint64_t deadline_ns,
 	struct buf *ret_text, struct driver_result *ret)
 {
+	bool values = strcmp(command, "VALUES") == 0;
 	struct resp_answer answer, element;
 	uint64_t number;
 
@@ -629,6 +630,10 @@ static void list(struct resp *r, const char *command, uint64_t key, uint64_t dea
 	ret->outcome = HISTORY_OK;
 	ret->found = answer.count > 0;
 	while (resp_answer_next(&answer, &element)) {
+		if (values && element.len > 0 && element.text[element.len - 1] == ',') {
+			buf_add(ret_text, element.text, element.len);
+			continue;
+		}
 		if (parse_number(element.text, element.len, &number) < 0) {
 			ret->outcome = HISTORY_FAIL; /* no client of ours has put it there */
 			ret->error = HISTORY_OTHER;
