@@ -1,11 +1,11 @@
 -- A record changes: how long caches serve the old one, then what they do when nobody answers.
 --
--- One zone as DNS has it: n1 is the primary and takes all changes, n2 and n3 are secondaries, n4 and
--- n5 are caches (who is what follows from the number: `pacelab list settings`). A change reaches the
--- secondaries at once (NOTIFY), or at the latest when they ask (refresh); a cache that has just
--- asked does not ask again for a whole TTL. So what to compare with is ttl + refresh, here 3 s: the
--- row "stale reads" says how long after a change was acknowledged the last read saw the old record.
--- Try `--set "ttl=200ms"`, `--set "notify=no refresh=3s"`, `--set "serve_stale=0s"`.
+-- One zone as DNS has it: n1 is the primary and takes all changes, n2 and n3 are secondaries, n4
+-- and n5 are caches (who is what follows from the number). A change reaches the secondaries at once
+-- (NOTIFY), or at the latest when they ask (refresh); a cache that has just asked does not ask again
+-- for a whole TTL. So what to compare with is ttl + refresh, here 3 s: the row "stale reads" says
+-- how long after a change was acknowledged the last read saw the old record. Try
+-- `--set "ttl=200ms"`, `--set "notify=no refresh=3s"`, `--set "serve_stale=0s"`.
 lab "dns"
 seed(5)
 
@@ -21,15 +21,18 @@ rtt("second", "home", "30ms")
 rtt("second", "cafe", "30ms")
 rtt("home", "cafe", "10ms")
 
-store("dns", {leader = "n1", set = "secondaries=2 ttl=2s negative_ttl=1s refresh=1s serve_stale=4s"})
+store("dns", {
+	leader = "n1",
+	set = "secondaries=2 ttl=2s negative_ttl=1s refresh=1s serve_stale=4s",
+})
 
 -- Few records, read often, each changed once a second.
 load {rate = 200, clients_per_site = 4, keys = 4, read = 98, write = 2, deadline = "1s"}
 
 say [[
-Everything works. Somewhere one of four records changes four times a second. The primary knows at once, its
-secondaries a round trip and a half later, for they are told. The caches at home and in the cafe
-answer at once, and go on with the old record until its TTL of 2 s has run out.]]
+Everything works. Somewhere one of four records changes four times a second. The primary knows at
+once, its secondaries a round trip and a half later, for they are told. The caches at home and in
+the cafe answer at once, and go on with the old record until its TTL of 2 s has run out.]]
 phase("changes", "10s")
 
 say [[

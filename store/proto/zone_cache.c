@@ -102,9 +102,9 @@ static void entry_drop(struct zone_cache *c, struct zone_entry *e)
 void zone_cache_fini(struct zone *z)
 {
 	struct zone_cache *c = &z->cache;
+	struct list *at, *next;
 
-	while (!list_empty(&c->entries))
-		entry_drop(c, list_entry(c->entries.next, struct zone_entry, list));
+	list_for_each(at, next, &c->entries) entry_drop(c, list_entry(at, struct zone_entry, list));
 	ring_fini(&c->by_id);
 	table_close(c->index);
 	free(c->silent_until_ns);
@@ -231,6 +231,7 @@ static unsigned pick(const struct zone *z, unsigned first)
 {
 	unsigned servers = zone_servers(&z->proto.cfg);
 
+	assert(servers > 0);
 	for (unsigned i = 0; i < servers; i++)
 		if (!silent(z, (first + i) % servers))
 			return (first + i) % servers;
