@@ -194,8 +194,8 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @voters:		of raft: replicas 0 .. voters - 1 are the first membership; 0: all nodes
  * @sessions:		of raft: sessions carry a token, with which reads at ONE go forward only
  * @unconfirmed:	of raft: the leader answers reads above ONE without asking a majority
- * @log_keep_kib:	of raft, zab and causal: so much of the log stays in memory when a snapshot has taken
- *its place, for followers that are behind; 0: 16 MiB
+ * @log_keep_kib:	of raft, zab and causal: so much of the log stays in memory when a snapshot
+ * has taken its place, for replicas that are behind; 0: 16 MiB
  * @batch_entries:	of raft: most entries in one message or record; 0: 1024
  * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
  * heard
