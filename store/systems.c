@@ -140,13 +140,13 @@ static const struct system systems[] = {
 		.ops = &causal_ops,
 		.read_level = PROTO_ONE,
 		.write_level = PROTO_ONE,
-		.kept = "COPS: every replica answers alone; a write shows where all that it depends on "
-			"does; last writer wins by a logical clock; sessions carry what they have seen",
+		.kept = "COPS (W. Lloyd et al., SOSP 2011): every replica answers alone; a write shows "
+			"where all that it depends on does; last writer wins by a logical clock; sessions carry what they have seen",
 		.left_out =
 			"partitioning (every replica has every key), get transactions (COPS-GT), "
 			"dependencies by what was read: here all that the replica had",
 		.textbook = "",
-		.source = "W. Lloyd et al., SOSP 2011, who give it no class",
+		.source = "",
 	},
 	{
 		.name = "primary",
