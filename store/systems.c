@@ -141,7 +141,8 @@ static const struct system systems[] = {
 		.read_level = PROTO_ONE,
 		.write_level = PROTO_ONE,
 		.kept = "COPS (W. Lloyd et al., SOSP 2011): every replica answers alone; a write shows "
-			"where all that it depends on does; last writer wins by a logical clock; sessions carry what they have seen",
+			"where all that it depends on does; last writer wins by a logical clock; "
+			"sessions carry what they have seen",
 		.left_out =
 			"partitioning (every replica has every key), get transactions (COPS-GT), "
 			"dependencies by what was read: here all that the replica had",
