@@ -18,19 +18,21 @@ load {
 	read = 40, write = 60, deadline = "3s",
 }
 
-say [[Three accounts with 100 each. Clients move money from one to another and add all up: it must always be
-	300.]]
+say [[Three accounts with 100 each. Clients move money from one to another and add all up:
+	it must always be 300.]]
 phase("baseline", "3s")
 
-say [[The replicas are cut off from the primary. Before the fallback (2 s here) a transfer that nobody
-	confirms is of unknown outcome for who asked, but done or not done, never by half.]]
+say [[The replicas are cut off from the primary. Before the fallback (2 s here) a transfer
+	that nobody confirms is of unknown outcome for who asked, but done or not done, never by
+	half.]]
 phase("cut", "5s", cut("east", "west"))
 
 say "Healed."
 phase("healed", "2s")
 
-say [["bank": each look at the accounts showed 300. One operation on one key is atomic in every store here;
-	that says nothing of two (pacelab run steps), nor that no transfer is lost (pacelab run semisync).]]
+say [["bank": each look at the accounts showed 300. One operation on one key is atomic in
+	every store here; that says nothing of two (pacelab run steps), nor that no transfer is lost
+	(pacelab run semisync).]]
 
 expect {model = "bank"}
 expect("raft", {model = "bank"})

@@ -19,24 +19,27 @@ load {
 }
 
 -- The same lab with all sites 1, 10 and 40 ms apart: how many round trips does an operation pay?
-say [[First nothing is wrong. All sites are 1, then 10, then 40 ms apart: watch how latency follows. An
-	operation that asks other sites pays round trips; one that the nearest replica answers alone does not.]]
+say [[First nothing is wrong. All sites are 1, then 10, then 40 ms apart: watch how latency
+	follows. An operation that asks other sites pays round trips; one that the nearest replica
+	answers alone does not.]]
 fit {rtts = {"1ms", "10ms", "40ms"}, duration = "2s"}
 
-say [[Two replicas in east, two in west, 20 ms apart; one in far, 40 ms from both. The floor is what these
-	distances allow a store of this kind at best.]]
+say [[Two replicas in east, two in west, 20 ms apart; one in far, 40 ms from both. The floor
+	is what these distances allow a store of this kind at best.]]
 phase("baseline", "5s")
 
-say [[The network is cut: far, with one replica of five, is alone. Its clients can still reach it. Either it
-	answers them and cannot know what the others wrote (available), or it refuses (consistent). There is
-	no third way: look at what far could do, and at "stale reads" in the end.]]
+say [[The network is cut: far, with one replica of five, is alone. Its clients can still
+	reach it. Either it answers them and cannot know what the others wrote (available), or it
+	refuses (consistent). There is no third way: look at what far could do, and at "stale reads"
+	in the end.]]
 phase("partition", "5s", cut({"east", "west"}, {"far"}))
 
 say "The links are back. How long until everybody can write again, and until all have the same?"
 phase("healed", "5s")
 
-say [[PC/EC: consistent when cut, and pays for it with round trips else. PA/EL: available when cut, and fast
-	else. Run this with --store raft and with --store cassandra-one, or on all: pacelab compare cap.]]
+say [[PC/EC: consistent when cut, and pays for it with round trips else. PA/EL: available
+	when cut, and fast else. Run this with --store raft and with --store cassandra-one, or on
+	all: pacelab compare cap.]]
 
 expect {
 	model = "linearizable", verdict = "PC/EC", stale = "none", lost = "none",

@@ -21,18 +21,23 @@ load {
 say "Three replicas, n1 leads. All writes go through it."
 phase("baseline", "3s")
 
-say [[The leader is cut off, with its clients. The others must first notice that it is silent, for an
-	election timeout or a watcher's time, then agree on another: look at "no write acknowledged for". And
-	look at the old leader: does it still acknowledge what nobody else will have?]]
+say [[The leader is cut off, with its clients. The others must first notice that it is
+	silent, for an election timeout or a watcher's time, then agree on another: look at "no
+	write acknowledged for". And look at the old leader: does it still acknowledge what nobody
+	else will have?]]
 phase("headless", "8s", cut("east", {"west", "north"}))
 
 say "Healed. The old leader finds that it leads no more. What it had taken alone has to go."
 phase("healed", "2s")
 
-say [[A majority that elects (raft, zookeeper) needs under a second here, and loses nothing: who is in the
-	minority stops by itself. A watcher (redis-replicas) waits 5 s to be sure, and still two lead for a
-	while; what the old one acknowledged is lost.]]
+say [[A majority that elects (raft, zookeeper) needs under a second here, and loses nothing:
+	who is in the minority stops by itself. A watcher (redis-replicas) waits 5 s to be sure, and
+	still two lead for a while; what the old one acknowledged is lost.]]
 
-expect {model = "linearizable", lost = "none", available = {majority = "most", minority_writes = "none"}}
+expect {
+	model = "linearizable", lost = "none",
+	available = {majority = "most", minority_writes = "none"},
+}
 expect("zookeeper", {lost = "none", available = {majority = "most", minority_writes = "none"}})
-expect("redis-replicas", {model = "not linearizable", lost = "some", available = {minority_writes = "some"}})
+expect("redis-replicas",
+	{model = "not linearizable", lost = "some", available = {minority_writes = "some"}})

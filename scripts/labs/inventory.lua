@@ -18,19 +18,22 @@ load {
 	read = 10, write = 90, deadline = "800ms",
 }
 
-say [[A shop with two sites has 80 of each of 5 items. About 90 customers a second buy one each. While the
-	network is whole nothing should be sold that is not there, even though two may want the last one.]]
+say [[A shop with two sites has 80 of each of 5 items. About 90 customers a second buy one
+	each. While the network is whole nothing should be sold that is not there, even though two
+	may want the last one.]]
 phase("open", "4s")
 
-say [[The sites are cut off from each other, each with what it last knew of the stock. A store that answers
-	on both sides sells the same items twice; one that asks a majority closes the smaller site.]]
+say [[The sites are cut off from each other, each with what it last knew of the stock. A
+	store that answers on both sides sells the same items twice; one that asks a majority closes
+	the smaller site.]]
 phase("split", "4s", cut("east", "far"))
 
 say "Healed. Whoever asks now finds the shelves empty; the question is how often they were sold."
 phase("healed", "2s")
 
-say [["no-overselling" above says whether more sales were acknowledged than there were items, and how many.
-	Each of those is a customer who was told that he has bought it.]]
+say [["no-overselling" above says whether more sales were acknowledged than there were
+	items, and how many. Each of those is a customer who was told that he has bought it.]]
 
 expect {model = {"no-overselling", "linearizable"}, available = {minority = "none"}}
-expect("cassandra-one", {model = "not no-overselling", available = {majority = "all", minority = "all"}})
+expect("cassandra-one",
+	{model = "not no-overselling", available = {majority = "all", minority = "all"}})

@@ -19,23 +19,26 @@ load {
 	read = 10, write = 90, deadline = "800ms",
 }
 
-say [[Twelve clients at two sites share four locks. Each takes one, holds it until its next turn, and
-	gives it back. The network is whole: look whether anybody holds what another one has.]]
+say [[Twelve clients at two sites share four locks. Each takes one, holds it until its next
+	turn, and gives it back. The network is whole: look whether anybody holds what another one
+	has.]]
 phase("whole", "4s")
 
-say [[Now the sites are cut off from each other. A store that answers on both sides (cassandra-one) lets
-	clients of both take the same lock; one that asks a majority (raft, etcd) answers far nothing at all:
-	nobody there gets a lock, and none is held twice.]]
+say [[Now the sites are cut off from each other. A store that answers on both sides
+	(cassandra-one) lets clients of both take the same lock; one that asks a majority (raft,
+	etcd) answers far nothing at all: nobody there gets a lock, and none is held twice.]]
 phase("split", "4s", cut("east", "far"))
 
 say "The cut is healed: the sides learn of each other's locks, too late for those who held them."
 phase("healed", "3s")
 
-say [["mutual-exclusion" above says whether two ever held the same lock at once, and if so, who. A lock needs
-	a store that gives up availability: compare raft with --store cassandra-one.]]
+say [["mutual-exclusion" above says whether two ever held the same lock at once, and if so,
+	who. A lock needs a store that gives up availability: compare raft with --store
+	cassandra-one.]]
 
 local kept = {model = {"linearizable", "mutual-exclusion"}, available = {minority = "none"}}
 
 expect(kept)
 expect("etcd", kept)
-expect("cassandra-one", {model = "not mutual-exclusion", available = {majority = "all", minority = "all"}})
+expect("cassandra-one",
+	{model = "not mutual-exclusion", available = {majority = "all", minority = "all"}})

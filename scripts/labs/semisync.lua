@@ -17,30 +17,31 @@ load {
 	read = 50, write = 50, deadline = "5s",
 }
 
-say [[The primary is in east, its replicas are in west, 10 ms away. A write is acknowledged when one replica
-	has it on disk: 10 ms for a client in east, twice that for one in west, who has to reach the primary
-	first. Look at the p50 of writes.]]
+say [[The primary is in east, its replicas are in west, 10 ms away. A write is acknowledged
+	when one replica has it on disk: 10 ms for a client in east, twice that for one in west, who
+	has to reach the primary first. Look at the p50 of writes.]]
 phase("baseline", "3s")
 
-say [[The replicas are cut off from the primary. It waits for an acknowledgement that cannot come. Look for
-	writes in east that take 3 s, which is the fallback; and nobody in west can write at all.]]
+say [[The replicas are cut off from the primary. It waits for an acknowledgement that cannot
+	come. Look for writes in east that take 3 s, which is the fallback; and nobody in west can
+	write at all.]]
 phase("waits", "3s", cut("east", "west"))
 
-say [[Still cut off. The primary has given up waiting: writes in east take no round trip at all now. What it
-	acknowledges stands on one disk only.]]
+say [[Still cut off. The primary has given up waiting: writes in east take no round trip at
+	all now. What it acknowledges stands on one disk only.]]
 phase("alone", "3s", cut("east", "west"))
 
-say [[An operator takes the primary for dead and lets n2 lead, by force. West can write again. Now there are
-	two primaries, and both acknowledge.]]
+say [[An operator takes the primary for dead and lets n2 lead, by force. West can write
+	again. Now there are two primaries, and both acknowledge.]]
 phase("failover", "3s", cut("east", "west"), promote("n2", "500ms"))
 
-say [[Healed. The old primary learns that it was replaced and takes the new one's table. What it acknowledged
-	alone is gone.]]
+say [[Healed. The old primary learns that it was replaced and takes the new one's table.
+	What it acknowledged alone is gone.]]
 phase("healed", "2s")
 
-say [["lost writes" counts what clients were told is safe and is not. Semi-synchronous promises a second copy
-	only for as long as one can be had within the timeout. With --set fallback=0 the primary blocks
-	instead; then nothing is acknowledged that could be lost.]]
+say [["lost writes" counts what clients were told is safe and is not. Semi-synchronous
+	promises a second copy only for as long as one can be had within the timeout. With --set
+	fallback=0 the primary blocks instead; then nothing is acknowledged that could be lost.]]
 
 expect {model = "not linearizable", lost = "some", available = {minority = "some"}}
 expect("mysql-async", {model = "not linearizable", lost = "some", available = {minority = "all"}})
