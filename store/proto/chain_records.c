@@ -142,6 +142,10 @@ static int restore_entries(struct chain *c, struct cursor *at)
 		(void)ring_push(&c->waiters);
 	}
 	log->recorded = log->durable = chain_last(c);
+	/* It may have been acknowledged before the record that says so was on disk. */
+	if (batch.count && batch.term == c->config.epoch &&
+		chain_place(&c->config, chain_self(c)) >= 0)
+		c->installed = c->config.epoch;
 	return 0;
 }
 
