@@ -8,7 +8,8 @@ set -euo pipefail
 
 packages=(
 	gcc make pkg-config
-	libnl-3-dev libnl-route-3-dev libmnl-dev liburing-dev liblua5.4-dev libjansson-dev libcmocka-dev
+	libnl-3-dev libnl-route-3-dev libmnl-dev liburing-dev liblua5.4-dev libjansson-dev
+	libcmocka-dev
 	# witnesses in the tests
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
 	libhiredis-dev node-redis python3-redis

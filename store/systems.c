@@ -365,8 +365,9 @@ static const struct system systems[] = {
 		.source =
 			"E. Brewer, \"Towards Robust Distributed Systems\", PODC 2000, where DNS is "
 			"an example of consistency forfeited",
-		.differs = "only reads are answered on every side, and a cache has what it was asked "
-			   "before; a change needs the primary, and pays the way there",
+		.differs =
+			"only reads are answered on every side, and a cache has what it was asked "
+			"before; a change needs the primary, and pays the way there",
 	},
 	{
 		.name = "riak",

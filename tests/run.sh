@@ -60,7 +60,8 @@ execute() {
 	start=$(date +%s%3N)
 	# The braces keep bash's own "Aborted" off the terminal: tap.awk says it better.
 	{
-		timeout -k 5 "$SUITE_SECONDS_MAX" "$program" </dev/null >"$to/output" 2>&1 || status=$?
+		timeout -k 5 "$SUITE_SECONDS_MAX" "$program" </dev/null >"$to/output" 2>&1 ||
+			status=$?
 	} 2>/dev/null
 	echo "$status $(($(date +%s%3N) - start))" >"$to/ended.new"
 	mv "$to/ended.new" "$to/ended"

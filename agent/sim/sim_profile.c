@@ -160,8 +160,8 @@ static void draw_zone(struct sim_plan *plan, struct prng *prng)
 	cfg->retry_ns = between(prng, 20, 200) * NS_PER_MS;
 	/* RFC 1912, 2.2: longer than refresh; and than the way there and back. */
 	if (!one_in(prng, 4))
-		cfg->expire_ns = cfg->refresh_ns + cfg->retry_ns +
-				 between(prng, 200, 1000) * NS_PER_MS;
+		cfg->expire_ns =
+			cfg->refresh_ns + cfg->retry_ns + between(prng, 200, 1000) * NS_PER_MS;
 	cfg->ttl_ns = one_in(prng, 8) ? 0 : between(prng, 10, 500) * NS_PER_MS;
 	cfg->negative_ttl_ns = one_in(prng, 8) ? 0 : between(prng, 10, 300) * NS_PER_MS;
 	cfg->serve_stale_ns = one_in(prng, 2) ? 0 : between(prng, 50, 1000) * NS_PER_MS;

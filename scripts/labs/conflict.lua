@@ -19,28 +19,38 @@ load {
 	read = 30, write = 70, deadline = "500ms",
 }
 
-say [[Customers at two sites put things into the same four carts. Two at once already conflict: where a cart
-	is read, changed and written back, the later write takes the place of the other.]]
+say [[
+Customers at two sites put things into the same four carts. Two at once already conflict: where
+a cart is read, changed and written back, the later write takes the place of the other.]]
 phase("together", "3s")
 
-say [[The sites are cut off from each other, with clocks that agree. Both sides change the carts. Last write
-	wins will keep the cart of one side, whichever wrote last, and drop what the other was told it has.]]
+say [[
+The sites are cut off from each other, with clocks that agree. Both sides change the carts. Last
+write wins will keep the cart of one side, whichever wrote last, and drop what the other was
+told it has.]]
 phase("split", "3s", cut("east", "far"))
 phase("healed", "2s")
 
-say [[The same with the clock of n3 half a second ahead: now its writes win for half a second after they were
-	made, also over those that have seen them. A set that names each addition asks no clock.]]
+say [[
+The same with the clock of n3 half a second ahead: now its writes win for half a second after
+they were made, also over those that have seen them. A set that names each addition asks no
+clock.]]
 phase("skewed-split", "3s", cut("east", "far"), skew("n3", "500ms"))
 phase("skewed", "2s", skew("n3", "500ms"))
 
 say "Healed, with clocks that agree again."
 phase("healed-again", "3s")
 
-say [["lost writes" are things that were put into a cart and acknowledged, and that no replica has at the end.
-	Versions that have not seen each other stay side by side (dynamo), and the next who reads the cart
-	merges them; an OR-set (crdt, riak) merges by itself. Neither asks a clock.]]
+say [[
+"lost writes" are things that were put into a cart and acknowledged, and that no replica has at
+the end. Versions that have not seen each other stay side by side (dynamo), and the next who
+reads the cart merges them; an OR-set (crdt, riak) merges by itself. Neither asks a clock.]]
 
 expect {lost = "none", converged = true, available = {majority = "all", minority = "all"}}
-expect("dynamo", {lost = "none", converged = true, available = {majority = "all", minority = "all"}})
+expect("dynamo", {
+	lost = "none", converged = true, available = {majority = "all", minority = "all"},
+})
 expect("riak", {lost = "none", converged = true, available = {majority = "all", minority = "all"}})
-expect("cassandra-one", {lost = "some", converged = true, available = {majority = "all", minority = "all"}})
+expect("cassandra-one", {
+	lost = "some", converged = true, available = {majority = "all", minority = "all"},
+})

@@ -2,9 +2,9 @@
 --
 -- One zone as DNS has it: n1 is the primary and takes all changes, n2 and n3 are secondaries, n4
 -- and n5 are caches (who is what follows from the number). A change reaches the secondaries at once
--- (NOTIFY), or at the latest when they ask (refresh); a cache that has just asked does not ask again
--- for a whole TTL. So what to compare with is ttl + refresh, here 3 s: the row "stale reads" says
--- how long after a change was acknowledged the last read saw the old record. Try
+-- (NOTIFY), or at the latest when they ask (refresh); a cache that has just asked does not ask
+-- again for a whole TTL. So what to compare with is ttl + refresh, here 3 s: the row "stale
+-- reads" says how long after a change was acknowledged the last read saw the old record. Try
 -- `--set "ttl=200ms"`, `--set "notify=no refresh=3s"`, `--set "serve_stale=0s"`.
 lab "dns"
 seed(5)

@@ -70,11 +70,10 @@ goes_on() {
 	sed -i 's/"status": *[0-9]*/"status": 0/' "$tmp/both/raft/results.json"
 	before=$(stat -c %i,%Y "$tmp/both/raft/history.bin")
 	compare --stores raft --results "$tmp/both" --resume || return 1
-	grep -Eq '^  raft ' "$tmp/out" && [ "$before" = "$(stat -c %i,%Y "$tmp/both/raft/history.bin")" ]
+	grep -Eq '^  raft ' "$tmp/out" &&
+		[ "$before" = "$(stat -c %i,%Y "$tmp/both/raft/history.bin")" ]
 }
 
-check compare__shows_a_line_for_each_store rows
-check compare__keeps_the_rows_for_programs as_json
 # A line with a head, and as many cells in each.
 for_spreadsheets() {
 	python3 - "$tmp/both/compare.csv" <<-'PY'
@@ -88,18 +87,23 @@ for_spreadsheets() {
 
 costs() {
 	local status=0
-	"$pacelab" pacelc --stores single --name "$lab" --quick --results "$tmp/costs" >"$tmp/out" 2>&1 ||
-		status=$?
+	"$pacelab" pacelc --stores single --name "$lab" --quick --results "$tmp/costs" \
+		>"$tmp/out" 2>&1 || status=$?
 	cat "$tmp/out"
 	[ "$status" -le 2 ] || return 1
-	grep -Eq '^  single +- +[0-9.]+ \([0-9.]+-[0-9.]+\) [0-9.]+ ' "$tmp/out" && [ -s "$tmp/costs/costs.csv" ]
+	grep -Eq '^  single +- +[0-9.]+ \([0-9.]+-[0-9.]+\) [0-9.]+ ' "$tmp/out" &&
+		[ -s "$tmp/costs/costs.csv" ]
 }
 
+check compare__shows_a_line_for_each_store rows
+check compare__keeps_the_rows_for_programs as_json
 check compare__keeps_them_for_spreadsheets for_spreadsheets
 check pacelc__shows_round_trips_beside_theory costs
 check compare__goes_on_with_what_is_there goes_on
-check compare__refuses_unknown_stores refuses "no store 'rafft', did you mean 'raft'?" --stores rafft
+check compare__refuses_unknown_stores \
+	refuses "no store 'rafft', did you mean 'raft'?" --stores rafft
 check compare__wants_stores refuses "which stores?" --rate 10
-check compare__takes_no_folder_of_another refuses "--resume keeps" --stores raft --results "$tmp/both"
+check compare__takes_no_folder_of_another \
+	refuses "--resume keeps" --stores raft --results "$tmp/both"
 check compare__ends_with_its_run interrupted
 tap_done

@@ -353,7 +353,8 @@ static void crash_file_image(
 	static const unsigned chances[] = {0, 1, 2, 10};
 	unsigned odds = chances[prng_below(chance, 4)];
 	unsigned lengths = (unsigned)prng_below(chance, f->changes + 1);
-	size_t size = f->size, all = f->size;
+	size_t size = f->size;
+	size_t all = size;
 	uint8_t *bytes;
 
 	for (unsigned i = 0; i < f->changes; i++)

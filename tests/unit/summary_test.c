@@ -119,18 +119,18 @@ static void compare__says_where_textbook_and_measurement_differ(void **state)
 	why_is("etcd", &s, "as the textbook says");
 	why_is("single", &s, "no class in the literature");
 	why_is("cassandra-one", &s, "the textbook says PA/EL, measured is PC/EC");
-	(void)strcpy(s.verdict, "PA/EC+EL");
+	(void)snprintf(s.verdict, sizeof s.verdict, "PA/EC+EL");
 	why_is("cassandra-one", &s, "as the textbook says");
-	(void)strcpy(s.verdict, "PC/E-");
+	(void)snprintf(s.verdict, sizeof s.verdict, "PC/E-");
 	why_is("redis-replicas", &s, "as the textbook says");
 	why_is("etcd", &s, "measured is PC/E-");
 	s.status = EXIT_INCONCLUSIVE;
-	(void)strcpy(s.why, "inconclusive: busy");
+	(void)snprintf(s.why, sizeof s.why, "inconclusive: busy");
 	why_is("etcd", &s, "inconclusive: busy");
 	s.status = EXIT_VIOLATED;
 	s.claim_kept = false;
-	(void)strcpy(s.claim, "broken: not linearizable when cut");
-	(void)strcpy(s.witness, "n5 answered 7");
+	(void)snprintf(s.claim, sizeof s.claim, "broken: not linearizable when cut");
+	(void)snprintf(s.witness, sizeof s.witness, "n5 answered 7");
 	why_is("etcd", &s, "claim broken: not linearizable when cut; witness: n5 answered 7");
 }
 
