@@ -203,6 +203,11 @@ static bool plain(const struct advice *a)
 	return strcmp(a->system->name, a->system->ops->name) == 0;
 }
 
+static uint64_t alike(uint64_t ns)
+{
+	return (ns + ALIKE_NS / 2) / ALIKE_NS;
+}
+
 /* Those that fit, then the cheaper, then systems before plain protocols, then as in the table. */
 static int by_fit(const void *a, const void *b)
 {
@@ -210,7 +215,7 @@ static int by_fit(const void *a, const void *b)
 
 	if (x->fits != y->fits)
 		return x->fits ? -1 : 1;
-	if (x->cost_ns / ALIKE_NS != y->cost_ns / ALIKE_NS)
+	if (alike(x->cost_ns) != alike(y->cost_ns))
 		return x->cost_ns < y->cost_ns ? -1 : 1;
 	if (plain(x) != plain(y))
 		return plain(y) ? -1 : 1;

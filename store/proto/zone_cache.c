@@ -82,6 +82,7 @@ static void fetch_end(struct zone_cache *c, struct zone_fetch *f)
 	while (ring_count(&c->by_id) && !*fetch_at(c, c->by_id.first))
 		ring_pop(&c->by_id);
 	list_del(&f->list);
+	assert(c->fetches.next != &f->list);
 	f->entry->fetch = NULL;
 	buf_fini(&f->slots);
 	free(f);
@@ -231,11 +232,14 @@ static unsigned pick(const struct zone *z, unsigned first)
 {
 	unsigned servers = zone_servers(&z->proto.cfg);
 
-	assert(servers > 0);
-	for (unsigned i = 0; i < servers; i++)
-		if (!silent(z, (first + i) % servers))
-			return (first + i) % servers;
-	return first % servers;
+	first = servers > 1 ? first % servers : 0;
+	for (unsigned i = first; i < first + servers; i++) {
+		unsigned server = i < servers ? i : i - servers;
+
+		if (!silent(z, server))
+			return server;
+	}
+	return first;
 }
 
 static void arm(struct zone *z)

@@ -7,6 +7,8 @@
 #ifndef PROTO_ZONE_INTERNAL_H
 #define PROTO_ZONE_INTERNAL_H
 
+#include <assert.h>
+
 #include "agent/base/list.h"
 #include "store/proto/raft_internal.h"
 
@@ -198,6 +200,7 @@ static inline unsigned zone_servers(const struct proto_config *cfg)
 
 static inline unsigned zone_server(const struct proto_config *cfg, unsigned number)
 {
+	assert(cfg->nodes > 0);
 	return (zone_primary(cfg) + number) % cfg->nodes;
 }
 
