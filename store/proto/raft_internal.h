@@ -248,6 +248,7 @@ struct raft {
 	struct raft_staging staging;
 	bool unfinished;     /* restore(): a snapshot has begun and not ended */
 	uint64_t skip_to;    /* restore(): the snapshot has all before this mark; 0: none */
+	bool gap;            /* restore(): its log may end before what was recorded after it */
 	bool walking;        /* a snapshot is being taken */
 	bool walking_log;    /* ... and has yet to be given entries up to ->walk_last */
 	bool walking_staged; /* ... which began with something staged */

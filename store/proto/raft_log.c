@@ -248,8 +248,15 @@ static int restore_entries(struct raft *r, struct cursor *c)
 	struct raft_batch batch;
 	struct cursor at;
 
+	/*
+	 * A snapshot has no entries that were cut off while it was taken. What was recorded behind
+	 * them before that was cut off, too, by the first record that goes on where it ends.
+	 */
+	if (r->gap && first > log->entries.next)
+		return 0;
 	if (first < log->entries.first || first > log->entries.next)
 		return -EBADMSG;
+	r->gap = false;
 	bounds.prev_term = raft_log_term(log, first - 1);
 	if (raft_batch_decode(c, &bounds, &batch))
 		return -EBADMSG;

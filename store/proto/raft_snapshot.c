@@ -347,8 +347,10 @@ static int restore_mark(struct raft *r, struct cursor *c)
 
 	if (!cursor_done(c) || !mark || r->unfinished)
 		return -EBADMSG;
-	if (mark == r->skip_to)
+	if (mark == r->skip_to) {
 		r->skip_to = 0;
+		r->gap = true;
+	}
 	return 0;
 }
 

@@ -37,6 +37,14 @@ static void raft__100_seeds_of_two_replicas_and_of_one(void **state)
 	run(20051, 50, 1, 0.3);
 }
 
+/* While a snapshot is taken, entries are appended, and then some are cut off that it had not come
+ * to: what was appended stands behind it in the log, beyond a gap. */
+static void raft__restores_a_snapshot_whose_log_was_cut_under_it(void **state)
+{
+	(void)state;
+	run(48187, 1, 0, 1);
+}
+
 static void raft__works_with_101_replicas(void **state)
 {
 	const enum proto_level level[2] = {PROTO_QUORUM, PROTO_QUORUM};
@@ -146,6 +154,7 @@ int main(void)
 			raft__seeds_send_tables_hand_over_change_members_and_read_by_lease),
 		cmocka_unit_test(raft__leases_hold_while_clocks_differ_by_less_than_is_allowed_for),
 		cmocka_unit_test(raft__leases_are_found_out_where_clocks_differ_by_more),
+		cmocka_unit_test(raft__restores_a_snapshot_whose_log_was_cut_under_it),
 		cmocka_unit_test(raft__works_with_101_replicas),
 		cmocka_unit_test(sim__the_same_seed_gives_the_same_run),
 	};
