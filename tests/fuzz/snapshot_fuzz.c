@@ -18,7 +18,7 @@
 #include "store/table.h"
 #include "tests/fuzz/fuzz.h"
 
-#define PROTOCOLS_MAX 8u
+#define PROTOCOLS_MAX 32u
 
 struct seen {
 	uint64_t records;

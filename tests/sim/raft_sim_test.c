@@ -42,7 +42,7 @@ static void raft__100_seeds_of_two_replicas_and_of_one(void **state)
 static void raft__restores_a_snapshot_whose_log_was_cut_under_it(void **state)
 {
 	(void)state;
-	run(48187, 1, 0, 1);
+	run(48187, 1, 0, 0.1);
 }
 
 static void raft__works_with_101_replicas(void **state)

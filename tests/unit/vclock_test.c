@@ -78,5 +78,6 @@ int main(void)
 		cmocka_unit_test(hlc__never_goes_back_and_follows_what_it_sees),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
