@@ -17,44 +17,44 @@ static void run(const char *settings, unsigned nodes, uint64_t skew_ns, uint64_t
 	hold_seeds(&seeds, 5);
 }
 
-static void crdt__150_seeds_converge_and_lose_nothing_that_merges(void **state)
+static void crdt__40_seeds_converge_and_lose_nothing_that_merges(void **state)
 {
 	(void)state;
-	run(NULL, 0, 0, 150);
+	run(NULL, 0, 0, 40);
 }
 
-static void crdt__100_seeds_with_values_side_by_side(void **state)
+static void crdt__25_seeds_with_values_side_by_side(void **state)
 {
 	(void)state;
-	run("register=mv", 0, 0, 100);
+	run("register=mv", 0, 0, 25);
 }
 
-static void crdt__60_seeds_with_skewed_clocks(void **state)
+static void crdt__15_seeds_with_skewed_clocks(void **state)
 {
 	(void)state;
-	run(NULL, 0, 500 * NS_PER_MS, 60);
+	run(NULL, 0, 500 * NS_PER_MS, 15);
 }
 
-static void crdt__40_seeds_by_deltas_alone_unless_too_far_behind(void **state)
+static void crdt__10_seeds_by_deltas_alone_unless_too_far_behind(void **state)
 {
 	(void)state;
-	run("anti_entropy=0s", 0, 0, 40);
+	run("anti_entropy=0s", 0, 0, 10);
 }
 
-static void crdt__20_seeds_of_nine_replicas(void **state)
+static void crdt__4_seeds_of_nine_replicas(void **state)
 {
 	(void)state;
-	run("register=mv anti_entropy=300ms", 9, 0, 20);
+	run("register=mv anti_entropy=300ms", 9, 0, 4);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(crdt__150_seeds_converge_and_lose_nothing_that_merges),
-		cmocka_unit_test(crdt__100_seeds_with_values_side_by_side),
-		cmocka_unit_test(crdt__60_seeds_with_skewed_clocks),
-		cmocka_unit_test(crdt__40_seeds_by_deltas_alone_unless_too_far_behind),
-		cmocka_unit_test(crdt__20_seeds_of_nine_replicas),
+		cmocka_unit_test(crdt__40_seeds_converge_and_lose_nothing_that_merges),
+		cmocka_unit_test(crdt__25_seeds_with_values_side_by_side),
+		cmocka_unit_test(crdt__15_seeds_with_skewed_clocks),
+		cmocka_unit_test(crdt__10_seeds_by_deltas_alone_unless_too_far_behind),
+		cmocka_unit_test(crdt__4_seeds_of_nine_replicas),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
