@@ -172,6 +172,8 @@ static const struct system systems[] = {
 			    "errant transactions that are kept until somebody looks",
 		.textbook = "CA",
 		.source = HURST ", which puts relational databases there",
+		.differs = "CA supposes that no link fails; when one does, only the primary's side "
+			   "writes, and replicas answer reads with what they last heard",
 	},
 	{
 		.name = "mysql-semisync",
@@ -186,6 +188,10 @@ static const struct system systems[] = {
 			"replicas (level one)",
 		.textbook = "CA",
 		.source = HURST ", which puts relational databases there",
+		.differs =
+			"CA supposes that no link fails; when one does, only the primary's side "
+			"writes, and reads go to the primary, so the other side gets no answer at"
+			" all",
 	},
 	{
 		.name = "postgres-async",
@@ -200,6 +206,8 @@ static const struct system systems[] = {
 			"keep the log of an absent standby for ever",
 		.textbook = "CA",
 		.source = HURST ", which puts relational databases there",
+		.differs = "CA supposes that no link fails; when one does, only the primary's side "
+			   "writes, and standbys answer reads with what they last heard",
 	},
 	{
 		.name = "postgres-sync",
@@ -213,6 +221,10 @@ static const struct system systems[] = {
 			    "standbys",
 		.textbook = "CA",
 		.source = HURST ", which puts relational databases there",
+		.differs =
+			"CA supposes that no link fails; when one does, only the primary's side "
+			"writes, and reads go to the primary, so the other side gets no answer at"
+			" all",
 	},
 	{
 		.name = "redis-replicas",
@@ -226,6 +238,10 @@ static const struct system systems[] = {
 			    "min-replicas-to-write, answers before the disk has it (--fsync)",
 		.textbook = "CP",
 		.source = HURST,
+		.differs =
+			"replicas answer reads from their own data, old or not, so nothing is "
+			"linearizable; a side without the primary cannot write until the watcher "
+			"promotes one there",
 	},
 	{
 		.name = "zookeeper",
@@ -241,6 +257,9 @@ static const struct system systems[] = {
 		.source =
 			"generally assumed, says M. Kleppmann, \"Please stop calling databases CP or "
 			"AP\", 2015, who finds it neither: reads are not linearizable",
+		.differs =
+			"a server answers reads from its own data: all see one order, but may see"
+			" it late, and the C of CAP is linearizable",
 	},
 	{
 		.name = "zookeeper-sync",
