@@ -5,15 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
-#include "agent/cmd/run_witness.h"
+#include "agent/cmd/run_judge.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/runner.h"
 #include "agent/lab/supervisor.h"
-#include "agent/report/results.h"
 
 #define EXIT_SIGNALLED 128 /* plus the signal, as shells say it */
 
@@ -61,86 +59,6 @@ static const struct cmd_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-/* What could not be written whole is not left behind: it would be taken for whole. */
-static int file_end(FILE *f, const char *path, struct err *err)
-{
-	int rc = fflush(f) ? -errno : ferror(f) ? -EIO : 0;
-
-	if (fclose(f) && !rc)
-		rc = -errno;
-	if (!rc)
-		return 0;
-	(void)unlink(path);
-	return err_sys(err, rc, "write %s", path);
-}
-
-static int plan_keep(const struct plan *plan, const struct outdir *out, struct err *err)
-{
-	char path[OUTDIR_FILE_MAX];
-	FILE *f;
-
-	outdir_file(out, "plan.txt", path);
-	f = fopen(path, "we");
-	if (!f)
-		return err_sys(err, -errno, "write %s", path);
-	plan_print(plan, f);
-	return file_end(f, path, err);
-}
-
-static int results_keep(const struct results *results, const struct outdir *out, struct err *err)
-{
-	char path[OUTDIR_FILE_MAX];
-	FILE *f;
-
-	outdir_file(out, "results.json", path);
-	f = fopen(path, "we");
-	if (!f)
-		return err_sys(err, -errno, "write %s", path);
-	results_json_print(results, f);
-	return file_end(f, path, err);
-}
-
-static void results_print(const struct results *results, const struct outdir *out, bool json)
-{
-	char path[OUTDIR_FILE_MAX];
-
-	(void)snprintf(path, sizeof path, "%s/results.json", out->shown);
-	text_print(results, path, json ? stderr : stdout);
-	if (json)
-		results_json_print(results, stdout);
-}
-
-/* The lab is gone; from its log and history to the verdict. */
-static int judge(const struct plan *plan, const struct run_log *log, const struct outdir *out,
-	bool json, struct err *err)
-{
-	struct results *results = calloc(1, sizeof *results);
-	struct history_ops ops = {.count = 0};
-	char path[OUTDIR_FILE_MAX];
-	int status = EXIT_INTERNAL;
-	int rc;
-
-	if (!results)
-		return err_sys(err, -ENOMEM, "measure");
-	outdir_file(out, "history.bin", path);
-	rc = history_read(&ops, path, err);
-	if (!rc)
-		rc = measure(results, plan, log, &ops, err);
-	if (!rc) {
-		verdict(results);
-		/* What was measured is told, even if it cannot be kept. */
-		rc = results_keep(results, out, err);
-		outdir_file(out, "witness.svg", path);
-		if (!rc)
-			rc = run_witness_keep(results, &ops, path, err);
-		results_print(results, out, json);
-		status = (int)results->status;
-	}
-	history_ops_fini(&ops);
-	free(results);
-	return rc ? EXIT_INTERNAL : status;
-}
-
 static void signals_restore(void)
 {
 	static const int ours[] = {SIGINT, SIGTERM, SIGHUP};
@@ -184,7 +102,7 @@ static int run_lab(struct supervisor *s, struct plan *plan, const struct cmd_lin
 	o.pcap = v[OPT_PCAP] ? pcap : NULL;
 	rc = supervisor_start(s, plan, &o, err);
 	if (!rc)
-		rc = plan_keep(plan, &s->out, err);
+		rc = run_plan_keep(plan, &s->out, err);
 	if (!rc)
 		rc = runner_run(s, plan, &how, log, err);
 	supervisor_stop(s, v[OPT_KEEP] ? LEAVE_ALL : LEAVE_NO_DATA);
@@ -246,7 +164,7 @@ static int run_plan(struct plan *plan, const struct cmd_line *line, const struct
 		online_print(&log->online, line->value[OPT_QUIET] != NULL);
 	signals_restore();
 	if (measured)
-		status = judge(plan, log, &s->out, line->value[OPT_JSON] != NULL, err);
+		status = run_judge(plan, log, &s->out, line->value[OPT_JSON] != NULL, err);
 	else if (log->phases == 0)
 		outdir_remove(&s->out); /* nothing happened that it could tell of */
 	if (s->signal) {
