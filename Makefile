@@ -112,6 +112,7 @@ install: all
 	install -m 755 $(B)/pacelab $(DESTDIR)$(PREFIX)/bin/pacelab
 	install -m 755 $(B)/pacelab-replica $(DESTDIR)$(PREFIX)/libexec/pacelab/pacelab-replica
 	install -m 644 scripts/labs/*.lua $(DESTDIR)$(PREFIX)/share/pacelab/labs
+	install -m 644 agent/report/*.schema.json $(DESTDIR)$(PREFIX)/share/pacelab
 	install -m 644 agent/pacelab.1 $(DESTDIR)$(PREFIX)/share/man/man1/pacelab.1
 
 clean:

@@ -12,6 +12,7 @@ packages=(
 	libcmocka-dev
 	# witnesses in the tests
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
+	python3-jsonschema
 	libhiredis-dev node-redis python3-redis
 	# make bench-store
 	etcd-server etcd-client curl

@@ -116,6 +116,18 @@ breaks_all() {
 	[ "$count" -gt 0 ]
 }
 
+# documented KIND NAME: the files of this name that are left have what agent/report/KIND.schema.json
+# says and nothing else: a new member has to be written down there.
+documented() {
+	local files name=${2%.json}
+	mapfile -t files < <(find "$tmp" -name "$2" -type f -size +0)
+	[ "${#files[@]}" -eq 0 ] || check "${name}_json__is_what_its_schema_says" \
+		/usr/bin/python3 tests/e2e/schema.py "agent/report/$1.schema.json" "${files[@]}"
+}
+at_end "documented results results.json"
+at_end "documented compare compare.json"
+at_end "documented compare costs.json"
+
 # end_lab: whatever a failed test has left; by the command and, if that fails, by its supervisor.
 end_lab() {
 	"$pacelab" down --lab "$lab" >/dev/null 2>&1 || kill -9 "$(supervisor)" 2>/dev/null

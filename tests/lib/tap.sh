@@ -65,8 +65,16 @@ $output"
 	fi
 }
 
-# tap_done: prints the plan and ends the script.
+# tap_done: runs what was asked for with at_end COMMAND, prints the plan and ends the script.
+tap_at_end=()
+at_end() {
+	tap_at_end+=("$1")
+}
 tap_done() {
+	local command
+	for command in ${tap_at_end[@]+"${tap_at_end[@]}"}; do
+		eval "$command"
+	done
 	echo "1..$tap_count"
 	[ "$tap_failed" -eq 0 ]
 	exit

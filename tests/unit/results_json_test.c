@@ -4,6 +4,9 @@
 
 #include "tests/unit/make_run.h"
 
+/* From the top of the repository, where tests are run. */
+#define SCHEMA "agent/report/results.schema.json"
+
 /* The run's results as they are read by others. */
 static json_t *print(struct make_run *m)
 {
@@ -67,30 +70,60 @@ static struct make_run *cut_run(void)
 	return m;
 }
 
-static void results_json__has_every_documented_member(void **state)
+/* What @schema says of a value, by way of its "$ref" or the first of its "oneOf". */
+static const json_t *said_of(const json_t *top, const json_t *schema)
 {
-	static const char *const paths[] = {"version", "lab", "store", "seed", "emulator", "kernel",
-		"nodes.name", "nodes.role", "nodes.site", "matrix.delay_ms", "phases.name",
-		"phases.seconds", "phases.ok", "phases.failed", "phases.unknown",
-		"phases.latency.read.p50_ms", "phases.latency.read.p90_ms",
-		"phases.latency.read.p99_ms", "phases.latency.read.max_ms",
-		"phases.latency.write.floor_ms", "phases.sides.name", "phases.sides.nodes",
-		"phases.sides.attempts", "phases.sides.ok", "faults.kind", "faults.links",
-		"faults.t_request_ns", "faults.t_first_ns", "faults.t_last_ns", "faults.evidence",
-		"faults.packets_crossed", "faults.rtt_ms_configured", "faults.rtt_ms_measured",
-		"check.model", "check.result", "check.operations", "check.keys", "check.seconds",
-		"check.witness", "lost_writes.acknowledged", "lost_writes.lost",
-		"recovery.unavailable_s", "recovery.recovered_s", "recovery.converged_s",
-		"verdict.cap", "verdict.pacelc", "verdict.words", "round_trips.read.b",
-		"round_trips.write.theory", "claim.kept", "expect.kept", "tainted",
-		"quality.late_p50_ms", "quality.late_p99_ms", "status", "why"};
+	const char *ref;
+
+	if (json_object_get(schema, "oneOf"))
+		schema = json_array_get(json_object_get(schema, "oneOf"), 0);
+	ref = json_string_value(json_object_get(schema, "$ref"));
+	if (!ref)
+		return schema;
+	return json_object_get(json_object_get(top, "$defs"), ref + strlen("#/$defs/"));
+}
+
+/* Every member of @value is in the schema, and what the schema requires is there. */
+static void assert_said(const json_t *top, const json_t *schema, const json_t *value)
+{
+	const json_t *is = said_of(top, schema);
+	const json_t *required = json_object_get(is, "required");
+	json_t *item;
+	const char *key;
+
+	for (size_t i = 0; i < json_array_size(value); i++)
+		assert_said(top, json_object_get(is, "items"), json_array_get(value, i));
+	if (!json_is_object(value))
+		return;
+	json_object_foreach((json_t *)value, key, item)
+	{
+		const json_t *member = json_object_get(json_object_get(is, "properties"), key);
+
+		if (!member)
+			fail_msg("'%s' is not in " SCHEMA, key);
+		assert_said(top, member, item);
+	}
+	for (size_t i = 0; i < json_array_size(required); i++) {
+		key = json_string_value(json_array_get(required, i));
+		if (!json_object_get(value, key))
+			fail_msg("'%s' of " SCHEMA " is missing", key);
+	}
+}
+
+static void results_json__has_the_members_of_its_schema(void **state)
+{
 	struct make_run *m = cut_run();
-	json_t *results = print(m);
+	json_t *results;
+	json_error_t why;
+	json_t *schema = json_load_file(SCHEMA, JSON_REJECT_DUPLICATES, &why);
 
 	(void)state;
-	for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++)
-		if (!find(results, paths[i]))
-			fail_msg("no %s", paths[i]);
+	if (!schema)
+		fail_msg(SCHEMA ":%d: %s", why.line, why.text);
+	m->plan.all_models = true;
+	results = print(m);
+	assert_said(schema, schema, results);
+	json_decref(schema);
 	json_decref(results);
 	make_run_close(m);
 }
@@ -162,7 +195,7 @@ static void results_json__does_not_confirm_what_was_not_judged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(results_json__has_every_documented_member),
+		cmocka_unit_test(results_json__has_the_members_of_its_schema),
 		cmocka_unit_test(results_json__has_the_numbers_of_the_run),
 		cmocka_unit_test(results_json__writes_null_for_what_does_not_apply),
 		cmocka_unit_test(results_json__escapes_what_people_write),
