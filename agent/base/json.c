@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <math.h>
 
+#include "utf8.h"
+
 void json_init(struct json *j, FILE *out)
 {
 	*j = (struct json){.out = out};
@@ -50,37 +52,6 @@ static void json_close(struct json *j, char c)
 	(void)fputc(c, j->out);
 	if (j->depth == 0)
 		(void)fputc('\n', j->out);
-}
-
-/*
- * Length of the UTF-8 sequence at @p, 0 if there is none: overlong forms, surrogates and all above
- * U+10FFFF are none (RFC 3629, section 4). The terminating NUL ends every check in time.
- */
-static unsigned utf8_length(const unsigned char *p)
-{
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-	unsigned len;
-
-	if (*p < 0x80)
-		return 1;
-	if (*p < 0xc2 || *p > 0xf4)
-		return 0;
-	len = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-	if (*p == 0xe0)
-		low = 0xa0;
-	else if (*p == 0xed)
-		high = 0x9f;
-	else if (*p == 0xf0)
-		low = 0x90;
-	else if (*p == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (unsigned i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
 }
 
 /* Text may come from a database: what is no UTF-8 becomes U+FFFD, so the output always is JSON. */

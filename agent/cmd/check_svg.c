@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "agent/base/file.h"
 #include "agent/history/marks.h"
 
 struct surroundings {
@@ -73,18 +73,11 @@ static void surroundings_find(const char *path, const struct history_ops *h, str
 int svg_keep(const struct svg *svg, const char *out, struct err *err)
 {
 	FILE *f = fopen(out, "we");
-	int rc;
 
 	if (!f)
 		return err_sys(err, -errno, "write %s", out);
 	svg_print(svg, f);
-	rc = fflush(f) ? -errno : ferror(f) ? -EIO : 0;
-	if (fclose(f) && !rc)
-		rc = -errno;
-	if (!rc)
-		return 0;
-	(void)unlink(out);
-	return err_sys(err, rc, "write %s", out);
+	return file_keep(f, out, err);
 }
 
 int check_svg_write(struct svg *svg, const char *path, const char *out, struct err *err)

@@ -5,23 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "agent/base/file.h"
 #include "agent/cmd/run_witness.h"
 #include "agent/report/results.h"
-
-/* What could not be written whole is not left behind: it would be taken for whole. */
-static int file_end(FILE *f, const char *path, struct err *err)
-{
-	int rc = fflush(f) ? -errno : ferror(f) ? -EIO : 0;
-
-	if (fclose(f) && !rc)
-		rc = -errno;
-	if (!rc)
-		return 0;
-	(void)unlink(path);
-	return err_sys(err, rc, "write %s", path);
-}
 
 int run_plan_keep(const struct plan *plan, const struct outdir *out, struct err *err)
 {
@@ -33,7 +20,7 @@ int run_plan_keep(const struct plan *plan, const struct outdir *out, struct err 
 	if (!f)
 		return err_sys(err, -errno, "write %s", path);
 	plan_print(plan, f);
-	return file_end(f, path, err);
+	return file_keep(f, path, err);
 }
 
 static int results_keep(const struct results *results, const struct outdir *out, struct err *err)
@@ -46,7 +33,7 @@ static int results_keep(const struct results *results, const struct outdir *out,
 	if (!f)
 		return err_sys(err, -errno, "write %s", path);
 	results_json_print(results, f);
-	return file_end(f, path, err);
+	return file_keep(f, path, err);
 }
 
 static void results_print(const struct results *results, const struct outdir *out, bool json)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/base/units.h"
+#include "agent/report/markup.h"
 #include "agent/report/svg_layout.h"
 
 #define BAR_HEIGHT 8
@@ -31,53 +32,11 @@ static const char style[] =
 	".over{stroke:#9198a1}.saw{stroke:#ff7b72}"
 	"#over path{fill:#9198a1}#saw path{fill:#ff7b72}}";
 
-/* How many bytes of a valid sequence of UTF-8 begin here, 0 if it is none. */
-static unsigned utf8_length(const unsigned char *c)
-{
-	unsigned n = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
-
-	if (c[0] > 0xf4)
-		return 0;
-	for (unsigned i = 1; i < n; i++)
-		if ((c[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, what is beyond Unicode. */
-	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
-		(c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-/* Names come from files: nothing in them is markup, and XML has no control characters. */
-static void svg_text(FILE *out, const char *text, size_t size)
-{
-	const unsigned char *c = (const unsigned char *)text;
-	const unsigned char *end = c + size;
-
-	while (c < end && *c != '\0') {
-		unsigned n = utf8_length(c);
-
-		if (*c == '<')
-			(void)fputs("&lt;", out);
-		else if (*c == '>')
-			(void)fputs("&gt;", out);
-		else if (*c == '&')
-			(void)fputs("&amp;", out);
-		else if (*c == '"')
-			(void)fputs("&quot;", out);
-		else if (n == 0 || *c < 0x20 || *c == 0x7f)
-			(void)fputs("\xef\xbf\xbd", out);
-		else
-			(void)fwrite(c, 1, n, out);
-		c += n ? n : 1;
-	}
-}
-
 static void svg_part(
 	FILE *out, const char *class, double x, double y, const char *text, size_t size)
 {
 	(void)fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", class, x, y);
-	svg_text(out, text, size);
+	markup_text(out, text, size);
 	(void)fputs("</text>\n", out);
 }
 
@@ -117,7 +76,7 @@ static double print_words(FILE *out, const char *words, double y)
 
 		if (out) {
 			(void)fprintf(out, "<text x=\"%d\" y=\"%.1f\">", SVG_LEFT, y);
-			svg_text(out, words, n);
+			markup_text(out, words, n);
 			(void)fputs("</text>\n", out);
 		}
 		words += n;
@@ -134,9 +93,9 @@ static void print_head(const struct svg_layout *l, FILE *out)
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"100%%\" "
 		"style=\"max-width:%dpx\" role=\"img\">\n<title>",
 		SVG_WIDTH, l->height, 2 * SVG_WIDTH);
-	svg_text(out, l->svg->title, strlen(l->svg->title));
+	markup_text(out, l->svg->title, strlen(l->svg->title));
 	(void)fputs("</title>\n<desc>", out);
-	svg_text(out, l->svg->result->words, strlen(l->svg->result->words));
+	markup_text(out, l->svg->result->words, strlen(l->svg->result->words));
 	(void)fprintf(out, "</desc>\n<style>%s</style>\n<defs>\n", style);
 	for (unsigned i = 0; i < 2; i++)
 		(void)fprintf(out,

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* file.c - the end of a file that was written: whole, or not there */
+#include "file.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+int file_keep(FILE *f, const char *path, struct err *err)
+{
+	int rc = fflush(f) ? -errno : ferror(f) ? -EIO : 0;
+
+	if (fclose(f) && !rc)
+		rc = -errno;
+	if (!rc)
+		return 0;
+	(void)unlink(path);
+	return err_sys(err, rc, "write %s", path);
+}
