@@ -10,9 +10,11 @@ packages=(
 	gcc make pkg-config
 	libnl-3-dev libnl-route-3-dev libmnl-dev liburing-dev liblua5.4-dev libjansson-dev
 	libcmocka-dev
+	# charts of reports, at run time
+	gnuplot-nox
 	# witnesses in the tests
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
-	python3-jsonschema
+	python3-jsonschema tidy
 	libhiredis-dev node-redis python3-redis
 	# make bench-store
 	etcd-server etcd-client curl
