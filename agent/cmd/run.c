@@ -23,6 +23,7 @@ enum {
 	OPT_EMULATOR,
 	OPT_RATE,
 	OPT_TIME_SCALE,
+	OPT_WARMUP,
 	OPT_NAME,
 	OPT_RESULTS,
 	OPT_KEEP,
@@ -44,6 +45,8 @@ static const struct cmd_option options[] = {
 	[OPT_EMULATOR] = {"--emulator", "NAME", "netem or wire; default: what the kernel has"},
 	[OPT_RATE] = {"--rate", "N", "operations per second, all clients together"},
 	[OPT_TIME_SCALE] = {"--time-scale", "X", "0.5: every phase takes half as long"},
+	[OPT_WARMUP] = {"--warmup", "TIME",
+		"\"1s\" of load before all phases, checked and left out of all figures"},
 	[OPT_NAME] = {"--name", "NAME",
 		"of this lab, to run it beside another; default: the script's"},
 	[OPT_RESULTS] = {"--results", "DIR", "folder for everything that is kept"},
@@ -185,7 +188,8 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		.seed = v[OPT_SEED],
 		.emulator = v[OPT_EMULATOR],
 		.rate = v[OPT_RATE],
-		.time_scale = v[OPT_TIME_SCALE]};
+		.time_scale = v[OPT_TIME_SCALE],
+		.warmup = v[OPT_WARMUP]};
 	struct capture_wish pcap;
 	struct plan *plan;
 	int status = 0;

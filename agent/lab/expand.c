@@ -656,6 +656,14 @@ static int expand_options(struct plan *plan, const struct script *s,
 		err, "--emulator: '%s' is none: auto, netem and wire are", options->emulator);
 }
 
+/* The command line's instead of the script's. */
+static int take_warmup(struct script *s, const struct plan_options *options, struct err *err)
+{
+	if (options->warmup && units_parse_duration(options->warmup, &s->warmup.ns, err) < 0)
+		return err_wrap(err, "--warmup");
+	return 0;
+}
+
 int expand(struct plan *plan, struct script *script, const struct plan_options *options,
 	struct err *err)
 {
@@ -673,6 +681,8 @@ int expand(struct plan *plan, struct script *script, const struct plan_options *
 	memcpy(plan->name, script->lab.text, sizeof plan->name);
 	memcpy(plan->path, script->path, sizeof plan->path);
 	rc = expand_options(plan, script, options, &plan->time_scale, err);
+	if (rc == 0)
+		rc = take_warmup(script, options, err);
 	if (rc == 0)
 		rc = expand_nodes(plan, script, err);
 	if (rc == 0)

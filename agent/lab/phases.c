@@ -222,8 +222,8 @@ static int shape_phase(struct plan *plan, const struct script *s, const struct s
 int phases_resolve(struct plan *plan, const struct script *script, unsigned phase, unsigned leader,
 	struct err *err)
 {
-	/* The phases of the fit stand in front. */
-	const struct script_phase *from = &script->phase[phase - script->fit.rtts];
+	/* Those that the script does not name stand in front: warm-up, fit. */
+	const struct script_phase *from = &script->phase[phase - (plan->phases - script->phases)];
 
 	return shape_phase(
 		plan, script, from, leader, plan->node[leader].name, &plan->phase[phase], err);
@@ -307,11 +307,22 @@ static void add_fit_phase(
 	assert(rc == 0 && phase->sides == 1);
 }
 
+/* On the links as they are without faults: connections, leaders and caches come to be. */
+static void add_warmup(struct plan *plan, uint64_t duration_ns)
+{
+	struct plan_phase *phase = new_phase(plan, "warmup", duration_ns);
+	int rc = sides_find(plan, phase);
+
+	assert(rc == 0 && phase->sides == 1);
+	phase->warmup = true;
+}
+
 int phases_expand(
 	struct plan *plan, const struct script *script, double time_scale, struct err *err)
 {
 	struct processes now = {0};
 	uint64_t total_ns = 0;
+	unsigned fit;
 	int rc;
 
 	if (script->phases == 0)
@@ -319,10 +330,13 @@ int phases_expand(
 			script, script->lines, err, "no phase: add phase(\"baseline\", \"5s\")");
 	plan->phase = calloc(PLAN_PHASES_MAX, sizeof *plan->phase);
 	assert(plan->phase);
+	if (script->warmup.ns > 0)
+		add_warmup(plan, (uint64_t)((double)script->warmup.ns * time_scale));
+	fit = plan->phases;
 	for (unsigned i = 0; i < script->fit.rtts; i++)
 		add_fit_phase(plan, &script->fit, i, time_scale);
 	if (script->fit.say[0])
-		plan->phase[0].say = script->fit.say;
+		plan->phase[fit].say = script->fit.say;
 	for (unsigned i = 0; i < script->phases; i++) {
 		rc = add_phase(plan, script, &script->phase[i], time_scale, &now, err);
 		if (rc < 0)

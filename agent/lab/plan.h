@@ -85,6 +85,7 @@ struct plan_phase {
 	bool leader_aware;         /* its matrix is that of who leads when it begins; until then
 				    * of a replica that may: see plan_resolve() */
 	uint64_t fit_rtt_ns;       /* > 0: phase of the fit, all sites this far apart */
+	bool warmup;               /* what is done in it is checked, but is in no figure */
 	struct plan_side side[PLAN_SIDES_MAX];
 	unsigned sides;
 	uint8_t side_of[FABRIC_NODES_MAX]; /* by node index */
@@ -213,6 +214,7 @@ struct plan_options {
 	const char *emulator;
 	const char *rate;
 	const char *time_scale; /* "0.5": every phase takes half as long */
+	const char *warmup;     /* "1s" before all phases; "0": none */
 };
 
 /**

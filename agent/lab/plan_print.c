@@ -219,7 +219,9 @@ static void print_phases(const struct plan *plan, FILE *out)
 
 		(void)fprintf(out, "  %8.3f s  %-16s %-8s %s", units_s(at_ns), phase->name,
 			units_print_duration(phase->duration_ns, text, sizeof text),
-			phase->fit_rtt_ns ? "all sites equally far apart" : phase->what);
+			phase->fit_rtt_ns ? "all sites equally far apart"
+			: phase->warmup   ? "checked, and left out of all figures"
+					  : phase->what);
 		for (unsigned k = 0; phase->sides > 1 && k < phase->sides; k++)
 			(void)fprintf(out, "%s%s (%u of %u)",
 				k ? " | " : "  sides: ", phase->side[k].name,

@@ -143,6 +143,11 @@ struct script_load {
 	uint64_t deadline_ns;
 };
 
+struct script_warmup {
+	int line;
+	uint64_t ns;
+};
+
 struct script_fit {
 	int line;
 	uint64_t rtt_ns[SCRIPT_RTTS_MAX];
@@ -172,6 +177,7 @@ struct script {
 	unsigned rules;
 	struct script_store store;
 	struct script_load load;
+	struct script_warmup warmup;
 	struct script_fit fit;
 	struct script_expect expect[SCRIPT_EXPECTS_MAX];
 	unsigned expects;

@@ -335,6 +335,17 @@ static int word_fit(lua_State *L)
 	return 0;
 }
 
+static int word_warmup(lua_State *L)
+{
+	struct script_warmup *warmup = &args_script(L)->warmup;
+
+	args_expect(L, 1, 1);
+	say_once(L, warmup->line);
+	warmup->ns = args_duration(L, 1, "the warm-up");
+	warmup->line = args_line(L);
+	return 0;
+}
+
 static int word_phase(lua_State *L)
 {
 	struct script *s = args_script(L);
@@ -390,6 +401,7 @@ static const struct word words[] = {
 	{"store", word_store, "store \"raft\" or store(\"raft\", {leader = \"n1\"})"},
 	{"load", word_load, "load {rate = 500, keys = 10, read = 50, write = 50}"},
 	{"fit", word_fit, "fit {rtts = {\"1ms\", \"10ms\", \"40ms\"}, duration = \"2s\"}"},
+	{"warmup", word_warmup, "warmup \"1s\""},
 	{"phase", word_phase, "phase(\"name\", \"5s\", faults ...)"},
 	{"expect", word_expect,
 		"expect {model = \"linearizable\", verdict = \"PC/EC\", lost = 0} or "

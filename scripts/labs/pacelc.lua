@@ -17,6 +17,8 @@ load {
 	read = 50, write = 50, deadline = "1s",
 }
 
+warmup "1s"
+
 fit {rtts = {"1ms", "5ms", "20ms", "40ms"}, duration = "3s"}
 
 phase("baseline", "4s")

@@ -211,6 +211,23 @@ static void plan__phases_of_the_fit_stand_in_front(void **state)
 	plan_free(plan);
 }
 
+static void plan__warms_up_before_all_else(void **state)
+{
+	const struct plan_options options = {.warmup = "2s", .time_scale = "0.5"};
+	struct plan *plan = must_load(cap, &options);
+
+	(void)state;
+	assert_string_equal(plan->phase[0].name, "warmup");
+	assert_true(plan->phase[0].warmup && !plan->phase[1].warmup);
+	assert_int_equal(plan->phase[0].duration_ns, NS_PER_S);
+	assert_int_equal(plan_rtt_ns(&plan->phase[0].matrix, 0, 4), 40 * NS_PER_MS);
+	assert_int_equal(plan->phase[2].fit_rtt_ns, 10 * NS_PER_MS);
+	plan_free(plan);
+	plan = must_load(cap, &(struct plan_options){.warmup = "0"});
+	assert_false(plan->phase[0].warmup);
+	plan_free(plan);
+}
+
 static void plan__faults_do_not_carry_over(void **state)
 {
 	struct plan *plan = must_load(HEAD "rtt('east', 'far', '20ms')\n"
@@ -713,6 +730,7 @@ int main(void)
 		cmocka_unit_test(plan__later_rules_replace_earlier_ones_link_by_link),
 		cmocka_unit_test(plan__a_cut_makes_sides_with_their_clients),
 		cmocka_unit_test(plan__phases_of_the_fit_stand_in_front),
+		cmocka_unit_test(plan__warms_up_before_all_else),
 		cmocka_unit_test(plan__faults_do_not_carry_over),
 		cmocka_unit_test(plan__a_bridge_keeps_replicas_on_one_side),
 		cmocka_unit_test(plan__a_side_needs_links_in_both_directions),
