@@ -181,7 +181,7 @@ void availability_measure(struct results *r, const struct history_ops *ops)
 		uint64_t phase_end;
 		bool hit;
 
-		if (p < 0 || op->flags & HISTORY_F_FINAL)
+		if (p < 0 || op->flags & HISTORY_F_FINAL || plan->phase[p].warmup)
 			continue;
 		phase_end = measure_phase_end_ns(r->log, (unsigned)p);
 		if (op->outcome != HISTORY_OK && (unsigned)p + 1 < r->log->phases &&

@@ -12,7 +12,7 @@
  * Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979): each phase's operations are
  * drawn anew, as many as there were, and the line is fitted through the medians of these, many
  * times.
- * * In these phases only operations at a replica of the client's own site have a latency: that a
+ * In these phases only operations at a replica of the client's own site have a latency: that a
  * session roams to another site is no round trip of the store's.
  */
 #include <assert.h>
@@ -32,6 +32,7 @@ enum { LATENCY_READ, LATENCY_WRITE, LATENCY_NR };
 /* Of more operations than these the rank of a drawn median is taken from its limit: normal. */
 #define BOOTSTRAP_DRAWN_MAX 4096u
 #define NORMAL_SUMMANDS 12
+#define QUANTILE_EPSILON 1e-6
 
 /* Answered operations of one kind in one phase. */
 struct samples {
@@ -39,14 +40,10 @@ struct samples {
 	struct buf floor_ns;
 };
 
-/* The smallest value that at least the share @q of all values does not exceed. */
-static double quantile_sorted_ms(const uint64_t *ns, size_t n, double q)
+/* Of so few that none would be beyond it, a quantile is not known. */
+static double quantile_known_ms(const uint64_t *ns, size_t n, double q)
 {
-	size_t rank = (size_t)ceil(q * (double)n);
-
-	if (n == 0)
-		return NAN;
-	return units_ms(ns[rank > 0 ? rank - 1 : 0]);
+	return (double)n * (1 - q) < 1 - QUANTILE_EPSILON ? NAN : measure_quantile_ms(ns, n, q);
 }
 
 static void latency_finish(struct results_latency *l, struct samples *s)
@@ -59,11 +56,12 @@ static void latency_finish(struct results_latency *l, struct samples *s)
 	measure_sort(took, n);
 	measure_sort(least, floors);
 	l->count = n;
-	l->p50_ms = quantile_sorted_ms(took, n, 0.5);
-	l->p90_ms = quantile_sorted_ms(took, n, 0.9);
-	l->p99_ms = quantile_sorted_ms(took, n, 0.99);
-	l->max_ms = quantile_sorted_ms(took, n, 1);
-	l->floor_ms = quantile_sorted_ms(least, floors, 0.5);
+	l->p50_ms = measure_quantile_ms(took, n, 0.5);
+	l->p90_ms = quantile_known_ms(took, n, 0.9);
+	l->p99_ms = quantile_known_ms(took, n, 0.99);
+	l->p999_ms = quantile_known_ms(took, n, 0.999);
+	l->max_ms = measure_quantile_ms(took, n, 1);
+	l->floor_ms = measure_quantile_ms(least, floors, 0.5);
 }
 
 static void samples_fini(struct samples *s)
@@ -236,6 +234,8 @@ void latency_measure(struct results *r, const struct history_ops *ops)
 		if (p < 0 || op->flags & HISTORY_F_FINAL)
 			continue;
 		latency_count(&r->phase[p], op);
+		if (r->plan->phase[p].warmup)
+			continue;
 		if (latency_tells(r->plan, (unsigned)p, op))
 			latency_sample(&samples[p][read ? LATENCY_READ : LATENCY_WRITE], op,
 				floor_ns(f, (unsigned)p, op));

@@ -31,6 +31,12 @@
 /* With less of the processors left, latency is that of the machine. */
 #define CPU_BUSY_MAX 0.95
 
+/* So late a client may be although it had nothing else to do. */
+#define LOAD_LATE_P50_MS_MAX 0.5
+#define LOAD_LATE_P99_MS_MAX 5.0
+/* If more operations than these wait for their client, what is measured is a queue. */
+#define LOAD_WAITED_MAX 0.5
+
 uint64_t measure_phase_end_ns(const struct run_log *log, unsigned phase)
 {
 	const struct run_phase *p = &log->phase[phase];
@@ -68,6 +74,15 @@ void measure_sort(uint64_t *ns, size_t n)
 {
 	if (n > 1)
 		qsort(ns, n, sizeof *ns, compare_u64);
+}
+
+double measure_quantile_ms(const uint64_t *ns, size_t n, double q)
+{
+	size_t rank = (size_t)ceil(q * (double)n);
+
+	if (n == 0)
+		return NAN;
+	return units_ms(ns[rank > 0 ? rank - 1 : 0]);
 }
 
 static bool fault_confirmed(const struct run_fault *f)
@@ -169,6 +184,25 @@ static void taint(struct results *r, const char *fmt, ...)
 	va_end(args);
 }
 
+/* Latency counts from when an operation was meant to start: it then is the load's own. */
+static void measure_taint_load(struct results *r)
+{
+	const struct results_load *l = &r->load;
+
+	if (l->asked >= RESULTS_SAMPLES_MIN &&
+		(double)l->waited > LOAD_WAITED_MAX * (double)l->asked)
+		taint(r,
+			"overloaded: %.0f %% of all operations before the first fault had to wait for "
+			"their client, %.0f %% are allowed: lower the rate, or have more clients",
+			100 * (double)l->waited / (double)l->asked, 100 * LOAD_WAITED_MAX);
+	if (l->free >= RESULTS_SAMPLES_MIN && l->late_p50_ms > LOAD_LATE_P50_MS_MAX)
+		taint(r, "half of the load began more than %.2f ms late, %.2f ms are allowed",
+			l->late_p50_ms, LOAD_LATE_P50_MS_MAX);
+	if (l->free >= RESULTS_SAMPLES_MIN && l->late_p99_ms > LOAD_LATE_P99_MS_MAX)
+		taint(r, "1 operation in 100 began more than %.2f ms late, %.2f ms are allowed",
+			l->late_p99_ms, LOAD_LATE_P99_MS_MAX);
+}
+
 static void measure_taint(struct results *r)
 {
 	const struct run_log *log = r->log;
@@ -199,6 +233,7 @@ static void measure_taint(struct results *r)
 	if (log->cpu_busy > CPU_BUSY_MAX)
 		taint(r, "processors were %.0f %% busy: latency is the machine's",
 			100 * log->cpu_busy);
+	measure_taint_load(r);
 }
 
 /*
@@ -450,6 +485,7 @@ int measure(struct results *ret, const struct plan *plan, const struct run_log *
 	ret->log = log;
 	ret->cut_phase = -1;
 	measure_evidence(ret);
+	punctual_measure(ret, ops);
 	measure_taint(ret);
 	latency_measure(ret, ops);
 	availability_measure(ret, ops);

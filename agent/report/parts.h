@@ -21,8 +21,15 @@ uint64_t measure_phase_end_ns(const struct run_log *log, unsigned phase);
 /* measure_sort() - @n values, smallest first. */
 void measure_sort(uint64_t *ns, size_t n);
 
+/* measure_quantile_ms() - the smallest of @n sorted values that at least the share @q of all does
+ * not exceed; NaN of none. */
+double measure_quantile_ms(const uint64_t *ns, size_t n, double q);
+
 /* latency_measure() - counts, quantiles and floors of each phase, and the fit. */
 void latency_measure(struct results *r, const struct history_ops *ops);
+
+/* punctual_measure() - did operations start when they were meant to? */
+void punctual_measure(struct results *r, const struct history_ops *ops);
 
 /* availability_measure() - who was answered on which side of each phase. */
 void availability_measure(struct results *r, const struct history_ops *ops);

@@ -16,12 +16,16 @@
 /* Two points always lie on a line. */
 #define RESULTS_FIT_POINTS_MIN 3
 
-/* Quantiles of one kind of operation in one phase; milliseconds, from the intended start. */
+/*
+ * Quantiles of one kind of operation in one phase; milliseconds, from the intended start. NaN where
+ * fewer operations were answered than it takes for one to be beyond it: 1,000 for p999_ms.
+ */
 struct results_latency {
 	uint64_t count;
 	double p50_ms;
 	double p90_ms;
 	double p99_ms;
+	double p999_ms;
 	double max_ms;
 	double floor_ms; /* median over the operations of what the matrix allows each at best */
 };
@@ -65,6 +69,21 @@ struct results_fit {
 	double b_low; /* 95 of 100 fits through resampled operations lie between these */
 	double b_high;
 	double theory;
+};
+
+/**
+ * struct results_load - how well the load kept its own schedule
+ * @free:	operations whose client had nothing to do when they were meant to start
+ * @late_p50_ms, @late_p99_ms: how much later these started: the generator's own lateness
+ * @asked:	operations before the first fault, but of the warm-up
+ * @waited:	of these, such that their client was busy with the one before
+ */
+struct results_load {
+	uint64_t free;
+	double late_p50_ms;
+	double late_p99_ms;
+	uint64_t asked;
+	uint64_t waited;
 };
 
 enum results_cap { CAP_PC, CAP_PA, CAP_NEITHER, CAP_INCONCLUSIVE };
@@ -114,6 +133,7 @@ struct results {
 	const struct plan *plan; /* borrowed */
 	const struct run_log *log;
 	struct results_phase phase[PLAN_PHASES_MAX];
+	struct results_load load;
 	struct results_fit read_fit;
 	struct results_fit write_fit;
 	/* Other models than this one: that of the workload, and those that are expected. */

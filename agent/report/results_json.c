@@ -137,6 +137,7 @@ static void put_latency(struct json *j, const char *key, const struct results_la
 	put_double(j, "p50_ms", l->p50_ms);
 	put_double(j, "p90_ms", l->p90_ms);
 	put_double(j, "p99_ms", l->p99_ms);
+	put_double(j, "p999_ms", l->p999_ms);
 	put_double(j, "max_ms", l->max_ms);
 	put_double(j, "floor_ms", l->floor_ms);
 	json_object_end(j);
@@ -181,6 +182,7 @@ static void put_phase(struct json *j, const struct results *r, unsigned p)
 	put_bool(j, "cut", plan->cut);
 	put_links(j, "links", r->plan, &plan->matrix, &r->plan->base);
 	put_down(j, r->plan, &plan->matrix);
+	put_bool(j, "warmup", plan->warmup);
 	put_double(j, "fit_rtt_ms", plan->fit_rtt_ns > 0 ? units_ms(plan->fit_rtt_ns) : NAN);
 	put_bool(j, "confirmed", phase->confirmed);
 	put_uint(j, "ok", phase->ok);
@@ -326,8 +328,9 @@ static void put_fit(struct json *j, const char *key, const struct results_fit *f
 	json_object_end(j);
 }
 
-static void put_quality(struct json *j, const struct run_log *log)
+static void put_quality(struct json *j, const struct results *r)
 {
+	const struct run_log *log = r->log;
 	const struct fabric_quality *q = &log->quality;
 	bool known = q->late.count > 0;
 
@@ -340,6 +343,11 @@ static void put_quality(struct json *j, const struct run_log *log)
 	put_uint(j, "lost", q->lost);
 	put_bool(j, "realtime", q->realtime);
 	put_double(j, "cpu_busy", log->cpu_busy);
+	put_uint(j, "load_free", r->load.free);
+	put_double(j, "load_late_p50_ms", r->load.late_p50_ms);
+	put_double(j, "load_late_p99_ms", r->load.late_p99_ms);
+	put_double(j, "load_waited",
+		r->load.asked ? (double)r->load.waited / (double)r->load.asked : NAN);
 	json_object_end(j);
 }
 
@@ -408,7 +416,7 @@ static void put_run(struct json *j, const struct results *r)
 	put_fit(j, "read", &r->read_fit);
 	put_fit(j, "write", &r->write_fit);
 	json_object_end(j);
-	put_quality(j, r->log);
+	put_quality(j, r);
 }
 
 void results_json_print(const struct results *r, FILE *out)

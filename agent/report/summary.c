@@ -148,7 +148,8 @@ static void latency(struct reader *r, const json_t *top, struct summary *ret)
 
 	json_array_foreach(member(r, top, "phases"), i, phase)
 	{
-		if (!calm && json_is_null(member(r, phase, "fit_rtt_ms")) && !yes(r, phase, "cut"))
+		if (!calm && json_is_null(member(r, phase, "fit_rtt_ms")) &&
+			!yes(r, phase, "cut") && !yes(r, phase, "warmup"))
 			calm = phase;
 	}
 	median(r, calm, "read", &ret->read_p50_ms, &ret->read_floor_ms);

@@ -133,10 +133,11 @@ static void cell_latency(const struct results_phase *p, char *out)
 
 static void cell_floor(const struct results_phase *p, char *out)
 {
-	char n[2][NUMBER_TEXT_MAX];
+	char n[4][NUMBER_TEXT_MAX];
 
-	(void)snprintf(out, TEXT_CELL_MAX, "floor    %s                floor     %s",
-		number(p->read.floor_ms, n[0]), number(p->write.floor_ms, n[1]));
+	(void)snprintf(out, TEXT_CELL_MAX, "floor    %s p99.9 %s    floor     %s p99.9 %s",
+		number(p->read.floor_ms, n[0]), number(p->read.p999_ms, n[1]),
+		number(p->write.floor_ms, n[2]), number(p->write.p999_ms, n[3]));
 }
 
 static void cell_counts(const struct results_phase *p, char *out)
@@ -313,6 +314,11 @@ static void print_phase(const struct text *t, unsigned p)
 
 	words_add(left, sizeof left, "%.1f s  ", phase->seconds);
 	cell_counts(phase, counts);
+	if (plan->warmup) {
+		words_add(left, sizeof left, "%s", counts);
+		text_row(t, plan->name, left, "checked, and left out of all figures");
+		return;
+	}
 	cell_latency(phase, latency);
 	cell_floor(phase, least);
 	if (plan->what[0] && plan->fit_rtt_ns == 0) {
@@ -506,6 +512,20 @@ static void print_emulator(const struct text *t)
 	text_row(t, "emulator", left, right);
 }
 
+static void print_load(const struct text *t)
+{
+	const struct results_load *l = &t->r->load;
+	char left[TEXT_CELL_MAX] = "";
+	char right[TEXT_CELL_MAX] = "";
+
+	if (l->free == 0 && l->asked == 0)
+		return;
+	words_add(left, sizeof left, "late p50 %.2f p99 %.2f ms", l->late_p50_ms, l->late_p99_ms);
+	words_add(right, sizeof right, "%.1f %% of operations waited for the one before",
+		l->asked ? 100 * (double)l->waited / (double)l->asked : 0.0);
+	text_row(t, "load", l->free ? left : "never on time", right);
+}
+
 /* The model that the workload is about, and others that were broken, with their witnesses. */
 static void print_others(const struct text *t)
 {
@@ -548,6 +568,7 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	print_lost(&t);
 	print_fit(&t);
 	print_emulator(&t);
+	print_load(&t);
 	if (r->tainted)
 		text_wide(&t, "tainted", r->taint);
 	text_row_wrapped(&t, "verdict", r->verdict.pacelc_text, r->verdict.words);

@@ -25,6 +25,9 @@
  *     EL   reads and writes pay no round trip: fitted b < 0.1 for both
  *     EC+EL, E-   a store can be both (one copy, next to its clients) or neither
  *
+ * A tainted run has no letters: what it measured may be the machine's. What its history proves
+ * stands all the same, and is told as a claim that was broken.
+ *
  * Only confirmed cuts that put replicas on at least two sides count, and only sides with replicas:
  * nobody could have answered the clients of a side without one.
  */
@@ -84,7 +87,7 @@ static struct cut_view view_cuts(const struct results *r)
 
 static enum results_cap cap_letters(const struct results *r, const struct cut_view *v)
 {
-	if (!r->letters || v->counted == 0 || v->too_few)
+	if (r->tainted || !r->letters || v->counted == 0 || v->too_few)
 		return CAP_INCONCLUSIVE;
 	if (v->all_answered)
 		return r->check.verdict == CHECK_OK ? CAP_INCONCLUSIVE : CAP_PA;
@@ -104,7 +107,9 @@ static enum results_cap cap_letters(const struct results *r, const struct cut_vi
 static void cap_why(const struct results *r, const struct cut_view *v, char *out, size_t size)
 {
 	out[0] = '\0';
-	if (!r->letters)
+	if (r->tainted)
+		words_add(out, size, "no verdict from a tainted run: %s", r->taint);
+	else if (!r->letters)
 		words_add(
 			out, size, "letters are about linearizability, which %s is not", r->model);
 	else if (r->cut_phase < 0)
@@ -184,7 +189,7 @@ static enum results_else else_letters(const struct results *r)
 	bool none;
 	bool fit = fitted(r, &none);
 
-	if (!r->letters || r->check_whole.operations < RESULTS_SAMPLES_MIN)
+	if (r->tainted || !r->letters || r->check_whole.operations < RESULTS_SAMPLES_MIN)
 		return ELSE_INCONCLUSIVE;
 	switch (r->check_whole.verdict) {
 	case CHECK_OK:
