@@ -319,6 +319,9 @@ static const struct system systems[] = {
 			"without a majority that steps down by itself; documents and transactions",
 		.textbook = "PA/EC",
 		.source = ABADI ", for the defaults of its time",
+		.differs =
+			"PA is said of the other side, which elects a primary of its own after 10 s, and of "
+			"the writes that are then rolled back; a shorter cut is over before that",
 	},
 	{
 		.name = "etcd",
