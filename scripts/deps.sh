@@ -14,7 +14,7 @@ packages=(
 	gnuplot-nox
 	# witnesses in the tests
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
-	python3-jsonschema tidy
+	python3-jsonschema tidy libxml2-utils
 	libhiredis-dev node-redis python3-redis
 	# make bench-store
 	etcd-server etcd-client curl

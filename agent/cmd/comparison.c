@@ -21,6 +21,14 @@
 #define NUMBERED_MAX 1000
 #define TRIES_MAX 10
 #define EXIT_SIGNALLED 128
+#define DIR_NAME_MAX 64
+#define MISSING_WHY_MAX 512
+
+/* A store without a result: the last line of its run. */
+struct missing {
+	const struct system *store;
+	char why[MISSING_WHY_MAX];
+};
 
 /**
  * struct comparison - what is compared, and what is known so far
@@ -36,6 +44,8 @@ struct comparison {
 	const struct system *of[COMPARISON_STORES_MAX];
 	struct summary row[COMPARISON_STORES_MAX];
 	unsigned rows;
+	char dir_of[COMPARISON_STORES_MAX][DIR_NAME_MAX]; /* of each row, below the comparison's */
+	struct missing missing_run[COMPARISON_STORES_MAX];
 	uint64_t tries;
 	unsigned missing; /* stores whose run has no result */
 };
@@ -174,26 +184,29 @@ static void run_exec(const struct comparison *c, const struct system *store, con
 }
 
 /* The run's last line of output: why it has no result. */
-static void tell_failure(const struct comparison *c, const struct system *store, const char *dir)
+static void take_failure(struct comparison *c, const struct system *store, const char *dir)
 {
-	char line[512] = "";
-	char last[512] = "it said nothing";
+	char line[MISSING_WHY_MAX] = "";
+	struct missing *missing = &c->missing_run[c->missing++];
 	char path[OUTDIR_FILE_MAX + 64];
 	FILE *f;
 
 	(void)snprintf(path, sizeof path, "%s.txt", dir);
+	*missing = (struct missing){.store = store, .why = "it said nothing"};
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof line, f))
 		if (line[strspn(line, " \n")])
-			(void)snprintf(last, sizeof last, "%s", line);
+			(void)snprintf(missing->why, sizeof missing->why, "%s", line);
 	if (f)
 		(void)fclose(f);
-	last[strcspn(last, "\n")] = '\0';
-	(void)fprintf(c->out, "  %-18s no result: %s\n", store->name, last);
+	missing->why[strcspn(missing->why, "\n")] = '\0';
+	(void)fprintf(c->out, "  %-18s no result: %s\n", store->name, missing->why);
 }
 
-static void take_row(struct comparison *c, const struct system *store, const struct summary *s)
+static void take_row(
+	struct comparison *c, const struct system *store, const char *dir, const struct summary *s)
 {
+	(void)snprintf(c->dir_of[c->rows], DIR_NAME_MAX, "%s", strrchr(dir, '/') + 1);
 	c->of[c->rows] = store;
 	c->row[c->rows++] = *s;
 	c->wish->table->row(store, s, c->out);
@@ -221,7 +234,7 @@ static int find_dir(
 			return -EBADMSG;
 		if (s.status == EXIT_INCONCLUSIVE)
 			continue;
-		take_row(c, store, &s);
+		take_row(c, store, ret, &s);
 		return 1;
 	}
 	return err_usage(err, "%s: %d runs without a conclusion", store->name, NUMBERED_MAX);
@@ -267,10 +280,9 @@ static int run_store(struct comparison *c, const struct system *store, struct er
 			break;
 	}
 	if (there > 0)
-		take_row(c, store, &s);
+		take_row(c, store, dir, &s);
 	else if (!there && !signalled)
-		tell_failure(c, store, dir);
-	c->missing += there == 0;
+		take_failure(c, store, dir);
 	return there < 0 ? there : 0;
 }
 
@@ -289,6 +301,26 @@ static int run_all(struct comparison *c, struct err *err)
 		rc = run_store(c, c->store[i], err);
 	}
 	return rc;
+}
+
+/* What CI reads: of each run its own file, and what ended without one. */
+static int tell_ci(const struct comparison *c, struct err *err)
+{
+	struct ci_store store[COMPARISON_STORES_MAX] = {{0}};
+	const struct ci_comparison all = {.lab = c->wish->lab,
+		.dir = c->dir,
+		.system = c->of,
+		.row = c->row,
+		.rows = c->rows,
+		.store = store,
+		.stores = c->rows + c->missing};
+
+	for (unsigned i = 0; i < c->rows; i++)
+		store[i] = (struct ci_store){.name = c->of[i]->name, .dir = c->dir_of[i]};
+	for (unsigned i = 0; i < c->missing; i++)
+		store[c->rows + i] = (struct ci_store){
+			.name = c->missing_run[i].store->name, .why = c->missing_run[i].why};
+	return ci_compared(&c->wish->ci, &all, err);
 }
 
 /* The sentences, and what programs want. */
@@ -318,7 +350,7 @@ static int conclude(const struct comparison *c, struct err *err)
 		if (fclose(f))
 			return err_sys(err, -errno, "write %s", path);
 	}
-	return 0;
+	return tell_ci(c, err);
 }
 
 /* The worst of all: a broken claim before no conclusion before as claimed. */
@@ -344,7 +376,7 @@ static int compare_stores(struct comparison *c, struct err *err)
 		(void)err_wrap(err, "--tries");
 		return EXIT_USAGE;
 	}
-	if (take_stores(c, c->wish->stores, err) || try_plans(c, err))
+	if (ci_try(&c->wish->ci, err) || take_stores(c, c->wish->stores, err) || try_plans(c, err))
 		return EXIT_USAGE;
 	if (make_dir(c, err))
 		return (int)err->status;

@@ -10,6 +10,7 @@
 #define CMD_COMPARISON_H
 
 #include "agent/base/err.h"
+#include "agent/cmd/ci.h"
 #include "agent/lab/outdir.h"
 #include "agent/report/compare.h"
 
@@ -35,6 +36,7 @@ struct comparison_wish {
 	const char *tries;
 	bool resume;
 	bool json;
+	struct ci_wish ci;
 	const struct compare_table *table;
 };
 

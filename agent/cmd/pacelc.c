@@ -17,6 +17,8 @@ enum {
 	OPT_NAME,
 	OPT_TRIES,
 	OPT_JSON,
+	OPT_JUNIT,
+	OPT_MARKDOWN,
 };
 
 static const struct cmd_option options[] = {
@@ -36,6 +38,8 @@ static const struct cmd_option options[] = {
 		"run a store so often until something can be concluded from a run; 1 if not said"},
 	[OPT_JSON] = {"--json", NULL,
 		"print the rows as JSON on standard output, all else on error"},
+	[OPT_JUNIT] = CI_JUNIT_OPTION,
+	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
 	{NULL, NULL, NULL},
 };
 
@@ -54,6 +58,7 @@ static int pacelc_main(const struct cmd_line *line, struct err *err)
 		.tries = v[OPT_TRIES],
 		.resume = v[OPT_RESUME] != NULL,
 		.json = v[OPT_JSON] != NULL,
+		.ci = {.junit = v[OPT_JUNIT], .markdown = v[OPT_MARKDOWN]},
 		.table = &compare_costs};
 
 	if (cmd_need_root(line->cmd, err))

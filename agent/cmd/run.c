@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/base/units.h"
+#include "agent/cmd/ci.h"
 #include "agent/cmd/cmd.h"
 #include "agent/cmd/run_judge.h"
 #include "agent/lab/plan.h"
@@ -34,6 +35,8 @@ enum {
 	OPT_SNAP,
 	OPT_CHECK_ONLINE,
 	OPT_MODELS,
+	OPT_JUNIT,
+	OPT_MARKDOWN,
 };
 
 static const struct cmd_option options[] = {
@@ -59,6 +62,8 @@ static const struct cmd_option options[] = {
 	[OPT_CHECK_ONLINE] = {"--check-online", NULL,
 		"check while the run goes on; the first violation ends it"},
 	[OPT_MODELS] = {"--models", NULL, "judge by every model: which is the strongest kept?"},
+	[OPT_JUNIT] = CI_JUNIT_OPTION,
+	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
 	{NULL, NULL, NULL},
 };
 
@@ -132,6 +137,23 @@ static void online_print(const struct run_online *online, bool quiet)
 			operations);
 }
 
+static struct ci_wish ci_of(const struct cmd_line *line)
+{
+	return (struct ci_wish){
+		.junit = line->value[OPT_JUNIT], .markdown = line->value[OPT_MARKDOWN]};
+}
+
+static int judge(const struct plan *plan, const struct run_log *log, const struct outdir *out,
+	const struct cmd_line *line, struct err *err)
+{
+	int status = run_judge(plan, log, out, line->value[OPT_JSON] != NULL, err);
+	const struct ci_wish ci = ci_of(line);
+	char path[OUTDIR_FILE_MAX];
+
+	outdir_file(out, "results.json", path);
+	return !err->code && ci_run(&ci, path, err) ? EXIT_INTERNAL : status;
+}
+
 /* To stop a run for what its store does not even claim would be of no use. */
 static int online_allowed(const struct plan *plan, struct err *err)
 {
@@ -167,7 +189,7 @@ static int run_plan(struct plan *plan, const struct cmd_line *line, const struct
 		online_print(&log->online, line->value[OPT_QUIET] != NULL);
 	signals_restore();
 	if (measured)
-		status = run_judge(plan, log, &s->out, line->value[OPT_JSON] != NULL, err);
+		status = judge(plan, log, &s->out, line, err);
 	else if (log->phases == 0)
 		outdir_remove(&s->out); /* nothing happened that it could tell of */
 	if (s->signal) {
@@ -190,13 +212,14 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		.rate = v[OPT_RATE],
 		.time_scale = v[OPT_TIME_SCALE],
 		.warmup = v[OPT_WARMUP]};
+	const struct ci_wish ci = ci_of(line);
 	struct capture_wish pcap;
 	struct plan *plan;
 	int status = 0;
 
 	if (!v[OPT_PLAN] && cmd_need_root(line->cmd, err))
 		return EXIT_CANNOT_RUN;
-	if (plan_load(&plan, line->arg[0], &wish, err))
+	if (ci_try(&ci, err) || plan_load(&plan, line->arg[0], &wish, err))
 		return EXIT_USAGE;
 	plan->all_models = v[OPT_MODELS] != NULL;
 	if (capture_parse(plan, v[OPT_PCAP], v[OPT_SNAP], &pcap, err))

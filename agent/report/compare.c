@@ -42,7 +42,7 @@ static const char *share(double x, char cell[CELL_MAX])
 	return cell;
 }
 
-static const char *claim_word(const struct summary *s)
+const char *compare_claim(const struct summary *s)
 {
 	/* A claim that did not hold on a network that was not what it should be was not tried. */
 	if (s->status == EXIT_VIOLATED && !s->claim_kept)
@@ -61,7 +61,7 @@ static void print_row(const struct system *system, const struct summary *s, FILE
 	(void)fprintf(out, "  %-18s %-6s %-15s %-15s %8s %8s %13s  %-12s %s\n", system->name,
 		system->textbook[0] ? system->textbook : "-", model(s->whole, cell[0]),
 		model(s->cut, cell[1]), share(s->majority, cell[2]), share(s->minority, cell[3]),
-		lost, s->verdict, claim_word(s));
+		lost, s->verdict, compare_claim(s));
 }
 
 /* "CP" of the CAP theorem says what "PC" says of PACELC, and nothing of a whole network. */
@@ -99,7 +99,7 @@ static void differs(const struct system *system, const struct summary *s, char *
 void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX])
 {
 	ret[0] = '\0';
-	if (strcmp(claim_word(s), "broken") == 0) {
+	if (strcmp(compare_claim(s), "broken") == 0) {
 		words_add(ret, COMPARE_WHY_MAX, "claim %s", s->claim);
 		if (s->witness[0])
 			words_add(ret, COMPARE_WHY_MAX, "; witness: %s", s->witness);
@@ -156,7 +156,7 @@ static void fields_of(const struct system *system, const struct summary *s, cons
 		{"write_round_trips_high", NULL, s->write_trips.high},
 		{"write_round_trips_theory", NULL, s->write_trips.theory},
 		{"unavailable_s", NULL, s->unavailable_s}, {"converged_s", NULL, s->converged_s},
-		{"verdict", s->verdict, 0}, {"claim", claim_word(s), 0}, {"why", why, 0}};
+		{"verdict", s->verdict, 0}, {"claim", compare_claim(s), 0}, {"why", why, 0}};
 
 	memcpy(f, all, sizeof all);
 }
@@ -263,7 +263,7 @@ static void costs_row(const struct system *system, const struct summary *s, FILE
 	(void)fprintf(out, "  %-18s %-6s %-22s %-22s %-16s %-16s %-12s %s\n", system->name,
 		system->textbook[0] ? system->textbook : "-", trips(&s->read_trips, cell[0]),
 		trips(&s->write_trips, cell[1]), medians(s->read_p50_ms, s->read_floor_ms, cell[2]),
-		medians(s->write_p50_ms, s->write_floor_ms, cell[3]), s->verdict, claim_word(s));
+		medians(s->write_p50_ms, s->write_floor_ms, cell[3]), s->verdict, compare_claim(s));
 }
 
 const struct compare_table compare_costs = {.head = costs_head, .row = costs_row};

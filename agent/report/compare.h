@@ -34,4 +34,7 @@ void compare_csv(
 /* compare_why() - that sentence: was the claim kept, and where do the two differ? */
 void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX]);
 
+/* compare_claim() - "kept", "broken", or "open": nothing could be concluded. */
+const char *compare_claim(const struct summary *s);
+
 #endif

@@ -203,22 +203,33 @@ static void take(struct reader *r, const json_t *top, struct summary *ret)
 	conclusions(r, top, ret);
 }
 
-int summary_read(struct summary *ret, const char *path, struct err *err)
+int summary_load(json_t **ret, const char *path, struct err *err)
 {
-	struct reader r = {.path = path, .err = err};
 	json_error_t why;
 	struct stat st;
-	json_t *top;
 
-	*ret = (struct summary){.seed = 0};
+	*ret = NULL;
 	if (stat(path, &st))
 		return err_sys(err, -errno, "read %s", path);
 	if (st.st_size > SUMMARY_BYTES_MAX)
 		return err_set(err, -EBADMSG, EXIT_USAGE, "%s: longer than %u MiB: no results.json",
 			path, SUMMARY_BYTES_MAX >> 20);
-	top = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-	if (!top)
+	*ret = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	if (!*ret)
 		return err_set(err, -EBADMSG, EXIT_USAGE, "%s:%d: %s", path, why.line, why.text);
+	return 0;
+}
+
+int summary_read(struct summary *ret, const char *path, struct err *err)
+{
+	struct reader r = {.path = path, .err = err};
+	json_t *top;
+	int rc;
+
+	*ret = (struct summary){.seed = 0};
+	rc = summary_load(&top, path, err);
+	if (rc)
+		return rc;
 	if (!json_is_object(top))
 		bad(&r, "results.json", "is no object");
 	else

@@ -21,6 +21,8 @@ struct summary_trips {
 	double theory;
 };
 
+struct json_t; /* of jansson, whose names and those of base/json.h do not go together */
+
 /**
  * struct summary - what one run measured
  * @whole, @cut:	strongest models kept before the first cut, and in all; "" if none was, or
@@ -64,5 +66,8 @@ struct summary {
 /* summary_read() - the results.json at @path. Return: 0, or a negative errno; @err names the file
  * and what is wrong in it. */
 int summary_read(struct summary *ret, const char *path, struct err *err);
+
+/* summary_load() - all of it, not looked at but for its length; the caller's to json_decref(). */
+int summary_load(struct json_t **ret, const char *path, struct err *err);
 
 #endif

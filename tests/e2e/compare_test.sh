@@ -24,10 +24,22 @@ compare() {
 }
 
 rows() {
-	compare --stores "raft,cassandra-one" --results "$tmp/both" || return 1
+	compare --stores "raft,cassandra-one" --results "$tmp/both" --junit "$tmp/both.xml" \
+		--markdown "$tmp/both.md" || return 1
 	grep -Eq '^  raft +PC/EC +linearizable .* 0 of [0-9,]+  P' "$tmp/out" &&
 		grep -Eq '^  cassandra-one +PA/EL ' "$tmp/out" &&
 		[ -s "$tmp/both/raft/history.bin" ] && [ -s "$tmp/both/cassandra-one.txt" ]
+}
+
+# A suite for each store, counted as it is.
+for_ci() {
+	xmllint --noout --schema tests/e2e/junit.xsd "$tmp/both.xml" &&
+		[ "$(xmllint --xpath 'count(//testsuite)' "$tmp/both.xml")" -eq 2 ] &&
+		[ "$(xmllint --xpath 'sum(//testsuite/@tests)' "$tmp/both.xml")" -eq \
+			"$(xmllint --xpath 'count(//testcase)' "$tmp/both.xml")" ] &&
+		grep -q '^### small on 2 stores' "$tmp/both.md" &&
+		grep -Eq '^\| raft \| .* \| PC/EC \| ' "$tmp/both.md" &&
+		grep -q '^- cassandra-one: ' "$tmp/both.md"
 }
 
 as_json() {
@@ -97,6 +109,7 @@ costs() {
 
 check compare__shows_a_line_for_each_store rows
 check compare__keeps_the_rows_for_programs as_json
+check compare__tells_ci for_ci
 check compare__keeps_them_for_spreadsheets for_spreadsheets
 check pacelc__shows_round_trips_beside_theory costs
 check compare__goes_on_with_what_is_there goes_on

@@ -55,6 +55,35 @@ files_kept() {
 	[ ! -e "$tmp/raft/data" ]
 }
 
+# Markdown: all rows of a table have as many cells as its head; no line is left half.
+tables_are_whole() {
+	cat "$1"
+	sed 's/\\|//g' "$1" | awk '
+		/^\|/ { n = gsub(/\|/, "|"); if (in_table && n != cells) bad = 1; cells = n; in_table = 1; rows++; next }
+		{ in_table = 0 }
+		END { exit bad || rows < 8 }'
+}
+
+markdown_is_added() {
+	head -n 1 "$tmp/raft.md" | grep -q '^what was there before$' &&
+		grep -q '^### small on raft: P' "$tmp/raft.md" &&
+		grep -q '| partition | cut | 12 links, edge | confirmed | 0 packets crossed' "$tmp/raft.md"
+}
+
+has_its_witness() {
+	grep -A 4 '^Not linearizable' "$tmp/one.md"
+	grep -A 3 '^Not linearizable' "$tmp/one.md" | grep -q '^n[123] answered'
+}
+
+refuses_a_file() {
+	local status=0
+	"$pacelab" run "$tmp/small.lua" --name "$lab" --results "$tmp/never" "$@" >"$tmp/out" 2>&1 ||
+		status=$?
+	cat "$tmp/out"
+	[ "$status" -eq 64 ] && grep -q 'name a file that can be written' "$tmp/out" &&
+		[ ! -e "$tmp/never" ]
+}
+
 check_again() {
 	"$pacelab" check "$tmp/raft/history.bin"
 }
@@ -87,7 +116,13 @@ plan_only() {
 		[ ! -e results/small-raft-99 ]
 }
 
-check run__judges_raft runs raft "$tmp/small.lua"
+echo 'what was there before' >"$tmp/raft.md"
+check run__judges_raft runs raft "$tmp/small.lua" --junit "$tmp/raft.xml" --markdown "$tmp/raft.md"
+check run__tells_junit xmllint --noout --schema tests/e2e/junit.xsd "$tmp/raft.xml"
+check run__adds_markdown markdown_is_added
+check run__adds_markdown_with_whole_tables tables_are_whole "$tmp/raft.md"
+check run__refuses_a_junit_file_that_cannot_be refuses_a_file --junit /nowhere/at/all.xml
+check run__refuses_a_markdown_file_that_cannot_be refuses_a_file --markdown "$tmp"
 check run__prints_the_same_json_as_it_keeps same_as_file
 check run__keeps_what_a_reader_needs files_kept
 check run__keeps_it_for_root_alone only_root_reads
@@ -109,11 +144,12 @@ check raft__minority_answers_nobody \
 check raft__converges_after_the_heal json raft '0 <= r["recovery"]["converged_s"] < 2'
 check check__agrees_about_the_history check_again
 
-check run__judges_cassandra_one runs one "$tmp/small.lua" --store cassandra-one
+check run__judges_cassandra_one runs one "$tmp/small.lua" --store cassandra-one --markdown "$tmp/one.md"
 check cassandra_one__answers_on_both_sides \
 	json one 'all(s["ok"] >= 20 for s in phase["partition"]["sides"] if s["attempts"])'
 check cassandra_one__is_not_linearizable json one 'r["check"]["result"] == "violation"'
 check cassandra_one__has_a_witness json one 'r["check"]["witness"]'
+check cassandra_one__shows_it_in_markdown has_its_witness
 check cassandra_one__converges_after_the_heal json one '0 <= r["recovery"]["converged_s"] < 2'
 
 check run__leader_in_the_minority runs leader "$tmp/small.lua" --leader far --time-scale 1.5
