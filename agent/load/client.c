@@ -13,7 +13,9 @@
  */
 #include "agent/load/client.h"
 
-#include "agent/base/clock.h"
+#include <assert.h>
+#include <stdlib.h>
+
 #include "agent/load/purse.h"
 
 /* Longest sleep between two looks at the state that the supervisor sets. */
@@ -29,14 +31,38 @@
 #define CLIENT_SETTLE_NS (100 * NS_PER_MS)
 #define CLIENT_SETTLE_NS_MAX (3 * NS_PER_S)
 
+void client_site_init(struct client_site *common, const struct plan *plan, unsigned site,
+	struct history *history, struct load_shared *shared)
+{
+	struct proto_claim claim;
+
+	plan->system->ops->claim(&plan->proto, &claim);
+	*common = (struct client_site){.plan = plan,
+		.site = site,
+		.history = history,
+		.shared = shared,
+		.driver = &resp_driver,
+		.sessions = claim.sessions || claim.contexts,
+		.cas = claim.cas,
+		.does = claim.does,
+		.seen = calloc(plan->load.keys, sizeof *common->seen)};
+	assert(common->seen);
+}
+
+void client_site_fini(struct client_site *common)
+{
+	free(common->seen);
+	common->seen = NULL;
+}
+
 /* Connections to replicas that the client leaves are kept. */
 static struct driver *driver_at(struct client *c, unsigned replica)
 {
 	const struct client_site *common = c->common;
 
 	if (!c->driver[replica]) {
-		c->driver[replica] =
-			common->driver->open(common->plan->node[replica].addr_be, LOAD_PORT);
+		c->driver[replica] = common->driver->open(
+			common->world, common->plan->node[replica].addr_be, LOAD_PORT);
 		if (common->sessions && common->driver->session)
 			common->driver->session(c->driver[replica], &c->token);
 	}
@@ -74,11 +100,14 @@ static enum load_state state_of(const struct client *c)
 	return (enum load_state)atomic_load(&c->common->shared->state);
 }
 
-static void sleep_until(uint64_t t_ns)
+static uint64_t now_of(const struct client *c)
 {
-	struct timespec t = clock_timespec(t_ns);
+	return driver_now_ns(c->objects.driver);
+}
 
-	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+static void sleep_until(const struct client *c, uint64_t t_ns)
+{
+	driver_sleep(c->objects.driver, t_ns);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -91,7 +120,7 @@ static bool wait_until(
 	const struct client *c, struct driver *d, uint64_t t_ns, enum load_state state)
 {
 	for (;;) {
-		uint64_t now = clock_now_ns();
+		uint64_t now = now_of(c);
 
 		if (state_of(c) != state)
 			return false;
@@ -100,7 +129,7 @@ static bool wait_until(
 		if (t_ns - now > CLIENT_IDLE_NS)
 			d->ops->connect(
 				d, earlier(t_ns - CLIENT_IDLE_NS / 2, now + CLIENT_SLICE_NS));
-		sleep_until(earlier(t_ns, now + CLIENT_SLICE_NS));
+		sleep_until(c, earlier(t_ns, now + CLIENT_SLICE_NS));
 	}
 }
 
@@ -108,8 +137,7 @@ static bool wait_until(
 static bool wait_for_run(struct client *c)
 {
 	while (state_of(c) == LOAD_WAIT)
-		(void)wait_until(
-			c, driver_at(c, c->node), clock_now_ns() + CLIENT_SLICE_NS, LOAD_WAIT);
+		(void)wait_until(c, driver_at(c, c->node), now_of(c) + CLIENT_SLICE_NS, LOAD_WAIT);
 	return state_of(c) != LOAD_STOP;
 }
 
@@ -156,7 +184,7 @@ static void invoke(
 		.value = op->kind == HISTORY_READ ? 0 : op->value,
 		.old = op->kind == HISTORY_TRANSFER ? history_accounts(op->from, op->to) : old,
 	};
-	ret->t_ns = clock_now_ns();
+	ret->t_ns = now_of(c);
 }
 
 /* What was read as many elements, or by the steps of a transaction, stands in records of its own.
@@ -178,7 +206,7 @@ static int add_completion(struct client *c, const struct gen_op *op, struct hist
 static bool complete(struct client *c, const struct gen_op *op, struct history_record *record,
 	const struct driver_result *result)
 {
-	record->t_ns = clock_now_ns();
+	record->t_ns = now_of(c);
 	record->type = (uint8_t)result->outcome;
 	record->error = (uint8_t)result->error;
 	if (record->kind == HISTORY_READ)
@@ -253,7 +281,7 @@ static bool operate(struct client *c, struct gen_op *op, struct driver_result *r
 	uint64_t deadline_ns = c->common->plan->load.deadline_ns;
 	struct history_record record;
 	uint64_t old = op->old;
-	bool late = clock_now_ns() > op->t_intended_ns + deadline_ns;
+	bool late = now_of(c) > op->t_intended_ns + deadline_ns;
 
 	*ret = (struct driver_result){.outcome = HISTORY_FAIL, .error = HISTORY_LATE};
 
@@ -280,7 +308,7 @@ static bool operate(struct client *c, struct gen_op *op, struct driver_result *r
 static bool turn_operate(void *ctx, struct gen_op *op, struct driver_result *ret)
 {
 	if (op->t_intended_ns == 0)
-		op->t_intended_ns = clock_now_ns();
+		op->t_intended_ns = now_of(ctx);
 	return operate(ctx, op, ret);
 }
 
@@ -308,7 +336,7 @@ static void run_schedule(struct client *c)
 {
 	struct gen_op op;
 
-	gen_init(&c->gen, c->common->plan, c->common->site, c->number, clock_now_ns());
+	gen_init(&c->gen, c->common->plan, c->common->site, c->number, now_of(c));
 	for (;;) {
 		gen_next(&c->gen, &op);
 		if (!wait_until(c, driver_at(c, op.replica), op.t_intended_ns, LOAD_RUN) ||
@@ -325,13 +353,13 @@ static bool wait_for_drain(struct client *c)
 {
 	struct client_site *common = c->common;
 	const struct plan *plan = common->plan;
-	uint64_t until = clock_now_ns() + plan->load.deadline_ns + CLIENT_SLICE_NS;
+	uint64_t until = now_of(c) + plan->load.deadline_ns + CLIENT_SLICE_NS;
 
 	if (atomic_fetch_add(&common->drained, 1) + 1 == plan->load.clients_per_site)
 		atomic_fetch_add(&common->shared->drained, 1);
-	while (state_of(c) == LOAD_FINAL && clock_now_ns() < until &&
+	while (state_of(c) == LOAD_FINAL && now_of(c) < until &&
 		atomic_load(&common->shared->drained) < plan->sites)
-		sleep_until(clock_now_ns() + CLIENT_DRAIN_PAUSE_NS);
+		sleep_until(c, now_of(c) + CLIENT_DRAIN_PAUSE_NS);
 	return state_of(c) == LOAD_FINAL;
 }
 
@@ -361,7 +389,7 @@ static bool wait_for_settling(struct client *c)
 		earlier(2 * slowest_ns(c->common) + CLIENT_SETTLE_NS, CLIENT_SETTLE_NS_MAX) +
 		plan_alike_ns(c->common->plan);
 
-	return wait_until(c, driver_at(c, c->node), clock_now_ns() + settle_ns, LOAD_FINAL);
+	return wait_until(c, driver_at(c, c->node), now_of(c) + settle_ns, LOAD_FINAL);
 }
 
 /* Where the final reads of one client stand: by replica, the next key. */
@@ -374,7 +402,7 @@ struct finals {
 static bool read_final(struct client *c, uint64_t key)
 {
 	uint64_t patience_ns = c->common->plan->load.deadline_ns * CLIENT_FINAL_DEADLINES;
-	struct gen_op op = {.t_intended_ns = clock_now_ns(),
+	struct gen_op op = {.t_intended_ns = now_of(c),
 		.workload = c->common->plan->load.workload,
 		.kind = HISTORY_READ,
 		.key = key};
@@ -440,12 +468,12 @@ static void read_finals(struct client *c)
 {
 	const struct plan *plan = c->common->plan;
 	struct finals finals = {
-		.keys = gen_keys(plan, c->gen.start_ns ? clock_now_ns() - c->gen.start_ns : 0)};
+		.keys = gen_keys(plan, c->gen.start_ns ? now_of(c) - c->gen.start_ns : 0)};
 
 	for (unsigned i = 0; i < plan->replicas; i++)
 		finals.key[i] = c->number;
 	while (!read_finals_once(c, &finals) && !c->error && state_of(c) == LOAD_FINAL)
-		sleep_until(clock_now_ns() + CLIENT_FINAL_PAUSE_NS);
+		sleep_until(c, now_of(c) + CLIENT_FINAL_PAUSE_NS);
 }
 
 void *client_run(void *arg)

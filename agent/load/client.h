@@ -19,6 +19,7 @@ struct client_site {
 	struct history *history;
 	struct load_shared *shared;
 	const struct driver_ops *driver;
+	void *world;              /* of its connections; NULL: the machine's network */
 	bool sessions;            /* the store wants a session's token when it changes replicas */
 	bool cas;                 /* the store has compare-and-set */
 	uint32_t does;            /* PROTO_DOES() of each operation that the store has */
@@ -40,6 +41,12 @@ struct client {
 	uint16_t node; /* replica it talks to, or talked to last */
 	int error;     /* why it gave up, 0 if it did not */
 };
+
+/* client_site_init() - for @plan's load at @site: what the store has and claims; by resp_driver,
+ * till that is changed. client_site_fini() frees. */
+void client_site_init(struct client_site *common, const struct plan *plan, unsigned site,
+	struct history *history, struct load_shared *shared);
+void client_site_fini(struct client_site *common);
 
 /* client_init() - ready to run; client_fini() frees. */
 void client_init(struct client *c, struct client_site *common, unsigned number);

@@ -45,24 +45,15 @@ static int wait_for_clients(struct client *clients, unsigned count)
 int load_main(
 	const struct plan *plan, unsigned site, struct history *history, struct load_shared *shared)
 {
-	struct client_site common = {.plan = plan,
-		.site = site,
-		.history = history,
-		.shared = shared,
-		.driver = &resp_driver};
+	struct client_site common;
 	unsigned count = plan->load.clients_per_site;
 	struct client *clients = calloc(count, sizeof *clients);
-	struct proto_claim claim;
 	unsigned started = 0;
 	int rc = 0;
 	int error;
 
-	plan->system->ops->claim(&plan->proto, &claim);
-	common.does = claim.does;
-	common.cas = claim.cas;
-	common.sessions = claim.sessions || claim.contexts;
-	common.seen = calloc(plan->load.keys, sizeof *common.seen);
-	assert(clients && common.seen && site < plan->sites);
+	assert(clients && site < plan->sites);
+	client_site_init(&common, plan, site, history, shared);
 	(void)prctl(PR_SET_TIMERSLACK, LOAD_TIMER_SLACK_NS);
 	for (unsigned i = 0; i < count; i++)
 		client_init(&clients[i], &common, i);
@@ -83,7 +74,7 @@ int load_main(
 	for (unsigned i = 0; i < count; i++)
 		client_fini(&clients[i]);
 	free(clients);
-	free(common.seen);
+	client_site_fini(&common);
 	atomic_fetch_add(&shared->finals_done, 1);
 	return rc < 0 || error ? EXIT_INTERNAL : EXIT_AS_EXPECTED;
 }

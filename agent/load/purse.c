@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "agent/base/clock.h"
-
 #define PURSE_BITS 16
 #define PURSE_BALANCE_MAX ((1u << PURSE_BITS) - 1)
 _Static_assert(PLAN_PURSE_MAX *PURSE_BITS <= 64, "all accounts fit a value");
@@ -74,7 +72,7 @@ static void transfer(struct objects *o, bool cas, const struct gen_op *op, uint6
 		else
 			d->ops->write(d, PURSE_KEY, then, deadline_ns, ret);
 	} while (ret->outcome == HISTORY_OK && ret->error == HISTORY_UNMET &&
-		 clock_now_ns() < deadline_ns);
+		 driver_now_ns(d) < deadline_ns);
 	if (ret->error == HISTORY_UNMET)
 		unmet(ret);
 }

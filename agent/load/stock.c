@@ -2,8 +2,6 @@
 /* stock.c - what clients do who sell what is in stock */
 #include "agent/load/stock.h"
 
-#include "agent/base/clock.h"
-
 static bool ask(const struct turn *t, bool first, struct gen_op op, struct driver_result *ret)
 {
 	return turn_ask(t, first, op, PLAN_INVENTORY, ret);
@@ -58,7 +56,7 @@ static void take_away(struct driver *d, bool cas, uint64_t key, uint64_t amount,
 		else
 			d->ops->write(d, key, there - amount, deadline_ns, ret);
 	} while (ret->outcome == HISTORY_OK && ret->error == HISTORY_UNMET &&
-		 clock_now_ns() < deadline_ns);
+		 driver_now_ns(d) < deadline_ns);
 	if (ret->error == HISTORY_UNMET)
 		unmet(ret);
 }

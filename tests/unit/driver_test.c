@@ -126,7 +126,7 @@ static void stop(struct server *s)
 
 static struct driver *dial(uint16_t port)
 {
-	return resp_driver.open(htonl(INADDR_LOOPBACK), port);
+	return resp_driver.open(NULL, htonl(INADDR_LOOPBACK), port);
 }
 
 enum request { READ, WRITE, CAS };

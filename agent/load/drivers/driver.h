@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/clock.h"
 #include "agent/history/history.h"
 
 /**
@@ -38,9 +39,12 @@ struct driver {
 
 /**
  * struct driver_ops - one protocol
- * @open:	a driver for the server at @addr_be; connects nowhere yet. Return: never NULL
+ * @now:	the clock of all deadlines; NULL: CLOCK_MONOTONIC
+ * @sleep:	until that clock shows @t_ns; NULL where @now is
+ * @open:	a driver for the server at @addr_be; connects nowhere yet. @world: the network of a
+ *		simulation, else NULL. Return: never NULL
  * @connect:	have a connection by @deadline_ns if possible, notice one that broke; for idle time
- * @read:	@deadline_ns is absolute, CLOCK_MONOTONIC; all that take @ret fill it completely
+ * @read:	@deadline_ns is absolute; all that take @ret fill it completely
  * @get:	the value as text, whatever it is
  * @put:	set it to text
  * @append:	make the text longer, all at once
@@ -56,7 +60,9 @@ struct driver {
  */
 struct driver_ops {
 	const char *name;
-	struct driver *(*open)(uint32_t addr_be, uint16_t port);
+	uint64_t (*now)(const struct driver *d);
+	void (*sleep)(struct driver *d, uint64_t t_ns);
+	struct driver *(*open)(void *world, uint32_t addr_be, uint16_t port);
 	void (*connect)(struct driver *d, uint64_t deadline_ns);
 	void (*read)(
 		struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret);
@@ -85,5 +91,20 @@ struct driver_ops {
 };
 
 extern const struct driver_ops resp_driver;
+
+static inline uint64_t driver_now_ns(const struct driver *d)
+{
+	return d->ops->now ? d->ops->now(d) : clock_now_ns();
+}
+
+static inline void driver_sleep(struct driver *d, uint64_t t_ns)
+{
+	const struct timespec t = clock_timespec(t_ns);
+
+	if (d->ops->sleep)
+		d->ops->sleep(d, t_ns);
+	else
+		(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
 
 #endif

@@ -185,10 +185,11 @@ int resp_session_parse(
 /*
  * Connection.
  */
-static struct driver *resp_open(uint32_t addr_be, uint16_t port)
+static struct driver *resp_open(void *world, uint32_t addr_be, uint16_t port)
 {
 	struct resp *r = calloc(1, sizeof *r);
 
+	(void)world;
 	assert(r);
 	r->driver.ops = &resp_driver;
 	r->addr.sin_family = AF_INET;
