@@ -59,6 +59,19 @@ struct run_online {
 	char words[1024];
 };
 
+/* What stands in place of evidence where there can be none. */
+#define RUN_SIMULATED "simulated"
+
+/* What a simulation says of itself, and what it added to each message and each write. */
+struct run_simulated {
+	bool is; /* else this was a run on real packets, and the rest is zero */
+	uint64_t hop_ns;
+	uint64_t wire_ns;
+	uint64_t disk_ns;
+	uint64_t messages; /* between replicas */
+	uint64_t took_ns;  /* of the machine's time */
+};
+
 struct run_log {
 	uint64_t t_start_ns; /* time 0 of all that is printed */
 	uint64_t t_end_ns;
@@ -75,6 +88,7 @@ struct run_log {
 	unsigned leaders;
 	bool interrupted;
 	struct run_online online;
+	struct run_simulated simulated;
 };
 
 #endif

@@ -128,20 +128,36 @@ static uint64_t jitter(const struct sim *sim, const struct sim_link *link, uint6
 
 /* The seam: struct proto_io. */
 
+static void carry(struct sim_event *e, const void *bytes)
+{
+	e->p = malloc(e->len);
+	assert(e->p);
+	memcpy(e->p, bytes, e->len);
+}
+
 static void post(struct sim_node *n, struct sim_event *e, const void *bytes, uint64_t *fate)
 {
 	struct sim *sim = n->sim;
 	struct sim_link *link = sim_link(sim, n->id, e->node);
 
-	e->p = malloc(e->len);
-	assert(e->p);
-	memcpy(e->p, bytes, e->len);
+	carry(e, bytes);
 	e->at_ns += sim->now_ns + link->delay_ns + jitter(sim, link, fate);
 	e->at_ns += link->slow ? SIM_SLOW_NS + draw(fate) % SIM_SLOW_NS : 0;
 	sim->count[SIM_REORDERED] += e->at_ns < link->newest_ns;
 	if (e->at_ns > link->newest_ns)
 		link->newest_ns = e->at_ns;
 	sim_schedule(sim, e);
+}
+
+static void route(struct sim *sim, struct sim_event *e, const void *bytes)
+{
+	e->at_ns = sim->config.route(sim, e->from, e->node);
+	if (e->at_ns) {
+		carry(e, bytes);
+		sim_schedule(sim, e);
+	} else {
+		sim->count[SIM_CUT]++;
+	}
 }
 
 static void io_send(struct proto_io *io, unsigned to, const void *bytes, size_t len)
@@ -164,6 +180,10 @@ static void io_send(struct proto_io *io, unsigned to, const void *bytes, size_t 
 	sim_votes_sent(sim, n->id, to, bytes, len);
 	if (sim->on_send)
 		sim->on_send(sim, n->id, to, bytes, len);
+	if (sim->config.route) {
+		route(sim, &e, bytes);
+		return;
+	}
 	if (link->cut || link->cuts) {
 		sim->count[SIM_CUT]++;
 		return;
@@ -309,6 +329,7 @@ struct sim *sim_open(const struct sim_config *config)
 
 	assert(sim);
 	sim->config = *config;
+	sim->ctx = config->ctx;
 	sim->now_ns = SIM_START_NS;
 	prng_init(&sim->prng, config->seed, 0);
 	sim->node = calloc(nodes, sizeof(*sim->node));
@@ -585,7 +606,8 @@ static void deliver(struct sim *sim, const struct sim_event *e)
 
 	if (!sim->node[e->node].alive)
 		return;
-	if (link->cut || link->cuts) {
+	if (sim->config.arrives ? !sim->config.arrives(sim, e->from, e->node)
+				: link->cut || link->cuts) {
 		sim->count[SIM_CUT]++;
 		return;
 	}

@@ -86,6 +86,8 @@ enum sim_count {
 };
 extern const char *const sim_count_names[SIM_COUNT_NR];
 
+struct sim;
+
 /* What the world is like; probabilities in parts per million. */
 struct sim_config {
 	const struct proto_ops *ops;
@@ -105,9 +107,13 @@ struct sim_config {
 	bool archive;         /* keep all records, to compare with what a snapshot restores */
 	uint32_t torn_ppm;    /* crashes whose log goes through the real log's recovery */
 	FILE *trace;          /* NULL: none */
+	void *ctx;            /* struct sim has it from the beginning */
+	/* A network of somebody else's in place of ->link: when what is sent now arrives, 0: never;
+	 * then, whether it does. NULL: by ->link. */
+	uint64_t (*route)(struct sim *sim, unsigned from, unsigned to);
+	bool (*arrives)(struct sim *sim, unsigned from, unsigned to);
 };
 
-struct sim;
 struct sim_log_check;
 struct sim_data;
 struct sim_votes;
