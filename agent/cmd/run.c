@@ -10,6 +10,7 @@
 #include "agent/cmd/ci.h"
 #include "agent/cmd/cmd.h"
 #include "agent/cmd/run_judge.h"
+#include "agent/cmd/simulation.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/runner.h"
 #include "agent/lab/supervisor.h"
@@ -37,6 +38,7 @@ enum {
 	OPT_MODELS,
 	OPT_JUNIT,
 	OPT_MARKDOWN,
+	OPT_SIMULATE,
 };
 
 static const struct cmd_option options[] = {
@@ -64,6 +66,8 @@ static const struct cmd_option options[] = {
 	[OPT_MODELS] = {"--models", NULL, "judge by every model: which is the strongest kept?"},
 	[OPT_JUNIT] = CI_JUNIT_OPTION,
 	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
+	[OPT_SIMULATE] = {"--simulate", NULL,
+		"the same lab in virtual time, too, and both side by side"},
 	{NULL, NULL, NULL},
 };
 
@@ -143,17 +147,6 @@ static struct ci_wish ci_of(const struct cmd_line *line)
 		.junit = line->value[OPT_JUNIT], .markdown = line->value[OPT_MARKDOWN]};
 }
 
-static int judge(const struct plan *plan, const struct run_log *log, const struct outdir *out,
-	const struct cmd_line *line, struct err *err)
-{
-	int status = run_judge(plan, log, out, line->value[OPT_JSON] != NULL, err);
-	const struct ci_wish ci = ci_of(line);
-	char path[OUTDIR_FILE_MAX];
-
-	outdir_file(out, "results.json", path);
-	return !err->code && ci_run(&ci, path, err) ? EXIT_INTERNAL : status;
-}
-
 /* To stop a run for what its store does not even claim would be of no use. */
 static int online_allowed(const struct plan *plan, struct err *err)
 {
@@ -166,6 +159,51 @@ static int online_allowed(const struct plan *plan, struct err *err)
 		"--check-online: store '%s' does not claim to be linearizable when cut: no "
 		"violation could end the run",
 		plan->system->name);
+}
+
+static struct plan_options wish_of(const struct cmd_line *line)
+{
+	const char *const *v = line->value;
+
+	return (struct plan_options){.store = v[OPT_STORE],
+		.set = v[OPT_SET],
+		.leader = v[OPT_LEADER],
+		.seed = v[OPT_SEED],
+		.emulator = v[OPT_EMULATOR],
+		.rate = v[OPT_RATE],
+		.time_scale = v[OPT_TIME_SCALE],
+		.warmup = v[OPT_WARMUP]};
+}
+
+/* The lab is gone; from its log and history to the verdict, beside that of a simulation if there
+ * shall be one. */
+static int judge(const struct plan *plan, const struct run_log *log, const struct outdir *out,
+	const struct cmd_line *line, struct err *err)
+{
+	const struct plan_options wish = wish_of(line);
+	const struct ci_wish ci = ci_of(line);
+	struct results *results = calloc(1, sizeof *results);
+	struct simulation *beside = NULL;
+	struct run_judging j = {.plan = plan,
+		.log = log,
+		.out = out,
+		.print = true,
+		.json = line->value[OPT_JSON] != NULL};
+	int status = EXIT_INTERNAL;
+	char path[OUTDIR_FILE_MAX];
+
+	if (!results)
+		return err_sys(err, -ENOMEM, "measure");
+	outdir_file(out, "simulated", path);
+	if (!line->value[OPT_SIMULATE] ||
+		!simulation_run(&beside, line->arg[0], &wish, &lab_costs_usual, path, err)) {
+		j.simulated = beside ? simulation_results(beside) : NULL;
+		status = run_judge(&j, results, err);
+	}
+	simulation_free(beside);
+	free(results);
+	outdir_file(out, "results.json", path);
+	return !err->code && ci_run(&ci, path, err) ? EXIT_INTERNAL : status;
 }
 
 static int run_plan(struct plan *plan, const struct cmd_line *line, const struct capture_wish *pcap,
@@ -201,17 +239,19 @@ static int run_plan(struct plan *plan, const struct cmd_line *line, const struct
 	return status;
 }
 
+static int refuse_simulated(const struct plan *plan, struct err *err)
+{
+	if (!plan->simulated_only)
+		return 0;
+	return err_usage(err,
+		"lab %s, of %u replicas, is for a simulation, its script says: pacelab simulate %s",
+		plan->name, plan->replicas, plan->path);
+}
+
 static int run_main(const struct cmd_line *line, struct err *err)
 {
 	const char *const *v = line->value;
-	struct plan_options wish = {.store = v[OPT_STORE],
-		.set = v[OPT_SET],
-		.leader = v[OPT_LEADER],
-		.seed = v[OPT_SEED],
-		.emulator = v[OPT_EMULATOR],
-		.rate = v[OPT_RATE],
-		.time_scale = v[OPT_TIME_SCALE],
-		.warmup = v[OPT_WARMUP]};
+	const struct plan_options wish = wish_of(line);
 	const struct ci_wish ci = ci_of(line);
 	struct capture_wish pcap;
 	struct plan *plan;
@@ -226,7 +266,9 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		status = EXIT_USAGE;
 	else if (v[OPT_PLAN])
 		plan_print(plan, stdout);
-	else if (v[OPT_CHECK_ONLINE] && online_allowed(plan, err))
+	else if (refuse_simulated(plan, err) ||
+		 (v[OPT_CHECK_ONLINE] && online_allowed(plan, err)) ||
+		 (v[OPT_SIMULATE] && lab_refuse(plan, err)))
 		status = EXIT_USAGE;
 	else
 		status = run_plan(plan, line, &pcap, err);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "agent/base/file.h"
 #include "agent/cmd/run_witness.h"
@@ -36,7 +35,7 @@ static int results_keep(const struct results *results, const struct outdir *out,
 	return file_keep(f, path, err);
 }
 
-static void results_print(const struct results *results, const struct outdir *out, bool json)
+void run_print(const struct results *results, const struct outdir *out, bool json)
 {
 	char path[OUTDIR_FILE_MAX];
 
@@ -46,32 +45,29 @@ static void results_print(const struct results *results, const struct outdir *ou
 		results_json_print(results, stdout);
 }
 
-int run_judge(const struct plan *plan, const struct run_log *log, const struct outdir *out,
-	bool json, struct err *err)
+int run_judge(const struct run_judging *j, struct results *ret, struct err *err)
 {
-	struct results *results = calloc(1, sizeof *results);
 	struct history_ops ops = {.count = 0};
 	char path[OUTDIR_FILE_MAX];
 	int status = EXIT_INTERNAL;
 	int rc;
 
-	if (!results)
-		return err_sys(err, -ENOMEM, "measure");
-	outdir_file(out, "history.bin", path);
+	outdir_file(j->out, "history.bin", path);
 	rc = history_read(&ops, path, err);
 	if (!rc)
-		rc = measure(results, plan, log, &ops, err);
+		rc = measure(ret, j->plan, j->log, &ops, err);
 	if (!rc) {
-		verdict(results);
+		ret->simulated = j->simulated;
+		verdict(ret);
 		/* What was measured is told, even if it cannot be kept. */
-		rc = results_keep(results, out, err);
-		outdir_file(out, "witness.svg", path);
+		rc = results_keep(ret, j->out, err);
+		outdir_file(j->out, "witness.svg", path);
 		if (!rc)
-			rc = run_witness_keep(results, &ops, path, err);
-		results_print(results, out, json);
-		status = (int)results->status;
+			rc = run_witness_keep(ret, &ops, path, err);
+		if (j->print)
+			run_print(ret, j->out, j->json);
+		status = (int)ret->status;
 	}
 	history_ops_fini(&ops);
-	free(results);
 	return rc ? EXIT_INTERNAL : status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * simulate.c - pacelab simulate: many seeded runs of one store in virtual time
+ * simulate.c - pacelab simulate: a lab in virtual time, or many seeded runs of one store
  *
- * Prints what was run and how fast; on a violation, what it was and how to see it again.
+ * Of runs by seeds it prints what was run and how fast; on a violation, what it was and how to see
+ * it again.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 
 #include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
+#include "agent/cmd/simulation.h"
 #include "agent/sim/sim_script.h"
 #include "store/settings.h"
 #include "store/systems.h"
@@ -31,8 +33,22 @@ enum {
 	OPT_KEEP,
 	OPT_WITHOUT,
 	OPT_SHRINK,
-	OPT_TRACE
+	OPT_TRACE,
+	OPT_LEADER,
+	OPT_RATE,
+	OPT_TIME_SCALE,
+	OPT_WARMUP,
+	OPT_RESULTS,
+	OPT_JSON,
+	OPT_PLAN,
+	OPT_COSTS
 };
+
+/* What only one of the two can do: run a lab, or a store by seeds. */
+static const unsigned of_labs[] = {OPT_LEADER, OPT_RATE, OPT_TIME_SCALE, OPT_WARMUP, OPT_RESULTS,
+	OPT_JSON, OPT_PLAN, OPT_COSTS};
+static const unsigned of_seeds[] = {OPT_SEEDS, OPT_FIRST, OPT_NODES, OPT_READ_LEVEL,
+	OPT_WRITE_LEVEL, OPT_SKEW, OPT_JOBS, OPT_KEEP, OPT_WITHOUT, OPT_SHRINK, OPT_TRACE};
 
 #define SEEDS_USUAL 100
 #define KEEP_MAX (1u << 20)
@@ -54,6 +70,15 @@ static const struct cmd_option options[] = {
 		"loss, duplicates, jitter, drift, snapshots, torn: several with commas"},
 	[OPT_SHRINK] = {"--shrink", NULL, "of a violation, show what it needs"},
 	[OPT_TRACE] = {"--trace", NULL, "print every event"},
+	[OPT_LEADER] = {"--leader", "NODE", "of a lab, as those that follow: who shall lead first"},
+	[OPT_RATE] = {"--rate", "N", "operations per second, all clients together"},
+	[OPT_TIME_SCALE] = {"--time-scale", "X", "0.5: every phase takes half as long"},
+	[OPT_WARMUP] = {"--warmup", "TIME", "before all phases, left out of all figures"},
+	[OPT_RESULTS] = {"--results", "DIR", "folder for everything that is kept"},
+	[OPT_JSON] = {"--json", NULL, "print results.json on standard output, all else on error"},
+	[OPT_PLAN] = {"--plan", NULL, "print the expanded plan and do nothing"},
+	[OPT_COSTS] = {"--costs", "TIMES",
+		"what a machine adds: 'hop=60us wire=40us disk=150us'; 'hop=0s wire=0s disk=0s'"},
 	{NULL, NULL, NULL},
 };
 
@@ -223,7 +248,50 @@ static void print_sum(const struct sim_seeds *s, const struct sim_outcome *sum)
 	print_counts(sum);
 }
 
-static int simulate_main(const struct cmd_line *line, struct err *err)
+static int refuse_options(const struct cmd_line *line, const unsigned *option, size_t n,
+	const char *why, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (line->value[option[i]])
+			return err_usage(err, "%s %s", options[option[i]].name, why);
+	return 0;
+}
+
+static int simulate_lab(const struct cmd_line *line, struct err *err)
+{
+	const char *const *v = line->value;
+	const struct plan_options wish = {.store = v[OPT_STORE],
+		.set = v[OPT_SET],
+		.leader = v[OPT_LEADER],
+		.seed = v[OPT_SEED],
+		.rate = v[OPT_RATE],
+		.time_scale = v[OPT_TIME_SCALE],
+		.warmup = v[OPT_WARMUP]};
+	struct lab_costs costs = lab_costs_usual;
+	struct simulation *s;
+	struct plan *plan;
+	int status;
+
+	if (refuse_options(line, of_seeds, sizeof of_seeds / sizeof *of_seeds,
+		    "is of a simulation by seeds: leave out the lab, or the option", err) ||
+		(v[OPT_COSTS] && lab_costs_parse(&costs, v[OPT_COSTS], err)))
+		return EXIT_USAGE;
+	if (v[OPT_PLAN]) {
+		if (plan_load(&plan, line->arg[0], &wish, err))
+			return EXIT_USAGE;
+		plan_print(plan, stdout);
+		plan_free(plan);
+		return 0;
+	}
+	if (simulation_run(&s, line->arg[0], &wish, &costs, v[OPT_RESULTS], err))
+		return (int)err->status;
+	simulation_print(s, v[OPT_JSON] != NULL);
+	status = (int)simulation_results(s)->status;
+	simulation_free(s);
+	return status;
+}
+
+static int simulate_seeds(const struct cmd_line *line, struct err *err)
 {
 	struct sim_seeds s;
 	struct sim_outcome sum;
@@ -231,7 +299,9 @@ static int simulate_main(const struct cmd_line *line, struct err *err)
 	bool *keep = NULL;
 	int rc;
 
-	if (parse(line, &s, err) || parse_keep(line->value[OPT_KEEP], &s, &keep, err)) {
+	if (refuse_options(line, of_labs, sizeof of_labs / sizeof *of_labs,
+		    "is of a lab: name one, or leave the option out", err) ||
+		parse(line, &s, err) || parse_keep(line->value[OPT_KEEP], &s, &keep, err)) {
 		free(keep);
 		return err->status;
 	}
@@ -249,16 +319,26 @@ static int simulate_main(const struct cmd_line *line, struct err *err)
 	return rc ? EXIT_VIOLATED : EXIT_AS_EXPECTED;
 }
 
+static int simulate_main(const struct cmd_line *line, struct err *err)
+{
+	return line->args ? simulate_lab(line, err) : simulate_seeds(line, err);
+}
+
 const struct cmd simulate_cmd = {
 	.name = "simulate",
-	.args = "",
-	.summary = "run a store in virtual time, with faults, by seeds",
-	.help = "The replicas are those of `pacelab run`, on a simulated network with simulated disks and\n"
+	.args = "[LAB]",
+	.summary = "run a lab, or a store by seeds, in virtual time",
+	.help = "With a LAB: its script as `pacelab run` has it, with the same clients and the same protocols,\n"
+		"on simulated links; the same files and the same verdict, marked as simulated. What of the\n"
+		"lab cannot be simulated is refused. Exit status: as of run.\n"
+		"\n"
+		"Without: the store alone, with faults that are drawn, once for each seed.\n"
+		"The replicas are those of `pacelab run`, on a simulated network with simulated disks and\n"
 		"clocks. After every event the invariants of the protocol are checked, at the end what\n"
 		"its clients saw. Needs no privileges. The same seed gives the same run.\n"
 		"Exit status 1: there was a violation; seed, step and how to see it again are printed.\n",
 	.args_min = 0,
-	.args_max = 0,
+	.args_max = 1,
 	.option = options,
 	.main = simulate_main,
 };

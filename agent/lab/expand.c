@@ -672,6 +672,7 @@ int expand(struct plan *plan, struct script *script, const struct plan_options *
 
 	plan->script = script;
 	plan->closing = script->say[0] ? script->say : NULL;
+	plan->simulated_only = script->simulated_only;
 	options = options ? options : &nothing;
 	if (!script->lab.line)
 		return script_fail(script, 1, err, "no lab: begin the script with lab \"name\"");

@@ -184,6 +184,7 @@ struct plan {
 	const struct system *system;
 	struct proto_config proto; /* self is set per replica */
 	enum wal_sync fsync;       /* WAL_SYNC_ALWAYS: acknowledged means on disk */
+	bool simulated_only;       /* more than one machine can run, says the script */
 	bool foreign_store;        /* --store named another one than the script */
 	bool all_models;    /* judge the history by every model, not only by what is claimed */
 	unsigned cas_moved; /* share of CAS that became writes: the store has no CAS */

@@ -66,7 +66,7 @@ static int unknown_word(lua_State *L)
 		args_fail(L, "unknown word '%.40s'%s", name, near_text(&near, hint, sizeof hint));
 	args_fail(L,
 		"unknown word '%.40s': a lab has lab, site, rtt, delay, jitter, profile, "
-		"distribution, store, stores, load, fit, phase, expect, seed, say, the faults, and Lua's "
+		"distribution, store, stores, load, fit, phase, expect, seed, say, simulated, the faults, and Lua's "
 		"string, table and math",
 		name);
 }

@@ -169,6 +169,7 @@ struct script {
 	struct script_text lab;
 	uint64_t seed;
 	int seed_line;
+	bool simulated_only;
 	struct script_site site[PLAN_SITES_MAX];
 	unsigned sites;
 	struct script_text node[FABRIC_NODES_MAX];

@@ -46,6 +46,13 @@ static int word_seed(lua_State *L)
 	return 0;
 }
 
+static int word_simulated(lua_State *L)
+{
+	args_expect(L, 0, 0);
+	args_script(L)->simulated_only = true;
+	return 0;
+}
+
 struct site_options {
 	char region[SCRIPT_TEXT_MAX];
 };
@@ -408,6 +415,7 @@ static const struct word words[] = {
 		"expect(\"cassandra-one\", {stale = \"some\"})"},
 	{"stores", word_stores, "stores {\"raft\", \"cassandra-one\"}"},
 	{"seed", word_seed, "seed(7)"},
+	{"simulated", word_simulated, "simulated()"},
 	{"say", word_say, "say \"what to look for in the phase that comes\""},
 };
 

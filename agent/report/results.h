@@ -130,8 +130,9 @@ struct results_expected {
 };
 
 struct results {
-	const struct plan *plan; /* borrowed */
+	const struct plan *plan; /* borrowed, and so are the next two */
 	const struct run_log *log;
+	const struct results *simulated; /* the same lab in virtual time; NULL: none */
 	struct results_phase phase[PLAN_PHASES_MAX];
 	struct results_load load;
 	struct results_fit read_fit;

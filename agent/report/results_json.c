@@ -226,7 +226,9 @@ static void put_fault(struct json *j, const struct results *r, const struct run_
 	put_time(j, "t_first_ns", r->log, f->t_first_ns);
 	put_time(j, "t_last_ns", r->log, f->t_last_ns);
 	put_bool(j, "atomic", f->atomic);
-	if (matrix)
+	if (r->log->simulated.is)
+		put_string(j, "evidence", RUN_SIMULATED);
+	else if (matrix)
 		put_string(j, "evidence",
 			f->judged ? evidence_result_names[e->result]
 				  : evidence_result_names[EVIDENCE_INCONCLUSIVE]);
@@ -376,6 +378,60 @@ static void put_conclusions(struct json *j, const struct results *r)
 	put_string(j, "why", r->why);
 }
 
+/* What this is, if it is no run on real packets. */
+static void put_simulation(struct json *j, const struct run_log *log)
+{
+	const struct run_simulated *s = &log->simulated;
+
+	json_key(j, "simulation");
+	if (!s->is) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	put_double(j, "hop_ms", units_ms(s->hop_ns));
+	put_double(j, "wire_ms", units_ms(s->wire_ns));
+	put_double(j, "disk_ms", units_ms(s->disk_ns));
+	put_uint(j, "messages", s->messages);
+	put_double(j, "took_s", units_s(s->took_ns));
+	json_object_end(j);
+}
+
+/* The same lab in virtual time, beside this run. */
+static void put_simulated(struct json *j, const struct results *r)
+{
+	const struct results *s = r->simulated;
+
+	json_key(j, "simulated");
+	if (!s) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	put_simulation(j, s->log);
+	json_key(j, "phases");
+	json_array(j);
+	for (unsigned p = 0; p < s->log->phases; p++) {
+		json_object(j);
+		put_string(j, "name", s->plan->phase[p].name);
+		json_key(j, "latency");
+		json_object(j);
+		put_latency(j, "read", &s->phase[p].read);
+		put_latency(j, "write", &s->phase[p].write);
+		json_object_end(j);
+		json_object_end(j);
+	}
+	json_array_end(j);
+	json_key(j, "round_trips");
+	json_object(j);
+	put_fit(j, "read", &s->read_fit);
+	put_fit(j, "write", &s->write_fit);
+	json_object_end(j);
+	put_string(j, "pacelc", s->verdict.pacelc_text);
+	put_uint(j, "status", (uint64_t)s->status);
+	json_object_end(j);
+}
+
 static void put_run(struct json *j, const struct results *r)
 {
 	json_key(j, "phases");
@@ -431,6 +487,7 @@ void results_json_print(const struct results *r, FILE *out)
 	put_uint(&j, "seed", r->plan->seed);
 	put_string(&j, "emulator", r->log->emulator);
 	put_string(&j, "kernel", r->log->kernel);
+	put_simulation(&j, r->log);
 	put_uint(&j, "t_start_ns", r->log->t_start_ns);
 	put_double(&j, "build_ms", units_ms(r->log->build_ns));
 	put_nodes(&j, r->plan);
@@ -439,5 +496,6 @@ void results_json_print(const struct results *r, FILE *out)
 	put_run(&j, r);
 	put_string(&j, "closing", r->plan->closing ? r->plan->closing : "");
 	put_conclusions(&j, r);
+	put_simulated(&j, r);
 	json_object_end(&j);
 }

@@ -116,10 +116,11 @@ static void print_head(const struct text *t)
 	const struct plan *plan = t->r->plan;
 
 	(void)fprintf(t->out,
-		"lab %s %s %u replica%s in %u site%s %s store %s %s seed %llu %s emulator %s\n\n",
-		plan->name, t->dot, plan->replicas, plan->replicas == 1 ? "" : "s", plan->sites,
-		plan->sites == 1 ? "" : "s", t->dot, plan->system->name, t->dot,
-		(unsigned long long)plan->seed, t->dot, t->r->log->emulator);
+		"%slab %s %s %u replica%s in %u site%s %s store %s %s seed %llu %s emulator %s\n\n",
+		t->r->log->simulated.is ? "SIMULATED " : "", plan->name, t->dot, plan->replicas,
+		plan->replicas == 1 ? "" : "s", plan->sites, plan->sites == 1 ? "" : "s", t->dot,
+		plan->system->name, t->dot, (unsigned long long)plan->seed, t->dot,
+		t->r->log->emulator);
 }
 
 static void cell_latency(const struct results_phase *p, char *out)
@@ -172,7 +173,10 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 			f->t_first_ns > phase->t_begin_ns
 				? units_s(f->t_first_ns - phase->t_begin_ns)
 				: 0.0,
-			t->dot, f->judged ? "confirmed" : "not confirmed");
+			t->dot,
+			!f->judged                ? "not confirmed"
+			: t->r->log->simulated.is ? RUN_SIMULATED
+						  : "confirmed");
 		if (strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0 ||
 			strcmp(f->kind, plan_event_names[PLAN_PROMOTE]) == 0)
 			words_add(out, TEXT_CELL_MAX, ": %s", f->evidence.why);
@@ -189,6 +193,10 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 	if (f->downs)
 		words_add(out, TEXT_CELL_MAX, "%scarrier of %u node%s changed",
 			f->links ? ", " : "", f->downs, f->downs == 1 ? "" : "s");
+	if (t->r->log->simulated.is) {
+		words_add(out, TEXT_CELL_MAX, " %s " RUN_SIMULATED, t->dot);
+		return;
+	}
 	words_add(out, TEXT_CELL_MAX, " in %s %s %s",
 		units_print_duration(f->t_last_ns - f->t_request_ns, took, sizeof took), t->dot,
 		f->judged ? evidence_result_names[e->result] : "not judged");
@@ -496,6 +504,21 @@ static void print_fit(const struct text *t)
 	text_row_wrapped(t, "round trips", left, right);
 }
 
+static void print_simulation(const struct text *t)
+{
+	const struct run_simulated *s = &t->r->log->simulated;
+	char right[TEXT_CELL_MAX] = "";
+	char n[COUNT_TEXT_MAX];
+
+	words_add(right, sizeof right,
+		"in virtual time: no packet was sent. A message takes %g ms beside what its link "
+		"says, %g ms more on a link with a delay, a write to disk %g ms; %s messages "
+		"between replicas in %.1f s",
+		units_ms(s->hop_ns), units_ms(s->wire_ns), units_ms(s->disk_ns),
+		count(s->messages, n), units_s(s->took_ns));
+	text_wide(t, "SIMULATED", right);
+}
+
 static void print_emulator(const struct text *t)
 {
 	const struct fabric_quality *q = &t->r->log->quality;
@@ -524,6 +547,53 @@ static void print_load(const struct text *t)
 	words_add(right, sizeof right, "%.1f %% of operations waited for the one before",
 		l->asked ? 100 * (double)l->waited / (double)l->asked : 0.0);
 	text_row(t, "load", l->free ? left : "never on time", right);
+}
+
+/* One kind of operation in a phase, as measured and as simulated. */
+static void cell_beside(const struct results_latency *real, const struct results_latency *sim,
+	char *out, size_t size)
+{
+	char n[4][NUMBER_TEXT_MAX];
+
+	words_add(
+		out, size, "p50 %s sim %s", number(real->p50_ms, n[0]), number(sim->p50_ms, n[1]));
+	if (real->p50_ms > 0 && sim->p50_ms > 0)
+		words_add(out, size, " %+5.1f %%", 100 * (sim->p50_ms / real->p50_ms - 1));
+	else
+		words_add(out, size, "%8s", "");
+	words_add(out, size, "  p99 %s sim %s", number(real->p99_ms, n[2]),
+		number(sim->p99_ms, n[3]));
+}
+
+static void print_beside(const struct text *t)
+{
+	const struct results *r = t->r;
+	const struct results *s = r->simulated;
+	char cell[TEXT_CELL_MAX];
+
+	text_wide(t, "SIMULATED",
+		"beside this run: the same lab with the same seed in virtual time, in the folder "
+		"simulated; p50 and p99 in ms, how far the simulated p50 is off");
+	for (unsigned p = 0; p < r->log->phases && p < s->log->phases; p++) {
+		if (r->plan->phase[p].warmup)
+			continue;
+		cell[0] = '\0';
+		cell_beside(&r->phase[p].read, &s->phase[p].read, cell, sizeof cell);
+		text_row(t, r->plan->phase[p].name, "read", cell);
+		cell[0] = '\0';
+		cell_beside(&r->phase[p].write, &s->phase[p].write, cell, sizeof cell);
+		text_row(t, "", "write", cell);
+	}
+	cell[0] = '\0';
+	if (r->read_fit.points >= RESULTS_FIT_POINTS_MIN &&
+		s->read_fit.points >= RESULTS_FIT_POINTS_MIN)
+		words_add(cell, sizeof cell, "read %.2f sim %.2f, write %.2f sim %.2f",
+			r->read_fit.b, s->read_fit.b, r->write_fit.b, s->write_fit.b);
+	if (cell[0])
+		text_row(t, "", "round trips", cell);
+	(void)snprintf(cell, sizeof cell, "%s, simulated %s", r->verdict.pacelc_text,
+		s->verdict.pacelc_text);
+	text_row(t, "", "letters", cell);
 }
 
 /* The model that the workload is about, and others that were broken, with their witnesses. */
@@ -569,6 +639,10 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	print_fit(&t);
 	print_emulator(&t);
 	print_load(&t);
+	if (r->log->simulated.is)
+		print_simulation(&t);
+	if (r->simulated)
+		print_beside(&t);
 	if (r->tainted)
 		text_wide(&t, "tainted", r->taint);
 	text_row_wrapped(&t, "verdict", r->verdict.pacelc_text, r->verdict.words);
