@@ -7,10 +7,20 @@
 #include "netns/wire.h"
 #include "tests/net/net_lab.h"
 
+/* So long a busy machine may leave undecided what is tried again and again. */
+#define BUSY_NS (30 * NS_PER_S)
+#define BUSY_EMULATED_NS (5 * NS_PER_S)
+
+/* What is expected to be sure is asked for until it is; the wrong answer is one at once. */
 static void expect(struct net_lab *lab, const struct fabric_change *change,
 	enum evidence_result result, struct evidence *ret)
 {
-	*ret = net_lab_evidence(lab, change);
+	uint64_t end_ns = clock_now_ns() + BUSY_NS;
+
+	do
+		*ret = net_lab_evidence(lab, change);
+	while (ret->result == EVIDENCE_INCONCLUSIVE && result != EVIDENCE_INCONCLUSIVE &&
+		clock_now_ns() < end_ns);
 	if (ret->result != result)
 		fail_msg("%s: %s", evidence_result_names[ret->result], ret->why);
 	assert_string_not_equal(ret->why, "");
@@ -311,7 +321,12 @@ struct row_case {
 	struct link_state planted;
 };
 
-#define BUSY_TRIES 5
+/* Is there more to find than noise, which may hide what is wrong, or be found before it? */
+static bool is_hidden(const struct evidence *evidence, const struct row_case *x)
+{
+	return evidence->result == EVIDENCE_INCONCLUSIVE ||
+	       (evidence->result == EVIDENCE_MISMATCH && !strstr(evidence->why, x->why));
+}
 
 /* A busy machine may leave what is right inconclusive, and may not make it a mismatch; what is
  * wrong it may hide for a while, and may never have confirmed. */
@@ -323,16 +338,17 @@ static void try_cases(enum emulator_kind emulator, const struct row_case *x, uns
 	net_lab_build(&lab, 2, emulator);
 	for (unsigned i = 0; i < cases; i++) {
 		struct evidence evidence = judge_rows(&lab, &x[i].right, &x[i].right);
+		uint64_t end_ns = clock_now_ns() + BUSY_NS;
 
 		if (evidence.result == EVIDENCE_MISMATCH)
 			fail_msg("right, number %u: %s", i, evidence.why);
-		for (unsigned n = 0; n < BUSY_TRIES; n++) {
-			evidence = judge_rows(&lab, &x[i].planted, &x[i].right);
-			if (evidence.result != EVIDENCE_INCONCLUSIVE)
-				break;
-		}
 		/* Emulated processors are always busy. */
-		if (evidence.result == EVIDENCE_INCONCLUSIVE && time_is_emulated())
+		if (time_is_emulated())
+			end_ns = clock_now_ns() + BUSY_EMULATED_NS;
+		do
+			evidence = judge_rows(&lab, &x[i].planted, &x[i].right);
+		while (is_hidden(&evidence, &x[i]) && clock_now_ns() < end_ns);
+		if (is_hidden(&evidence, &x[i]) && time_is_emulated())
 			continue;
 		if (evidence.result != EVIDENCE_MISMATCH)
 			fail_msg("planted, number %u: %s", i, evidence.why);
@@ -348,7 +364,7 @@ static void try_cases(enum emulator_kind emulator, const struct row_case *x, uns
 static void evidence__finds_wrong_delays_and_jitter_in_rows(void **state)
 {
 	static const struct row_case cases[] = {
-		{"of the delays", {.delay_ns = MS(10), .jitter_ns = MS(4)}, {.delay_ns = MS(10)}},
+		{"link n1 > n2", {.delay_ns = MS(10), .jitter_ns = MS(4)}, {.delay_ns = MS(10)}},
 		{"link n1 > n2", {.delay_ns = MS(10), .jitter_ns = MS(2)},
 			{.delay_ns = MS(10), .jitter_ns = MS(8)}},
 		{"frames took", {.delay_ns = MS(10), .jitter_ns = MS(2)},
