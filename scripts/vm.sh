@@ -16,7 +16,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly seconds_max=${VM_SECONDS_MAX:-300}
+readonly seconds_max=${VM_SECONDS_MAX:-570}
 readonly memory_mb=${VM_MEMORY_MB:-1024}
 readonly dir=build/vm
 # In the order of insmod.

@@ -15,7 +15,7 @@ mkdir "$dir"
 command -v redis-cli >/dev/null || skip_all "no redis-cli"
 
 cli() {
-	timeout 20 redis-cli -h "$address" "$@"
+	timeout 60 redis-cli -h "$address" "$@"
 }
 # says TEXT COMMAND...: it succeeds and its output contains TEXT.
 says() {
@@ -32,7 +32,7 @@ start() {
 	"$B/pacelab-replica" --proto single --id 0 --peers "$address" --dir "$dir" \
 		>"$tmp/out" 2>"$tmp/log" &
 	pid=$!
-	wait_until 5 cli ping
+	wait_until 30 cli ping
 }
 raft_pids=
 stop() {
@@ -52,8 +52,8 @@ start || {
 same_answers() {
 	local version
 	for version in 2 3; do
-		timeout 20 redis-cli "-$version" --no-raw -h "$redis" <"$2" >"$tmp/theirs" 2>&1
-		timeout 20 redis-cli "-$version" --no-raw -h "$1" <"$2" >"$tmp/ours" 2>&1
+		timeout 60 redis-cli "-$version" --no-raw -h "$redis" <"$2" >"$tmp/theirs" 2>&1
+		timeout 60 redis-cli "-$version" --no-raw -h "$1" <"$2" >"$tmp/ours" 2>&1
 		[ "$(wc -l <"$tmp/ours")" -gt "${3:-200}" ] || return 1
 		diff "$tmp/theirs" "$tmp/ours" || return 1
 		redis-cli -h "$1" --scan | xargs -d '\n' redis-cli -h "$1" del >/dev/null
@@ -69,7 +69,7 @@ raft_answers() {
 			--leader 0 >"$tmp/out" 2>"$tmp/log$i" &
 		raft_pids="$raft_pids $!"
 	done
-	wait_until 10 sh -c "redis-cli -h $net.203 set ready 1 | grep -x OK" || return 1
+	wait_until 30 sh -c "redis-cli -h $net.203 set ready 1 | grep -x OK" || return 1
 	redis-cli -h "$net.203" del ready >/dev/null
 	grep -vE '^(SCAN|KEYS|DBSIZE)' tests/e2e/clients.txt >"$tmp/commands"
 	redis-cli -h "$net.203" info replication | grep -q role:follower &&
@@ -85,7 +85,7 @@ set_answers() {
 			--dir "$tmp/crdt$1.$i" >"$tmp/out" 2>"$tmp/log$i" &
 		raft_pids="$raft_pids $!"
 	done
-	wait_until 10 sh -c "redis-cli -h $net.$1 set ready 1 | grep -x OK" || return 1
+	wait_until 30 sh -c "redis-cli -h $net.$1 set ready 1 | grep -x OK" || return 1
 	redis-cli -h "$net.$1" del ready >/dev/null
 	same_answers "$net.$1" tests/e2e/clients_sets.txt 90
 }
@@ -93,7 +93,7 @@ if command -v redis-server >/dev/null; then
 	redis-server --port 6379 --bind "$redis" --save '' --appendonly yes --appendfsync always \
 		--dir "$tmp" >/dev/null &
 	redis_pid=$!
-	check redis_server__is_there wait_until 5 redis-cli -h "$redis" ping
+	check redis_server__is_there wait_until 30 redis-cli -h "$redis" ping
 	check clients__get_the_answers_of_redis same_answers "$address" tests/e2e/clients.txt
 	raft_answers >"$tmp/said" 2>&1 && ok clients__get_them_from_a_follower_of_raft ||
 		not_ok clients__get_them_from_a_follower_of_raft "$(cat "$tmp/said" "$tmp"/log?)"
@@ -123,10 +123,10 @@ check redis_cli__finds_big_keys says "Sampled 5" cli --bigkeys
 # Statistics come once a second until somebody stops reading.
 # They find keys, clients and requests in what INFO says, and a least, largest and mean time.
 check redis_cli__shows_statistics \
-	sh -c "timeout 20 stdbuf -oL redis-cli -h $address --stat -i 1 |
-		grep -m 1 -E '^5[0-9]+ +[0-9.]+M +[1-9]'"
+	sh -c "timeout 60 stdbuf -oL redis-cli -h $address --stat -i 1 |
+		grep -m 1 -E '^5[0-9]+ +[0-9.]+[BKMG] +[1-9]'"
 check redis_cli__measures_latency \
-	sh -c "timeout 5 redis-cli -h $address --latency -i 1 |
+	sh -c "timeout 60 redis-cli -h $address --latency -i 1 |
 		grep -E '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$'"
 check redis_cli__speaks_resp3 says '1# "server" => "pacelab"' cli -3 --no-raw hello 3
 check redis_cli__shows_help_of_this_replica says "Sets the string value" cli help set
@@ -151,7 +151,7 @@ hiredis() {
 	# shellcheck disable=SC2046
 	cc -Wall -Wextra -Werror -o "$tmp/hiredis" tests/e2e/hiredis_client.c \
 		$(pkg-config --cflags --libs hiredis) &&
-		says right timeout 20 "$tmp/hiredis" "$address"
+		says right timeout 60 "$tmp/hiredis" "$address"
 }
 if pkg-config --exists hiredis 2>/dev/null; then
 	check hiredis__works_unmodified hiredis
@@ -161,13 +161,13 @@ fi
 node_path=$(npm root -g 2>/dev/null):/usr/share/nodejs:/usr/lib/nodejs
 if NODE_PATH=$node_path node -e 'require("redis").commandOptions({})' 2>/dev/null; then
 	check npm_redis__works_unmodified says right env NODE_PATH="$node_path" \
-		timeout 20 node tests/e2e/client_redis.js "$address"
+		timeout 60 node tests/e2e/client_redis.js "$address"
 else
 	skip npm_redis__works_unmodified "no node-redis 4"
 fi
 if /usr/bin/python3 -c 'import redis' 2>/dev/null; then
 	check python_redis__works_unmodified says right \
-		timeout 20 /usr/bin/python3 tests/e2e/client_redis.py "$address"
+		timeout 60 /usr/bin/python3 tests/e2e/client_redis.py "$address"
 else
 	skip python_redis__works_unmodified "no python3-redis"
 fi

@@ -12,6 +12,10 @@ rss_max_kib=$((2 * 512 * 1024))
 command -v redis-cli >/dev/null || skip_all "no redis-cli"
 command -v python3 >/dev/null || skip_all "no python3"
 ulimit -n "$(ulimit -Hn)"
+# A sanitizer keeps what was freed, to find those who use it still: little of that, here.
+case $B in
+*/san-*) export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=16" ;;
+esac
 
 # start N [OPTION...]: replica N of three.
 pid=()
@@ -26,7 +30,7 @@ start() {
 cli() {
 	local n=$1
 	shift
-	redis-cli -h "$net.$((n + 1))" "$@"
+	timeout 20 redis-cli -h "$net.$((n + 1))" "$@"
 }
 end_replicas() {
 	kill -9 "${pid[@]}" 2>/dev/null
@@ -93,15 +97,15 @@ def closed(s):
     return True
 
 def push(crowd, data, seconds):
-    """Send it to all again and again until each is closed or takes no more for a second."""
+    """Send it to all again and again until each is closed or none takes more for 3 seconds."""
     at = {s: 0 for s in crowd}
     for s in crowd:
         s.setblocking(False)
     end = time.monotonic() + seconds
     moved = time.monotonic()
     sent = 0
-    while at and time.monotonic() < end and time.monotonic() - moved < 1:
-        for s in select.select([], list(at)[:1000], [], 0.1)[1]:
+    while at and time.monotonic() < end and time.monotonic() - moved < 3:
+        for s in select.select([], list(at), [], 0.1)[1]:
             try:
                 n = s.send(data[at[s] % len(data):])
                 at[s] += n
@@ -137,7 +141,7 @@ def slow_bytes():
     hello = header(0, 1, 60)
     crowd = [dial(peer, "9") for _ in range(20)]
     gone = 0
-    for i in range(100):
+    for i in range(60):
         for s in list(crowd):
             try:
                 s.send(hello[i % 20 : i % 20 + 1])
@@ -146,8 +150,8 @@ def slow_bytes():
                 gone += 1
         if not crowd:
             break
-        select.select([], [], [], 0.2)
-    assert gone == 20 and time.monotonic() - begin < 10, gone
+        select.select([], [], [], 0.5)
+    assert gone == 20 and time.monotonic() - begin < 30, gone
 
 def other_version():
     s = dial(peer, "2")
@@ -215,16 +219,21 @@ def endless_resp():
 
 def never_reads():
     s = dial(client)
-    s.sendall(b"*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$1000000\r\n" + b"x" * 1000000 + b"\r\n")
-    assert s.recv(100) == b"+OK\r\n"
-    push([dial(client) for _ in range(300)], b"GET big\r\n" * 1000, 10)
+    said = None
+    end = time.monotonic() + 60
+    while said != b"+OK\r\n" and time.monotonic() < end:
+        big = b"x" * 1000000
+        s.sendall(b"*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$1000000\r\n" + big + b"\r\n")
+        said = s.recv(1000)
+    assert said == b"+OK\r\n", said
+    push([dial(client) for _ in range(300)], b"GET big\r\n" * 1000, 30)
 
 globals()[name]()
 PY
 attack() {
 	local status=0
-	timeout 60 python3 "$tmp/attack.py" "$1" "$net" "$peer_port" || status=$?
-	if ! wait_until 10 serves; then
+	timeout 150 python3 "$tmp/attack.py" "$1" "$net" "$peer_port" || status=$?
+	if ! wait_until 60 serves; then
 		echo "it does not serve any more"
 		cli 0 info
 		cli 0 get k
@@ -238,8 +247,8 @@ start 0
 start 1
 start 2 --cluster theirs
 both_say() {
-	wait_until 10 says 0 'peer_2:refused,cluster=theirs there, cluster=ours here' &&
-		wait_until 10 says 2 'peer_0:refused,cluster=ours there, cluster=theirs here' &&
+	wait_until 60 says 0 'peer_2:refused,cluster=theirs there, cluster=ours here' &&
+		wait_until 60 says 2 'peer_0:refused,cluster=ours there, cluster=theirs here' &&
 		grep -q 'replica 2 is not talked to: cluster=theirs there, cluster=ours here' \
 			"$tmp/0.log" &&
 		grep -q 'refused: cluster=ours there, cluster=theirs here' "$tmp/2.log"
@@ -250,7 +259,7 @@ joins_as_one_of_ours() {
 	kill -9 "${pid[2]}"
 	wait "${pid[2]}" 2>/dev/null
 	start 2
-	wait_until 10 says 0 peers_up:2 && wait_until 10 serves
+	wait_until 60 says 0 peers_up:2 && wait_until 60 serves
 }
 if joins_as_one_of_ours; then
 	ok replica__is_taken_in_when_it_has_the_right_name
@@ -270,7 +279,7 @@ fi
 check clients__survive_endless_commands attack endless_resp
 check clients__survive_one_that_never_reads attack never_reads
 still_whole() {
-	wait_until 10 says 0 peers_up:2
+	wait_until 60 says 0 peers_up:2
 }
 check replicas__are_still_together still_whole
 log_is_short() {
