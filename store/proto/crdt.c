@@ -45,6 +45,7 @@
 #include <stdlib.h>
 
 #include "store/proto/crdt_internal.h"
+#include "store/proto/mix.h"
 
 /*
  * Counters and sets lose nothing. A register does by design: of two writes that have not seen each
@@ -131,7 +132,7 @@ bool crdt_load(const struct crdt *c, struct proto_bytes key, struct crdt_state *
 
 uint64_t crdt_digest(struct proto_bytes key, struct proto_bytes state)
 {
-	return merkle_mix_bytes(merkle_mix_bytes(0, key), state);
+	return mix_bytes(mix_bytes(0, key), state);
 }
 
 /* Return: 0, -EFBIG. @ret_joined has the state of @key with @bytes. */

@@ -3,7 +3,6 @@
 #include "store/proto/merkle.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "store/proto.h"
 
@@ -49,29 +48,4 @@ uint64_t merkle_differ(const struct merkle *m, unsigned group, const uint64_t *t
 	for (unsigned i = 0; i < MERKLE_WIDTH; i++)
 		differ |= (uint64_t)(mine[i] != theirs[i]) << i;
 	return differ;
-}
-
-/* The folded multiplication of wyhash (Wang Yi, 2019). */
-uint64_t merkle_mix(uint64_t h, uint64_t word)
-{
-	unsigned __int128 product =
-		(unsigned __int128)(h ^ 0xa0761d6478bd642full) * (word ^ 0xe7037ed1a0b428dbull);
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint64_t merkle_mix_bytes(uint64_t h, struct proto_bytes bytes)
-{
-	uint64_t word;
-	uint32_t i = 0;
-
-	h = merkle_mix(h, bytes.len);
-	for (; bytes.len - i >= 8; i += 8) {
-		memcpy(&word, bytes.p + i, 8);
-		h = merkle_mix(h, word);
-	}
-	word = 0;
-	if (i < bytes.len)
-		memcpy(&word, bytes.p + i, bytes.len - i);
-	return merkle_mix(h, word);
 }

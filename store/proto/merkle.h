@@ -43,8 +43,4 @@ const uint64_t *merkle_below(const struct merkle *m, unsigned group);
 /* merkle_differ() - a bit for each of the sums below @group that is not as in @theirs. */
 uint64_t merkle_differ(const struct merkle *m, unsigned group, const uint64_t *theirs);
 
-/* merkle_mix(), merkle_mix_bytes() - a digest so far and what comes next, as one digest. */
-uint64_t merkle_mix(uint64_t h, uint64_t word);
-uint64_t merkle_mix_bytes(uint64_t h, struct proto_bytes bytes);
-
 #endif

@@ -5,12 +5,12 @@
 
 uint64_t quorum_digest(const struct table_entry *e)
 {
-	uint64_t h = merkle_mix(e->version, (uint64_t)e->origin << 1 | e->deleted);
+	uint64_t h = mix(e->version, (uint64_t)e->origin << 1 | e->deleted);
 
 	if (PROTO_BUG(BUG_QUORUM_DIGEST_WITHOUT_DELETIONS) && e->deleted)
 		return 0;
-	h = merkle_mix_bytes(merkle_mix(h, e->expires_ns), e->key);
-	return merkle_mix_bytes(h, e->value);
+	h = mix_bytes(mix(h, e->expires_ns), e->key);
+	return mix_bytes(h, e->value);
 }
 
 void quorum_persist(struct quorum *q, const struct buf *b, const struct quorum_write *write)
