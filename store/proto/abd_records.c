@@ -10,11 +10,9 @@
 
 #include "store/proto/abd_internal.h"
 #include "store/proto/command.h"
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_PENDING, STAGE_TABLE, STAGE_END };
-
-/* A step of a walk that shows nothing costs time, too. */
-#define STEP_BYTES 64u
 
 void abd_merge(struct abd *a, const struct table_entry *e)
 {
@@ -91,22 +89,6 @@ int abd_restore(struct proto *p, const void *bytes, size_t len)
 	}
 }
 
-static int describe_entry(struct cursor *c, struct buf *out)
-{
-	struct table_entry e;
-
-	if (entry_decode(PROTO_NODES_MAX, c, &e) || !e.version)
-		return -EBADMSG;
-	buf_printf(out, "%s ", e.deleted ? "tombstone" : "entry");
-	command_describe_key(out, e.key);
-	if (!e.deleted)
-		buf_printf(out, ", %u bytes", e.value.len);
-	if (e.expires_ns)
-		buf_printf(out, ", expires %llu", (unsigned long long)e.expires_ns);
-	buf_printf(out, ", timestamp %llu of replica %u", (unsigned long long)e.version, e.origin);
-	return 0;
-}
-
 int abd_describe(const void *bytes, size_t len, struct buf *out)
 {
 	struct cursor c = cursor_over(bytes, len);
@@ -114,7 +96,7 @@ int abd_describe(const void *bytes, size_t len, struct buf *out)
 
 	switch (cursor_u8(&c)) {
 	case ABD_RECORD_ENTRY:
-		return describe_entry(&c, out);
+		return entry_describe(&c, "timestamp", out);
 	case ABD_RECORD_RESERVED:
 		reserved = cursor_u64(&c);
 		if (!cursor_done(&c) || reserved > ENTRY_VERSION_MAX)
@@ -126,80 +108,50 @@ int abd_describe(const void *bytes, size_t len, struct buf *out)
 	}
 }
 
-/* One part of a snapshot. */
-struct part {
-	struct abd *a;
-	struct proto_snapshot *s;
-	size_t bytes;
-};
-
-static void give(struct part *part, struct buf *b)
-{
-	part->s->record(part->s->arg, b->p, b->len);
-	part->bytes += b->len;
-	buf_fini(b);
-}
-
-static void give_entry(void *arg, const struct table_entry *e)
+static void give_entry(void *w, const struct table_entry *e)
 {
 	struct buf b = {0};
 
 	buf_u8(&b, ABD_RECORD_ENTRY);
 	entry_encode(&b, e);
-	give(arg, &b);
+	walk_give(w, &b);
 }
 
-/* index[0] is the next of what was on its way to the disk, index[1] is behind the last. Those that
- * have arrived meanwhile are in the table, which is walked later. */
-static bool pending_step(struct part *part)
+static bool pending_step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
-	const struct ring *writes = &part->a->writes;
-	const struct abd_write *w;
+	const struct abd_write *pending = walk_pending(w, &abd_of(w->p)->writes);
 
-	if (s->index[0] < writes->first)
-		s->index[0] = writes->first;
-	if (s->index[0] >= s->index[1])
-		return false;
-	w = ring_at(writes, s->index[0]++);
-	if (!w->reserved)
-		give_entry(part, &w->entry);
-	return true;
+	if (pending && !pending->reserved)
+		give_entry(w, &pending->entry);
+	return pending;
 }
 
-static void step(struct part *part)
+static void step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
+	struct abd *a = abd_of(w->p);
 	struct buf b = {0};
 
-	switch ((enum stage)s->stage) {
+	switch ((enum stage)w->s->stage) {
 	case STAGE_BEGIN:
-		encode_reserved(&b, part->a->reserving);
-		give(part, &b);
-		s->index[0] = part->a->writes.first;
-		s->index[1] = part->a->writes.next;
-		s->stage = STAGE_PENDING;
+		encode_reserved(&b, a->reserving);
+		walk_give(w, &b);
+		walk_begin(w, &a->writes);
+		w->s->stage = STAGE_PENDING;
 		break;
 	case STAGE_PENDING:
-		if (!pending_step(part))
-			s->stage = STAGE_TABLE;
+		if (!pending_step(w))
+			w->s->stage = STAGE_TABLE;
 		break;
 	case STAGE_TABLE:
-		s->cursor = table_scan(part->a->proto.table, s->cursor, give_entry, part);
-		if (!s->cursor)
-			s->stage = STAGE_END;
+		if (!walk_table(w, w->p->table, give_entry))
+			w->s->stage = STAGE_END;
 		break;
 	case STAGE_END:
 		break;
 	}
-	part->bytes += STEP_BYTES;
 }
 
 bool abd_snapshot(struct proto *p, struct proto_snapshot *s)
 {
-	struct part part = {.a = abd_of(p), .s = s};
-
-	while (s->stage != STAGE_END && part.bytes < PROTO_SNAPSHOT_PART)
-		step(&part);
-	return s->stage != STAGE_END;
+	return walk_steps(&(struct walk){.p = p, .s = s}, STAGE_END, step);
 }

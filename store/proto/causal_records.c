@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "store/proto/causal_internal.h"
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_WAIT, STAGE_TABLE, STAGE_COPY, STAGE_END };
 
@@ -191,21 +192,13 @@ int causal_describe(const void *bytes, size_t len, struct buf *out)
 
 /* --- the snapshot --- */
 
-struct part {
-	struct causal *c;
-	struct proto_snapshot *s;
-	size_t bytes;
-};
-
-static void give(struct part *part, enum causal_record kind, const struct buf *rest)
+static void give(struct walk *w, enum causal_record kind, const struct buf *rest)
 {
 	struct buf b = {0};
 
 	buf_u8(&b, (uint8_t)kind);
 	buf_add(&b, rest->p, rest->len);
-	part->s->record(part->s->arg, b.p, b.len);
-	part->bytes += b.len;
-	buf_fini(&b);
+	walk_give(w, &b);
 }
 
 static void give_entry(void *arg, const struct table_entry *e)
@@ -230,61 +223,64 @@ static void give_staged(void *arg, const struct table_entry *e)
 	buf_fini(&b);
 }
 
-static void give_state(struct part *part)
+static void give_state(struct walk *w)
 {
+	const struct causal *c = causal_of(w->p);
 	struct buf b = {0};
 
-	buf_u64(&b, part->c->clock.last);
-	vclock_write(&b, &part->c->have);
-	give(part, CAUSAL_RECORD_STATE, &b);
+	buf_u64(&b, c->clock.last);
+	vclock_write(&b, &c->have);
+	give(w, CAUSAL_RECORD_STATE, &b);
 	buf_fini(&b);
 }
 
 /* What is in the log so far, and only there, will be forgotten: it must be in the table. */
-static bool step_wait(struct part *part)
+static bool step_wait(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
+	const struct causal *c = causal_of(w->p);
+	struct proto_snapshot *s = w->s;
 
-	if (part->c->durable < s->index[0])
+	if (c->durable < s->index[0])
 		return false;
-	give_state(part);
-	s->index[1] = part->c->replaced;
+	give_state(w);
+	s->index[1] = c->replaced;
 	s->cursor = 0;
 	s->stage = STAGE_TABLE;
 	return true;
 }
 
-static void step_table(struct part *part)
+static void step_table(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
+	const struct causal *c = causal_of(w->p);
+	struct proto_snapshot *s = w->s;
 
-	if (s->index[1] != part->c->replaced) {
+	if (s->index[1] != c->replaced) {
 		s->stage = STAGE_WAIT;
 		return;
 	}
-	s->cursor = table_scan(part->c->proto.table, s->cursor, give_entry, part);
-	if (s->cursor)
+	if (walk_table(w, w->p->table, give_entry))
 		return;
 	s->stage = STAGE_END;
-	if (part->c->copy.active) {
-		give(part, CAUSAL_RECORD_STAGE_BEGIN, &(struct buf){0});
-		s->index[0] = part->c->copy.begun;
+	if (c->copy.active) {
+		give(w, CAUSAL_RECORD_STAGE_BEGIN, &(struct buf){0});
+		s->index[0] = c->copy.begun;
 		s->stage = STAGE_COPY;
 	}
 }
 
-static void step_copy(struct part *part)
+static void step_copy(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
+	const struct causal *c = causal_of(w->p);
+	struct proto_snapshot *s = w->s;
 
-	if (s->index[1] != part->c->replaced) {
+	if (s->index[1] != c->replaced) {
 		s->index[0] = 0;
 		s->stage = STAGE_WAIT;
 		return;
 	}
 	/* One that was given up, or begun again, will be forgotten or has records of its own. */
-	if (part->c->copy.active && s->index[0] == part->c->copy.begun)
-		s->cursor = table_scan(part->c->copy.table, s->cursor, give_staged, part);
+	if (c->copy.active && s->index[0] == c->copy.begun)
+		(void)walk_table(w, c->copy.table, give_staged);
 	else
 		s->cursor = 0;
 	if (!s->cursor)
@@ -293,21 +289,21 @@ static void step_copy(struct part *part)
 
 bool causal_snapshot(struct proto *p, struct proto_snapshot *s)
 {
-	struct part part = {.c = causal_of(p), .s = s};
+	struct walk walk = {.p = p, .s = s};
 	bool go = true;
 
 	if (s->stage == STAGE_BEGIN) {
-		s->index[0] = part.c->record;
+		s->index[0] = causal_of(p)->record;
 		s->stage = STAGE_WAIT;
 	}
-	while (go && s->stage != STAGE_END && part.bytes < PROTO_SNAPSHOT_PART) {
+	while (go && s->stage != STAGE_END && walk.bytes < PROTO_SNAPSHOT_PART) {
 		if (s->stage == STAGE_WAIT)
-			go = step_wait(&part);
+			go = step_wait(&walk);
 		else if (s->stage == STAGE_TABLE)
-			step_table(&part);
+			step_table(&walk);
 		else
-			step_copy(&part);
-		part.bytes += STEP_BYTES;
+			step_copy(&walk);
+		walk.bytes += STEP_BYTES;
 	}
 	return s->stage != STAGE_END;
 }

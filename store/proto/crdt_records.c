@@ -11,11 +11,9 @@
 
 #include "store/proto/command.h"
 #include "store/proto/crdt_internal.h"
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_PENDING, STAGE_TABLE, STAGE_END };
-
-/* A step of a walk that shows nothing costs time, too. */
-#define STEP_BYTES 64u
 
 void crdt_record(
 	struct buf *b, enum crdt_record kind, struct proto_bytes key, struct proto_bytes delta)
@@ -198,84 +196,55 @@ int crdt_describe(const void *bytes, size_t len, struct buf *out)
 
 /* --- the snapshot --- */
 
-/* One part of a snapshot. */
-struct part {
-	struct crdt *c;
-	struct proto_snapshot *s;
-	size_t bytes;
-};
-
-static void give(struct part *part, struct buf *b)
-{
-	part->s->record(part->s->arg, b->p, b->len);
-	part->bytes += b->len;
-	buf_fini(b);
-}
-
-static void give_entry(void *arg, const struct table_entry *e)
+static void give_entry(void *w, const struct table_entry *e)
 {
 	struct buf b = {0};
 
 	crdt_record(&b, CRDT_RECORD_STATE, e->key, e->value);
-	give(arg, &b);
+	walk_give(w, &b);
 }
 
-/* What was on its way to the disk: index[0] is the next of them, index[1] is behind the last. Those
- * that have arrived meanwhile are in the table, which is walked later. */
-static bool pending_step(struct part *part)
+static bool pending_step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
-	const struct ring *writes = &part->c->writes;
-	const struct crdt_write *w;
+	const struct crdt_write *pending = walk_pending(w, &crdt_of(w->p)->writes);
 	struct buf b = {0};
 
-	if (s->index[0] < writes->first)
-		s->index[0] = writes->first;
-	if (s->index[0] >= s->index[1])
+	if (!pending)
 		return false;
-	w = ring_at(writes, s->index[0]++);
-	if (w->waits == CRDT_FOR_SEEN)
+	if (pending->waits == CRDT_FOR_SEEN)
 		return true; /* it was given at the beginning */
-	crdt_record(&b, CRDT_RECORD_STATE, (struct proto_bytes){w->block, w->key_len},
-		(struct proto_bytes){w->block + w->key_len, w->len});
-	give(part, &b);
+	crdt_record(&b, CRDT_RECORD_STATE, (struct proto_bytes){pending->block, pending->key_len},
+		(struct proto_bytes){pending->block + pending->key_len, pending->len});
+	walk_give(w, &b);
 	return true;
 }
 
-static void step(struct part *part)
+static void step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
-	struct crdt *c = part->c;
+	struct crdt *c = crdt_of(w->p);
 	struct buf b = {0};
 
-	switch ((enum stage)s->stage) {
+	switch ((enum stage)w->s->stage) {
 	case STAGE_BEGIN:
 		crdt_record_seen(&b, c);
-		give(part, &b);
-		s->index[0] = c->writes.first;
-		s->index[1] = c->writes.next;
-		s->stage = STAGE_PENDING;
+		walk_give(w, &b);
+		walk_begin(w, &c->writes);
+		w->s->stage = STAGE_PENDING;
 		break;
 	case STAGE_PENDING:
-		if (!pending_step(part))
-			s->stage = STAGE_TABLE;
+		if (!pending_step(w))
+			w->s->stage = STAGE_TABLE;
 		break;
 	case STAGE_TABLE:
-		s->cursor = table_scan(c->proto.table, s->cursor, give_entry, part);
-		if (!s->cursor)
-			s->stage = STAGE_END;
+		if (!walk_table(w, w->p->table, give_entry))
+			w->s->stage = STAGE_END;
 		break;
 	case STAGE_END:
 		break;
 	}
-	part->bytes += STEP_BYTES;
 }
 
 bool crdt_snapshot(struct proto *p, struct proto_snapshot *s)
 {
-	struct part part = {.c = crdt_of(p), .s = s};
-
-	while (s->stage != STAGE_END && part.bytes < PROTO_SNAPSHOT_PART)
-		step(&part);
-	return s->stage != STAGE_END;
+	return walk_steps(&(struct walk){.p = p, .s = s}, STAGE_END, step);
 }

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "store/proto/command.h"
+
 enum { FLAG_DELETED = 1, FLAG_EXPIRES = 2 };
 
 void entry_encode(struct buf *b, const struct table_entry *e)
@@ -38,6 +40,23 @@ int entry_decode(unsigned nodes, struct cursor *c, struct table_entry *ret)
 		(flags == FLAG_EXPIRES && !ret->expires_ns) ||
 		(!ret->version && (flags || ret->value.len)))
 		return -EBADMSG;
+	return 0;
+}
+
+int entry_describe(struct cursor *c, const char *version, struct buf *out)
+{
+	struct table_entry e;
+
+	if (entry_decode(PROTO_NODES_MAX, c, &e) || !e.version)
+		return -EBADMSG;
+	buf_printf(out, "%s ", e.deleted ? "tombstone" : "entry");
+	command_describe_key(out, e.key);
+	if (!e.deleted)
+		buf_printf(out, ", %u bytes", e.value.len);
+	if (e.expires_ns)
+		buf_printf(out, ", expires %llu", (unsigned long long)e.expires_ns);
+	buf_printf(
+		out, ", %s %llu of replica %u", version, (unsigned long long)e.version, e.origin);
 	return 0;
 }
 

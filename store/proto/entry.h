@@ -41,6 +41,10 @@ void entry_encode(struct buf *b, const struct table_entry *e);
  * Return: 0, -EBADMSG. */
 int entry_decode(unsigned nodes, struct cursor *c, struct table_entry *ret);
 
+/* entry_describe() - what entry_encode() wrote, for people; @version: what its number is called.
+ * Return: 0, -EBADMSG. */
+int entry_describe(struct cursor *c, const char *version, struct buf *out);
+
 /* entry_copy() - with bytes of its own: one block, returned, to be freed. */
 uint8_t *entry_copy(struct table_entry *to, const struct table_entry *from);
 

@@ -13,6 +13,7 @@
 
 #include "store/proto/command.h"
 #include "store/proto/multimaster_internal.h"
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_WAIT, STAGE_DOCS, STAGE_CHECKPOINTS, STAGE_END };
 
@@ -244,24 +245,11 @@ int multimaster_describe(const void *bytes, size_t len, struct buf *out)
 	return 0;
 }
 
-/* One part of a snapshot. */
-struct part {
-	struct multimaster *m;
-	struct proto_snapshot *s;
-	size_t bytes;
-};
-
-static void give(struct part *part, struct buf *b)
-{
-	part->s->record(part->s->arg, b->p, b->len);
-	part->bytes += b->len;
-	b->len = 0;
-}
-
 static void give_doc(void *arg, const struct table_entry *e)
 {
-	struct part *part = arg;
-	const struct multimaster_doc *doc = multimaster_doc(part->m, e->key);
+	struct walk *w = arg;
+	const struct multimaster *m = multimaster_of(w->p);
+	const struct multimaster_doc *doc = multimaster_doc(m, e->key);
 	struct buf b = {0};
 
 	for (uint32_t i = 0; i < doc->leaves; i++) {
@@ -271,51 +259,50 @@ static void give_doc(void *arg, const struct table_entry *e)
 			.deleted = l->deleted,
 			.known = l->known,
 			.path = l->path,
-			.value = multimaster_value(part->m, doc, i)};
+			.value = multimaster_value(m, doc, i)};
 
 		multimaster_encode_revision(&b, doc->seq, &r);
-		give(part, &b);
+		walk_give(w, &b);
 	}
-	buf_fini(&b);
 }
 
-static void give_checkpoints(struct part *part)
+static void give_checkpoints(struct walk *w)
 {
+	const struct multimaster *m = multimaster_of(w->p);
 	struct buf b = {0};
 
-	for (unsigned i = 0; i < part->m->proto.cfg.nodes; i++) {
-		uint64_t pull = part->m->pull[i].saved, push = part->m->push[i].saved;
+	for (unsigned i = 0; i < m->proto.cfg.nodes; i++) {
+		uint64_t pull = m->pull[i].saved, push = m->push[i].saved;
 
 		if (!pull && !push)
 			continue;
 		encode_checkpoint(&b, i, pull, push);
-		give(part, &b);
+		walk_give(w, &b);
 	}
-	buf_fini(&b);
 }
 
 /* Return: whether it is to be called again at once. */
-static bool step(struct part *part)
+static bool step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
+	const struct multimaster *m = multimaster_of(w->p);
+	struct proto_snapshot *s = w->s;
 
 	switch ((enum stage)s->stage) {
 	case STAGE_BEGIN:
-		s->index[0] = part->m->writes.next;
+		s->index[0] = m->writes.next;
 		s->stage = STAGE_WAIT;
 		break;
 	case STAGE_WAIT:
-		if (part->m->writes.first < s->index[0])
+		if (m->writes.first < s->index[0])
 			return false;
 		s->stage = STAGE_DOCS;
 		break;
 	case STAGE_DOCS:
-		s->cursor = table_scan(part->m->docs, s->cursor, give_doc, part);
-		if (!s->cursor)
+		if (!walk_table(w, m->docs, give_doc))
 			s->stage = STAGE_CHECKPOINTS;
 		break;
 	case STAGE_CHECKPOINTS:
-		give_checkpoints(part);
+		give_checkpoints(w);
 		s->stage = STAGE_END;
 		break;
 	case STAGE_END:
@@ -326,9 +313,9 @@ static bool step(struct part *part)
 
 bool multimaster_snapshot(struct proto *p, struct proto_snapshot *s)
 {
-	struct part part = {.m = multimaster_of(p), .s = s};
+	struct walk walk = {.p = p, .s = s};
 
-	while (part.bytes < PROTO_SNAPSHOT_PART && step(&part))
+	while (walk.bytes < PROTO_SNAPSHOT_PART && step(&walk))
 		;
 	return s->stage != STAGE_END;
 }

@@ -13,11 +13,9 @@
 #include <errno.h>
 
 #include "store/proto/quorum_internal.h"
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_PENDING, STAGE_TABLE, STAGE_HINTS, STAGE_END };
-
-/* A step of a walk that shows nothing costs time, too. */
-#define STEP_BYTES 64u
 
 static int restore_state(struct quorum *q, struct cursor *c)
 {
@@ -58,22 +56,6 @@ int quorum_restore(struct proto *p, const void *bytes, size_t len)
 	}
 }
 
-static int describe_entry(struct cursor *c, struct buf *out)
-{
-	struct table_entry e;
-
-	if (entry_decode(PROTO_NODES_MAX, c, &e) || !e.version)
-		return -EBADMSG;
-	buf_printf(out, "%s ", e.deleted ? "tombstone" : "entry");
-	command_describe_key(out, e.key);
-	if (!e.deleted)
-		buf_printf(out, ", %u bytes", e.value.len);
-	if (e.expires_ns)
-		buf_printf(out, ", expires %llu", (unsigned long long)e.expires_ns);
-	buf_printf(out, ", version %llu of replica %u", (unsigned long long)e.version, e.origin);
-	return 0;
-}
-
 static int describe_state(struct cursor *c, struct buf *out)
 {
 	uint64_t clock = cursor_u64(c);
@@ -93,7 +75,7 @@ int quorum_describe(const void *bytes, size_t len, struct buf *out)
 
 	switch (kind) {
 	case QUORUM_RECORD_ENTRY:
-		return describe_entry(&c, out);
+		return entry_describe(&c, "version", out);
 	case QUORUM_RECORD_HINT:
 	case QUORUM_RECORD_HINT_DONE:
 		return quorum_hint_describe(&c, kind == QUORUM_RECORD_HINT, out);
@@ -106,130 +88,89 @@ int quorum_describe(const void *bytes, size_t len, struct buf *out)
 	}
 }
 
-/* One part of a snapshot. */
-struct part {
-	struct quorum *q;
-	struct proto_snapshot *s;
-	size_t bytes;
-};
-
-static void give(struct part *part, struct buf *b)
-{
-	part->s->record(part->s->arg, b->p, b->len);
-	part->bytes += b->len;
-	b->len = 0;
-}
-
-static void give_entry(void *arg, const struct table_entry *e)
+static void give_entry(void *w, const struct table_entry *e)
 {
 	struct buf b = {0};
 
 	buf_u8(&b, QUORUM_RECORD_ENTRY);
 	entry_encode(&b, e);
-	give(arg, &b);
-	buf_fini(&b);
+	walk_give(w, &b);
 }
 
 static void give_hint(void *arg, const struct table_entry *note)
 {
-	struct part *part = arg;
+	struct walk *w = arg;
 	struct buf b = {0};
 
-	quorum_hint_encode(&b, (unsigned)part->s->index[0], note->key, true);
-	give(part, &b);
-	buf_fini(&b);
+	quorum_hint_encode(&b, (unsigned)w->s->index[0], note->key, true);
+	walk_give(w, &b);
 }
 
-static void give_state(struct part *part)
+static void give_state(struct walk *w)
 {
+	const struct quorum *q = quorum_of(w->p);
 	struct buf b = {0};
 
 	buf_u8(&b, QUORUM_RECORD_STATE);
-	buf_u64(&b, part->q->clock);
-	buf_u64(&b, part->q->forgotten);
-	give(part, &b);
-	buf_fini(&b);
+	buf_u64(&b, q->clock);
+	buf_u64(&b, q->forgotten);
+	walk_give(w, &b);
 }
 
-/* What was on its way to the disk: index[0] is the next of them, index[1] is behind the last.
- * Those that have arrived meanwhile are in the table, which is walked later. */
-static bool pending_step(struct part *part)
+static bool pending_step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
-	const struct ring *writes = &part->q->writes;
-	const struct quorum_write *w;
+	const struct quorum_write *pending = walk_pending(w, &quorum_of(w->p)->writes);
 
-	if (s->index[0] < writes->first)
-		s->index[0] = writes->first;
-	if (s->index[0] >= s->index[1])
-		return false;
-	w = ring_at(writes, s->index[0]++);
 	/* A tombstone that is about to be forgotten may come back, and is forgotten again. */
-	if (w->key && !w->forget)
-		give_entry(part, &w->entry);
-	return true;
-}
-
-static bool table_step(struct part *part)
-{
-	struct proto_snapshot *s = part->s;
-
-	s->cursor = table_scan(part->q->proto.table, s->cursor, give_entry, part);
-	return s->cursor != 0;
+	if (pending && pending->key && !pending->forget)
+		give_entry(w, &pending->entry);
+	return pending;
 }
 
 /* The notes for replica index[0]. */
-static bool hints_step(struct part *part)
+static bool hints_step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
+	const struct quorum *q = quorum_of(w->p);
 	const struct table *hints;
 
-	if (s->index[0] >= quorum_nodes(part->q))
+	if (w->s->index[0] >= quorum_nodes(q))
 		return false;
-	hints = part->q->peer[s->index[0]].hints;
-	if (hints)
-		s->cursor = table_scan(hints, s->cursor, give_hint, part);
-	if (!s->cursor)
-		s->index[0]++;
+	hints = q->peer[w->s->index[0]].hints;
+	if (!hints || !walk_table(w, hints, give_hint))
+		w->s->index[0]++;
 	return true;
 }
 
-static void step(struct part *part)
+static void step(struct walk *w)
 {
-	struct proto_snapshot *s = part->s;
+	struct proto_snapshot *s = w->s;
 
 	switch ((enum stage)s->stage) {
 	case STAGE_BEGIN:
-		give_state(part);
-		s->index[0] = part->q->writes.first;
-		s->index[1] = part->q->writes.next;
+		give_state(w);
+		walk_begin(w, &quorum_of(w->p)->writes);
 		s->stage = STAGE_PENDING;
 		break;
 	case STAGE_PENDING:
-		if (!pending_step(part))
+		if (!pending_step(w))
 			s->stage = STAGE_TABLE;
 		break;
 	case STAGE_TABLE:
-		if (table_step(part))
+		if (walk_table(w, w->p->table, give_entry))
 			break;
 		s->index[0] = 0;
 		s->stage = STAGE_HINTS;
 		break;
 	case STAGE_HINTS:
-		if (!hints_step(part))
+		if (!hints_step(w))
 			s->stage = STAGE_END;
 		break;
 	case STAGE_END:
 		break;
 	}
-	part->bytes += STEP_BYTES;
 }
 
 bool quorum_snapshot(struct proto *p, struct proto_snapshot *s)
 {
-	struct part part = {.q = quorum_of(p), .s = s};
-
-	while (s->stage != STAGE_END && part.bytes < PROTO_SNAPSHOT_PART)
-		step(&part);
-	return s->stage != STAGE_END;
+	return walk_steps(&(struct walk){.p = p, .s = s}, STAGE_END, step);
 }
