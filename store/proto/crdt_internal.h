@@ -3,9 +3,9 @@
 #ifndef PROTO_CRDT_INTERNAL_H
 #define PROTO_CRDT_INTERNAL_H
 
+#include "store/proto/compare.h"
 #include "store/proto/crdt_state.h"
 #include "store/proto/hlc.h"
-#include "store/proto/merkle.h"
 #include "store/proto/ring.h"
 
 #define CRDT_DEAF_HEARTBEATS 4
@@ -24,7 +24,6 @@
 #define CRDT_DELTAS_HEAD 11u         /* of a message with deltas, before the first */
 #define CRDT_BATCH_MAX 4096u         /* deltas in it */
 
-#define CRDT_SYNC_TRIES 3u
 #define CRDT_SYNC_LIST 2048u /* keys in one list */
 #define CRDT_SYNC_HEAD 21u   /* of a message with states, before the first */
 
@@ -87,22 +86,14 @@ struct crdt_peer {
 	bool owed;         /* it is to be told what is on disk */
 };
 
-enum crdt_sync_phase { CRDT_SYNC_IDLE, CRDT_SYNC_ROOT, CRDT_SYNC_GROUPS, CRDT_SYNC_LEAVES };
+enum { CRDT_SYNC_LEAVES = COMPARE_PHASE_NR };
 
 /* A comparison with another replica. */
 struct crdt_sync {
-	enum crdt_sync_phase phase;
-	unsigned peer;
-	uint64_t step;       /* number of the open question */
-	struct buf question; /* to be asked again */
-	uint64_t asked_ns;
-	unsigned tries;
-	uint64_t groups; /* that differ */
-	uint64_t leaves[MERKLE_WIDTH];
-	unsigned leaf;    /* under way */
-	uint64_t from;    /* place in it */
-	uint64_t *seen;   /* owned: what the other one had of each replica at the beginning */
-	uint64_t storing; /* states on their way to the disk */
+	struct compare compare;
+	unsigned leaf;  /* under way */
+	uint64_t from;  /* place in it */
+	uint64_t *seen; /* owned: what the other one had of each replica at the beginning */
 };
 
 struct crdt {

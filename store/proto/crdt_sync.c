@@ -12,49 +12,13 @@
  *
  * The first answer says up to which operation of each replica the other one had all: when the
  * comparison is over this one has, too, and deltas go on from there. One question is open at a
- * time, with a number; a lost one is asked again, CRDT_SYNC_TRIES times.
+ * time (compare.h).
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "store/proto/crdt_internal.h"
-
-static void ask(struct crdt *c, enum crdt_sync_phase phase, struct buf *question)
-{
-	struct crdt_sync *s = &c->sync;
-	struct proto_io *io = c->proto.io;
-
-	buf_fini(&s->question);
-	s->question = *question;
-	s->phase = phase;
-	s->tries = 1;
-	s->asked_ns = io->now(io);
-	io->send(io, s->peer, s->question.p, s->question.len);
-}
-
-static struct buf begin(struct crdt *c, enum crdt_message type)
-{
-	struct buf b = {0};
-
-	buf_u8(&b, (uint8_t)type);
-	buf_u64(&b, ++c->sync.step);
-	return b;
-}
-
-static void ask_sums(struct crdt *c, enum crdt_sync_phase phase, uint64_t groups)
-{
-	struct buf b = begin(c, CRDT_SYNC_ASK);
-
-	buf_u64(&b, groups);
-	ask(c, phase, &b);
-}
-
-static void end(struct crdt *c)
-{
-	c->sync.phase = CRDT_SYNC_IDLE;
-	buf_fini(&c->sync.question);
-}
 
 /* This replica now has all that the other one had at the beginning. */
 static void over(struct crdt *c)
@@ -71,7 +35,7 @@ static void over(struct crdt *c)
 		c->peer[i].taken = c->sync.seen[i];
 		news = true;
 	}
-	end(c);
+	compare_end(&c->sync.compare);
 	if (!news)
 		return;
 	crdt_record_seen(&b, c);
@@ -149,7 +113,7 @@ static void ask_leaf(struct crdt *c)
 {
 	struct crdt_sync *s = &c->sync;
 	struct list l = {.from = s->from, .last = leaf_last(s->leaf)};
-	struct buf b = begin(c, CRDT_SYNC_LEAF);
+	struct buf b = compare_question(&s->compare, CRDT_SYNC_LEAF);
 
 	make_list(c, &l);
 	buf_u64(&b, l.from);
@@ -160,7 +124,7 @@ static void ask_leaf(struct crdt *c)
 		buf_u64(&b, l.at[i].digest);
 	}
 	free(l.at);
-	ask(c, CRDT_SYNC_LEAVES, &b);
+	compare_ask(&s->compare, c->proto.io, CRDT_SYNC_LEAVES, &b);
 }
 
 /* Leaf s->leaf and those before it are done: the next one that differs. */
@@ -169,7 +133,9 @@ static void next_leaf(struct crdt *c)
 	struct crdt_sync *s = &c->sync;
 
 	for (; s->leaf < MERKLE_LEAVES; s->leaf++) {
-		if (!(s->leaves[s->leaf / MERKLE_WIDTH] >> (s->leaf % MERKLE_WIDTH) & 1))
+		uint64_t leaves = s->compare.leaves[s->leaf / MERKLE_WIDTH];
+
+		if (!(leaves >> (s->leaf % MERKLE_WIDTH) & 1))
 			continue;
 		s->from = merkle_place(s->leaf);
 		ask_leaf(c);
@@ -193,10 +159,12 @@ static void go_on(struct crdt *c)
 
 void crdt_sync_begin(struct crdt *c, unsigned with)
 {
-	if (c->sync.phase != CRDT_SYNC_IDLE || c->sync.storing)
+	struct compare *compare = &c->sync.compare;
+
+	if (compare->phase != COMPARE_IDLE || compare->storing)
 		return;
-	c->sync.peer = with;
-	ask_sums(c, CRDT_SYNC_ROOT, 0);
+	compare->peer = with;
+	compare_ask_root(compare, c->proto.io, CRDT_SYNC_ASK);
 }
 
 void crdt_sync_start(struct crdt *c)
@@ -204,8 +172,8 @@ void crdt_sync_start(struct crdt *c)
 	struct proto_io *io = c->proto.io;
 	uint64_t every = c->proto.cfg.anti_entropy_ns;
 
-	c->sync.step = io->now(io); /* above those of an earlier life */
-	c->sync.peer = (unsigned)(io->random(io) % crdt_nodes(c));
+	c->sync.compare.step = io->now(io); /* above those of an earlier life */
+	c->sync.compare.peer = (unsigned)(io->random(io) % crdt_nodes(c));
 	if (every && crdt_nodes(c) > 1)
 		io->arm(io, CRDT_TIMER_SYNC, io->now(io) + 1 + io->random(io) % every);
 }
@@ -213,7 +181,7 @@ void crdt_sync_start(struct crdt *c)
 void crdt_sync_timer(struct crdt *c)
 {
 	struct proto_io *io = c->proto.io;
-	unsigned with = c->sync.peer;
+	unsigned with = c->sync.compare.peer;
 
 	io->arm(io, CRDT_TIMER_SYNC, io->now(io) + c->proto.cfg.anti_entropy_ns);
 	for (unsigned n = 0; n < crdt_nodes(c); n++) {
@@ -227,64 +195,36 @@ void crdt_sync_timer(struct crdt *c)
 
 void crdt_sync_tick(struct crdt *c)
 {
-	struct crdt_sync *s = &c->sync;
-	struct proto_io *io = c->proto.io;
-
-	if (s->phase == CRDT_SYNC_IDLE || s->storing ||
-		io->now(io) - s->asked_ns < c->proto.cfg.request_timeout_ns)
-		return;
-	if (s->tries == CRDT_SYNC_TRIES) {
-		end(c);
-		return;
-	}
-	s->tries++;
-	s->asked_ns = io->now(io);
-	io->send(io, s->peer, s->question.p, s->question.len);
+	if (compare_again(&c->sync.compare, c->proto.io, c->proto.cfg.request_timeout_ns))
+		compare_end(&c->sync.compare);
 }
 
 void crdt_sync_stored(struct crdt *c)
 {
-	assert(c->sync.storing > 0);
-	if (--c->sync.storing == 0 && c->sync.phase == CRDT_SYNC_LEAVES)
+	struct compare *compare = &c->sync.compare;
+
+	assert(compare->storing > 0);
+	if (--compare->storing == 0 && compare->phase == CRDT_SYNC_LEAVES)
 		go_on(c);
-}
-
-static bool expected(const struct crdt *c, unsigned from, uint64_t step, enum crdt_sync_phase phase)
-{
-	const struct crdt_sync *s = &c->sync;
-
-	return s->phase == phase && s->peer == from && s->step == step && !s->storing;
-}
-
-static uint64_t differ(const struct crdt *c, unsigned group, struct cursor *cursor)
-{
-	uint64_t theirs[MERKLE_WIDTH];
-
-	for (unsigned i = 0; i < MERKLE_WIDTH; i++)
-		theirs[i] = cursor_u64(cursor);
-	return merkle_differ(c->tree, group, theirs);
 }
 
 static void on_root(struct crdt *c, struct cursor *cursor)
 {
 	struct crdt_sync *s = &c->sync;
+	bool differ = compare_root(&s->compare, c->tree, cursor);
 
-	s->groups = differ(c, MERKLE_ROOT, cursor);
 	for (unsigned i = 0; i < crdt_nodes(c); i++)
 		s->seen[i] = cursor_u64(cursor);
-	if (s->groups)
-		ask_sums(c, CRDT_SYNC_GROUPS, s->groups);
+	if (differ)
+		compare_ask_groups(&s->compare, c->proto.io, CRDT_SYNC_ASK);
 	else
 		over(c);
 }
 
 static void on_groups(struct crdt *c, struct cursor *cursor)
 {
-	struct crdt_sync *s = &c->sync;
-
-	for (unsigned i = 0; i < MERKLE_WIDTH; i++)
-		s->leaves[i] = s->groups >> i & 1 ? differ(c, i, cursor) : 0;
-	s->leaf = 0;
+	(void)compare_groups(&c->sync.compare, c->tree, cursor);
+	c->sync.leaf = 0;
 	next_leaf(c);
 }
 
@@ -307,10 +247,10 @@ static int on_sums(struct crdt *c, unsigned from, uint64_t step, struct cursor *
 		return -EBADMSG;
 	if (!root && (!cursor->left || cursor->left % one || cursor->left > MERKLE_WIDTH * one))
 		return -EBADMSG;
-	if (root && expected(c, from, step, CRDT_SYNC_ROOT)) {
+	if (root && compare_expects(&c->sync.compare, from, step, COMPARE_ROOT)) {
 		on_root(c, cursor);
-	} else if (!root && expected(c, from, step, CRDT_SYNC_GROUPS)) {
-		if (cursor->left != (size_t)__builtin_popcountll(c->sync.groups) * one)
+	} else if (!root && compare_expects(&c->sync.compare, from, step, COMPARE_GROUPS)) {
+		if (cursor->left != (size_t)__builtin_popcountll(c->sync.compare.groups) * one)
 			return -EBADMSG;
 		on_groups(c, cursor);
 	}
@@ -368,7 +308,7 @@ static void take_state(struct crdt *c, struct cursor *cursor)
 		if (crdt_write(c, CRDT_RECORD_STATE, key, bytes, &w)) {
 			c->refused++;
 		} else {
-			c->sync.storing++;
+			c->sync.compare.storing++;
 			c->fetched++;
 		}
 	}
@@ -382,7 +322,7 @@ static int on_states(struct crdt *c, unsigned from, uint64_t step, struct cursor
 
 	if (check_states(c, *cursor))
 		return -EBADMSG;
-	if (!expected(c, from, step, CRDT_SYNC_LEAVES))
+	if (!compare_expects(&s->compare, from, step, CRDT_SYNC_LEAVES))
 		return 0;
 	/* An answer that does not get on would never end. */
 	if (last < s->from || last > leaf_last(s->leaf))
@@ -390,20 +330,12 @@ static int on_states(struct crdt *c, unsigned from, uint64_t step, struct cursor
 	s->from = last + 1;
 	for (uint32_t n = cursor_u32(cursor); n > 0; n--)
 		take_state(c, cursor);
-	if (!s->storing)
+	if (!s->compare.storing)
 		go_on(c);
 	return 0;
 }
 
 /* --- who is asked --- */
-
-static void add_sums(const struct crdt *c, struct buf *b, unsigned group)
-{
-	const uint64_t *sum = merkle_below(c->tree, group);
-
-	for (unsigned i = 0; i < MERKLE_WIDTH; i++)
-		buf_u64(b, sum[i]);
-}
 
 static int on_ask(struct crdt *c, unsigned from, uint64_t step, struct cursor *cursor)
 {
@@ -416,13 +348,9 @@ static int on_ask(struct crdt *c, unsigned from, uint64_t step, struct cursor *c
 	buf_u8(&b, CRDT_SYNC_SUMS);
 	buf_u64(&b, step);
 	buf_u8(&b, groups == 0);
-	if (!groups) {
-		add_sums(c, &b, MERKLE_ROOT);
-		for (unsigned i = 0; i < crdt_nodes(c); i++)
-			buf_u64(&b, c->peer[i].durable);
-	}
-	for (; groups; groups &= groups - 1)
-		add_sums(c, &b, (unsigned)__builtin_ctzll(groups));
+	compare_sums(c->tree, groups, &b);
+	for (unsigned i = 0; !groups && i < crdt_nodes(c); i++)
+		buf_u64(&b, c->peer[i].durable);
 	io->send(io, from, b.p, b.len);
 	buf_fini(&b);
 	return 0;
@@ -511,6 +439,6 @@ int crdt_sync_message(struct crdt *c, unsigned from, enum crdt_message type, str
 
 void crdt_sync_fini(struct crdt *c)
 {
-	buf_fini(&c->sync.question);
+	compare_end(&c->sync.compare);
 	free(c->sync.seen);
 }

@@ -53,7 +53,7 @@ bool quorum_stale(const struct quorum *q, const struct table_entry *e, uint64_t 
 
 static uint64_t quiet_ns(const struct quorum *q)
 {
-	return quorum_fresh_ns(q) + (QUORUM_SYNC_TRIES + 2) * q->proto.cfg.request_timeout_ns;
+	return quorum_fresh_ns(q) + (COMPARE_TRIES + 2) * q->proto.cfg.request_timeout_ns;
 }
 
 static void end(struct quorum *q)
@@ -258,7 +258,7 @@ static void ask_again(struct quorum *q, enum quorum_message type)
 
 	if (now - q->bury.asked_ns < q->proto.cfg.request_timeout_ns)
 		return;
-	if (q->bury.tries++ >= QUORUM_SYNC_TRIES)
+	if (q->bury.tries++ >= COMPARE_TRIES)
 		end(q);
 	else
 		send_graves(q, type);

@@ -4,8 +4,8 @@
 #define PROTO_QUORUM_INTERNAL_H
 
 #include "store/proto/command.h"
+#include "store/proto/compare.h"
 #include "store/proto/entry.h"
-#include "store/proto/merkle.h"
 #include "store/proto/ring.h"
 
 #define QUORUM_DEAF_HEARTBEATS 4
@@ -21,7 +21,6 @@
 #define QUORUM_HINT_BYTES_WINDOW (1u << 20)
 
 /* How often a question of anti-entropy or of a burial is asked before it is given up. */
-#define QUORUM_SYNC_TRIES 3u
 #define QUORUM_SYNC_BYTES (64u << 10) /* of one list or delivery, about */
 #define QUORUM_SYNC_HASHED (1u << 20) /* bytes of entries that are read for one list */
 #define QUORUM_SYNC_HEAD 13u          /* of a delivery, before its first entry */
@@ -103,28 +102,14 @@ struct quorum_peer {
 	uint64_t progress_ns;
 };
 
-enum quorum_sync_phase {
-	QUORUM_SYNC_IDLE,
-	QUORUM_SYNC_ROOT,
-	QUORUM_SYNC_GROUPS,
-	QUORUM_SYNC_LISTING,
-	QUORUM_SYNC_FETCHING
-};
+enum { QUORUM_SYNC_LISTING = COMPARE_PHASE_NR, QUORUM_SYNC_FETCHING };
 
 /* A comparison with another replica. */
 struct quorum_sync {
-	enum quorum_sync_phase phase;
-	unsigned peer;
-	uint64_t step;       /* number of the open question */
-	struct buf question; /* to be asked again */
-	uint64_t asked_ns;
-	unsigned tries;
-	uint64_t groups;               /* that differ */
-	uint64_t leaves[MERKLE_WIDTH]; /* of each that differ */
-	uint64_t from;                 /* where the list goes on, 0: all has been listed */
-	struct buf want;               /* keys to be fetched, each with its length before it */
+	struct compare compare;
+	uint64_t from;   /* where the list goes on, 0: all has been listed */
+	struct buf want; /* keys to be fetched, each with its length before it */
 	uint64_t wanted;
-	uint64_t storing; /* fetched, on their way to the disk */
 };
 
 enum quorum_bury_phase {

@@ -9,10 +9,8 @@
  *   root --groups differ--> groups --leaves differ--> list --some are newer--> fetch --> list ...
  *     \-> over                                          \--> rest of the list, or over
  *
- * One question is open at a time. It has a number; an answer with another one is late or a
- * duplicate and is ignored. A lost one is asked again, QUORUM_SYNC_TRIES times, then the comparison
- * ends: there will be another. Writes may go on meanwhile: the tree is that of the moment, and
- * what is fetched in vain is not newer. What was fetched must be on disk before the next question.
+ * One question is open at a time (compare.h). One that is not answered ends the comparison: there
+ * will be another. Writes may go on meanwhile: what is fetched in vain is not newer.
  *
  * Limits: a list or a delivery ends beyond QUORUM_SYNC_BYTES, or when QUORUM_SYNC_HASHED bytes have
  * been read for it; it says where to go on.
@@ -22,36 +20,13 @@
 
 #include "store/proto/quorum_internal.h"
 
-static void ask(struct quorum *q, enum quorum_sync_phase phase, struct buf *question)
-{
-	struct quorum_sync *s = &q->sync;
-	struct proto_io *io = q->proto.io;
-
-	buf_fini(&s->question);
-	s->question = *question;
-	s->phase = phase;
-	s->tries = 1;
-	s->asked_ns = io->now(io);
-	io->send(io, s->peer, s->question.p, s->question.len);
-}
-
-static struct buf begin(struct quorum *q, enum quorum_message type)
-{
-	struct buf b = {0};
-
-	buf_u8(&b, (uint8_t)type);
-	buf_u64(&b, ++q->sync.step);
-	return b;
-}
-
 static void end(struct quorum *q)
 {
 	struct quorum_sync *s = &q->sync;
 
-	s->phase = QUORUM_SYNC_IDLE;
+	compare_end(&s->compare);
 	s->want.len = 0;
 	s->wanted = 0;
-	buf_fini(&s->question);
 }
 
 /* All that differed has been looked at. */
@@ -61,30 +36,24 @@ static void over(struct quorum *q)
 	end(q);
 }
 
-static void ask_sums(struct quorum *q, enum quorum_sync_phase phase, uint64_t groups)
-{
-	struct buf b = begin(q, QUORUM_SYNC_ASK);
-
-	buf_u64(&b, groups);
-	ask(q, phase, &b);
-}
-
 static void ask_list(struct quorum *q)
 {
-	struct buf b = begin(q, QUORUM_SYNC_LIST);
+	struct compare *compare = &q->sync.compare;
+	struct buf b = compare_question(compare, QUORUM_SYNC_LIST);
 
 	buf_u64(&b, q->sync.from);
 	for (unsigned i = 0; i < MERKLE_WIDTH; i++)
-		buf_u64(&b, q->sync.leaves[i]);
-	ask(q, QUORUM_SYNC_LISTING, &b);
+		buf_u64(&b, compare->leaves[i]);
+	compare_ask(compare, q->proto.io, QUORUM_SYNC_LISTING, &b);
 }
 
 static void ask_entries(struct quorum *q)
 {
-	struct buf b = begin(q, QUORUM_SYNC_WANT);
+	struct compare *compare = &q->sync.compare;
+	struct buf b = compare_question(compare, QUORUM_SYNC_WANT);
 
 	buf_add(&b, q->sync.want.p, q->sync.want.len);
-	ask(q, QUORUM_SYNC_FETCHING, &b);
+	compare_ask(compare, q->proto.io, QUORUM_SYNC_FETCHING, &b);
 }
 
 /* What was asked for is here: what comes next? */
@@ -102,69 +71,51 @@ static void go_on(struct quorum *q)
 
 void quorum_sync_start(struct quorum *q)
 {
-	struct quorum_sync *s = &q->sync;
+	struct compare *compare = &q->sync.compare;
 	struct proto_io *io = q->proto.io;
 	uint64_t every = q->proto.cfg.anti_entropy_ns;
 
 	if (!every || quorum_nodes(q) == 1)
 		return;
-	s->step = io->now(io); /* above those of an earlier life */
-	s->peer = (unsigned)(io->random(io) % quorum_nodes(q));
+	compare->step = io->now(io); /* above those of an earlier life */
+	compare->peer = (unsigned)(io->random(io) % quorum_nodes(q));
 	/* Not all at once. */
 	io->arm(io, QUORUM_TIMER_SYNC, io->now(io) + 1 + io->random(io) % every);
 }
 
 void quorum_sync_timer(struct quorum *q)
 {
-	struct quorum_sync *s = &q->sync;
+	struct compare *compare = &q->sync.compare;
 	struct proto_io *io = q->proto.io;
 
 	io->arm(io, QUORUM_TIMER_SYNC, io->now(io) + q->proto.cfg.anti_entropy_ns);
-	if (s->phase != QUORUM_SYNC_IDLE || s->storing)
+	if (compare->phase != COMPARE_IDLE || compare->storing)
 		return;
 	for (unsigned n = 0; n < quorum_nodes(q); n++) {
-		s->peer = (s->peer + 1) % quorum_nodes(q);
-		if (s->peer == q->proto.cfg.self || !quorum_alive(q, s->peer))
+		compare->peer = (compare->peer + 1) % quorum_nodes(q);
+		if (compare->peer == q->proto.cfg.self || !quorum_alive(q, compare->peer))
 			continue;
-		ask_sums(q, QUORUM_SYNC_ROOT, 0);
+		compare_ask_root(compare, io, QUORUM_SYNC_ASK);
 		return;
 	}
 }
 
 void quorum_sync_tick(struct quorum *q)
 {
-	struct quorum_sync *s = &q->sync;
-	struct proto_io *io = q->proto.io;
-
-	if (s->phase == QUORUM_SYNC_IDLE || s->storing ||
-		io->now(io) - s->asked_ns < q->proto.cfg.request_timeout_ns)
-		return;
-	if (s->tries++ >= QUORUM_SYNC_TRIES) {
+	if (compare_again(&q->sync.compare, q->proto.io, q->proto.cfg.request_timeout_ns))
 		end(q);
-		return;
-	}
-	s->asked_ns = io->now(io);
-	io->send(io, s->peer, s->question.p, s->question.len);
 }
 
 void quorum_sync_stored(struct quorum *q)
 {
-	struct quorum_sync *s = &q->sync;
+	struct compare *compare = &q->sync.compare;
 
-	assert(s->storing > 0);
-	if (--s->storing == 0 && s->phase == QUORUM_SYNC_FETCHING)
+	assert(compare->storing > 0);
+	if (--compare->storing == 0 && compare->phase == QUORUM_SYNC_FETCHING)
 		go_on(q);
 }
 
 /* The one who is asked. */
-
-static void add_sums(const struct quorum *q, struct buf *b, unsigned group)
-{
-	const uint64_t *sums = merkle_below(q->tree, group);
-
-	for (unsigned i = 0; i < MERKLE_WIDTH; i++)
-		buf_u64(b, sums[i]);
-}
 
 /* What is below each of some groups; of none: what is below the root. */
 static int on_ask(struct quorum *q, unsigned from, uint64_t step, struct cursor *c)
@@ -179,10 +130,7 @@ static int on_ask(struct quorum *q, unsigned from, uint64_t step, struct cursor 
 		return 0;
 	buf_u8(&b, QUORUM_SYNC_SUMS);
 	buf_u64(&b, step);
-	if (!groups)
-		add_sums(q, &b, MERKLE_ROOT);
-	for (; groups; groups &= groups - 1)
-		add_sums(q, &b, (unsigned)__builtin_ctzll(groups));
+	compare_sums(q->tree, groups, &b);
 	io->send(io, from, b.p, b.len);
 	buf_fini(&b);
 	return 0;
@@ -317,58 +265,28 @@ static int on_want(struct quorum *q, unsigned from, uint64_t step, struct cursor
 
 /* The one who asked. */
 
-static bool expected(
-	const struct quorum *q, unsigned from, uint64_t step, enum quorum_sync_phase phase)
-{
-	const struct quorum_sync *s = &q->sync;
-
-	return s->phase == phase && s->peer == from && s->step == step && !s->storing;
-}
-
-static uint64_t differ(const struct quorum *q, unsigned group, struct cursor *c)
-{
-	uint64_t theirs[MERKLE_WIDTH];
-
-	for (unsigned i = 0; i < MERKLE_WIDTH; i++)
-		theirs[i] = cursor_u64(c);
-	return merkle_differ(q->tree, group, theirs);
-}
-
-static void on_leaves(struct quorum *q, struct cursor *c)
-{
-	struct quorum_sync *s = &q->sync;
-	uint64_t any = 0;
-
-	for (unsigned i = 0; i < MERKLE_WIDTH; i++) {
-		s->leaves[i] = s->groups >> i & 1 ? differ(q, i, c) : 0;
-		any |= s->leaves[i];
-	}
-	s->from = 0;
-	if (any)
-		ask_list(q);
-	else
-		over(q);
-}
-
 static int on_sums(struct quorum *q, unsigned from, uint64_t step, struct cursor *c)
 {
 	const size_t one = MERKLE_WIDTH * sizeof(uint64_t);
-	struct quorum_sync *s = &q->sync;
+	struct compare *compare = &q->sync.compare;
 
 	if (c->bad || !c->left || c->left % one || c->left > MERKLE_WIDTH * one)
 		return -EBADMSG;
-	if (expected(q, from, step, QUORUM_SYNC_ROOT)) {
+	if (compare_expects(compare, from, step, COMPARE_ROOT)) {
 		if (c->left != one)
 			return -EBADMSG;
-		s->groups = differ(q, MERKLE_ROOT, c);
-		if (s->groups)
-			ask_sums(q, QUORUM_SYNC_GROUPS, s->groups);
+		if (compare_root(compare, q->tree, c))
+			compare_ask_groups(compare, q->proto.io, QUORUM_SYNC_ASK);
 		else
 			over(q);
-	} else if (expected(q, from, step, QUORUM_SYNC_GROUPS)) {
-		if (c->left != (size_t)__builtin_popcountll(s->groups) * one)
+	} else if (compare_expects(compare, from, step, COMPARE_GROUPS)) {
+		if (c->left != (size_t)__builtin_popcountll(compare->groups) * one)
 			return -EBADMSG;
-		on_leaves(q, c);
+		q->sync.from = 0;
+		if (compare_groups(compare, q->tree, c))
+			ask_list(q);
+		else
+			over(q);
 	}
 	return 0;
 }
@@ -411,7 +329,7 @@ static int on_heads(struct quorum *q, unsigned from, uint64_t step, struct curso
 			return -EBADMSG;
 	if (!cursor_done(c))
 		return -EBADMSG;
-	if (!expected(q, from, step, QUORUM_SYNC_LISTING))
+	if (!compare_expects(&s->compare, from, step, QUORUM_SYNC_LISTING))
 		return 0;
 	while (again.left && !next_head(q, &again, &h)) {
 		if (!lacking(q, &h))
@@ -464,18 +382,18 @@ static int on_entries(struct quorum *q, unsigned from, uint64_t step, struct cur
 			return -EBADMSG;
 	if (!cursor_done(c))
 		return -EBADMSG;
-	if (!expected(q, from, step, QUORUM_SYNC_FETCHING))
+	if (!compare_expects(&s->compare, from, step, QUORUM_SYNC_FETCHING))
 		return 0;
 	if (drop_wanted(s, done))
 		return -EBADMSG;
 	while (again.left && !next_entry(q, &again, &e)) {
 		if (!entry_newer(&e, table_get(q->proto.table, e.key)))
 			continue;
-		s->storing++;
+		s->compare.storing++;
 		q->fetched++;
 		quorum_store(q, &e, q->proto.cfg.self, QUORUM_SYNC_ENTRIES, 0);
 	}
-	if (!s->storing)
+	if (!s->compare.storing)
 		go_on(q);
 	return 0;
 }
@@ -499,6 +417,6 @@ int quorum_sync_message(struct quorum *q, unsigned from, enum quorum_message typ
 
 void quorum_sync_fini(struct quorum *q)
 {
-	buf_fini(&q->sync.question);
+	compare_end(&q->sync.compare);
 	buf_fini(&q->sync.want);
 }
