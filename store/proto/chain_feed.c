@@ -65,37 +65,7 @@ void chain_append(struct chain *c, struct proto_bytes bytes, const struct raft_w
 
 void chain_record(struct chain *c)
 {
-	struct raft_log *log = &c->log;
-	struct proto_io *io = c->proto.io;
-
-	while (log->recorded < raft_log_last(log)) {
-		struct buf b = {0};
-
-		buf_u8(&b, CHAIN_RECORD_ENTRIES);
-		buf_u64(&b, log->recorded + 1);
-		log->recorded += raft_batch_encode(&b, log, log->recorded + 1, raft_log_last(log));
-		raft_log_mark(log, io->persist(io, b.p, b.len), log->recorded);
-		buf_fini(&b);
-	}
-}
-
-int chain_entries_decode(struct cursor *c, uint64_t prev, uint64_t max, struct raft_batch *ret)
-{
-	const struct raft_bounds bounds = {
-		.prev_term = prev, .term_max = max, .nodes = PROTO_NODES_MAX};
-	struct cursor at;
-
-	if (raft_batch_decode(c, &bounds, ret))
-		return -EBADMSG;
-	at = raft_batch_cursor(ret);
-	for (uint32_t i = 0; i < ret->count; i++) {
-		uint64_t epoch;
-		struct proto_bytes bytes = raft_batch_next(&at, &epoch);
-
-		if (bytes.len && raft_entry_is_members(bytes))
-			return -EBADMSG; /* configurations are not in the log here */
-	}
-	return 0;
+	raft_log_persist(&c->log, c->proto.io, CHAIN_RECORD_ENTRIES);
 }
 
 static void cut(struct chain *c, uint64_t index)
@@ -409,7 +379,7 @@ static int decode(struct chain *c, struct cursor *at, struct append *ret)
 	ret->waiters.left = (size_t)count * WAITER_BYTES;
 	ret->waiters.p = cursor_take(at, ret->waiters.left);
 	ret->waiters.bad = false;
-	if (at->bad || chain_entries_decode(at, ret->prev_epoch, ret->epoch, &ret->batch) ||
+	if (at->bad || raft_commands_decode(at, ret->prev_epoch, ret->epoch, &ret->batch) ||
 		ret->batch.count != count)
 		return -EBADMSG;
 	for (struct cursor w = ret->waiters; count > 0; count--) {

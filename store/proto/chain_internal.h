@@ -273,7 +273,6 @@ void chain_installed(struct chain *c);
 /* chain_feed.c: entries from one to the next. */
 void chain_append(struct chain *c, struct proto_bytes bytes, const struct raft_waiter *who);
 void chain_record(struct chain *c);
-int chain_entries_decode(struct cursor *c, uint64_t prev, uint64_t max, struct raft_batch *ret);
 void chain_commit(struct chain *c, uint64_t index);
 void chain_apply(struct chain *c);
 void chain_trim(struct chain *c);

@@ -15,16 +15,9 @@
 #include <errno.h>
 
 #include "store/proto/chain_internal.h"
-
-#define DESCRIBED_MAX 8u /* entries of one record that a line for people shows */
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_TABLE, STAGE_END };
-
-static void give(struct proto_snapshot *s, struct buf *b)
-{
-	s->record(s->arg, b->p, b->len);
-	b->len = 0;
-}
 
 static void snapshot_begin(struct chain *c, struct proto_snapshot *s)
 {
@@ -32,7 +25,7 @@ static void snapshot_begin(struct chain *c, struct proto_snapshot *s)
 		.term = raft_log_term(&c->log, c->applied),
 		.clock_ns = c->state.clock_ns};
 	struct proto_io *io = c->proto.io;
-	uint64_t next = c->applied + 1, mark = io->random(io) | 1;
+	uint64_t mark = io->random(io) | 1;
 	struct buf b = {0};
 
 	buf_u8(&b, CHAIN_RECORD_MARK);
@@ -43,18 +36,13 @@ static void snapshot_begin(struct chain *c, struct proto_snapshot *s)
 	buf_u64(&b, c->promised);
 	buf_u64(&b, c->installed);
 	chain_config_encode(&b, &c->config);
-	give(s, &b);
+	walk_record(s, &b);
 	buf_u8(&b, CHAIN_RECORD_BASE);
 	buf_u64(&b, mark);
 	chain_base_encode(&b, &base);
-	give(s, &b);
-	while (next <= c->log.recorded) {
-		buf_u8(&b, CHAIN_RECORD_ENTRIES);
-		buf_u64(&b, next);
-		next += raft_batch_encode(&b, &c->log, next, c->log.recorded);
-		give(s, &b);
-	}
+	walk_record(s, &b);
 	buf_fini(&b);
+	raft_log_give(&c->log, s, CHAIN_RECORD_ENTRIES, c->applied + 1);
 	s->stage = STAGE_TABLE;
 }
 
@@ -72,7 +60,7 @@ static void give_part(struct chain *c, struct proto_snapshot *s)
 		part.more = at.left > 0;
 		buf_u8(&b, CHAIN_RECORD_PART);
 		chain_part_encode(&b, &part, first);
-		give(s, &b);
+		walk_record(s, &b);
 		first = false;
 	} while (part.more);
 	buf_fini(&all);
@@ -127,7 +115,7 @@ static int restore_entries(struct chain *c, struct cursor *at)
 	struct cursor walk;
 
 	if (first <= c->applied || first > chain_last(c) + 1 ||
-		chain_entries_decode(at, raft_log_term(log, first - 1), RAFT_NUMBER_MAX, &batch))
+		raft_commands_decode(at, raft_log_term(log, first - 1), RAFT_NUMBER_MAX, &batch))
 		return -EBADMSG;
 	if (first <= chain_last(c)) {
 		raft_log_cut(log, first);
@@ -246,30 +234,19 @@ static int describe_config(struct cursor *at, struct buf *out)
 	return 0;
 }
 
+static void describe_epoch(struct buf *out, uint64_t epoch)
+{
+	buf_printf(out, "epoch %llu", (unsigned long long)epoch);
+}
+
 static int describe_entries(struct cursor *at, struct buf *out)
 {
 	uint64_t first = cursor_u64(at);
 	struct raft_batch batch;
-	struct cursor walk;
 
-	if (chain_entries_decode(at, 0, RAFT_NUMBER_MAX, &batch))
+	if (raft_commands_decode(at, 0, RAFT_NUMBER_MAX, &batch))
 		return -EBADMSG;
-	walk = raft_batch_cursor(&batch);
-	buf_printf(out, "entries from %llu, %u:", (unsigned long long)first, batch.count);
-	for (uint32_t i = 0; i < batch.count && i < DESCRIBED_MAX; i++) {
-		uint64_t epoch;
-		struct proto_bytes bytes = raft_batch_next(&walk, &epoch);
-		struct cursor body = cursor_over(bytes.p, bytes.len);
-		struct command command;
-
-		buf_printf(out, "%s epoch %llu ", i ? ";" : "", (unsigned long long)epoch);
-		if (!bytes.len)
-			buf_printf(out, "begins");
-		else if (command_decode(&body, &command) == 0)
-			command_describe(out, &command);
-	}
-	if (batch.count > DESCRIBED_MAX)
-		buf_printf(out, "; and %u more", batch.count - DESCRIBED_MAX);
+	raft_batch_describe(&batch, first, describe_epoch, out);
 	return 0;
 }
 

@@ -128,18 +128,7 @@ void primary_append(struct primary *p, uint64_t epoch, struct proto_bytes bytes)
 
 void primary_record(struct primary *p)
 {
-	struct raft_log *log = &p->log;
-	struct proto_io *io = p->proto.io;
-
-	while (log->recorded < raft_log_last(log)) {
-		struct buf b = {0};
-
-		buf_u8(&b, PRIMARY_RECORD_ENTRIES);
-		buf_u64(&b, log->recorded + 1);
-		log->recorded += raft_batch_encode(&b, log, log->recorded + 1, raft_log_last(log));
-		raft_log_mark(log, io->persist(io, b.p, b.len), log->recorded);
-		buf_fini(&b);
-	}
+	raft_log_persist(&p->log, p->proto.io, PRIMARY_RECORD_ENTRIES);
 }
 
 void primary_record_epoch(struct primary *p)
@@ -161,20 +150,16 @@ void primary_record_epoch(struct primary *p)
 int primary_entries_decode(
 	struct cursor *c, uint64_t prev_epoch, uint64_t epoch_max, struct raft_batch *ret)
 {
-	const struct raft_bounds bounds = {
-		.prev_term = prev_epoch, .term_max = epoch_max, .nodes = PROTO_NODES_MAX};
 	struct cursor at;
 
-	if (raft_batch_decode(c, &bounds, ret))
+	if (raft_commands_decode(c, prev_epoch, epoch_max, ret))
 		return -EBADMSG;
 	at = raft_batch_cursor(ret);
 	for (uint32_t i = 0; i < ret->count; i++) {
 		uint64_t epoch;
-		struct proto_bytes bytes = raft_batch_next(&at, &epoch);
 
-		/* There are none but commands here. */
-		if (!bytes.len || raft_entry_is_members(bytes))
-			return -EBADMSG;
+		if (!raft_batch_next(&at, &epoch).len)
+			return -EBADMSG; /* nobody begins with an empty one here */
 	}
 	return 0;
 }

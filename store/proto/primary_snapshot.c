@@ -17,16 +17,9 @@
 #include <errno.h>
 
 #include "store/proto/primary_internal.h"
-
-#define DESCRIBED_MAX 8u /* entries of one record that a line for people shows */
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_TABLE, STAGE_END };
-
-static void give(struct proto_snapshot *s, struct buf *b)
-{
-	s->record(s->arg, b->p, b->len);
-	b->len = 0;
-}
 
 /* Return: whether it may begin. */
 static bool nothing_staged(struct primary *p)
@@ -42,7 +35,6 @@ static void snapshot_begin(struct primary *p, struct proto_snapshot *s)
 {
 	struct proto_io *io = p->proto.io;
 	uint64_t mark = io->random(io) | 1;
-	uint64_t next = p->applied + 1;
 	struct buf b = {0};
 
 	primary_record(p);
@@ -55,43 +47,16 @@ static void snapshot_begin(struct primary *p, struct proto_snapshot *s)
 	buf_u64(&b, p->lost);
 	buf_u64(&b, p->lost_all);
 	buf_u64(&b, p->done);
-	give(s, &b);
+	walk_record(s, &b);
 	buf_u8(&b, PRIMARY_RECORD_BASE);
 	buf_u64(&b, mark);
 	buf_u64(&b, p->applied);
 	buf_u64(&b, p->state.clock_ns);
 	primary_runs_encode(&b, &p->runs, p->applied);
-	give(s, &b);
-	while (next <= p->log.recorded) {
-		buf_u8(&b, PRIMARY_RECORD_ENTRIES);
-		buf_u64(&b, next);
-		next += raft_batch_encode(&b, &p->log, next, p->log.recorded);
-		give(s, &b);
-	}
+	walk_record(s, &b);
 	buf_fini(&b);
+	raft_log_give(&p->log, s, PRIMARY_RECORD_ENTRIES, p->applied + 1);
 	s->stage = STAGE_TABLE;
-}
-
-static void give_part(struct primary *p, struct proto_snapshot *s)
-{
-	struct raft_part part = {.from = s->cursor, .at = p->applied};
-	struct buf all = {0}, b = {0};
-	struct cursor c;
-
-	part.to = raft_part_collect(p->proto.table, s->cursor, s->index[1]++, &all);
-	c = cursor_over(all.p, all.len);
-	do {
-		part.entries = raft_part_piece(&c);
-		part.more = c.left > 0;
-		buf_u8(&b, PRIMARY_RECORD_PART);
-		raft_part_encode(&b, &part);
-		give(s, &b);
-	} while (part.more);
-	buf_fini(&all);
-	buf_fini(&b);
-	s->cursor = part.to;
-	if (!part.to)
-		s->stage = STAGE_END;
 }
 
 bool primary_snapshot(struct proto *proto, struct proto_snapshot *s)
@@ -106,8 +71,9 @@ bool primary_snapshot(struct proto *proto, struct proto_snapshot *s)
 		break;
 	case STAGE_TABLE:
 		/* Another table may have come: the entries that make it exact will, too. */
-		if (primary_exact(p))
-			give_part(p, s);
+		if (primary_exact(p) &&
+			!raft_part_give(s, PRIMARY_RECORD_PART, p->proto.table, p->applied))
+			s->stage = STAGE_END;
 		break;
 	case STAGE_END:
 		s->record(s->arg, &end, sizeof end);
@@ -345,30 +311,20 @@ static int describe_epoch(struct cursor *c, struct buf *out)
 	return 0;
 }
 
+static void describe_number(struct buf *out, uint64_t epoch)
+{
+	buf_printf(out, "epoch ");
+	primary_describe_epoch(out, epoch);
+}
+
 static int describe_entries(struct cursor *c, struct buf *out)
 {
 	uint64_t first = cursor_u64(c);
 	struct raft_batch batch;
-	struct cursor at;
 
 	if (primary_entries_decode(c, 0, RAFT_NUMBER_MAX, &batch))
 		return -EBADMSG;
-	at = raft_batch_cursor(&batch);
-	buf_printf(out, "entries from %llu, %u:", (unsigned long long)first, batch.count);
-	for (uint32_t i = 0; i < batch.count && i < DESCRIBED_MAX; i++) {
-		uint64_t epoch;
-		struct proto_bytes bytes = raft_batch_next(&at, &epoch);
-		struct cursor body = cursor_over(bytes.p, bytes.len);
-		struct command command;
-
-		buf_printf(out, "%s epoch ", i ? ";" : "");
-		primary_describe_epoch(out, epoch);
-		buf_u8(out, ' ');
-		if (command_decode(&body, &command) == 0)
-			command_describe(out, &command);
-	}
-	if (batch.count > DESCRIBED_MAX)
-		buf_printf(out, "; and %u more", batch.count - DESCRIBED_MAX);
+	raft_batch_describe(&batch, first, describe_number, out);
 	return 0;
 }
 

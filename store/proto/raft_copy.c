@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "store/proto/raft_internal.h"
+#include "store/proto/walk.h"
 
 /* Places of a table that one part covers, at most: an empty table is walked, too. */
 #define PART_STEPS 1024u
@@ -150,6 +151,27 @@ void raft_part_encode(struct buf *b, const struct raft_part *part)
 	buf_u64(b, part->at);
 	buf_u8(b, part->more);
 	buf_add(b, part->entries.p, part->entries.len);
+}
+
+bool raft_part_give(struct proto_snapshot *s, uint8_t kind, const struct table *t, uint64_t at)
+{
+	struct raft_part part = {.from = s->cursor, .at = at};
+	struct buf all = {0}, b = {0};
+	struct cursor c;
+
+	part.to = raft_part_collect(t, s->cursor, s->index[1]++, &all);
+	c = cursor_over(all.p, all.len);
+	do {
+		part.entries = raft_part_piece(&c);
+		part.more = c.left > 0;
+		buf_u8(&b, kind);
+		raft_part_encode(&b, &part);
+		walk_record(s, &b);
+	} while (part.more);
+	buf_fini(&all);
+	buf_fini(&b);
+	s->cursor = part.to;
+	return part.to > 0;
 }
 
 int raft_part_decode(struct cursor *c, struct raft_part *ret)

@@ -372,6 +372,14 @@ struct raft_batch {
 	size_t len;
 };
 
+/* raft_log_persist() - what is not in a record yet, in records of @kind: number of the first entry
+ * and a batch. */
+void raft_log_persist(struct raft_log *log, struct proto_io *io, uint8_t kind);
+
+/* raft_log_give() - the same to a snapshot, from entry @next to the last one in a record. */
+void raft_log_give(
+	const struct raft_log *log, struct proto_snapshot *s, uint8_t kind, uint64_t next);
+
 /* raft_batch_encode() - entries @first .. @last, within the limits of one message. Return: count.
  */
 uint32_t raft_batch_encode(
@@ -389,6 +397,14 @@ struct raft_bounds {
  * Return: 0, or -EBADMSG: terms go back or too far, a command makes no sense.
  */
 int raft_batch_decode(struct cursor *c, const struct raft_bounds *bounds, struct raft_batch *ret);
+
+/* raft_commands_decode() - the same of who has no members in its log: @prev and @max bound terms.
+ */
+int raft_commands_decode(struct cursor *c, uint64_t prev, uint64_t max, struct raft_batch *ret);
+
+/* raft_batch_describe() - for people; @term says what the entries' number is. */
+void raft_batch_describe(const struct raft_batch *batch, uint64_t first,
+	void (*term)(struct buf *out, uint64_t term), struct buf *out);
 
 /* raft_batch_next() - walk a batch that was decoded. */
 struct cursor raft_batch_cursor(const struct raft_batch *batch);
@@ -472,6 +488,10 @@ struct proto_bytes raft_part_piece(struct cursor *c);
 void raft_part_encode(struct buf *b, const struct raft_part *part);
 int raft_part_decode(struct cursor *c, struct raft_part *ret);
 void raft_part_put(struct table *t, const struct raft_part *part);
+
+/* raft_part_give() - the next part of @t as of index @at to a snapshot, in records of @kind.
+ * Return: whether there is more. */
+bool raft_part_give(struct proto_snapshot *s, uint8_t kind, const struct table *t, uint64_t at);
 
 /* raft_part_clear() - forget all keys whose place is @from or after it. */
 void raft_part_clear(struct table *t, uint64_t from);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "store/proto/raft_internal.h"
+#include "store/proto/walk.h"
 
 /* Entries of one record that a line for people shows. */
 #define DESCRIBED_MAX 8u
@@ -197,20 +198,54 @@ int raft_batch_decode(struct cursor *c, const struct raft_bounds *bounds, struct
 	return cursor_done(c) ? 0 : -EBADMSG;
 }
 
-void raft_log_record(struct raft *r)
+int raft_commands_decode(struct cursor *c, uint64_t prev, uint64_t max, struct raft_batch *ret)
 {
-	struct raft_log *log = &r->log;
-	struct proto_io *io = r->proto.io;
+	const struct raft_bounds bounds = {
+		.prev_term = prev, .term_max = max, .nodes = PROTO_NODES_MAX};
+	struct cursor at;
 
+	if (raft_batch_decode(c, &bounds, ret))
+		return -EBADMSG;
+	at = raft_batch_cursor(ret);
+	for (uint32_t i = 0; i < ret->count; i++) {
+		uint64_t term;
+
+		if (raft_entry_is_members(raft_batch_next(&at, &term)))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+void raft_log_persist(struct raft_log *log, struct proto_io *io, uint8_t kind)
+{
 	while (log->recorded < raft_log_last(log)) {
 		struct buf b = {0};
 
-		buf_u8(&b, RAFT_RECORD_ENTRIES);
+		buf_u8(&b, kind);
 		buf_u64(&b, log->recorded + 1);
 		log->recorded += raft_batch_encode(&b, log, log->recorded + 1, raft_log_last(log));
 		raft_log_mark(log, io->persist(io, b.p, b.len), log->recorded);
 		buf_fini(&b);
 	}
+}
+
+void raft_log_give(
+	const struct raft_log *log, struct proto_snapshot *s, uint8_t kind, uint64_t next)
+{
+	struct buf b = {0};
+
+	while (next <= log->recorded) {
+		buf_u8(&b, kind);
+		buf_u64(&b, next);
+		next += raft_batch_encode(&b, log, next, log->recorded);
+		walk_record(s, &b);
+	}
+	buf_fini(&b);
+}
+
+void raft_log_record(struct raft *r)
+{
+	raft_log_persist(&r->log, r->proto.io, RAFT_RECORD_ENTRIES);
 }
 
 void raft_log_record_hard(struct raft *r)
@@ -294,25 +329,22 @@ static int describe_hard(struct cursor *c, struct buf *out)
 	return 0;
 }
 
-static int describe_entries(struct cursor *c, struct buf *out)
+void raft_batch_describe(const struct raft_batch *batch, uint64_t first,
+	void (*term)(struct buf *out, uint64_t term), struct buf *out)
 {
-	uint64_t first = cursor_u64(c);
-	struct raft_bounds bounds = {.term_max = RAFT_NUMBER_MAX, .nodes = PROTO_NODES_MAX};
-	struct raft_batch batch;
-	struct cursor at;
+	struct cursor at = raft_batch_cursor(batch);
 
-	if (raft_batch_decode(c, &bounds, &batch))
-		return -EBADMSG;
-	at = raft_batch_cursor(&batch);
-	buf_printf(out, "entries from %llu, %u:", (unsigned long long)first, batch.count);
-	for (uint32_t i = 0; i < batch.count && i < DESCRIBED_MAX; i++) {
-		uint64_t term;
-		struct proto_bytes bytes = raft_batch_next(&at, &term);
+	buf_printf(out, "entries from %llu, %u:", (unsigned long long)first, batch->count);
+	for (uint32_t i = 0; i < batch->count && i < DESCRIBED_MAX; i++) {
+		uint64_t number;
+		struct proto_bytes bytes = raft_batch_next(&at, &number);
 		struct cursor body = cursor_over(bytes.p, bytes.len);
 		struct raft_members members;
 		struct command command;
 
-		buf_printf(out, "%s term %llu ", i ? ";" : "", (unsigned long long)term);
+		buf_printf(out, "%s ", i ? ";" : "");
+		term(out, number);
+		buf_u8(out, ' ');
 		if (raft_entry_is_members(bytes) &&
 			!raft_entry_decode_members(bytes, PROTO_NODES_MAX, &members)) {
 			buf_printf(out, "members ");
@@ -323,11 +355,26 @@ static int describe_entries(struct cursor *c, struct buf *out)
 		if (!bytes.len)
 			buf_printf(out, "begins");
 	}
-	if (batch.count > DESCRIBED_MAX)
-		buf_printf(out, "; and %u more", batch.count - DESCRIBED_MAX);
-	return 0;
+	if (batch->count > DESCRIBED_MAX)
+		buf_printf(out, "; and %u more", batch->count - DESCRIBED_MAX);
 }
 
+static void describe_term(struct buf *out, uint64_t term)
+{
+	buf_printf(out, "term %llu", (unsigned long long)term);
+}
+
+static int describe_entries(struct cursor *c, struct buf *out)
+{
+	uint64_t first = cursor_u64(c);
+	struct raft_bounds bounds = {.term_max = RAFT_NUMBER_MAX, .nodes = PROTO_NODES_MAX};
+	struct raft_batch batch;
+
+	if (raft_batch_decode(c, &bounds, &batch))
+		return -EBADMSG;
+	raft_batch_describe(&batch, first, describe_term, out);
+	return 0;
+}
 int raft_log_describe(enum raft_record kind, struct cursor *c, struct buf *out)
 {
 	return kind == RAFT_RECORD_HARD ? describe_hard(c, out) : describe_entries(c, out);

@@ -23,14 +23,9 @@
 #include <stdlib.h>
 
 #include "store/proto/raft_internal.h"
+#include "store/proto/walk.h"
 
 enum stage { STAGE_BEGIN, STAGE_LOG, STAGE_TABLE, STAGE_STAGED, STAGE_END };
-
-static void give(struct proto_snapshot *s, struct buf *b)
-{
-	s->record(s->arg, b->p, b->len);
-	b->len = 0;
-}
 
 /* The next entries, from ->cursor on. Return: whether there are more. */
 static bool give_entries(const struct raft *r, struct proto_snapshot *s)
@@ -46,7 +41,7 @@ static bool give_entries(const struct raft *r, struct proto_snapshot *s)
 	buf_u8(&b, RAFT_RECORD_ENTRIES);
 	buf_u64(&b, s->cursor);
 	s->cursor += raft_batch_encode(&b, &r->log, s->cursor, last);
-	give(s, &b);
+	walk_record(s, &b);
 	buf_fini(&b);
 	return s->cursor <= r->walk_last;
 }
@@ -81,7 +76,7 @@ static void give_stage(const struct raft *r, struct proto_snapshot *s, struct bu
 	if (!staging->table)
 		return;
 	raft_stage_encode(b, &staging->base, &staging->copy, staging->partial_at);
-	give(s, b);
+	walk_record(s, b);
 }
 
 static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
@@ -104,37 +99,15 @@ static void snapshot_begin(struct raft *r, struct proto_snapshot *s)
 	buf_u8(&b, RAFT_RECORD_HARD);
 	buf_u64(&b, r->term);
 	buf_u32(&b, PROTO_BUG(BUG_RAFT_SNAPSHOT_FORGETS_VOTE) ? 0 : (uint32_t)(r->vote + 1));
-	give(s, &b);
+	walk_record(s, &b);
 	buf_u8(&b, RAFT_RECORD_BASE);
 	raft_base_encode(&b, &base);
 	buf_u64(&b, mark);
-	give(s, &b);
+	walk_record(s, &b);
 	give_stage(r, s, &b);
 	buf_fini(&b);
 	s->cursor = r->applied + 1;
 	s->stage = STAGE_LOG;
-}
-
-/* The next part of @t. Return: whether there is more. */
-static bool give_part(struct proto_snapshot *s, uint8_t kind, const struct table *t, uint64_t at)
-{
-	struct raft_part part = {.from = s->cursor, .at = at};
-	struct buf all = {0}, b = {0};
-	struct cursor c;
-
-	part.to = raft_part_collect(t, s->cursor, s->index[1]++, &all);
-	c = cursor_over(all.p, all.len);
-	do {
-		part.entries = raft_part_piece(&c);
-		part.more = c.left > 0;
-		buf_u8(&b, kind);
-		raft_part_encode(&b, &part);
-		give(s, &b);
-	} while (part.more);
-	buf_fini(&all);
-	buf_fini(&b);
-	s->cursor = part.to;
-	return part.to > 0;
 }
 
 static void snapshot_end(struct raft *r, struct proto_snapshot *s)
@@ -143,7 +116,7 @@ static void snapshot_end(struct raft *r, struct proto_snapshot *s)
 
 	assert(r->applied <= r->log.recorded);
 	buf_u8(&b, RAFT_RECORD_END);
-	give(s, &b);
+	walk_record(s, &b);
 	buf_fini(&b);
 	r->walking = false;
 }
@@ -169,7 +142,7 @@ bool raft_snapshot(struct proto *p, struct proto_snapshot *s)
 		/* After another leader's table came; the entries that make it exact will, too. */
 		if (!raft_exact(r))
 			break;
-		if (give_part(s, RAFT_RECORD_PART, p->table,
+		if (raft_part_give(s, RAFT_RECORD_PART, p->table,
 			    r->applied + PROTO_BUG(BUG_RAFT_SNAPSHOT_OFF_BY_ONE)))
 			break;
 		s->stage = r->walking_staged && r->staging.table ? STAGE_STAGED : STAGE_END;
@@ -177,8 +150,8 @@ bool raft_snapshot(struct proto *p, struct proto_snapshot *s)
 		break;
 	case STAGE_STAGED:
 		/* It was neither taken over nor dropped; another may have taken its place. */
-		if (r->staging.table &&
-			give_part(s, RAFT_RECORD_STAGE_PART, r->staging.table, RAFT_NUMBER_MAX))
+		if (r->staging.table && raft_part_give(s, RAFT_RECORD_STAGE_PART, r->staging.table,
+						RAFT_NUMBER_MAX))
 			break;
 		s->stage = STAGE_END;
 		break;

@@ -14,15 +14,10 @@
  */
 #include <errno.h>
 
+#include "store/proto/walk.h"
 #include "store/proto/zone_internal.h"
 
 enum stage { STAGE_BEGIN, STAGE_BASE, STAGE_TABLE, STAGE_END };
-
-static void give(struct proto_snapshot *s, struct buf *b)
-{
-	s->record(s->arg, b->p, b->len);
-	b->len = 0;
-}
 
 /* Return: whether it may begin. */
 static bool nothing_staged(struct zone *z)
@@ -45,7 +40,7 @@ static void give_base(struct zone *z, struct proto_snapshot *s)
 	buf_u64(&b, s->index[0]);
 	buf_u64(&b, z->state.clock_ns);
 	buf_u64(&b, z->contact_wall_ns);
-	give(s, &b);
+	walk_record(s, &b);
 	buf_fini(&b);
 	s->cursor = 0;
 }
@@ -61,26 +56,6 @@ static void mark(struct zone *z, struct proto_snapshot *s)
 	buf_u64(&b, s->cursor);
 	(void)io->persist(io, b.p, b.len);
 	buf_fini(&b);
-}
-
-static void give_part(struct zone *z, struct proto_snapshot *s)
-{
-	struct raft_part part = {.from = s->cursor, .at = z->index};
-	struct buf all = {0}, b = {0};
-	struct cursor c;
-
-	part.to = raft_part_collect(z->proto.table, s->cursor, s->index[1]++, &all);
-	c = cursor_over(all.p, all.len);
-	do {
-		part.entries = raft_part_piece(&c);
-		part.more = c.left > 0;
-		buf_u8(&b, ZONE_KEPT_PART);
-		raft_part_encode(&b, &part);
-		give(s, &b);
-	} while (part.more);
-	buf_fini(&all);
-	buf_fini(&b);
-	s->cursor = part.to;
 }
 
 bool zone_snapshot(struct proto *proto, struct proto_snapshot *s)
@@ -103,8 +78,7 @@ bool zone_snapshot(struct proto *proto, struct proto_snapshot *s)
 		s->stage = STAGE_TABLE;
 		return true;
 	case STAGE_TABLE:
-		give_part(z, s);
-		if (s->cursor == 0)
+		if (!raft_part_give(s, ZONE_KEPT_PART, proto->table, z->index))
 			s->stage = STAGE_END;
 		return true;
 	case STAGE_END:
