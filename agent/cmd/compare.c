@@ -16,6 +16,7 @@ enum {
 	OPT_JSON,
 	OPT_JUNIT,
 	OPT_MARKDOWN,
+	OPT_SIMULATE,
 };
 
 static const struct cmd_option options[] = {
@@ -36,6 +37,8 @@ static const struct cmd_option options[] = {
 		"print the rows as JSON on standard output, all else on error"},
 	[OPT_JUNIT] = CI_JUNIT_OPTION,
 	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
+	[OPT_SIMULATE] = {"--simulate", NULL,
+		"each run in virtual time, too, and a table of both medians"},
 	{NULL, NULL, NULL},
 };
 
@@ -54,6 +57,7 @@ static int compare_main(const struct cmd_line *line, struct err *err)
 		.tries = v[OPT_TRIES],
 		.resume = v[OPT_RESUME] != NULL,
 		.json = v[OPT_JSON] != NULL,
+		.simulate = v[OPT_SIMULATE] != NULL,
 		.ci = {.junit = v[OPT_JUNIT], .markdown = v[OPT_MARKDOWN]},
 		.table = &compare_models};
 

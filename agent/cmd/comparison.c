@@ -174,6 +174,8 @@ static void run_exec(const struct comparison *c, const struct system *store, con
 		argv[n++] = passed[i].name;
 		argv[n++] = passed[i].value;
 	}
+	if (c->wish->simulate)
+		argv[n++] = "--simulate";
 	(void)snprintf(path, sizeof path, "%s.txt", dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
@@ -323,6 +325,14 @@ static int tell_ci(const struct comparison *c, struct err *err)
 	return ci_compared(&c->wish->ci, &all, err);
 }
 
+static void tell_simulated(const struct comparison *c)
+{
+	(void)fputc('\n', c->out);
+	compare_simulated.head(c->out);
+	for (unsigned i = 0; i < c->rows; i++)
+		compare_simulated.row(c->of[i], &c->row[i], c->out);
+}
+
 /* The sentences, and what programs want. */
 static int conclude(const struct comparison *c, struct err *err)
 {
@@ -335,6 +345,8 @@ static int conclude(const struct comparison *c, struct err *err)
 	(void)fputc('\n', c->out);
 	for (unsigned i = 0; i < c->rows; i++)
 		compare_note(c->of[i], &c->row[i], c->out);
+	if (c->wish->simulate)
+		tell_simulated(c);
 	if (c->wish->json)
 		compare_json(c->of, c->row, c->rows, stdout);
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {

@@ -35,6 +35,7 @@ struct comparison_wish {
 	const char *lab_name;
 	const char *tries;
 	bool resume;
+	bool simulate;
 	bool json;
 	struct ci_wish ci;
 	const struct compare_table *table;

@@ -19,6 +19,7 @@ enum {
 	OPT_JSON,
 	OPT_JUNIT,
 	OPT_MARKDOWN,
+	OPT_SIMULATE,
 };
 
 static const struct cmd_option options[] = {
@@ -40,6 +41,8 @@ static const struct cmd_option options[] = {
 		"print the rows as JSON on standard output, all else on error"},
 	[OPT_JUNIT] = CI_JUNIT_OPTION,
 	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
+	[OPT_SIMULATE] = {"--simulate", NULL,
+		"each run in virtual time, too, and a table of both medians"},
 	{NULL, NULL, NULL},
 };
 
@@ -58,6 +61,7 @@ static int pacelc_main(const struct cmd_line *line, struct err *err)
 		.tries = v[OPT_TRIES],
 		.resume = v[OPT_RESUME] != NULL,
 		.json = v[OPT_JSON] != NULL,
+		.simulate = v[OPT_SIMULATE] != NULL,
 		.ci = {.junit = v[OPT_JUNIT], .markdown = v[OPT_MARKDOWN]},
 		.table = &compare_costs};
 

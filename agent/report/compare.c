@@ -133,7 +133,7 @@ struct field {
 	double number;
 };
 
-#define FIELDS 29
+#define FIELDS 31
 
 static void fields_of(const struct system *system, const struct summary *s, const char *why,
 	struct field f[FIELDS])
@@ -147,6 +147,8 @@ static void fields_of(const struct system *system, const struct summary *s, cons
 		{"read_p50_ms", NULL, s->read_p50_ms}, {"read_floor_ms", NULL, s->read_floor_ms},
 		{"write_p50_ms", NULL, s->write_p50_ms},
 		{"write_floor_ms", NULL, s->write_floor_ms},
+		{"read_simulated_ms", NULL, s->read_simulated_ms},
+		{"write_simulated_ms", NULL, s->write_simulated_ms},
 		{"read_round_trips", NULL, s->read_trips.paid},
 		{"read_round_trips_low", NULL, s->read_trips.low},
 		{"read_round_trips_high", NULL, s->read_trips.high},

@@ -22,6 +22,9 @@ extern const struct compare_table compare_models;
 /* Round trips paid, and medians beside what the links allow. */
 extern const struct compare_table compare_costs;
 
+/* Medians beside those of the same lab in virtual time, of runs that have both. */
+extern const struct compare_table compare_simulated;
+
 /* compare_note() - the sentence of compare_why() under the store's name, wrapped. */
 void compare_note(const struct system *system, const struct summary *s, FILE *out);
 

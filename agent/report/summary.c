@@ -140,6 +140,27 @@ static void median(
 	*least = of ? number(r, of, "floor_ms") : NAN;
 }
 
+/* The phase @calm of the same lab in virtual time, if there is one. */
+static void simulated(
+	struct reader *r, const json_t *beside, const json_t *calm, struct summary *ret)
+{
+	const char *name = json_string_value(json_object_get(calm, "name"));
+	const json_t *of = NULL;
+	const json_t *phase;
+	double least;
+	size_t i;
+
+	json_array_foreach(json_object_get(beside, "phases"), i, phase)
+	{
+		const char *is = json_string_value(member(r, phase, "name"));
+
+		if (name && is && strcmp(name, is) == 0)
+			of = phase;
+	}
+	median(r, of, "read", &ret->read_simulated_ms, &least);
+	median(r, of, "write", &ret->write_simulated_ms, &least);
+}
+
 static void latency(struct reader *r, const json_t *top, struct summary *ret)
 {
 	const json_t *calm = NULL;
@@ -154,6 +175,7 @@ static void latency(struct reader *r, const json_t *top, struct summary *ret)
 	}
 	median(r, calm, "read", &ret->read_p50_ms, &ret->read_floor_ms);
 	median(r, calm, "write", &ret->write_p50_ms, &ret->write_floor_ms);
+	simulated(r, member(r, top, "simulated"), calm, ret);
 }
 
 static void round_trips(struct reader *r, const json_t *fit, struct summary_trips *ret)

@@ -32,6 +32,7 @@ struct json_t; /* of jansson, whose names and those of base/json.h do not go tog
  *		stands for it
  * @read_p50_ms ..: of the first phase without faults that is not of the fit, and what its links
  *		allow at best; NaN if there is none
+ * @read_simulated_ms ..: the median of the same phase in virtual time, NaN if it was not simulated
  * @read_trips ..:	round trips paid, between what in 95 of 100 resamples, and by the floors;
  *NaN if they were not fitted
  * @unavailable_s, @converged_s: as of results.json, NaN for null
@@ -48,6 +49,8 @@ struct summary {
 	double read_floor_ms;
 	double write_p50_ms;
 	double write_floor_ms;
+	double read_simulated_ms;
+	double write_simulated_ms;
 	struct summary_trips read_trips;
 	struct summary_trips write_trips;
 	double unavailable_s;

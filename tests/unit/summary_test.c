@@ -40,18 +40,53 @@ static int read_text(const char *text, struct summary *ret, struct err *err)
 	return rc;
 }
 
-static char *json_of(struct make_run *m)
+static char *print_of(const struct make_run *m)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	make_measure(m);
-	verdict(&m->results);
 	results_json_print(&m->results, out);
 	assert_int_equal(fclose(out), 0);
 	return text;
+}
+
+static char *json_of(struct make_run *m)
+{
+	make_measure(m);
+	verdict(&m->results);
+	return print_of(m);
+}
+
+/* Beside the run stands another one, as if it had been simulated. */
+static void summary__has_the_medians_of_a_simulation_beside_it(void **state)
+{
+	struct make_run *m = cut_run();
+	struct make_run *sim = cut_run();
+	struct summary s;
+	struct err err = {0};
+	char *text;
+
+	(void)state;
+	make_measure(sim);
+	verdict(&sim->results);
+	sim->results.phase[0].write.p50_ms = 4.5;
+	make_measure(m);
+	m->results.simulated = &sim->results;
+	verdict(&m->results);
+	text = print_of(m);
+	assert_int_equal(read_text(text, &s, &err), 0);
+	assert_near(s.write_p50_ms, 5);
+	assert_near(s.write_simulated_ms, 4.5);
+	assert_true(isnan(s.read_simulated_ms)); /* nobody read */
+	free(text);
+	text = json_of(sim);
+	assert_int_equal(read_text(text, &s, &err), 0);
+	assert_true(isnan(s.write_simulated_ms));
+	free(text);
+	make_run_close(sim);
+	make_run_close(m);
 }
 
 static void summary__is_what_the_run_measured(void **state)
@@ -138,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(summary__is_what_the_run_measured),
+		cmocka_unit_test(summary__has_the_medians_of_a_simulation_beside_it),
 		cmocka_unit_test(summary__of_what_is_no_run_names_file_and_member),
 		cmocka_unit_test(compare__says_where_textbook_and_measurement_differ),
 	};
