@@ -17,6 +17,7 @@ enum {
 	OPT_JUNIT,
 	OPT_MARKDOWN,
 	OPT_SIMULATE,
+	OPT_COSTS,
 };
 
 static const struct cmd_option options[] = {
@@ -39,6 +40,7 @@ static const struct cmd_option options[] = {
 	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
 	[OPT_SIMULATE] = {"--simulate", NULL,
 		"each run in virtual time, too, and a table of both medians"},
+	[OPT_COSTS] = {"--costs", "TIMES", "of these simulations, as run takes them"},
 	{NULL, NULL, NULL},
 };
 
@@ -58,6 +60,7 @@ static int compare_main(const struct cmd_line *line, struct err *err)
 		.resume = v[OPT_RESUME] != NULL,
 		.json = v[OPT_JSON] != NULL,
 		.simulate = v[OPT_SIMULATE] != NULL,
+		.costs = v[OPT_COSTS],
 		.ci = {.junit = v[OPT_JUNIT], .markdown = v[OPT_MARKDOWN]},
 		.table = &compare_models};
 

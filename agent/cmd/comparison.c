@@ -161,7 +161,7 @@ static void run_exec(const struct comparison *c, const struct system *store, con
 		const char *value;
 	} passed[] = {{"--seed", c->wish->seed}, {"--emulator", c->wish->emulator},
 		{"--rate", c->wish->rate}, {"--time-scale", c->wish->time_scale},
-		{"--name", c->wish->lab_name}};
+		{"--name", c->wish->lab_name}, {"--costs", c->wish->costs}};
 	const char *argv[RUN_ARGS_MAX] = {"pacelab", "run", c->wish->lab, "--store", store->name,
 		"--results", dir, "--models", "--quiet"};
 	char path[OUTDIR_FILE_MAX + 64];

@@ -36,6 +36,7 @@ struct comparison_wish {
 	const char *tries;
 	bool resume;
 	bool simulate;
+	const char *costs;
 	bool json;
 	struct ci_wish ci;
 	const struct compare_table *table;

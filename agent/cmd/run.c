@@ -39,6 +39,7 @@ enum {
 	OPT_JUNIT,
 	OPT_MARKDOWN,
 	OPT_SIMULATE,
+	OPT_COSTS,
 };
 
 static const struct cmd_option options[] = {
@@ -68,6 +69,8 @@ static const struct cmd_option options[] = {
 	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
 	[OPT_SIMULATE] = {"--simulate", NULL,
 		"the same lab in virtual time, too, and both side by side"},
+	[OPT_COSTS] = {"--costs", "TIMES",
+		"what a machine adds there: 'hop=55us wire=20us disk=450us wake=40us'"},
 	{NULL, NULL, NULL},
 };
 
@@ -182,6 +185,7 @@ static int judge(const struct plan *plan, const struct run_log *log, const struc
 {
 	const struct plan_options wish = wish_of(line);
 	const struct ci_wish ci = ci_of(line);
+	struct lab_costs costs = lab_costs_usual;
 	struct results *results = calloc(1, sizeof *results);
 	struct simulation *beside = NULL;
 	struct run_judging j = {.plan = plan,
@@ -195,8 +199,10 @@ static int judge(const struct plan *plan, const struct run_log *log, const struc
 	if (!results)
 		return err_sys(err, -ENOMEM, "measure");
 	outdir_file(out, "simulated", path);
+	if (line->value[OPT_COSTS])
+		(void)lab_costs_parse(&costs, line->value[OPT_COSTS], err); /* was tried */
 	if (!line->value[OPT_SIMULATE] ||
-		!simulation_run(&beside, line->arg[0], &wish, &lab_costs_usual, path, err)) {
+		!simulation_run(&beside, line->arg[0], &wish, &costs, path, err)) {
 		j.simulated = beside ? simulation_results(beside) : NULL;
 		status = run_judge(&j, results, err);
 	}
@@ -253,6 +259,7 @@ static int run_main(const struct cmd_line *line, struct err *err)
 	const char *const *v = line->value;
 	const struct plan_options wish = wish_of(line);
 	const struct ci_wish ci = ci_of(line);
+	struct lab_costs costs = lab_costs_usual;
 	struct capture_wish pcap;
 	struct plan *plan;
 	int status = 0;
@@ -268,7 +275,8 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		plan_print(plan, stdout);
 	else if (refuse_simulated(plan, err) ||
 		 (v[OPT_CHECK_ONLINE] && online_allowed(plan, err)) ||
-		 (v[OPT_SIMULATE] && lab_refuse(plan, err)))
+		 (v[OPT_SIMULATE] && lab_refuse(plan, err)) ||
+		 (v[OPT_COSTS] && lab_costs_parse(&costs, v[OPT_COSTS], err)))
 		status = EXIT_USAGE;
 	else
 		status = run_plan(plan, line, &pcap, err);

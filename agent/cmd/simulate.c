@@ -78,7 +78,7 @@ static const struct cmd_option options[] = {
 	[OPT_JSON] = {"--json", NULL, "print results.json on standard output, all else on error"},
 	[OPT_PLAN] = {"--plan", NULL, "print the expanded plan and do nothing"},
 	[OPT_COSTS] = {"--costs", "TIMES",
-		"what a machine adds: 'hop=60us wire=40us disk=150us'; 'hop=0s wire=0s disk=0s'"},
+		"what a machine adds: 'hop=55us wire=20us disk=450us wake=40us'"},
 	{NULL, NULL, NULL},
 };
 

@@ -62,12 +62,13 @@ struct run_online {
 /* What stands in place of evidence where there can be none. */
 #define RUN_SIMULATED "simulated"
 
-/* What a simulation says of itself, and what it added to each message and each write. */
+/* What a simulation says of itself, and what it added to messages, writes and operations. */
 struct run_simulated {
 	bool is; /* else this was a run on real packets, and the rest is zero */
 	uint64_t hop_ns;
 	uint64_t wire_ns;
 	uint64_t disk_ns;
+	uint64_t wake_ns;
 	uint64_t messages; /* between replicas */
 	uint64_t took_ns;  /* of the machine's time */
 };

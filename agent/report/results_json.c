@@ -392,6 +392,7 @@ static void put_simulation(struct json *j, const struct run_log *log)
 	put_double(j, "hop_ms", units_ms(s->hop_ns));
 	put_double(j, "wire_ms", units_ms(s->wire_ns));
 	put_double(j, "disk_ms", units_ms(s->disk_ns));
+	put_double(j, "wake_ms", units_ms(s->wake_ns));
 	put_uint(j, "messages", s->messages);
 	put_double(j, "took_s", units_s(s->took_ns));
 	json_object_end(j);

@@ -512,10 +512,11 @@ static void print_simulation(const struct text *t)
 
 	words_add(right, sizeof right,
 		"in virtual time: no packet was sent. A message takes %g ms beside what its link "
-		"says, %g ms more on a link with a delay, a write to disk %g ms; %s messages "
+		"says, %g ms more on a link with a delay, a write to disk %g ms, a client's waking up "
+		"%g ms; %s messages "
 		"between replicas in %.1f s",
 		units_ms(s->hop_ns), units_ms(s->wire_ns), units_ms(s->disk_ns),
-		count(s->messages, n), units_s(s->took_ns));
+		units_ms(s->wake_ns), count(s->messages, n), units_s(s->took_ns));
 	text_wide(t, "SIMULATED", right);
 }
 

@@ -15,13 +15,16 @@
 #include "agent/lab/run.h"
 #include "agent/sim/lab_net.h"
 
-/* lab_costs_usual - as measured on a virtual machine with two cores, an emulator of our own and a
- * disk with a cache: half of a read's median at a replica beside the client, what a link with a
- * delay adds to that, and what a write takes longer than a read. */
+/*
+ * lab_costs_usual - as measured with store single on a virtual machine with two cores that others
+ * used, too: half of a read's median at a replica beside the client (hop), what a link with a delay
+ * takes longer (wire, by our emulator), a write longer than a read (disk), and how late a client
+ * began that had nothing else to do (wake).
+ */
 extern const struct lab_costs lab_costs_usual;
 
-/* lab_costs_parse() - "hop=60us wire=40us disk=150us"; what is not named stays. Return: 0, or
- * -EINVAL with the word in @err (EXIT_USAGE). */
+/* lab_costs_parse() - "hop=60us wire=40us disk=150us wake=40us"; what is not named stays. Return:
+ * 0, or -EINVAL with the word in @err (EXIT_USAGE). */
 int lab_costs_parse(struct lab_costs *costs, const char *text, struct err *err);
 
 /* lab_refuse() - Return: 0, or -EOPNOTSUPP with what of the plan cannot be simulated, and where it

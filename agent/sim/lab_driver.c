@@ -305,7 +305,10 @@ static uint64_t conn_now(const struct driver *d)
 
 static void conn_sleep(struct driver *d, uint64_t t_ns)
 {
-	lab_wait(conn_of(d)->lab, t_ns);
+	struct lab *lab = conn_of(d)->lab;
+
+	if (t_ns > lab->sim->now_ns)
+		lab_wait(lab, t_ns + lab->net.costs.wake_ns);
 }
 
 static struct driver *conn_open(void *world, uint32_t addr_be, uint16_t port)

@@ -28,11 +28,13 @@
  * @hop_ns:	to each message: system calls, a veth, waking up
  * @wire_ns:	to each message on a link that has a delay or a rate: the emulator
  * @disk_ns:	from a record's writing until it is durable, by fdatasync
+ * @wake_ns:	to each operation: its client wakes up so late
  */
 struct lab_costs {
 	uint64_t hop_ns;
 	uint64_t wire_ns;
 	uint64_t disk_ns;
+	uint64_t wake_ns;
 };
 
 struct lab_link {
