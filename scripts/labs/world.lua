@@ -1,4 +1,4 @@
--- 101 replicas in ten regions of a cloud, one region cut off: simulated only (pacelab simulate world).
+-- 101 replicas in ten regions of a cloud, one of them cut off: pacelab simulate world.
 lab "world"
 seed(7)
 simulated()
