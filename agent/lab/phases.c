@@ -307,6 +307,25 @@ static void add_fit_phase(
 	assert(rc == 0 && phase->sides == 1);
 }
 
+/* All links between sites as of a profile, as long as the script's first phase. */
+static void add_profile_phase(
+	struct plan *plan, const struct link_word *profile, uint64_t duration_ns)
+{
+	char name[PLAN_NAME_MAX];
+	struct plan_phase *phase;
+	int rc;
+
+	(void)snprintf(name, sizeof name, "profile-%s", profile->name);
+	phase = new_phase(plan, name, duration_ns);
+	phase->profile = profile->name;
+	for (unsigned a = 0; a < plan->nodes; a++)
+		for (unsigned b = 0; b < plan->nodes; b++)
+			if (plan->node[a].site != plan->node[b].site)
+				*link_matrix_at(&phase->matrix, a, b) = expand_profile(profile);
+	rc = sides_find(plan, phase);
+	assert(rc == 0 && phase->sides == 1);
+}
+
 /* On the links as they are without faults: connections, leaders and caches come to be. */
 static void add_warmup(struct plan *plan, uint64_t duration_ns)
 {
@@ -337,6 +356,9 @@ int phases_expand(
 		add_fit_phase(plan, &script->fit, i, time_scale);
 	if (script->fit.say[0])
 		plan->phase[fit].say = script->fit.say;
+	for (unsigned i = 0; i < script->profiles; i++)
+		add_profile_phase(plan, script->profile[i],
+			(uint64_t)((double)script->phase[0].duration_ns * time_scale));
 	for (unsigned i = 0; i < script->phases; i++) {
 		rc = add_phase(plan, script, &script->phase[i], time_scale, &now, err);
 		if (rc < 0)

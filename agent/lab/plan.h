@@ -32,7 +32,9 @@
 #define PLAN_VERDICT_MAX 8
 #define PLAN_STOCK_MAX 1000000 /* of one item */
 #define PLAN_EXPECT_MODELS_MAX 8
-#define PLAN_STORES_MAX 32 /* that a lab names */
+#define PLAN_STORES_MAX 32  /* that a lab names */
+#define PLAN_PROFILES_MAX 8 /* that a command line names */
+#define PLAN_REGION_MAX 48
 
 enum plan_role { PLAN_REPLICA, PLAN_CLIENT };
 
@@ -45,7 +47,8 @@ struct plan_node {
 
 struct plan_site {
 	char name[PLAN_NAME_MAX];
-	uint16_t client; /* node index of its client node */
+	uint16_t client;              /* node index of its client node */
+	char region[PLAN_REGION_MAX]; /* of the file of round trips; "": there is none */
 };
 
 /* What is done to a process during a phase. */
@@ -85,6 +88,7 @@ struct plan_phase {
 	bool leader_aware;         /* its matrix is that of who leads when it begins; until then
 				    * of a replica that may: see plan_resolve() */
 	uint64_t fit_rtt_ns;       /* > 0: phase of the fit, all sites this far apart */
+	const char *profile;       /* all links between sites are such; NULL: not under one */
 	bool warmup;               /* what is done in it is checked, but is in no figure */
 	struct plan_side side[PLAN_SIDES_MAX];
 	unsigned sides;
@@ -216,6 +220,8 @@ struct plan_options {
 	const char *rate;
 	const char *time_scale; /* "0.5": every phase takes half as long */
 	const char *warmup;     /* "1s" before all phases; "0": none */
+	const char *profiles;   /* "lan,wan": after the fit a phase under each */
+	const char *matrix;     /* file: sites are as far apart as regions in it */
 };
 
 /**

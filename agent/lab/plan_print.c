@@ -207,6 +207,17 @@ static void print_expect(const struct plan *plan, FILE *out)
 			plan->system->name);
 }
 
+/* Which of a file each site stands in. */
+static void print_regions(const struct plan *plan, FILE *out)
+{
+	for (unsigned i = 0; i < plan->sites; i++)
+		if (plan->site[i].region[0])
+			(void)fprintf(out, "%s%s is %s", i ? ", " : "\nregions     ",
+				plan->site[i].name, plan->site[i].region);
+	if (plan->sites && plan->site[0].region[0])
+		(void)fputc('\n', out);
+}
+
 static void print_phases(const struct plan *plan, FILE *out)
 {
 	uint64_t at_ns = 0;
@@ -220,6 +231,7 @@ static void print_phases(const struct plan *plan, FILE *out)
 		(void)fprintf(out, "  %8.3f s  %-16s %-8s %s", units_s(at_ns), phase->name,
 			units_print_duration(phase->duration_ns, text, sizeof text),
 			phase->fit_rtt_ns ? "all sites equally far apart"
+			: phase->profile  ? "all links between sites as of this profile"
 			: phase->warmup   ? "checked, and left out of all figures"
 					  : phase->what);
 		for (unsigned k = 0; phase->sides > 1 && k < phase->sides; k++)
@@ -248,6 +260,7 @@ void plan_print(const struct plan *plan, FILE *out)
 	print_load(plan, out);
 	print_expect(plan, out);
 	print_nodes(plan, out);
+	print_regions(plan, out);
 	print_matrix(plan, out);
 	print_phases(plan, out);
 }

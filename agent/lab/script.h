@@ -180,6 +180,8 @@ struct script {
 	struct script_load load;
 	struct script_warmup warmup;
 	struct script_fit fit;
+	const struct link_word *profile[PLAN_PROFILES_MAX]; /* of the command line */
+	unsigned profiles;
 	struct script_expect expect[SCRIPT_EXPECTS_MAX];
 	unsigned expects;
 	struct script_text stores[PLAN_STORES_MAX];
