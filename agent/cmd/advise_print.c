@@ -158,10 +158,10 @@ static void say_measured(const struct advise_runs *r, const struct advice *a)
 	(void)snprintf(words, sizeof words, "lab %s: %s, %llu of %llu acknowledged writes lost",
 		s->lab, s->verdict, (unsigned long long)s->lost,
 		(unsigned long long)s->acknowledged);
-	if (!isnan(s->read_p50_ms) && !isnan(s->write_p50_ms))
+	if (!isnan(s->read.p50_ms) && !isnan(s->write.p50_ms))
 		words_add(words, sizeof words,
 			"; reads p50 %.1f ms where %.1f is the least, writes %.1f and %.1f",
-			s->read_p50_ms, s->read_floor_ms, s->write_p50_ms, s->write_floor_ms);
+			s->read.p50_ms, s->read.floor_ms, s->write.p50_ms, s->write.floor_ms);
 	if (!isnan(s->read_trips.paid) && !isnan(s->write_trips.paid))
 		words_add(words, sizeof words, "; %.2f round trips a read, %.2f a write",
 			fmax(0, s->read_trips.paid), fmax(0, s->write_trips.paid));
@@ -294,9 +294,9 @@ static void put_advice(struct json *j, const struct advice *a, const struct advi
 		put_string(j, "results", r->run[run].path);
 		put_string(j, "verdict", r->run[run].s.verdict);
 		json_key(j, "read_p50_ms");
-		json_double(j, r->run[run].s.read_p50_ms);
+		json_double(j, r->run[run].s.read.p50_ms);
 		json_key(j, "write_p50_ms");
-		json_double(j, r->run[run].s.write_p50_ms);
+		json_double(j, r->run[run].s.write.p50_ms);
 		json_object_end(j);
 	}
 	json_object_end(j);

@@ -21,7 +21,7 @@
 
 #include "agent/base/err.h"
 
-#define CMD_OPTIONS_MAX 24
+#define CMD_OPTIONS_MAX 32
 #define CMD_ARGS_ANY (~0u)
 
 /* The table ends with a NULL name. "--help" belongs to every command and stands in no table. */

@@ -2,6 +2,7 @@
 /* comparison.c - one lab on several stores, one after the other, as a table */
 #include "agent/cmd/comparison.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,27 +14,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/units.h"
 #include "agent/lab/near.h"
-#include "agent/lab/plan.h"
+#include "agent/report/spread.h"
 
-#define RUN_ARGS_MAX 32
+#define RUN_ARGS_MAX 64
 #define NUMBERED_MAX 1000
 #define TRIES_MAX 10
 #define EXIT_SIGNALLED 128
-#define DIR_NAME_MAX 64
+#define DIR_NAME_MAX 96
 #define MISSING_WHY_MAX 512
 
-/* A store without a result: the last line of its run. */
-struct missing {
+/* A run, for CI: where it is below the comparison's folder, or why it has no result. */
+struct told {
 	const struct system *store;
+	char dir[DIR_NAME_MAX];
 	char why[MISSING_WHY_MAX];
 };
 
 /**
  * struct comparison - what is compared, and what is known so far
  * @dir:	of the comparison, as a person would type it
- * @rows:	of @store that have a result, in the same order
+ * @seed:	of the first run of each store
+ * @run:	results of the store at work
+ * @rows:	of @store that have a result, in the same order; of several runs the median
  */
 struct comparison {
 	const struct comparison_wish *wish;
@@ -41,13 +46,17 @@ struct comparison {
 	const struct system *store[COMPARISON_STORES_MAX];
 	unsigned stores;
 	char dir[OUTDIR_PATH_MAX];
+	uint64_t seed;
+	uint64_t repeat;
+	struct summary run[COMPARISON_REPEAT_MAX];
+	unsigned runs;
 	const struct system *of[COMPARISON_STORES_MAX];
 	struct summary row[COMPARISON_STORES_MAX];
+	struct spread spread[COMPARISON_STORES_MAX];
 	unsigned rows;
-	char dir_of[COMPARISON_STORES_MAX][DIR_NAME_MAX]; /* of each row, below the comparison's */
-	struct missing missing_run[COMPARISON_STORES_MAX];
 	uint64_t tries;
-	unsigned missing; /* stores whose run has no result */
+	struct buf told;  /* of struct told */
+	unsigned missing; /* runs without a result */
 };
 
 /* Signals come to the run, too, or are passed on; it cleans up, and then so do we. */
@@ -106,18 +115,16 @@ static int take_stores(struct comparison *c, const char *names, struct err *err)
 }
 
 /* What would fail in each run is said before the first one. */
-static int try_plans(const struct comparison *c, struct err *err)
+static int try_plans(struct comparison *c, struct err *err)
 {
 	for (unsigned i = 0; i < c->stores; i++) {
-		struct plan_options wish = {.store = c->store[i]->name,
-			.seed = c->wish->seed,
-			.emulator = c->wish->emulator,
-			.rate = c->wish->rate,
-			.time_scale = c->wish->time_scale};
+		struct plan_options wish = c->wish->plan;
 		struct plan *plan;
 
+		wish.store = c->store[i]->name;
 		if (plan_load(&plan, c->wish->lab, &wish, err))
 			return err_wrap(err, "store %s", c->store[i]->name);
+		c->seed = plan->seed;
 		plan_free(plan);
 	}
 	return 0;
@@ -153,21 +160,27 @@ static int make_dir(struct comparison *c, struct err *err)
 	return err_sys(err, -errno, "make %s", c->dir);
 }
 
-/* In the child: the run takes the place of this process. */
-static void run_exec(const struct comparison *c, const struct system *store, const char *dir)
+/* The words of `pacelab run` for it, ended by NULL. */
+static void run_words(const struct comparison *c, const struct system *store, const char *seed,
+	const char *dir, const char *argv[RUN_ARGS_MAX])
 {
+	const struct plan_options *plan = &c->wish->plan;
 	const struct {
 		const char *name;
 		const char *value;
-	} passed[] = {{"--seed", c->wish->seed}, {"--emulator", c->wish->emulator},
-		{"--rate", c->wish->rate}, {"--time-scale", c->wish->time_scale},
-		{"--name", c->wish->lab_name}, {"--costs", c->wish->costs}};
-	const char *argv[RUN_ARGS_MAX] = {"pacelab", "run", c->wish->lab, "--store", store->name,
-		"--results", dir, "--models", "--quiet"};
-	char path[OUTDIR_FILE_MAX + 64];
-	unsigned n = 9;
-	int fd;
+	} passed[] = {{"--store", store->name}, {"--results", dir}, {"--seed", seed},
+		{"--set", plan->set}, {"--leader", plan->leader}, {"--emulator", plan->emulator},
+		{"--rate", plan->rate}, {"--time-scale", plan->time_scale},
+		{"--warmup", plan->warmup}, {"--profiles", plan->profiles},
+		{"--matrix", plan->matrix}, {"--name", c->wish->lab_name},
+		{"--costs", c->wish->costs}};
+	unsigned n = 0;
 
+	argv[n++] = "pacelab";
+	argv[n++] = "run";
+	argv[n++] = c->wish->lab;
+	argv[n++] = "--models";
+	argv[n++] = "--quiet";
 	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
 		if (!passed[i].value)
 			continue;
@@ -176,6 +189,20 @@ static void run_exec(const struct comparison *c, const struct system *store, con
 	}
 	if (c->wish->simulate)
 		argv[n++] = "--simulate";
+	for (unsigned i = 0; c->wish->pass && c->wish->pass[i] && n < RUN_ARGS_MAX - 1; i++)
+		argv[n++] = c->wish->pass[i];
+	argv[n] = NULL;
+}
+
+/* In the child: the run takes the place of this process. */
+static void run_exec(
+	const struct comparison *c, const struct system *store, const char *seed, const char *dir)
+{
+	const char *argv[RUN_ARGS_MAX];
+	char path[OUTDIR_FILE_MAX + 64];
+	int fd;
+
+	run_words(c, store, seed, dir, argv);
 	(void)snprintf(path, sizeof path, "%s.txt", dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
@@ -189,62 +216,93 @@ static void run_exec(const struct comparison *c, const struct system *store, con
 static void take_failure(struct comparison *c, const struct system *store, const char *dir)
 {
 	char line[MISSING_WHY_MAX] = "";
-	struct missing *missing = &c->missing_run[c->missing++];
+	struct told told = {.store = store, .why = "it said nothing"};
 	char path[OUTDIR_FILE_MAX + 64];
 	FILE *f;
 
 	(void)snprintf(path, sizeof path, "%s.txt", dir);
-	*missing = (struct missing){.store = store, .why = "it said nothing"};
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof line, f))
 		if (line[strspn(line, " \n")])
-			(void)snprintf(missing->why, sizeof missing->why, "%s", line);
+			(void)snprintf(told.why, sizeof told.why, "%s", line);
 	if (f)
 		(void)fclose(f);
-	missing->why[strcspn(missing->why, "\n")] = '\0';
-	(void)fprintf(c->out, "  %-18s no result: %s\n", store->name, missing->why);
+	told.why[strcspn(told.why, "\n")] = '\0';
+	(void)fprintf(c->out, "  %-18s no result: %s\n", store->name, told.why);
+	buf_add(&c->told, &told, sizeof told);
+	c->missing++;
 }
 
-static void take_row(
-	struct comparison *c, const struct system *store, const char *dir, const struct summary *s)
+static void take_run(struct comparison *c, const struct system *store, const char *dir)
 {
-	(void)snprintf(c->dir_of[c->rows], DIR_NAME_MAX, "%s", strrchr(dir, '/') + 1);
+	struct told told = {.store = store};
+
+	c->runs++;
+	(void)snprintf(told.dir, sizeof told.dir, "%s", dir + strlen(c->dir) + 1);
+	buf_add(&c->told, &told, sizeof told);
+}
+
+/* What the runs of a store came to. */
+static void take_row(struct comparison *c, const struct system *store)
+{
+	struct summary *row = &c->row[c->rows];
+
+	if (c->runs == 0)
+		return;
 	c->of[c->rows] = store;
-	c->row[c->rows++] = *s;
-	c->wish->table->row(store, s, c->out);
+	if (c->repeat > 1)
+		spread_of(c->run, c->runs, row, &c->spread[c->rows]);
+	else
+		*row = c->run[0];
+	c->rows++;
+	c->wish->table->row(store, row, c->out);
 	(void)fflush(c->out);
 }
 
+/* "dir/raft", of several runs "dir/raft/seed-7"; behind it stands which try it is. */
+static int base_dir(struct comparison *c, const struct system *store, const char *seed, char *ret,
+	size_t size, struct err *err)
+{
+	(void)snprintf(ret, size, "%s/%s", c->dir, store->name);
+	if (c->repeat == 1)
+		return 0;
+	if (mkdir(ret, 0700) && errno != EEXIST)
+		return err_sys(err, -errno, "make %s", ret);
+	(void)snprintf(ret, size, "%s/%s/seed-%s", c->dir, store->name, seed);
+	return 0;
+}
+
 /*
- * The folder for the next run of @store; one that is there already, and from which something was
+ * The folder for the next run in @base; one that is there already, and from which something was
  * concluded, is taken as its result. Return: 1 if it was, 0, or a negative errno.
  */
-static int find_dir(
-	struct comparison *c, const struct system *store, char *ret, size_t size, struct err *err)
+static int find_dir(struct comparison *c, const struct system *store, const char *base,
+	char ret[OUTDIR_FILE_MAX], struct err *err)
 {
 	char path[OUTDIR_FILE_MAX + 64];
-	struct summary s;
 
 	for (unsigned i = 1; i < NUMBERED_MAX; i++) {
-		(void)snprintf(ret, size, i > 1 ? "%s/%s-%u" : "%s/%s", c->dir, store->name, i);
+		struct summary *s = &c->run[c->runs];
+
+		(void)snprintf(ret, OUTDIR_FILE_MAX, i > 1 ? "%s-%u" : "%s", base, i);
 		if (access(ret, F_OK))
 			return 0;
 		(void)snprintf(path, sizeof path, "%s/results.json", ret);
 		if (access(path, R_OK))
 			continue;
-		if (summary_read(&s, path, err))
+		if (summary_read(s, path, err))
 			return -EBADMSG;
-		if (s.status == EXIT_INCONCLUSIVE)
+		if (s->status == EXIT_INCONCLUSIVE)
 			continue;
-		take_row(c, store, ret, &s);
+		take_run(c, store, ret);
 		return 1;
 	}
-	return err_usage(err, "%s: %d runs without a conclusion", store->name, NUMBERED_MAX);
+	return err_usage(err, "%s: %d runs without a conclusion", base, NUMBERED_MAX);
 }
 
 /* Return: 1 with the result in @ret, 0 if there is none, or a negative errno. */
-static int run_in(struct comparison *c, const struct system *store, const char *dir,
-	struct summary *ret, struct err *err)
+static int run_in(struct comparison *c, const struct system *store, const char *seed,
+	const char *dir, struct summary *ret, struct err *err)
 {
 	char path[OUTDIR_FILE_MAX + 64];
 	int status;
@@ -255,7 +313,7 @@ static int run_in(struct comparison *c, const struct system *store, const char *
 	if (pid < 0)
 		return err_sys(err, -errno, "start a run");
 	if (pid == 0)
-		run_exec(c, store, dir);
+		run_exec(c, store, seed, dir);
 	run_pid = pid;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -266,26 +324,46 @@ static int run_in(struct comparison *c, const struct system *store, const char *
 	return summary_read(ret, path, err) ? -EBADMSG : 1;
 }
 
-static int run_store(struct comparison *c, const struct system *store, struct err *err)
+/* One run, or one for each try. */
+static int run_seed(
+	struct comparison *c, const struct system *store, uint64_t number, struct err *err)
 {
+	struct summary *s = &c->run[c->runs];
+	char base[OUTDIR_FILE_MAX - 16];
 	char dir[OUTDIR_FILE_MAX];
-	struct summary s;
+	char seed[24];
 	int there = 0;
 
+	(void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)number);
+	if (base_dir(c, store, seed, base, sizeof base, err))
+		return -EIO;
 	for (uint64_t i = 0; i < c->tries && !signalled; i++) {
-		int rc = find_dir(c, store, dir, sizeof dir, err);
+		int rc = find_dir(c, store, base, dir, err);
 
 		if (rc)
 			return rc < 0 ? rc : 0;
-		there = run_in(c, store, dir, &s, err);
-		if (there <= 0 || s.status != EXIT_INCONCLUSIVE)
+		there = run_in(c, store, seed, dir, s, err);
+		if (there <= 0 || s->status != EXIT_INCONCLUSIVE)
 			break;
 	}
 	if (there > 0)
-		take_row(c, store, dir, &s);
+		take_run(c, store, dir);
 	else if (!there && !signalled)
 		take_failure(c, store, dir);
 	return there < 0 ? there : 0;
+}
+
+static int run_store(struct comparison *c, const struct system *store, struct err *err)
+{
+	int rc = 0;
+
+	c->runs = 0;
+	for (uint64_t i = 0; i < c->repeat && !rc && !signalled; i++)
+		rc = run_seed(c, store, c->seed + i, err);
+	/* A row of fewer runs than were asked for because of a signal would be taken for whole. */
+	if (!rc && (!signalled || c->runs == c->repeat))
+		take_row(c, store);
+	return rc;
 }
 
 static int run_all(struct comparison *c, struct err *err)
@@ -293,8 +371,11 @@ static int run_all(struct comparison *c, struct err *err)
 	bool shown = isatty(STDERR_FILENO);
 	int rc = 0;
 
-	(void)fprintf(c->out, "lab %s, %u store%s, results in %s\n\n", c->wish->lab, c->stores,
-		c->stores == 1 ? "" : "s", c->dir);
+	(void)fprintf(
+		c->out, "lab %s, %u store%s", c->wish->lab, c->stores, c->stores == 1 ? "" : "s");
+	if (c->repeat > 1)
+		(void)fprintf(c->out, ", each %llu times", (unsigned long long)c->repeat);
+	(void)fprintf(c->out, ", results in %s\n\n", c->dir);
 	c->wish->table->head(c->out);
 	for (unsigned i = 0; i < c->stores && !rc && !signalled; i++) {
 		if (shown)
@@ -308,21 +389,26 @@ static int run_all(struct comparison *c, struct err *err)
 /* What CI reads: of each run its own file, and what ended without one. */
 static int tell_ci(const struct comparison *c, struct err *err)
 {
-	struct ci_store store[COMPARISON_STORES_MAX] = {{0}};
+	const struct told *told = (const struct told *)(const void *)c->told.p;
+	size_t n = c->told.len / sizeof *told;
+	struct ci_store *store = calloc(n + 1, sizeof *store);
 	const struct ci_comparison all = {.lab = c->wish->lab,
 		.dir = c->dir,
 		.system = c->of,
 		.row = c->row,
 		.rows = c->rows,
 		.store = store,
-		.stores = c->rows + c->missing};
+		.stores = (unsigned)n};
+	int rc;
 
-	for (unsigned i = 0; i < c->rows; i++)
-		store[i] = (struct ci_store){.name = c->of[i]->name, .dir = c->dir_of[i]};
-	for (unsigned i = 0; i < c->missing; i++)
-		store[c->rows + i] = (struct ci_store){
-			.name = c->missing_run[i].store->name, .why = c->missing_run[i].why};
-	return ci_compared(&c->wish->ci, &all, err);
+	assert(store);
+	for (size_t i = 0; i < n; i++)
+		store[i] = (struct ci_store){.name = told[i].store->name,
+			.dir = told[i].why[0] ? NULL : told[i].dir,
+			.why = told[i].why[0] ? told[i].why : NULL};
+	rc = ci_compared(&c->wish->ci, &all, err);
+	free(store);
+	return rc;
 }
 
 static void tell_simulated(const struct comparison *c)
@@ -342,7 +428,14 @@ static int conclude(const struct comparison *c, struct err *err)
 			unsigned n, FILE *out);
 	} kept[] = {{"json", compare_json}, {"csv", compare_csv}};
 
+	for (const struct compare_table *t = c->wish->table->more; t; t = t->more) {
+		t->head(c->out);
+		for (unsigned i = 0; i < c->rows; i++)
+			t->row(c->of[i], &c->row[i], c->out);
+	}
 	(void)fputc('\n', c->out);
+	for (unsigned i = 0; i < c->rows && c->repeat > 1; i++)
+		spread_print(c->of[i]->name, &c->row[i], c->out);
 	for (unsigned i = 0; i < c->rows; i++)
 		compare_note(c->of[i], &c->row[i], c->out);
 	if (c->wish->simulate)
@@ -384,8 +477,14 @@ static int compare_stores(struct comparison *c, struct err *err)
 	const struct sigaction act = {.sa_handler = on_signal};
 
 	c->tries = 1;
+	c->repeat = 1;
 	if (c->wish->tries && units_parse_count(c->wish->tries, 1, TRIES_MAX, &c->tries, err)) {
 		(void)err_wrap(err, "--tries");
+		return EXIT_USAGE;
+	}
+	if (c->wish->repeat &&
+		units_parse_count(c->wish->repeat, 1, COMPARISON_REPEAT_MAX, &c->repeat, err)) {
+		(void)err_wrap(err, "--repeat");
 		return EXIT_USAGE;
 	}
 	if (ci_try(&c->wish->ci, err) || take_stores(c, c->wish->stores, err) || try_plans(c, err))
@@ -418,6 +517,7 @@ int comparison(const struct comparison_wish *wish, struct err *err)
 	c->wish = wish;
 	c->out = wish->json ? stderr : stdout;
 	status = compare_stores(c, err);
+	buf_fini(&c->told);
 	free(c);
 	return status;
 }

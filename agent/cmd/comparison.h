@@ -12,15 +12,20 @@
 #include "agent/base/err.h"
 #include "agent/cmd/ci.h"
 #include "agent/lab/outdir.h"
+#include "agent/lab/plan.h"
 #include "agent/report/compare.h"
 
 #define COMPARISON_STORES_MAX 64
+
+#define COMPARISON_REPEAT_MAX 100
 
 /**
  * struct comparison_wish - what is asked for; texts as the command line has them, NULL: not said
  * @name:	of the comparison, for its folder
  * @lab:	path, or name of one
  * @stores:	names with commas between, or "all"
+ * @plan:	for each run; its store is left out
+ * @pass:	more words for each `pacelab run`; ends with NULL, or NULL
  * @table:	what of the runs is shown
  */
 struct comparison_wish {
@@ -28,12 +33,11 @@ struct comparison_wish {
 	const char *lab;
 	const char *stores;
 	const char *results;
-	const char *seed;
-	const char *emulator;
-	const char *rate;
-	const char *time_scale;
+	struct plan_options plan;
 	const char *lab_name;
+	const char *repeat;
 	const char *tries;
+	const char *const *pass;
 	bool resume;
 	bool simulate;
 	const char *costs;

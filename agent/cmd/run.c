@@ -9,6 +9,7 @@
 #include "agent/base/units.h"
 #include "agent/cmd/ci.h"
 #include "agent/cmd/cmd.h"
+#include "agent/cmd/comparison.h"
 #include "agent/cmd/run_judge.h"
 #include "agent/cmd/simulation.h"
 #include "agent/lab/plan.h"
@@ -26,6 +27,9 @@ enum {
 	OPT_RATE,
 	OPT_TIME_SCALE,
 	OPT_WARMUP,
+	OPT_PROFILES,
+	OPT_MATRIX,
+	OPT_REPEAT,
 	OPT_NAME,
 	OPT_RESULTS,
 	OPT_KEEP,
@@ -53,6 +57,12 @@ static const struct cmd_option options[] = {
 	[OPT_TIME_SCALE] = {"--time-scale", "X", "0.5: every phase takes half as long"},
 	[OPT_WARMUP] = {"--warmup", "TIME",
 		"\"1s\" of load before all phases, checked and left out of all figures"},
+	[OPT_PROFILES] = {"--profiles", "NAMES",
+		"\"lan,region,wan\": after the fit a phase under each ('pacelab list profiles')"},
+	[OPT_MATRIX] = {"--matrix", "FILE",
+		"round trips between regions, as CSV: sites are as far apart as the first of these"},
+	[OPT_REPEAT] = {"--repeat", "N",
+		"N runs with seeds one after the other, and the spread of each figure"},
 	[OPT_NAME] = {"--name", "NAME",
 		"of this lab, to run it beside another; default: the script's"},
 	[OPT_RESULTS] = {"--results", "DIR", "folder for everything that is kept"},
@@ -175,7 +185,9 @@ static struct plan_options wish_of(const struct cmd_line *line)
 		.emulator = v[OPT_EMULATOR],
 		.rate = v[OPT_RATE],
 		.time_scale = v[OPT_TIME_SCALE],
-		.warmup = v[OPT_WARMUP]};
+		.warmup = v[OPT_WARMUP],
+		.profiles = v[OPT_PROFILES],
+		.matrix = v[OPT_MATRIX]};
 }
 
 /* The lab is gone; from its log and history to the verdict, beside that of a simulation if there
@@ -254,6 +266,43 @@ static int refuse_simulated(const struct plan *plan, struct err *err)
 		plan->name, plan->replicas, plan->path);
 }
 
+/* What a run of several does as one alone would. */
+static int run_repeated(const struct plan *plan, const struct cmd_line *line, struct err *err)
+{
+	const char *const *v = line->value;
+	const char *pass[8] = {NULL};
+	unsigned n = 0;
+	const struct comparison_wish wish = {.name = "repeat",
+		.lab = line->arg[0],
+		.stores = plan->system->name,
+		.results = v[OPT_RESULTS],
+		.plan = wish_of(line),
+		.lab_name = v[OPT_NAME],
+		.repeat = v[OPT_REPEAT],
+		.pass = pass,
+		.simulate = v[OPT_SIMULATE] != NULL,
+		.costs = v[OPT_COSTS],
+		.json = v[OPT_JSON] != NULL,
+		.ci = ci_of(line),
+		.table = &compare_costs};
+
+	if (v[OPT_CHECK_ONLINE]) {
+		(void)err_usage(err, "--check-online is of one run: leave it out, or --repeat");
+		return EXIT_USAGE;
+	}
+	if (v[OPT_KEEP])
+		pass[n++] = "--keep";
+	if (v[OPT_PCAP]) {
+		pass[n++] = "--pcap";
+		pass[n++] = v[OPT_PCAP];
+	}
+	if (v[OPT_SNAP]) {
+		pass[n++] = "--snap";
+		pass[n++] = v[OPT_SNAP];
+	}
+	return comparison(&wish, err);
+}
+
 static int run_main(const struct cmd_line *line, struct err *err)
 {
 	const char *const *v = line->value;
@@ -278,6 +327,8 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		 (v[OPT_SIMULATE] && lab_refuse(plan, err)) ||
 		 (v[OPT_COSTS] && lab_costs_parse(&costs, v[OPT_COSTS], err)))
 		status = EXIT_USAGE;
+	else if (v[OPT_REPEAT])
+		status = run_repeated(plan, line, err);
 	else
 		status = run_plan(plan, line, &pcap, err);
 	plan_free(plan);

@@ -9,6 +9,7 @@
 #include "agent/base/units.h"
 #include "agent/base/wrap.h"
 #include "agent/report/parts.h"
+#include "agent/report/spread.h"
 
 #define COMPARE_INDENT 4
 #define CELL_MAX 64
@@ -23,14 +24,19 @@ static void print_head(FILE *out)
 		"measured", "claim");
 }
 
-/* The first of several that are kept and not comparable; the others are in the run's results. */
+/* The first of several that are kept and not comparable; the others are in the run's results. How
+ * many of several runs kept it stands at the end. */
 static const char *model(const char *models, char cell[CELL_MAX])
 {
-	size_t len = strcspn(models, ",");
+	size_t len = strcspn(models, ", ");
+	const char *share_of = strchr(models, '/');
 
 	if (!models[0])
 		return "none";
-	(void)snprintf(cell, CELL_MAX, "%.*s%s", (int)len, models, models[len] ? "+" : "");
+	while (share_of && share_of > models && share_of[-1] != ' ')
+		share_of--;
+	(void)snprintf(cell, CELL_MAX, "%.*s%s%s%s", (int)len, models,
+		models[len] == ',' ? "+" : "", share_of ? " " : "", share_of ? share_of : "");
 	return cell;
 }
 
@@ -105,6 +111,8 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 			words_add(ret, COMPARE_WHY_MAX, "; witness: %s", s->witness);
 		return;
 	}
+	if (s->agreed[0])
+		words_add(ret, COMPARE_WHY_MAX, "%s: ", s->agreed);
 	if (s->status == EXIT_INCONCLUSIVE)
 		words_add(ret, COMPARE_WHY_MAX, "%s", s->why);
 	else if (!system->textbook[0])
@@ -126,83 +134,143 @@ void compare_note(const struct system *system, const struct summary *s, FILE *ou
 	(void)fputc('\n', out);
 }
 
-/* One member of a row: text, or a number that may be NaN. */
+/* One member of a row that is text. */
 struct field {
 	const char *name;
-	const char *text; /* NULL: it is a number */
-	double number;
+	const char *text;
 };
 
-#define FIELDS 31
+#define FIELDS 12
+/* What a run was of; behind it stand the numbers, then what they mean. */
+#define FIELDS_FIRST 7
 
 static void fields_of(const struct system *system, const struct summary *s, const char *why,
 	struct field f[FIELDS])
 {
-	const struct field all[FIELDS] = {{"lab", s->lab, 0}, {"store", s->store, 0},
-		{"protocol", system->ops->name, 0}, {"seed", NULL, (double)s->seed},
-		{"textbook", system->textbook, 0}, {"source", system->source, 0},
-		{"models_whole", s->whole, 0}, {"models_cut", s->cut, 0},
-		{"majority", NULL, s->majority}, {"minority", NULL, s->minority},
-		{"acknowledged", NULL, (double)s->acknowledged}, {"lost", NULL, (double)s->lost},
-		{"read_p50_ms", NULL, s->read_p50_ms}, {"read_floor_ms", NULL, s->read_floor_ms},
-		{"write_p50_ms", NULL, s->write_p50_ms},
-		{"write_floor_ms", NULL, s->write_floor_ms},
-		{"read_simulated_ms", NULL, s->read_simulated_ms},
-		{"write_simulated_ms", NULL, s->write_simulated_ms},
-		{"read_round_trips", NULL, s->read_trips.paid},
-		{"read_round_trips_low", NULL, s->read_trips.low},
-		{"read_round_trips_high", NULL, s->read_trips.high},
-		{"read_round_trips_theory", NULL, s->read_trips.theory},
-		{"write_round_trips", NULL, s->write_trips.paid},
-		{"write_round_trips_low", NULL, s->write_trips.low},
-		{"write_round_trips_high", NULL, s->write_trips.high},
-		{"write_round_trips_theory", NULL, s->write_trips.theory},
-		{"unavailable_s", NULL, s->unavailable_s}, {"converged_s", NULL, s->converged_s},
-		{"verdict", s->verdict, 0}, {"claim", compare_claim(s), 0}, {"why", why, 0}};
+	const struct field all[FIELDS] = {{"lab", s->lab}, {"store", s->store},
+		{"protocol", system->ops->name}, {"textbook", system->textbook},
+		{"source", system->source}, {"models_whole", s->whole}, {"models_cut", s->cut},
+		{"verdict", s->verdict}, {"verdicts", s->agreed}, {"words", s->words},
+		{"claim", compare_claim(s)}, {"why", why}};
 
 	memcpy(f, all, sizeof all);
 }
 
-static void put_row(struct json *j, const struct field f[FIELDS])
+static void put_fields(struct json *j, const struct field *f, size_t n)
 {
-	json_object(j);
-	for (unsigned i = 0; i < FIELDS; i++) {
+	for (size_t i = 0; i < n; i++) {
 		json_key(j, f[i].name);
-		if (f[i].text)
-			json_string(j, f[i].text);
-		else
-			json_double(j, f[i].number);
+		json_string(j, f[i].text);
 	}
+}
+
+/* "read_p50_ms": [least, most], of several runs. */
+static void put_spread(struct json *j, const struct spread *spread)
+{
+	struct summary s[2];
+	struct summary_number number[2][SUMMARY_NUMBERS_MAX];
+	unsigned n = 0;
+
+	json_key(j, "spread");
+	if (!spread) {
+		json_null(j);
+		return;
+	}
+	s[0] = spread->low;
+	s[1] = spread->high;
+	for (unsigned i = 0; i < 2; i++)
+		n = summary_numbers(&s[i], number[i]);
+	json_object(j);
+	for (unsigned i = 0; i < n; i++) {
+		json_key(j, number[0][i].name);
+		json_array(j);
+		json_double(j, summary_number_value(&number[0][i]));
+		json_double(j, summary_number_value(&number[1][i]));
+		json_array_end(j);
+	}
+	json_object_end(j);
+}
+
+static void put_latency(struct json *j, const char *kind, const struct summary_latency *l)
+{
+	json_key(j, kind);
+	json_object(j);
+	json_key(j, "p50_ms");
+	json_double(j, l->p50_ms);
+	json_key(j, "p99_ms");
+	json_double(j, l->p99_ms);
+	json_key(j, "p999_ms");
+	json_double(j, l->p999_ms);
+	json_key(j, "floor_ms");
+	json_double(j, l->floor_ms);
+	json_object_end(j);
+}
+
+static void put_profiles(struct json *j, const struct summary *s)
+{
+	json_key(j, "profiles");
+	json_array(j);
+	for (unsigned i = 0; i < s->profiles; i++) {
+		json_object(j);
+		json_key(j, "profile");
+		json_string(j, s->profile[i].name);
+		put_latency(j, "read", &s->profile[i].read);
+		put_latency(j, "write", &s->profile[i].write);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void put_row(struct json *j, const struct system *system, const struct summary *row)
+{
+	struct summary_number number[SUMMARY_NUMBERS_MAX];
+	struct summary s = *row;
+	struct field f[FIELDS];
+	char why[COMPARE_WHY_MAX];
+	unsigned n;
+
+	compare_why(system, row, why);
+	fields_of(system, row, why, f);
+	/* Those of profiles have a member of their own. */
+	s.profiles = 0;
+	n = summary_numbers(&s, number);
+	json_object(j);
+	put_fields(j, f, FIELDS_FIRST);
+	json_key(j, "seed");
+	json_uint(j, s.seed);
+	json_key(j, "runs");
+	json_uint(j, row->spread ? row->spread->runs : 1);
+	json_key(j, "concluded");
+	json_uint(j, row->spread ? row->spread->concluded : s.status != EXIT_INCONCLUSIVE);
+	json_key(j, "tainted");
+	json_bool(j, s.tainted);
+	for (unsigned i = 0; i < n; i++) {
+		json_key(j, number[i].name);
+		json_double(j, summary_number_value(&number[i]));
+	}
+	put_profiles(j, row);
+	put_spread(j, row->spread);
+	put_fields(j, f + FIELDS_FIRST, FIELDS - FIELDS_FIRST);
 	json_object_end(j);
 }
 
 void compare_json(
 	const struct system *const *system, const struct summary *s, unsigned n, FILE *out)
 {
-	struct field f[FIELDS];
-	char why[COMPARE_WHY_MAX];
 	struct json j;
 
 	json_init(&j, out);
 	json_array(&j);
-	for (unsigned i = 0; i < n; i++) {
-		compare_why(system[i], &s[i], why);
-		fields_of(system[i], &s[i], why, f);
-		put_row(&j, f);
-	}
+	for (unsigned i = 0; i < n; i++)
+		put_row(&j, system[i], &s[i]);
 	json_array_end(&j);
 }
 
 /* RFC 4180: text in quotes, a quote as two; a number that there is not is empty. */
-static void put_cell(const struct field *f, FILE *out)
+static void put_text(const char *text, FILE *out)
 {
-	if (!f->text) {
-		if (!isnan(f->number))
-			(void)fprintf(out, "%.6g", f->number);
-		return;
-	}
-	(void)fputc('"', out);
-	for (const char *p = f->text; *p; p++) {
+	(void)fputs(",\"", out);
+	for (const char *p = text; *p; p++) {
 		if (*p == '"')
 			(void)fputc('"', out);
 		(void)fputc(*p, out);
@@ -210,6 +278,37 @@ static void put_cell(const struct field *f, FILE *out)
 	(void)fputc('"', out);
 }
 
+static void put_number(double number, FILE *out)
+{
+	(void)fputc(',', out);
+	if (!isnan(number))
+		(void)fprintf(out, "%.6g", number);
+}
+
+/* A row of numbers, or of their names; with those of @spread behind each. */
+static void csv_numbers(const struct summary *row, bool names, FILE *out)
+{
+	struct summary_number number[3][SUMMARY_NUMBERS_MAX];
+	static const char *const ends[] = {"", "_min", "_max"};
+	struct summary s[3] = {*row};
+	unsigned of = row->spread ? 3 : 1;
+	unsigned n = summary_numbers(&s[0], number[0]);
+
+	for (unsigned k = 1; k < of; k++) {
+		s[k] = k == 1 ? row->spread->low : row->spread->high;
+		(void)summary_numbers(&s[k], number[k]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned k = 0; k < of; k++) {
+			if (names)
+				(void)fprintf(out, ",%s%s", number[k][i].name, ends[k]);
+			else
+				put_number(summary_number_value(&number[k][i]), out);
+		}
+	}
+}
+
+/* Rows of one comparison have the same columns: they ran with the same options. */
 void compare_csv(const struct system *const *system, const struct summary *s, unsigned n, FILE *out)
 {
 	struct field f[FIELDS];
@@ -218,14 +317,17 @@ void compare_csv(const struct system *const *system, const struct summary *s, un
 	for (unsigned i = 0; i < n; i++) {
 		compare_why(system[i], &s[i], why);
 		fields_of(system[i], &s[i], why, f);
-		for (unsigned k = 0; i == 0 && k < FIELDS; k++)
-			(void)fprintf(out, "%s%s", k ? "," : "", f[k].name);
-		if (i == 0)
+		if (i == 0) {
+			(void)fputs("seed", out);
+			for (unsigned k = 0; k < FIELDS; k++)
+				(void)fprintf(out, ",%s", f[k].name);
+			csv_numbers(&s[i], true, out);
 			(void)fputs("\r\n", out);
-		for (unsigned k = 0; k < FIELDS; k++) {
-			(void)fputs(k ? "," : "", out);
-			put_cell(&f[k], out);
 		}
+		(void)fprintf(out, "%llu", (unsigned long long)s[i].seed);
+		for (unsigned k = 0; k < FIELDS; k++)
+			put_text(f[k].text, out);
+		csv_numbers(&s[i], false, out);
 		(void)fputs("\r\n", out);
 	}
 }
@@ -234,10 +336,10 @@ const struct compare_table compare_models = {.head = print_head, .row = print_ro
 
 static void costs_head(FILE *out)
 {
-	(void)fprintf(out, "  %-18s %-6s %-22s %-22s %-16s %-16s %s\n", "", "text-",
-		"round trips a read", "round trips a write", "read p50 of", "write p50 of", "");
-	(void)fprintf(out, "  %-18s %-6s %-22s %-22s %-16s %-16s %-12s %s\n", "store", "book",
-		"paid (95 %) of", "paid (95 %) of", "floor, ms", "floor, ms", "measured", "claim");
+	(void)fprintf(out, "  %-18s %-6s %-12s %-6s %-24s %-24s\n", "", "text-", "", "",
+		"round trips a read", "round trips a write");
+	(void)fprintf(out, "  %-18s %-6s %-12s %-6s %-24s %-24s\n", "store", "book", "measured",
+		"claim", "paid (95 %) of", "paid (95 %) of");
 }
 
 static const char *trips(const struct summary_trips *t, char cell[CELL_MAX])
@@ -250,22 +352,91 @@ static const char *trips(const struct summary_trips *t, char cell[CELL_MAX])
 	return cell;
 }
 
-static const char *medians(double p50_ms, double floor_ms, char cell[CELL_MAX])
+static void costs_row(const struct system *system, const struct summary *s, FILE *out)
 {
-	if (isnan(p50_ms))
+	char cell[2][CELL_MAX];
+
+	(void)fprintf(out, "  %-18s %-6s %-12s %-6s %-24s %-24s\n", system->name,
+		system->textbook[0] ? system->textbook : "-", s->verdict, compare_claim(s),
+		trips(&s->read_trips, cell[0]), trips(&s->write_trips, cell[1]));
+}
+
+static void latency_head(FILE *out)
+{
+	(void)fprintf(out, "\n  %-28s %-31s   %-31s\n", "", "read, ms", "write, ms");
+	(void)fprintf(out, "  %-28s %7s %7s %7s %7s   %7s %7s %7s %7s\n", "store", "p50", "p99",
+		"p99.9", "floor", "p50", "p99", "p99.9", "floor");
+}
+
+/* Milliseconds in seven columns. */
+static void put_ms(double ms, FILE *out)
+{
+	if (isnan(ms))
+		(void)fprintf(out, " %7s", "-");
+	else
+		(void)fprintf(out, " %7.*f", ms < 100 ? 2 : ms < 1000 ? 1 : 0, ms);
+}
+
+static void latency_line(const char *name, const struct summary_latency *read,
+	const struct summary_latency *write, FILE *out)
+{
+	const double ms[] = {read->p50_ms, read->p99_ms, read->p999_ms, read->floor_ms,
+		write->p50_ms, write->p99_ms, write->p999_ms, write->floor_ms};
+
+	(void)fprintf(out, "  %-28s", name);
+	for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
+		if (i == 4)
+			(void)fputs("  ", out);
+		put_ms(ms[i], out);
+	}
+	(void)fputc('\n', out);
+}
+
+static void latency_row(const struct system *system, const struct summary *s, FILE *out)
+{
+	char name[2 * SUMMARY_NAME_MAX];
+
+	latency_line(system->name, &s->read, &s->write, out);
+	for (unsigned i = 0; i < s->profiles; i++) {
+		(void)snprintf(name, sizeof name, "  profile %s", s->profile[i].name);
+		latency_line(name, &s->profile[i].read, &s->profile[i].write, out);
+	}
+}
+
+static void cut_head(FILE *out)
+{
+	(void)fprintf(out, "\n  %-18s %-16s %-16s %8s %8s %8s %8s %8s %15s\n", "",
+		"strongest model", "strongest model", "majority", "minority", "to fail", "to re-",
+		"to con-", "lost of");
+	(void)fprintf(out, "  %-18s %-16s %-16s %8s %8s %8s %8s %8s %15s\n", "store",
+		"kept when whole", "kept when cut", "answered", "answered", "over, s", "cover, s",
+		"verge, s", "acknowledged");
+}
+
+static const char *seconds(double s, char cell[CELL_MAX])
+{
+	if (isnan(s))
 		return "-";
-	(void)snprintf(cell, CELL_MAX, "%.2f %.2f", p50_ms, floor_ms);
+	(void)snprintf(cell, CELL_MAX, "%.2f", s);
 	return cell;
 }
 
-static void costs_row(const struct system *system, const struct summary *s, FILE *out)
+static void cut_row(const struct system *system, const struct summary *s, FILE *out)
 {
-	char cell[4][CELL_MAX];
+	char cell[7][CELL_MAX];
+	char lost[2 * COUNT_TEXT_MAX];
+	char n[2][COUNT_TEXT_MAX];
 
-	(void)fprintf(out, "  %-18s %-6s %-22s %-22s %-16s %-16s %-12s %s\n", system->name,
-		system->textbook[0] ? system->textbook : "-", trips(&s->read_trips, cell[0]),
-		trips(&s->write_trips, cell[1]), medians(s->read_p50_ms, s->read_floor_ms, cell[2]),
-		medians(s->write_p50_ms, s->write_floor_ms, cell[3]), s->verdict, compare_claim(s));
+	(void)snprintf(lost, sizeof lost, "%s of %s", units_print_count(s->lost, n[0], sizeof n[0]),
+		units_print_count(s->acknowledged, n[1], sizeof n[1]));
+	(void)fprintf(out, "  %-18s %-16s %-16s %8s %8s %8s %8s %8s %15s\n", system->name,
+		model(s->whole, cell[0]), model(s->cut, cell[1]), share(s->majority, cell[2]),
+		share(s->minority, cell[3]), seconds(s->unavailable_s, cell[4]),
+		seconds(s->recovered_s, cell[5]), seconds(s->converged_s, cell[6]), lost);
 }
 
-const struct compare_table compare_costs = {.head = costs_head, .row = costs_row};
+static const struct compare_table cut_table = {.head = cut_head, .row = cut_row};
+static const struct compare_table latency_table = {
+	.head = latency_head, .row = latency_row, .more = &cut_table};
+const struct compare_table compare_costs = {
+	.head = costs_head, .row = costs_row, .more = &latency_table};

@@ -10,16 +10,17 @@
 
 #define COMPARE_WHY_MAX 1024
 
-/* struct compare_table - what of the runs is shown: its head, and a line for each */
+/* struct compare_table - what of the runs is shown: its head, and a line for each; and what more */
 struct compare_table {
 	void (*head)(FILE *out);
 	void (*row)(const struct system *system, const struct summary *s, FILE *out);
+	const struct compare_table *more; /* shown when all runs are over; NULL: nothing */
 };
 
 /* Models, availability, losses, verdict, claim. */
 extern const struct compare_table compare_models;
 
-/* Round trips paid, and medians beside what the links allow. */
+/* Round trips paid, latency beside what the links allow, what a cut does. */
 extern const struct compare_table compare_costs;
 
 /* Medians beside those of the same lab in virtual time, of runs that have both. */

@@ -27,8 +27,8 @@ static void row(const struct system *system, const struct summary *s, FILE *out)
 	char cells[2][CELL_MAX];
 
 	(void)fprintf(out, "  %-18s %-34s %s\n", system->name,
-		cell(s->read_p50_ms, s->read_simulated_ms, cells[0]),
-		cell(s->write_p50_ms, s->write_simulated_ms, cells[1]));
+		cell(s->read.p50_ms, s->read_simulated_ms, cells[0]),
+		cell(s->write.p50_ms, s->write_simulated_ms, cells[1]));
 }
 
 const struct compare_table compare_simulated = {.head = head, .row = row};

@@ -324,10 +324,10 @@ static void put_store(FILE *out, const struct system *system, const struct summa
 	put_cell(out, lost);
 	put_trips(out, &s->read_trips);
 	put_trips(out, &s->write_trips);
-	put_ms(out, s->read_p50_ms);
-	put_ms(out, s->read_floor_ms);
-	put_ms(out, s->write_p50_ms);
-	put_ms(out, s->write_floor_ms);
+	put_ms(out, s->read.p50_ms);
+	put_ms(out, s->read.floor_ms);
+	put_ms(out, s->write.p50_ms);
+	put_ms(out, s->write.floor_ms);
 	(void)fputs("|\n", out);
 }
 

@@ -183,6 +183,11 @@ static void put_phase(struct json *j, const struct results *r, unsigned p)
 	put_links(j, "links", r->plan, &plan->matrix, &r->plan->base);
 	put_down(j, r->plan, &plan->matrix);
 	put_bool(j, "warmup", plan->warmup);
+	json_key(j, "profile");
+	if (plan->profile)
+		json_string(j, plan->profile);
+	else
+		json_null(j);
 	put_double(j, "fit_rtt_ms", plan->fit_rtt_ns > 0 ? units_ms(plan->fit_rtt_ns) : NAN);
 	put_bool(j, "confirmed", phase->confirmed);
 	put_uint(j, "ok", phase->ok);

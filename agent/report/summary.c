@@ -130,14 +130,19 @@ static void sides(struct reader *r, const json_t *top, struct summary *ret)
 	}
 }
 
-static void median(
-	struct reader *r, const json_t *phase, const char *kind, double *p50, double *least)
+static void latency_of(
+	struct reader *r, const json_t *phase, const char *kind, struct summary_latency *ret)
 {
 	const json_t *latency = phase ? member(r, phase, "latency") : NULL;
 	const json_t *of = member(r, latency, kind);
 
-	*p50 = of ? number(r, of, "p50_ms") : NAN;
-	*least = of ? number(r, of, "floor_ms") : NAN;
+	*ret = (struct summary_latency){NAN, NAN, NAN, NAN};
+	if (!of)
+		return;
+	ret->p50_ms = number(r, of, "p50_ms");
+	ret->p99_ms = number(r, of, "p99_ms");
+	ret->p999_ms = number(r, of, "p999_ms");
+	ret->floor_ms = number(r, of, "floor_ms");
 }
 
 /* The phase @calm of the same lab in virtual time, if there is one. */
@@ -147,7 +152,7 @@ static void simulated(
 	const char *name = json_string_value(json_object_get(calm, "name"));
 	const json_t *of = NULL;
 	const json_t *phase;
-	double least;
+	struct summary_latency l;
 	size_t i;
 
 	json_array_foreach(json_object_get(beside, "phases"), i, phase)
@@ -157,8 +162,10 @@ static void simulated(
 		if (name && is && strcmp(name, is) == 0)
 			of = phase;
 	}
-	median(r, of, "read", &ret->read_simulated_ms, &least);
-	median(r, of, "write", &ret->write_simulated_ms, &least);
+	latency_of(r, of, "read", &l);
+	ret->read_simulated_ms = l.p50_ms;
+	latency_of(r, of, "write", &l);
+	ret->write_simulated_ms = l.p50_ms;
 }
 
 static void latency(struct reader *r, const json_t *top, struct summary *ret)
@@ -169,12 +176,22 @@ static void latency(struct reader *r, const json_t *top, struct summary *ret)
 
 	json_array_foreach(member(r, top, "phases"), i, phase)
 	{
-		if (!calm && json_is_null(member(r, phase, "fit_rtt_ms")) &&
-			!yes(r, phase, "cut") && !yes(r, phase, "warmup"))
+		struct summary_profile *p = &ret->profile[ret->profiles];
+
+		if (json_is_string(member(r, phase, "profile"))) {
+			if (ret->profiles == SUMMARY_PROFILES_MAX)
+				continue;
+			text(r, phase, "profile", p->name, sizeof p->name);
+			latency_of(r, phase, "read", &p->read);
+			latency_of(r, phase, "write", &p->write);
+			ret->profiles++;
+		} else if (!calm && json_is_null(member(r, phase, "fit_rtt_ms")) &&
+			   !yes(r, phase, "cut") && !yes(r, phase, "warmup")) {
 			calm = phase;
+		}
 	}
-	median(r, calm, "read", &ret->read_p50_ms, &ret->read_floor_ms);
-	median(r, calm, "write", &ret->write_p50_ms, &ret->write_floor_ms);
+	latency_of(r, calm, "read", &ret->read);
+	latency_of(r, calm, "write", &ret->write);
 	simulated(r, member(r, top, "simulated"), calm, ret);
 }
 
@@ -221,7 +238,9 @@ static void take(struct reader *r, const json_t *top, struct summary *ret)
 	round_trips(r, member(r, trips, "read"), &ret->read_trips);
 	round_trips(r, member(r, trips, "write"), &ret->write_trips);
 	ret->unavailable_s = number(r, recovery, "unavailable_s");
+	ret->recovered_s = number(r, recovery, "recovered_s");
 	ret->converged_s = number(r, recovery, "converged_s");
+	ret->tainted = yes(r, top, "tainted");
 	conclusions(r, top, ret);
 }
 
@@ -258,4 +277,86 @@ int summary_read(struct summary *ret, const char *path, struct err *err)
 		take(&r, top, ret);
 	json_decref(top);
 	return r.bad ? -EBADMSG : 0;
+}
+
+/* What is added to. */
+struct numbers {
+	struct summary_number *to;
+	unsigned n;
+};
+
+static void add(struct numbers *all, const char *name, double *number)
+{
+	struct summary_number *to = &all->to[all->n++];
+
+	*to = (struct summary_number){.number = number};
+	(void)snprintf(to->name, sizeof to->name, "%s", name);
+}
+
+static void add_count(struct numbers *all, const char *name, uint64_t *count)
+{
+	add(all, name, NULL);
+	all->to[all->n - 1].count = count;
+}
+
+/* @of stands before each name: the profile, or nothing. */
+static void add_latency(
+	struct numbers *all, const char *of, const char *kind, struct summary_latency *l)
+{
+	char name[SUMMARY_NUMBER_NAME_MAX];
+	struct {
+		const char *name;
+		double *number;
+	} each[] = {{"p50", &l->p50_ms}, {"p99", &l->p99_ms}, {"p999", &l->p999_ms},
+		{"floor", &l->floor_ms}};
+
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+		(void)snprintf(
+			name, sizeof name, "%s%s%s_%s_ms", of, *of ? "_" : "", kind, each[i].name);
+		add(all, name, each[i].number);
+	}
+}
+
+static void add_trips(struct numbers *all, const char *kind, struct summary_trips *t)
+{
+	char name[SUMMARY_NUMBER_NAME_MAX];
+	struct {
+		const char *name;
+		double *number;
+	} each[] = {
+		{"", &t->paid}, {"_low", &t->low}, {"_high", &t->high}, {"_theory", &t->theory}};
+
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+		(void)snprintf(name, sizeof name, "%s_round_trips%s", kind, each[i].name);
+		add(all, name, each[i].number);
+	}
+}
+
+unsigned summary_numbers(struct summary *s, struct summary_number ret[SUMMARY_NUMBERS_MAX])
+{
+	struct numbers all = {.to = ret};
+
+	add(&all, "majority", &s->majority);
+	add(&all, "minority", &s->minority);
+	add_count(&all, "acknowledged", &s->acknowledged);
+	add_count(&all, "lost", &s->lost);
+	add_latency(&all, "", "read", &s->read);
+	add_latency(&all, "", "write", &s->write);
+	add(&all, "read_simulated_ms", &s->read_simulated_ms);
+	add(&all, "write_simulated_ms", &s->write_simulated_ms);
+	add_trips(&all, "read", &s->read_trips);
+	add_trips(&all, "write", &s->write_trips);
+	add(&all, "unavailable_s", &s->unavailable_s);
+	add(&all, "recovered_s", &s->recovered_s);
+	add(&all, "converged_s", &s->converged_s);
+	for (unsigned i = 0; i < s->profiles; i++) {
+		add_latency(&all, s->profile[i].name, "read", &s->profile[i].read);
+		add_latency(&all, s->profile[i].name, "write", &s->profile[i].write);
+	}
+	return all.n;
+}
+
+double summary_number_value(const struct summary_number *n)
+{
+	return n->count ? (double)*n->count : *n->number;
 }

@@ -14,6 +14,26 @@
 /* A file that is longer is none of ours. */
 #define SUMMARY_BYTES_MAX (64u << 20)
 
+/* Phases under a profile: as many as there are names for it on a command line. */
+#define SUMMARY_PROFILES_MAX 8
+/* Numbers of a summary, those of profiles included. */
+#define SUMMARY_NUMBERS_MAX 128
+#define SUMMARY_NUMBER_NAME_MAX 64
+
+/* Milliseconds; NaN: too few, or none. */
+struct summary_latency {
+	double p50_ms;
+	double p99_ms;
+	double p999_ms;
+	double floor_ms;
+};
+
+struct summary_profile {
+	char name[SUMMARY_NAME_MAX];
+	struct summary_latency read;
+	struct summary_latency write;
+};
+
 struct summary_trips {
 	double paid;
 	double low;
@@ -30,12 +50,14 @@ struct json_t; /* of jansson, whose names and those of base/json.h do not go tog
  * @majority, @minority:	share of requests that were answered there in the first cut, 0 to 1;
  *		NaN if there was none, or no such side. Where no side has a majority the first one
  *		stands for it
- * @read_p50_ms ..: of the first phase without faults that is not of the fit, and what its links
- *		allow at best; NaN if there is none
+ * @read, @write:	of the first phase without faults that is not of the fit, and what its links
+ *		allow at best
  * @read_simulated_ms ..: the median of the same phase in virtual time, NaN if it was not simulated
+ * @profile:	the same of the phases under a profile
  * @read_trips ..:	round trips paid, between what in 95 of 100 resamples, and by the floors;
  *NaN if they were not fitted
- * @unavailable_s, @converged_s: as of results.json, NaN for null
+ * @unavailable_s, @recovered_s, @converged_s: as of results.json, NaN for null
+ * @spread:	borrowed; this is the median of several runs. NULL: it is one
  */
 struct summary {
 	char lab[SUMMARY_NAME_MAX];
@@ -45,26 +67,43 @@ struct summary {
 	char cut[SUMMARY_MODELS_MAX];
 	double majority;
 	double minority;
-	double read_p50_ms;
-	double read_floor_ms;
-	double write_p50_ms;
-	double write_floor_ms;
+	struct summary_latency read;
+	struct summary_latency write;
+	struct summary_profile profile[SUMMARY_PROFILES_MAX];
+	unsigned profiles;
 	double read_simulated_ms;
 	double write_simulated_ms;
 	struct summary_trips read_trips;
 	struct summary_trips write_trips;
 	double unavailable_s;
+	double recovered_s;
 	double converged_s;
+	bool tainted;
 	uint64_t acknowledged;
 	uint64_t lost;
 	char verdict[SUMMARY_NAME_MAX];
+	char agreed[SUMMARY_WORDS_MAX / 2]; /* of several runs: "PC/EC in 5 of 5" */
 	char words[SUMMARY_WORDS_MAX];
 	bool claim_kept;
 	char claim[SUMMARY_WORDS_MAX];
 	char witness[SUMMARY_WORDS_MAX]; /* of the checked model, "" if it was kept */
 	unsigned status;
 	char why[SUMMARY_WORDS_MAX];
+	const struct spread *spread;
 };
+
+/* A number of a summary by its name in compare.json: one of the two is NULL. */
+struct summary_number {
+	char name[SUMMARY_NUMBER_NAME_MAX];
+	double *number;
+	uint64_t *count;
+};
+
+/* summary_numbers() - all of @s, as it is. Return: how many. */
+unsigned summary_numbers(struct summary *s, struct summary_number ret[SUMMARY_NUMBERS_MAX]);
+
+/* summary_number_value() - as a double, NaN for none. */
+double summary_number_value(const struct summary_number *n);
 
 /* summary_read() - the results.json at @path. Return: 0, or a negative errno; @err names the file
  * and what is wrong in it. */

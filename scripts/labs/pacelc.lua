@@ -13,14 +13,15 @@ rtt("west", "far", "20ms")
 store("raft", {leader = "n1"})
 
 load {
-	rate = 400, keys = 10,
+	rate = 500, keys = 10,
 	read = 50, write = 50, deadline = "1s",
 }
 
 warmup "1s"
 
-fit {rtts = {"1ms", "5ms", "20ms", "40ms"}, duration = "3s"}
+fit {rtts = {"1ms", "5ms", "20ms", "40ms"}, duration = "2500ms"}
 
-phase("baseline", "4s")
+-- 2,500 operations: p99.9 of reads and of writes rests on more than 1,000 each.
+phase("baseline", "5s")
 phase("partition", "5s", cut({"east", "west"}, {"far"}))
 phase("healed", "3s")

@@ -107,7 +107,48 @@ costs() {
 		[ -s "$tmp/costs/costs.csv" ]
 }
 
+# Two runs with seeds one after the other: medians, what they were between, a verdict of both.
+repeated() {
+	local status=0
+	"$pacelab" run "$tmp/small.lua" --name "$lab" --store single --seed 40 --repeat 2 \
+		--warmup 200ms --profiles lan --time-scale 0.5 --results "$tmp/twice" \
+		>"$tmp/out" 2>&1 || status=$?
+	cat "$tmp/out"
+	[ "$status" -le 2 ] || return 1
+	grep -q 'single: 2 runs, seeds 40 to 41' "$tmp/out" &&
+		[ -s "$tmp/twice/single/seed-40/history.bin" ] &&
+		[ -s "$tmp/twice/single/seed-41/results.json" ] || return 1
+	python3 - "$tmp/twice/repeat.json" "$tmp/twice/single/seed-41/results.json" <<-'PY'
+		import json, sys
+		row, = json.load(open(sys.argv[1]))
+		assert row["runs"] == 2 and row["seed"] == 40, row
+		low, high = row["spread"]["read_p50_ms"]
+		assert low <= row["read_p50_ms"] <= high
+		assert [p["profile"] for p in row["profiles"]] == ["lan"]
+		run = json.load(open(sys.argv[2]))
+		assert run["seed"] == 41 and run["phases"][0]["warmup"] and run["phases"][0]["ok"] > 0
+		assert run["phases"][0]["latency"]["read"]["count"] == 0
+	PY
+}
+
+matrix() {
+	printf ',fra,tyo\nfra,0,3\ntyo,,0\n' >"$tmp/m.csv"
+	"$pacelab" run "$tmp/small.lua" --plan --matrix "$tmp/m.csv" >"$tmp/out" || return 1
+	grep -q 'east is fra, far is tyo' "$tmp/out" && grep -Eq '^  n1 .* 1.5' "$tmp/out"
+}
+
+bad_matrix() {
+	printf ',fra,tyo\nfra,0,three\n' >"$tmp/bad.csv"
+	refuses "bad.csv:2: field 3, 'three': no round trip: write milliseconds" \
+		--stores single --matrix "$tmp/bad.csv"
+}
+
 check compare__shows_a_line_for_each_store rows
+check run__repeats_with_seeds_one_after_the_other repeated
+check run__takes_round_trips_from_a_file matrix
+check compare__names_line_and_field_of_a_bad_matrix bad_matrix
+check compare__refuses_unknown_profiles \
+	refuses "no profile is called 'wann', did you mean 'wan'?" --stores single --profiles wann
 check compare__keeps_the_rows_for_programs as_json
 check compare__tells_ci for_ci
 check compare__keeps_them_for_spreadsheets for_spreadsheets

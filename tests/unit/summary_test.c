@@ -77,7 +77,7 @@ static void summary__has_the_medians_of_a_simulation_beside_it(void **state)
 	verdict(&m->results);
 	text = print_of(m);
 	assert_int_equal(read_text(text, &s, &err), 0);
-	assert_near(s.write_p50_ms, 5);
+	assert_near(s.write.p50_ms, 5);
 	assert_near(s.write_simulated_ms, 4.5);
 	assert_true(isnan(s.read_simulated_ms)); /* nobody read */
 	free(text);
@@ -105,8 +105,8 @@ static void summary__is_what_the_run_measured(void **state)
 	assert_true(s.majority == 1.0);
 	assert_true(s.minority == 0.0);
 	assert_string_equal(s.cut, "linearizable");
-	assert_true(s.write_p50_ms == 5.0);
-	assert_true(isnan(s.read_p50_ms));
+	assert_true(s.write.p50_ms == 5.0);
+	assert_true(isnan(s.read.p50_ms));
 	assert_true(isnan(s.read_trips.paid));
 	assert_int_equal(s.acknowledged, 80);
 	assert_int_equal(s.lost, 0);

@@ -1,0 +1,28 @@
+-- The lab pacelc in 5 s: wider intervals, no p99.9 (pacelab pacelc --quick).
+lab "pacelc-quick"
+seed(7)
+
+site("east", {"n1", "n2"})
+site("west", {"n3", "n4"})
+site("far", {"n5"})
+
+rtt("east", "west", "20ms")
+rtt("east", "far", "20ms")
+rtt("west", "far", "20ms")
+
+store("raft", {leader = "n1"})
+
+load {
+	rate = 500, keys = 10,
+	read = 50, write = 50, deadline = "600ms",
+}
+
+warmup "300ms"
+
+-- Of 250 operations half are reads: each median rests on 125.
+fit {rtts = {"1ms", "5ms", "20ms", "40ms"}, duration = "500ms"}
+
+phase("baseline", "700ms")
+-- So long that each side has 30 requests that ended within it, even if each took its deadline.
+phase("partition", "1400ms", cut({"east", "west"}, {"far"}))
+phase("healed", "900ms")
