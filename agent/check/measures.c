@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/units.h"
 #include "agent/check/keys.h"
@@ -149,6 +150,29 @@ uint64_t measures_oldest(const struct history_ops *h)
 	}
 	keys_destroy(&keys);
 	return oldest;
+}
+
+void measures_ages(const struct history_ops *h, uint64_t *ret_ns)
+{
+	struct keys keys;
+
+	memset(ret_ns, 0, h->count * sizeof *ret_ns);
+	keys_build(&keys, h);
+	for (size_t i = 0; i < keys.count; i++) {
+		struct versions v;
+		uint64_t *age;
+
+		versions_build(&v, h, &keys.group[i]);
+		age = malloc((v.reads + 1) * sizeof *age);
+		assert(age);
+		if (v.unique)
+			staleness_ages(&v, age);
+		for (size_t k = 0; k < v.reads && v.unique; k++)
+			ret_ns[v.read[k].index] = age[k];
+		free(age);
+		versions_destroy(&v);
+	}
+	keys_destroy(&keys);
 }
 
 static bool measures_is_final(const struct measuring *m, const struct version_read *r)

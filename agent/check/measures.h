@@ -112,6 +112,9 @@ void measures_stale(const struct history_ops *h, uint64_t *ret_reads, uint64_t *
 /* measures_oldest() - the longest time since what a read saw had surely been replaced. */
 uint64_t measures_oldest(const struct history_ops *h);
 
+/* measures_ages() - by operation of @h, that time; 0 for a fresh read and all that is no read. */
+void measures_ages(const struct history_ops *h, uint64_t *ret_ns);
+
 /* measures_share_of() - @some of @of, with its interval. */
 struct measures_share measures_share_of(uint64_t some, uint64_t of);
 

@@ -238,14 +238,13 @@ void staleness_behind(const struct versions *v, uint64_t *ret_behind)
 	free(read);
 }
 
-uint64_t staleness_oldest(const struct versions *v)
+void staleness_ages(const struct versions *v, uint64_t *ret_ns)
 {
 	/* Of the versions whose writes began last, this many: when the first of them was written.
 	 */
 	uint64_t *replaced = malloc((v->count + 1) * sizeof *replaced);
 	uint32_t *version = numbered(v->count);
 	uint32_t *read = numbered(v->reads);
-	uint64_t oldest = 0;
 	size_t next = 0;
 
 	assert(replaced);
@@ -260,11 +259,22 @@ uint64_t staleness_oldest(const struct versions *v)
 
 		while (next < v->count && v->version[version[next]].begin > seen)
 			next++;
-		if (replaced[next] < r->begin)
-			raise_to(&oldest, r->begin - replaced[next]);
+		ret_ns[read[i]] = replaced[next] < r->begin ? r->begin - replaced[next] : 0;
 	}
 	free(replaced);
 	free(version);
 	free(read);
+}
+
+uint64_t staleness_oldest(const struct versions *v)
+{
+	uint64_t *age = malloc((v->reads + 1) * sizeof *age);
+	uint64_t oldest = 0;
+
+	assert(age);
+	staleness_ages(v, age);
+	for (size_t i = 0; i < v->reads; i++)
+		raise_to(&oldest, age[i]);
+	free(age);
 	return oldest;
 }

@@ -18,7 +18,11 @@ bool staleness_times(
 /* staleness_behind() - by read, the versions that had surely replaced the one it saw. */
 void staleness_behind(const struct versions *v, uint64_t *ret_behind);
 
-/* staleness_oldest() - of all reads the longest time since what it saw had surely been replaced. */
+/* staleness_ages() - by read, the time since what it saw had surely been replaced; 0: it had not.
+ */
+void staleness_ages(const struct versions *v, uint64_t *ret_ns);
+
+/* staleness_oldest() - the longest of these times. */
 uint64_t staleness_oldest(const struct versions *v);
 
 #endif

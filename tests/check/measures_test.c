@@ -517,6 +517,7 @@ static void measures_oldest__is_since_what_was_read_had_surely_been_replaced(voi
 	struct make m = {0};
 	const struct history_ops h = {.op = m.op};
 	struct history_ops some = h;
+	uint64_t age[7];
 
 	(void)state;
 	make_write(&m, 0, 1, 0, 10);
@@ -534,6 +535,13 @@ static void measures_oldest__is_since_what_was_read_had_surely_been_replaced(voi
 	make_read(&m, 1, 2, 100, 101);
 	some.count = m.count;
 	assert_int_equal(measures_oldest(&some), 60 * MAKE_MS);
+	/* And that of each operation by itself. */
+	assert_int_equal(some.count, 7);
+	measures_ages(&some, age);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(age[i], 0);
+	assert_int_equal(age[5], 60 * MAKE_MS);
+	assert_int_equal(age[6], 50 * MAKE_MS);
 }
 
 int main(void)
