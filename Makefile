@@ -17,7 +17,7 @@ Q := $(if $(V),,@)
 comma := ,
 B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))$(if $(findstring clang,$(CC)),/clang)
 
-PKGS := libnl-3.0 libnl-route-3.0 libmnl liburing lua5.4 jansson
+PKGS := libnl-3.0 libnl-route-3.0 libmnl liburing lua5.4 jansson expat
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \

@@ -25,6 +25,7 @@ static const struct cmd *const commands[] = {
 	&check_cmd,
 	&convert_cmd,
 	&log_cmd,
+	&report_cmd,
 	&simulate_cmd,
 	&advise_cmd,
 	&list_cmd,

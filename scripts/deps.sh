@@ -9,6 +9,7 @@ set -euo pipefail
 packages=(
 	gcc make pkg-config
 	libnl-3-dev libnl-route-3-dev libmnl-dev liburing-dev liblua5.4-dev libjansson-dev
+	libexpat1-dev
 	libcmocka-dev
 	# charts of reports, at run time
 	gnuplot-nox

@@ -3,16 +3,21 @@
 #include "file.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int file_keep(FILE *f, const char *path, struct err *err)
 {
+	struct stat st;
+	bool ours = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode); /* and no device */
 	int rc = fflush(f) ? -errno : ferror(f) ? -EIO : 0;
 
 	if (fclose(f) && !rc)
 		rc = -errno;
 	if (!rc)
 		return 0;
-	(void)unlink(path);
+	if (ours)
+		(void)unlink(path);
 	return err_sys(err, rc, "write %s", path);
 }

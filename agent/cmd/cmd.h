@@ -89,6 +89,7 @@ extern const struct cmd resume_cmd;
 extern const struct cmd check_cmd;
 extern const struct cmd convert_cmd;
 extern const struct cmd log_cmd;
+extern const struct cmd report_cmd;
 extern const struct cmd simulate_cmd;
 extern const struct cmd advise_cmd;
 extern const struct cmd list_cmd;

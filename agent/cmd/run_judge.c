@@ -7,6 +7,7 @@
 
 #include "agent/base/file.h"
 #include "agent/cmd/run_witness.h"
+#include "agent/report/html_run.h"
 #include "agent/report/results.h"
 
 int run_plan_keep(const struct plan *plan, const struct outdir *out, struct err *err)
@@ -35,11 +36,19 @@ static int results_keep(const struct results *results, const struct outdir *out,
 	return file_keep(f, path, err);
 }
 
+/* The page is made of what was kept, as "pacelab report" makes it. A run is not in vain because
+ * its page fails: that is told, and results.json named instead. */
 void run_print(const struct results *results, const struct outdir *out, bool json)
 {
 	char path[OUTDIR_FILE_MAX];
+	char note[ERR_TEXT_MAX] = "";
+	struct err err = {0};
+	bool page = html_run_write(out->path, NULL, note, &err) == 0;
 
-	(void)snprintf(path, sizeof path, "%s/results.json", out->shown);
+	if (!page || note[0])
+		fprintf(stderr, "pacelab: %s\n", page ? note : err.text);
+	(void)snprintf(
+		path, sizeof path, "%s/%s", out->shown, page ? HTML_RUN_FILE : "results.json");
 	text_print(results, path, json ? stderr : stdout);
 	if (json)
 		results_json_print(results, stdout);

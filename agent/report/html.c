@@ -123,16 +123,18 @@ void html_table(FILE *out, const char *caption, const char *const *head, unsigne
 	html_text(out, caption);
 	(void)fputs("</caption>\n<thead>\n<tr>", out);
 	for (unsigned i = 0; i < heads; i++) {
-		(void)fputs("<th scope=\"col\">", out);
-		html_text(out, head[i]);
+		bool left = head[i][0] == HTML_LEFT[0];
+
+		(void)fputs(left ? "<th scope=\"col\" class=\"t\">" : "<th scope=\"col\">", out);
+		html_text(out, head[i] + left);
 		(void)fputs("</th>", out);
 	}
-	(void)fputs("</tr>\n</thead>\n<tbody>\n", out);
+	(void)fputs("</tr>\n</thead>\n", out);
 }
 
 void html_table_end(FILE *out)
 {
-	(void)fputs("</tbody>\n</table>\n</div>\n", out);
+	(void)fputs("</table>\n</div>\n", out);
 }
 
 void html_row(FILE *out, const char *head)
@@ -188,7 +190,7 @@ void html_figure_end(FILE *out, const char *words)
 
 void html_mark(FILE *out, const char *class, const char *text)
 {
-	(void)fprintf(out, "<span><i class=\"%s\"></i>", class);
+	(void)fprintf(out, "<span class=\"%s\">", class);
 	html_text(out, text);
 	(void)fputs("</span> ", out);
 }

@@ -53,8 +53,9 @@ void html_nav(FILE *out, const char *const (*links)[2]);
 /**
  * html_table() - a table that scrolls by itself where it is too wide
  * @caption:	what it shows, as a sentence or a title
- * @head:	of each column; the first is that of the rows
+ * @head:	of each column; the first is that of the rows. Begun with HTML_LEFT: of text
  */
+#define HTML_LEFT "\t"
 void html_table(FILE *out, const char *caption, const char *const *head, unsigned heads);
 void html_table_end(FILE *out);
 

@@ -10,11 +10,11 @@
 #define DARK \
 	"--paper:#0d1117;--ink:#e6edf3;--dim:#9da7b1;--rule:#3d444d;--band:#1b222b;" \
 	"--cut:#46270f;--read:#3fb950;--write:#58a6ff;--bad:#ff7b72;--warn:#e3a03a;" \
-	"--good:#3fb950;--loud:#4d1f1c;--link:#6cb6ff"
+	"--good:#3fb950;--loud:#4d1f1c;--link:#6cb6ff;--heat:88 166 255"
 #define LIGHT \
 	"--paper:#fff;--ink:#1f2328;--dim:#59636e;--rule:#c8d1da;--band:#f0f3f6;" \
 	"--cut:#fbdcc4;--read:#1a7f37;--write:#0969da;--bad:#cf222e;--warn:#9a5b00;" \
-	"--good:#1a7f37;--loud:#ffe5e2;--link:#0759b8"
+	"--good:#1a7f37;--loud:#ffe5e2;--link:#0759b8;--heat:9 105 218"
 
 const char html_style[] =
 	":root{color-scheme:light dark;" LIGHT "}"
@@ -37,6 +37,7 @@ const char html_style[] =
 	"nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;padding:0;"
 	"margin:1rem 0 0}"
 	"nav a{display:inline-block;padding:.2rem 0}"
+	".letters.open{color:var(--dim)}"
 	".letters{display:inline-block;font-size:2.25rem;font-weight:700;line-height:1.2;"
 	"margin:0 .75rem 0 0}"
 	".verdict{font-size:1.15rem;margin:.5rem 0}"
@@ -54,8 +55,11 @@ const char html_style[] =
 	"thead th{border-bottom:2px solid var(--dim)}"
 	"th:first-child{text-align:left}"
 	"tbody th{font-weight:600;white-space:nowrap}"
-	"td.t,th.t{text-align:left;min-width:8rem}"
-	"td.heat{text-align:center}"
+	"td{white-space:nowrap}td.t{white-space:normal;min-width:7rem}"
+	"td.t,thead th.t{text-align:left}"
+	"td.t:last-child{min-width:16rem}"
+	"td.heat{text-align:center;background:rgb(var(--heat) / var(--a,0))}"
+	"pre{font-size:.82rem;line-height:1.35;margin:0}"
 	"dl{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.15rem 1rem;margin:.75rem 0}"
 	"dt{color:var(--dim)}dd{margin:0}"
 	"figure{margin:1rem 0 1.75rem}"
@@ -63,14 +67,16 @@ const char html_style[] =
 	".note{color:var(--dim);font-size:.92rem;font-weight:400}"
 	".key{font-size:.92rem;font-weight:400;margin:.15rem 0}"
 	".key span{white-space:nowrap;margin-right:1rem}"
-	".key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.35rem;"
+	".key span::before{content:'';background:var(--c);display:inline-block;"
+	"width:.8rem;height:.8rem;margin-right:.35rem;"
 	"vertical-align:-.05rem;border:1px solid var(--dim)}"
 	"svg,img{display:block;width:100%;height:auto}"
 	"svg{font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:var(--ink)}"
+	".wide-picture img{min-width:34rem;max-width:46rem}"
 	".narrow{display:none}"
-	".c-read{background:var(--read)}.c-write{background:var(--write)}"
-	".c-bad{background:var(--bad)}.c-warn{background:var(--warn)}.c-cut{background:var(--cut)}"
-	".c-band{background:var(--band)}.c-paper{background:var(--paper)}.c-ink{background:var(--ink)}"
+	".c-read{--c:var(--read)}.c-write{--c:var(--write)}"
+	".c-bad{--c:var(--bad)}.c-warn{--c:var(--warn)}.c-cut{--c:var(--cut)}"
+	".c-band{--c:var(--band)}.c-paper{--c:var(--paper)}.c-ink{--c:var(--ink)}"
 	".f-read{fill:var(--read)}.f-write{fill:var(--write)}.f-bad{fill:var(--bad)}"
 	".f-warn{fill:var(--warn)}.f-cut{fill:var(--cut)}.f-band{fill:var(--band)}"
 	".f-ink{fill:var(--ink)}.f-dim{fill:var(--dim)}"
@@ -84,5 +90,7 @@ const char html_style[] =
 	"body{max-width:none;padding:0;font-size:10pt}nav,.skip{display:none}"
 	"*{print-color-adjust:exact;-webkit-print-color-adjust:exact}"
 	"h2{break-after:avoid}figure,tr,.loud{break-inside:avoid}"
-	".scroll{overflow:visible}table{font-size:8.5pt}th,td{padding:.15rem .35rem}"
-	"td.t,th.t{min-width:0}a{color:inherit}}";
+	".scroll{overflow:visible}"
+	"pre{white-space:pre-wrap}.wide-picture img{min-width:0}"
+	"table{font-size:8.5pt}th,td{padding:.15rem .35rem}"
+	"td.t,td.t:last-child{min-width:0}a{color:inherit}}";

@@ -20,7 +20,9 @@ keeps() {
 		! grep -q confirmed "$tmp/out" &&
 		grep -Eq '^  verdict +PC/EC ' "$tmp/out" &&
 		grep -q '^  expected .*PC/EC met,' "$tmp/out" &&
-		[ "$(ls "$tmp/cap" | tr '\n' ' ')" = "history.bin plan.txt results.json " ]
+		grep -q '<p class="loud">Simulated: ' "$tmp/cap/report.html" &&
+		[ "$(ls "$tmp/cap" | tr '
+' ' ')" = "history.bin plan.txt report.html results.json " ]
 }
 
 says_so_in_json() {

@@ -113,9 +113,9 @@ static void html__gives_a_table_a_name_and_heads(void **state)
 			"aria-label=\"By &quot;phase&quot;\">\n"
 			"<table>\n<caption>By &quot;phase&quot;</caption>\n<thead>\n"
 			"<tr><th scope=\"col\">phase</th><th scope=\"col\">p&lt;50</th></tr>\n"
-			"</thead>\n<tbody>\n"
+			"</thead>\n"
 			"<tr><th scope=\"row\">calm</th><td>1</td></tr>\n"
-			"</tbody>\n</table>\n</div>\n");
+			"</table>\n</div>\n");
 }
 
 static void html__takes_a_picture_as_data(void **state)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* html_network.c - the network of a run, how well it was made, and all settings */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/units.h"
+#include "agent/report/html_parts.h"
+#include "agent/report/look.h"
+
+#define DASH "\xe2\x80\x93"
+#define PLAN_BYTES_MAX (1u << 20)
+/* The darkest cell still leaves its number readable. */
+#define HEAT_ALPHA_MAX 0.42
+
+static void heat_cell(FILE *out, double ms, double max, bool self)
+{
+	if (self || isnan(ms)) {
+		(void)fputs("<td class=\"heat\">" DASH "</td>", out);
+		return;
+	}
+	(void)fprintf(out, "<td class=\"heat\" style=\"--a:%.2f\">%g</td>",
+		max > 0 && ms > 0 ? HEAT_ALPHA_MAX * ms / max : 0.0, ms);
+}
+
+static void links_list(FILE *out, const char *when, const json_t *links)
+{
+	const json_t *link;
+	size_t i;
+
+	json_array_foreach(links, i, link)
+	{
+		const char *words = look_text(link, "words");
+		const char *cut = look_text(link, "cut");
+		bool open = strcmp(cut, "open") == 0;
+
+		html_linef(out, "li", NULL, "%s: %s%s%s%s on %" PRIu64 " links, the first %s to %s",
+			when, words, open || !words[0] ? "" : ", ", open ? "" : "cut at the ",
+			open ? "" : cut, look_count(link, "links"), look_text(link, "from"),
+			look_text(link, "to"));
+	}
+}
+
+/* Rows are sources, columns destinations. */
+static void heat_map(FILE *out, const struct html_run *r, const json_t *delay)
+{
+	const char *head[FABRIC_NODES_MAX + 1] = {"from \\ to"};
+	double max = 0;
+
+	for (unsigned a = 0; a < r->nodes; a++) {
+		head[a + 1] = r->node[a];
+		for (unsigned b = 0; b < r->nodes; b++) {
+			double ms = json_number_value(json_array_get(json_array_get(delay, a), b));
+
+			max = ms > max ? ms : max;
+		}
+	}
+	html_table(
+		out, "One-way delay in ms without faults, from row to column", head, r->nodes + 1);
+	for (unsigned a = 0; a < r->nodes; a++) {
+		html_row(out, r->node[a]);
+		for (unsigned b = 0; b < r->nodes; b++) {
+			const json_t *ms = json_array_get(json_array_get(delay, a), b);
+
+			heat_cell(
+				out, json_is_number(ms) ? json_number_value(ms) : NAN, max, a == b);
+		}
+		html_row_end(out);
+	}
+	html_table_end(out);
+}
+
+void html_network_print(FILE *out, const struct html_run *r)
+{
+	const json_t *matrix = json_object_get(r->top, "matrix");
+
+	heat_map(out, r, json_object_get(matrix, "delay_ms"));
+	html_line(out, "h3", NULL, "Links that are not plain");
+	(void)fputs("<ul>\n", out);
+	links_list(out, "without faults", json_object_get(matrix, "links"));
+	for (unsigned i = 0; i < r->phases; i++) {
+		links_list(out, r->phase[i].name, json_object_get(r->phase[i].json, "links"));
+	}
+	(void)fputs("</ul>\n", out);
+}
+
+/* A value of any kind, as text. */
+static void value_print(const json_t *value, char *ret, size_t size)
+{
+	if (json_is_string(value))
+		(void)snprintf(ret, size, "%s", json_string_value(value));
+	else if (json_is_integer(value))
+		(void)snprintf(ret, size, "%" PRId64, (int64_t)json_integer_value(value));
+	else if (json_is_real(value))
+		(void)snprintf(ret, size, "%g", json_real_value(value));
+	else if (json_is_boolean(value))
+		(void)snprintf(ret, size, "%s", json_is_true(value) ? "yes" : "no");
+	else
+		(void)snprintf(ret, size, "%s", DASH);
+}
+
+static void members_print(FILE *out, const char *caption, json_t *object)
+{
+	static const char *const head[] = {"name", HTML_LEFT "value"};
+	const char *key;
+	json_t *value;
+
+	html_table(out, caption, head, 2);
+	json_object_foreach(object, key, value)
+	{
+		char text[HTML_TEXT_MAX];
+
+		if (json_is_object(value) || json_is_array(value))
+			continue;
+		value_print(value, text, sizeof text);
+		html_row(out, key);
+		html_cell_text(out, text);
+		html_row_end(out);
+	}
+	html_table_end(out);
+}
+
+void html_quality_print(FILE *out, const struct html_run *r)
+{
+	members_print(out, "How well the network was emulated", json_object_get(r->top, "quality"));
+	html_line(out, "p", "note",
+		"A run is tainted if a change was not confirmed, if 1 frame in 100 was late by "
+		"more than 0.2 ms or 5 % of the smallest delay, whichever is more, if frames were "
+		"lost or the emulator had no real-time priority, or if the processors were more "
+		"than 95 % busy.");
+}
+
+static void plan_text(FILE *out, const struct html_run *r)
+{
+	char path[PATH_MAX];
+	char *text = malloc(PLAN_BYTES_MAX);
+	FILE *in;
+	size_t n;
+
+	(void)snprintf(path, sizeof path, "%s/plan.txt", r->dir);
+	in = fopen(path, "re");
+	if (!in || !text) {
+		html_line(out, "p", "note", "There is no plan.txt beside the results.");
+	} else {
+		n = fread(text, 1, PLAN_BYTES_MAX - 1, in);
+		text[n] = '\0';
+		html_line(out, "h3", NULL, "The expanded plan");
+		(void)fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
+			    "aria-label=\"The expanded plan\">\n<pre>",
+			out);
+		for (char *line = text; line;) {
+			char *end = strchr(line, '\n');
+
+			if (end)
+				*end++ = '\0';
+			html_text(out, line);
+			(void)fputc('\n', out);
+			line = end;
+		}
+		(void)fputs("</pre>\n</div>\n", out);
+	}
+	if (in)
+		(void)fclose(in);
+	free(text);
+}
+
+void html_settings_print(FILE *out, const struct html_run *r)
+{
+	members_print(out, "Settings of store and load", json_object_get(r->top, "settings"));
+	members_print(out, "The run", r->top);
+	plan_text(out, r);
+}
