@@ -392,6 +392,23 @@ static void set__is_a_set_in_resp3(void **state)
 	expect(world.fd, "~1\r\n$1\r\na\r\n*1\r\n$1\r\na\r\n");
 }
 
+static void resolve__ends_a_value_by_name(void **state)
+{
+	(void)state;
+	ask("RESOLVE k a\r\nRESOLVE k\r\nRESOLVE k a b\r\nresolve k b\r\nRESOLVE k c\r\n", 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(world.held[i].op, PROTO_RESOLVE);
+		assert_string_equal(world.held[i].key, "k");
+		assert_int_equal(world.held[i].value[0], 'a' + (int)i);
+	}
+	answer(0, PROTO_OK, NULL);
+	answer(1, PROTO_NIL, NULL);
+	answer(2, PROTO_UNSUPPORTED, NULL);
+	expect(world.fd, ":1\r\n-ERR wrong number of arguments for 'resolve' command\r\n"
+			 "-ERR wrong number of arguments for 'resolve' command\r\n"
+			 ":0\r\n-UNSUPPORTED");
+}
+
 static void key__of_another_type_is_there(void **state)
 {
 	(void)state;
@@ -590,6 +607,7 @@ int main(void)
 		TEST(set__is_changed_by_a_request_for_each_member),
 		TEST(set__is_looked_at_by_its_members),
 		TEST(set__is_a_set_in_resp3),
+		TEST(resolve__ends_a_value_by_name),
 		TEST(key__of_another_type_is_there),
 		TEST(session__gets_its_token_with_replies_of_many_parts),
 		TEST(client__has_no_more_requests_under_way_than_their_replies_may_be_long),
