@@ -129,6 +129,16 @@ void raft_session_applied(struct raft *r)
 	}
 }
 
+/* It may be done, but here it cannot be read yet, and nothing more can be kept until then. */
+static void no_room(struct raft *r, uint64_t slot, bool write)
+{
+	struct proto_reply refusal = forward_refuse(FORWARD_BUSY, 0, 0);
+
+	if (write)
+		refusal.status = PROTO_UNCERTAIN;
+	forward_finish(&r->forward, slot, &refusal);
+}
+
 /*
  * Where reads are of the own table (zab), who asks here is told of a write when it can be read
  * here, and a sync is answered with the place in the log that its read must be as of.
@@ -149,10 +159,11 @@ void raft_session_answered(struct raft *r, struct forward_answer *a, struct prot
 			read_slot(r, a->slot);
 		else
 			raft_session_finish(r, a);
-	} else if (r->waits_bytes <= RAFT_WAITS_BYTES) {
+	} else if (sync || r->waits_bytes <= RAFT_WAITS_BYTES) {
 		wait_for(r, a->slot, a->index, sync ? reads : bytes);
+	} else {
+		no_room(r, a->slot, req->write);
 	}
-	/* Else there is no room to wait, and its time will be over. */
 }
 
 void raft_session_read(struct raft *r, const struct proto_request *req)

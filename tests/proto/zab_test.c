@@ -159,6 +159,35 @@ static void zab_write__is_answered_when_it_can_be_read_where_it_was_asked(void *
 	world_close(w);
 }
 
+/* What answers wait for may be far away; they are kept up to a limit. */
+static void zab_write__that_cannot_be_kept_waiting_is_uncertain_at_once(void **state)
+{
+	struct world *w = open_zab(3, PROTO_ONE);
+	struct raft *r = &zab_at(w, 2)->raft;
+	struct world_ask sync = {.op = PROTO_GET, .key = "k", .level = PROTO_QUORUM};
+	struct world_asked *a;
+
+	(void)state;
+	/* As if that much waited: all that the leader answers comes before it can be read here. */
+	r->waits_bytes += RAFT_WAITS_BYTES + 1;
+	sim_link(w->sim, 1, 2)->delay_ns = 200 * NS_PER_MS;
+	sim_link(w->sim, 0, 2)->delay_ns = 200 * NS_PER_MS;
+	assert_int_equal(world_set(w, 0, "k", "first"), PROTO_OK);
+	a = world_wait(w, set(w, 2, "v"));
+	assert_int_equal(a->reply.status, PROTO_UNCERTAIN);
+	assert_string_equal(a->reply.why, "too many requests are waiting here");
+	assert_true(a->replied_ns - a->asked_ns < w->sim->config.proto.request_timeout_ns);
+	assert_string_not_equal(world_local(w, 2, "k"), "v");
+	/* A read that waits keeps nothing. */
+	a = world_wait(w, world_ask(w, 2, &sync));
+	assert_int_equal(a->reply.status, PROTO_OK);
+	assert_string_equal((const char *)a->reply.value.p, "v");
+	r->waits_bytes -= RAFT_WAITS_BYTES + 1;
+	assert_int_equal(world_set(w, 2, "k", "last"), PROTO_OK);
+	assert_string_equal(world_local(w, 2, "k"), "last");
+	world_close(w);
+}
+
 static void zab_read__may_be_old_and_after_a_sync_is_not(void **state)
 {
 	struct world *w = open_zab(3, PROTO_ONE);
@@ -343,6 +372,7 @@ int main(void)
 		cmocka_unit_test(zab_sync__cuts_off_what_only_an_old_leader_has),
 		cmocka_unit_test(zab_sync__sends_the_table_to_who_needs_what_is_forgotten),
 		cmocka_unit_test(zab_write__is_answered_when_it_can_be_read_where_it_was_asked),
+		cmocka_unit_test(zab_write__that_cannot_be_kept_waiting_is_uncertain_at_once),
 		cmocka_unit_test(zab_read__may_be_old_and_after_a_sync_is_not),
 		cmocka_unit_test(zab_session__never_goes_back_when_it_moves),
 		cmocka_unit_test(zab_session__is_refused_in_time_where_nobody_has_what_it_has_seen),
