@@ -42,7 +42,7 @@ static void info_memory(struct buf *text, const struct replica *r)
 	buf_printf(text,
 		"used_memory:%zu\r\nused_memory_dataset:%zu\r\nmaxmemory:%llu\r\n"
 		"buffers:%zu\r\n",
-		m.uordblks + m.hblkhd, table_memory(r->table),
+		m.uordblks + m.hblkhd, proto_memory(r->proto),
 		(unsigned long long)r->config.memory_max, r->streams.bytes + r->net.waiting);
 }
 

@@ -283,7 +283,7 @@ static const struct option options[] = {
 	{"--read-level", "LEVEL", read_read_level, "one, two, three, quorum (default), all, lease"},
 	{"--write-level", "LEVEL", read_write_level, "one, two, three, quorum (default), all"},
 	{"--max-memory", "SIZE", read_max_memory,
-		"of keys and values; then writes are refused, but for DEL (0: no limit)"},
+		"of keys and values; then writes are refused, but for DEL, SREM, RESOLVE (0: no limit)"},
 	{"--snapshot-log", "SIZE", read_snapshot_log,
 		"the log grows so much before a snapshot replaces it (64mb), 0: never"},
 	{"--request-timeout", "TIME", read_request_timeout, "give a request up after (800ms)"},

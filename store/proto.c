@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/table.h"
+
 #define NAMES_COMPLETE(table, nr) \
 	_Static_assert(sizeof(table) / sizeof(*(table)) == (nr), #table " has a name for each")
 
@@ -135,6 +137,11 @@ struct proto *proto_open(const struct proto_ops *ops, const struct proto_config 
 	p->does = claim.does;
 	ops->init(p);
 	return p;
+}
+
+size_t proto_memory(const struct proto *p)
+{
+	return table_memory(p->table) + (p->ops->memory ? p->ops->memory(p) : 0);
 }
 
 bool proto_reads(enum proto_op op)

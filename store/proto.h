@@ -422,6 +422,7 @@ struct proto_snapshot {
  * @forks:	logs may part and be reconciled: no entry is there for ever
  * @info:	append what INFO tells beside status(), "name:value" and CR LF; may be NULL
  * @digest:	of all beside the table that is alike when replicas have converged; NULL: nothing
+ * @memory:	bytes of clients' data beside the table; NULL: none
  * @kept:	whether @value, which was acknowledged, is there or was replaced by a write that had
  *		seen it; NULL: that is not known
  * @blurred:	lower bits of a table entry's version that have no order, but differ where data do
@@ -450,6 +451,7 @@ struct proto_ops {
 	bool forks;
 	void (*info)(const struct proto *p, struct buf *out);
 	uint64_t (*digest)(const struct proto *p);
+	size_t (*memory)(const struct proto *p);
 	bool (*kept)(const struct proto *p, struct proto_bytes key, struct proto_bytes value);
 	unsigned blurred;
 	bool (*vote)(unsigned from, unsigned to, const void *bytes, size_t len,
@@ -482,6 +484,9 @@ void proto_close(struct proto *p);
 
 /* proto_request() - give it a request; one that it does not claim to do is PROTO_UNSUPPORTED. */
 void proto_request(struct proto *p, const struct proto_request *req);
+
+/* proto_memory() - bytes that clients' data take, in the table and beside it. */
+size_t proto_memory(const struct proto *p);
 
 /* proto_reads() - whether @op changes nothing. */
 bool proto_reads(enum proto_op op);

@@ -100,7 +100,13 @@ static uint64_t io_random(struct proto_io *io)
 
 /* --- what the protocol is told --- */
 
-/* Why a write is not begun. Reads need no room, and a DEL makes some in memory. */
+/* What takes away makes some room in memory. */
+static bool makes_room(enum proto_op op)
+{
+	return op == PROTO_DEL || op == PROTO_REMOVE || op == PROTO_RESOLVE;
+}
+
+/* Why a write is not begun. Reads need no room. */
 static const char *no_room_for(const struct replica *r, enum proto_op op)
 {
 	uint64_t max = r->config.memory_max;
@@ -109,9 +115,9 @@ static const char *no_room_for(const struct replica *r, enum proto_op op)
 		return NULL;
 	if (wal_full(&r->wal))
 		return "disk full";
-	if (op == PROTO_DEL)
+	if (makes_room(op))
 		return NULL;
-	if ((max && table_memory(r->table) >= max) || table_full(r->table))
+	if ((max && proto_memory(r->proto) >= max) || table_full(r->table))
 		return "memory full";
 	return NULL;
 }

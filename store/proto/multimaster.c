@@ -224,6 +224,7 @@ const struct proto_ops multimaster_ops = {
 	.invariant = multimaster_invariant,
 	.info = multimaster_info,
 	.digest = multimaster_digest,
+	.memory = multimaster_memory,
 	.kept = multimaster_kept,
 	.blurred = MULTIMASTER_VERSION_BITS,
 	.fini = multimaster_fini,

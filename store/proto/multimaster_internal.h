@@ -120,6 +120,7 @@ struct multimaster {
 	struct table *docs; /* key to struct multimaster_doc * */
 	size_t count;
 	size_t conflicts;    /* keys with more than one value */
+	size_t beside;       /* bytes of documents: losers, tombstones and histories */
 	struct table *ahead; /* last write of a key that is not on disk yet */
 	struct multimaster_change *order;
 	size_t changes;
@@ -169,6 +170,9 @@ uint64_t multimaster_id(
 	uint64_t generation, uint64_t parent, bool deleted, struct proto_bytes value);
 
 struct multimaster_doc *multimaster_doc(const struct multimaster *m, struct proto_bytes key);
+
+/* multimaster_memory() - what the table does not count: documents and the order of changes. */
+size_t multimaster_memory(const struct proto *p);
 
 /* multimaster_leaf_with() - the leaf on whose path a revision is, @ret_at: where; or NULL. */
 const struct multimaster_leaf *multimaster_leaf_with(

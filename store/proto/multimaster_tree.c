@@ -42,6 +42,22 @@ struct multimaster_doc *multimaster_doc(const struct multimaster *m, struct prot
 	return doc;
 }
 
+static size_t doc_bytes(const struct multimaster_doc *doc)
+{
+	size_t bytes = sizeof(*doc) + doc->leaves * sizeof(*doc->leaf);
+
+	for (uint32_t i = 0; i < doc->leaves; i++)
+		bytes += doc->leaf[i].known * sizeof(*doc->leaf[i].path) + doc->leaf[i].value.len;
+	return bytes;
+}
+
+size_t multimaster_memory(const struct proto *p)
+{
+	const struct multimaster *m = (const struct multimaster *)p;
+
+	return m->beside + table_memory(m->docs) + m->changes_cap * sizeof(*m->order);
+}
+
 static struct multimaster_doc *doc_new(struct multimaster *m, struct proto_bytes key)
 {
 	struct multimaster_doc *doc = calloc(1, sizeof(*doc));
@@ -52,6 +68,7 @@ static struct multimaster_doc *doc_new(struct multimaster *m, struct proto_bytes
 	table_put(m->docs, &e);
 	doc->key = table_get(m->docs, key)->key; /* it is never put again */
 	m->count++;
+	m->beside += doc_bytes(doc);
 	return doc;
 }
 
@@ -198,6 +215,7 @@ void multimaster_take(struct multimaster *m, uint64_t seq, const struct multimas
 		return;
 	if (!doc)
 		doc = doc_new(m, r->key);
+	m->beside -= doc_bytes(doc);
 	if (doc->leaves && !on_path(r, &doc->leaf[0]))
 		doc->leaf[0].value = copy_of(multimaster_value(m, doc, 0));
 	drop_followed(doc, r);
@@ -210,6 +228,7 @@ void multimaster_take(struct multimaster *m, uint64_t seq, const struct multimas
 	}
 	doc->leaf[0].value = (struct proto_bytes){0};
 	m->conflicts += (size_t)(values(doc) > 1) - had_conflict;
+	m->beside += doc_bytes(doc);
 	if (PROTO_BUG(BUG_MULTIMASTER_NO_TOMBSTONE) && doc->leaf[0].deleted) {
 		doc->leaves = 0;
 		doc->seq = seq;

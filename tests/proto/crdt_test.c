@@ -535,6 +535,24 @@ static void crdt_key__that_has_expired_is_gone_on_all_replicas(void **state)
 	world_close(w);
 }
 
+static void crdt_memory__has_the_contexts_of_deleted_keys(void **state)
+{
+	struct world *w = open_crdt(PROTO_REGISTER_LWW);
+	const struct proto *p = w->sim->node[0].proto;
+	size_t before = proto_memory(p);
+	char key[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(key, sizeof key, "key%u", i);
+		assert_int_equal(world_set(w, 0, key, "v"), PROTO_OK);
+		assert_int_equal(world_del(w, 0, key), PROTO_OK);
+	}
+	assert_int_equal(table_count(p->table), 0);
+	assert_true(proto_memory(p) >= before + 60000);
+	world_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,6 +579,7 @@ int main(void)
 		cmocka_unit_test(crdt_operation__of_who_is_gone_gets_around_by_comparing),
 		cmocka_unit_test(crdt_set__grows_to_its_share_of_a_state_only),
 		cmocka_unit_test(crdt_key__that_has_expired_is_gone_on_all_replicas),
+		cmocka_unit_test(crdt_memory__has_the_contexts_of_deleted_keys),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -241,6 +241,38 @@ static void multimaster__a_conflict_is_resolved_by_ending_the_losing_branch(void
 	world_close(w);
 }
 
+/* Of a key with one short value that was never changed: name, document, leaf and order. */
+#define SHORT_KEY_BYTES 512u
+
+static void multimaster__counts_losers_and_histories_as_memory(void **state)
+{
+	struct world *w = open_world(3, 0);
+	const struct proto *p = w->sim->node[1].proto;
+	static char mine[4000], theirs[4000], loser[4000];
+	size_t before;
+
+	(void)state;
+	memset(mine, 'a', sizeof mine - 1);
+	memset(theirs, 'b', sizeof theirs - 1);
+	world_set(w, 1, "x", "short");
+	agree(w);
+	before = proto_memory(p);
+	world_set(w, 1, "y", "short");
+	assert_true(proto_memory(p) > before && proto_memory(p) < before + SHORT_KEY_BYTES);
+	two_sides(w, "k", mine, theirs);
+	assert_true(proto_memory(p) >= before + 2 * strlen(mine));
+	before = proto_memory(p);
+	memset(loser, *world_get(w, 1, "k") == 'a' ? 'b' : 'a', sizeof loser - 1);
+	assert_int_equal(ask(w, 1, PROTO_RESOLVE, "k", loser)->reply.status, PROTO_OK);
+	assert_true(proto_memory(p) + strlen(mine) < before + SHORT_KEY_BYTES);
+	/* 200 generations, 8 bytes each. */
+	before = proto_memory(p);
+	for (unsigned i = 0; i < 200; i++)
+		world_set(w, 1, "x", i % 2 ? "short" : "other");
+	assert_true(proto_memory(p) >= before + 1600);
+	world_close(w);
+}
+
 static void multimaster__deleting_the_winner_shows_what_stood_beside_it(void **state)
 {
 	struct world *w = open_world(3, 0);
@@ -561,6 +593,7 @@ int main(void)
 		cmocka_unit_test(multimaster__a_tombstone_is_not_undone_by_who_was_away),
 		cmocka_unit_test(multimaster__a_write_follows_the_winner_and_leaves_the_losers),
 		cmocka_unit_test(multimaster__a_conflict_is_resolved_by_ending_the_losing_branch),
+		cmocka_unit_test(multimaster__counts_losers_and_histories_as_memory),
 		cmocka_unit_test(multimaster__deleting_the_winner_shows_what_stood_beside_it),
 		cmocka_unit_test(
 			multimaster__who_was_away_for_longer_than_is_remembered_has_a_conflict),

@@ -41,6 +41,7 @@ static struct world {
 	unsigned n;
 	enum proto_admin admin;
 	int admin_node;
+	size_t beside; /* what the protocol says that it keeps beside the table */
 } world;
 
 static void hold(struct proto *p, const struct proto_request *req)
@@ -83,6 +84,12 @@ static void claim_all(const struct proto_config *cfg, struct proto_claim *ret)
 	*ret = (struct proto_claim){.does = UINT32_MAX};
 }
 
+static size_t beside(const struct proto *p)
+{
+	(void)p;
+	return world.beside;
+}
+
 static const struct proto_ops held_ops = {
 	.name = "held",
 	.size = sizeof(struct proto),
@@ -92,6 +99,7 @@ static const struct proto_ops held_ops = {
 	.request = hold,
 	.admin = admin,
 	.status = status,
+	.memory = beside,
 	.fini = nothing,
 };
 
@@ -409,6 +417,26 @@ static void resolve__ends_a_value_by_name(void **state)
 			 ":0\r\n-UNSUPPORTED");
 }
 
+static void memory__that_is_full_takes_what_makes_room(void **state)
+{
+	(void)state;
+	world.r->config.memory_max = 100 << 20;
+	world.beside = 101 << 20;
+	ask("SET k v\r\nSADD s a\r\nGET k\r\nDEL k\r\nSREM s a\r\nRESOLVE k v\r\n", 4);
+	assert_int_equal(world.held[0].op, PROTO_GET);
+	assert_int_equal(world.held[1].op, PROTO_DEL);
+	assert_int_equal(world.held[2].op, PROTO_REMOVE);
+	assert_int_equal(world.held[3].op, PROTO_RESOLVE);
+	for (unsigned i = 0; i < 4; i++)
+		answer(i, PROTO_NIL, NULL);
+	expect(world.fd,
+		"-UNAVAILABLE memory full\r\n-UNAVAILABLE memory full\r\n$-1\r\n:0\r\n:0\r\n:0\r\n");
+	world.beside = 0;
+	ask("SET k v\r\n", 5);
+	answer(4, PROTO_OK, NULL);
+	expect(world.fd, "+OK\r\n");
+}
+
 static void key__of_another_type_is_there(void **state)
 {
 	(void)state;
@@ -608,6 +636,7 @@ int main(void)
 		TEST(set__is_looked_at_by_its_members),
 		TEST(set__is_a_set_in_resp3),
 		TEST(resolve__ends_a_value_by_name),
+		TEST(memory__that_is_full_takes_what_makes_room),
 		TEST(key__of_another_type_is_there),
 		TEST(session__gets_its_token_with_replies_of_many_parts),
 		TEST(client__has_no_more_requests_under_way_than_their_replies_may_be_long),
