@@ -146,9 +146,9 @@ static int clients_error(const struct lab *lab, struct err *err)
 
 /* The world. */
 
-static uint64_t route(struct sim *sim, unsigned from, unsigned to)
+static uint64_t route(struct sim *sim, unsigned from, unsigned to, size_t len)
 {
-	return lab_net_send(&lab_of(sim)->net, from, to, sim->now_ns);
+	return lab_net_send(&lab_of(sim)->net, from, to, len, sim->now_ns);
 }
 
 static bool arrives(struct sim *sim, unsigned from, unsigned to)

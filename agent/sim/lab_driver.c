@@ -23,6 +23,8 @@
 /* A paused replica is looked after so often by what waits for it. */
 #define PAUSED_NS NS_PER_MS
 #define SLOT_BITS 24
+/* Of a request in RESP: about so much beside its values. */
+#define LETTER_BYTES 32u
 
 enum kind { SYN, SYN_ACK, REQUEST, ANSWER, RESET };
 
@@ -141,7 +143,8 @@ static void bounce(struct lab *lab, struct lab_letter *l)
 static void letter_send(struct lab *lab, struct lab_letter *l)
 {
 	uint64_t now = lab->sim->now_ns;
-	uint64_t at_ns = lab_net_send(&lab->net, sender(l), receiver(l), now);
+	size_t len = LETTER_BYTES + l->value.len + l->expected.len;
+	uint64_t at_ns = lab_net_send(&lab->net, sender(l), receiver(l), len, now);
 
 	l->under_way = at_ns > 0;
 	if (!at_ns && to_replica(l) && lab_net_rejects(&lab->net, sender(l), receiver(l))) {

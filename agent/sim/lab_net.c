@@ -8,6 +8,9 @@
 
 #include "netns/dist.h"
 
+/* A frame's headers: Ethernet, IPv4, TCP with timestamps; and what fits behind them. */
+#define HEADER_BYTES 66u
+#define SEGMENT_BYTES 1448u
 /* Streams of the lab's seed from here on belong to links. */
 #define LINK_STREAM_FIRST 0x40000000u
 #define CHANCE(ppm) ((ppm) / (double)PPM_ONE)
@@ -37,8 +40,6 @@ int lab_net_refuse(const struct link_matrix *m, struct err *err)
 			return refuse("correlation", err);
 		if (s->loss == LOSS_RANDOM && s->loss_ppm[1])
 			return refuse("loss with correlation", err);
-		if (s->rate_bps)
-			return refuse("rate", err);
 	}
 	return 0;
 }
@@ -115,6 +116,21 @@ static bool loses(struct lab_link *link, const struct link_state *s)
 	return prng_unit(&link->prng) < CHANCE(s->loss_ppm[link->bad ? 2 : 3]);
 }
 
+/* Behind a rate: one after the other. Return: whether the queue has room; then, when it is out. */
+static bool serialise(struct lab_link *link, const struct link_state *s, size_t len, uint64_t *t_ns)
+{
+	uint64_t begin = link->free_ns > *t_ns ? link->free_ns : *t_ns;
+	uint64_t bytes = len + (len / SEGMENT_BYTES + 1) * HEADER_BYTES;
+	double ns_per_byte = 8e9 / (double)s->rate_bps;
+
+	if (!s->rate_bps)
+		return true;
+	if ((double)(begin - *t_ns) > (double)link_state_queue(s) * ns_per_byte)
+		return false;
+	*t_ns = link->free_ns = begin + (uint64_t)((double)bytes * ns_per_byte);
+	return true;
+}
+
 static uint64_t delay_ns(
 	const struct lab_net *net, struct lab_link *link, const struct link_state *s)
 {
@@ -129,7 +145,7 @@ static uint64_t delay_ns(
 	return ns + s->delay_ns;
 }
 
-uint64_t lab_net_send(struct lab_net *net, unsigned from, unsigned to, uint64_t now_ns)
+uint64_t lab_net_send(struct lab_net *net, unsigned from, unsigned to, size_t len, uint64_t now_ns)
 {
 	const struct link_state *s = link_matrix_at(net->matrix, from, to);
 	struct lab_link *link = link_of(net, from, to);
@@ -139,7 +155,9 @@ uint64_t lab_net_send(struct lab_net *net, unsigned from, unsigned to, uint64_t 
 
 	if (link->closed_ns || now_ns < link->dialed_ns)
 		return 0;
-	for (unsigned i = 0; flap_closes(net, s, t_ns) || loses(link, s); i++) {
+	for (unsigned i = 0;
+		flap_closes(net, s, t_ns) || loses(link, s) || !serialise(link, s, len, &t_ns);
+		i++) {
 		if (i == LAB_ATTEMPTS)
 			return 0;
 		t_ns += rto_ns << i;

@@ -42,6 +42,7 @@ struct lab_link {
 	uint64_t newest_ns; /* latest arrival so far */
 	uint64_t sent;      /* messages */
 	uint64_t closed_ns; /* since when nothing passes; 0: it is open */
+	uint64_t free_ns;   /* behind a rate: all that was sent is out */
 	uint64_t dialed_ns; /* between replicas: nothing passes before */
 	bool bad;           /* of Gilbert and Elliott's two states */
 };
@@ -64,8 +65,8 @@ void lab_net_fini(struct lab_net *net);
 /* lab_net_set() - from now on the links do as @matrix says, which stays until the next call. */
 void lab_net_set(struct lab_net *net, const struct link_matrix *matrix, uint64_t now_ns);
 
-/* lab_net_send() - Return: when a message sent now arrives; 0: never, it is lost. */
-uint64_t lab_net_send(struct lab_net *net, unsigned from, unsigned to, uint64_t now_ns);
+/* lab_net_send() - Return: when a message of @len bytes sent now arrives; 0: never, it is lost. */
+uint64_t lab_net_send(struct lab_net *net, unsigned from, unsigned to, size_t len, uint64_t now_ns);
 
 /* lab_net_arrives() - a message is there. Return: false if its link was cut with kind wire. */
 bool lab_net_arrives(const struct lab_net *net, unsigned from, unsigned to);

@@ -151,7 +151,7 @@ static void post(struct sim_node *n, struct sim_event *e, const void *bytes, uin
 
 static void route(struct sim *sim, struct sim_event *e, const void *bytes)
 {
-	e->at_ns = sim->config.route(sim, e->from, e->node);
+	e->at_ns = sim->config.route(sim, e->from, e->node, e->len);
 	if (e->at_ns) {
 		carry(e, bytes);
 		sim_schedule(sim, e);

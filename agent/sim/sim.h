@@ -110,7 +110,7 @@ struct sim_config {
 	void *ctx;            /* struct sim has it from the beginning */
 	/* A network of somebody else's in place of ->link: when what is sent now arrives, 0: never;
 	 * then, whether it does. NULL: by ->link. */
-	uint64_t (*route)(struct sim *sim, unsigned from, unsigned to);
+	uint64_t (*route)(struct sim *sim, unsigned from, unsigned to, size_t len);
 	bool (*arrives)(struct sim *sim, unsigned from, unsigned to);
 };
 

@@ -52,8 +52,9 @@ repeats_itself() {
 
 # Each word that it cannot simulate, by its name; and nothing stays behind.
 refuses() {
-	local word
-	for word in 'duplicate 1%' 'corrupt 1%' 'rate 1mbit' 'drop 17' 'loss state 1%'; do
+	local word name
+	for word in 'duplicate 1%' 'corrupt 1%' 'delay 5ms reorder 5%' 'drop 17' 'loss state 1%'; do
+		name=${word##*ms }
 		cat >"$tmp/odd.lua" <<-LAB
 			lab "odd"
 			site("a", {"n1"})
@@ -65,7 +66,7 @@ refuses() {
 		LAB
 		simulate 64 "$tmp/odd.lua" --results "$tmp/odd" &&
 			grep -qF "odd.lua:7: phase odd" "$tmp/out" &&
-			grep -qF "cannot do '${word%% [0-9]*}'" "$tmp/out" && [ ! -e "$tmp/odd" ] ||
+			grep -qF "cannot do '${name% [0-9]*}'" "$tmp/out" && [ ! -e "$tmp/odd" ] ||
 			return 1
 	done
 }

@@ -92,8 +92,8 @@ static void net__adds_what_a_machine_does(void **state)
 	struct lab_net *net = net_of(plan, &costs);
 
 	(void)state;
-	assert_int_equal(lab_net_send(net, 0, 1, T0), T0 + 3);
-	assert_int_equal(lab_net_send(net, 0, 2, T0), T0 + 10 * MS + 3 + 5);
+	assert_int_equal(lab_net_send(net, 0, 1, 100, T0), T0 + 3);
+	assert_int_equal(lab_net_send(net, 0, 2, 100, T0), T0 + 10 * MS + 3 + 5);
 	lab_net_fini(net);
 	plan_free(plan);
 }
@@ -108,7 +108,7 @@ static void net__keeps_the_order_whatever_the_jitter(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 1000; i++) {
-		uint64_t at = lab_net_send(net, 0, 2, T0 + i);
+		uint64_t at = lab_net_send(net, 0, 2, 100, T0 + i);
 
 		assert_true(at >= before);
 		before = at;
@@ -131,7 +131,7 @@ static void net__sends_again_what_is_lost(void **state)
 	lab_net_set(net, &plan->phase[0].matrix, T0);
 	for (unsigned i = 0; i < 1000; i++) {
 		uint64_t now = T0 + i * 1000 * NS_PER_S;
-		uint64_t took = lab_net_send(net, 2, 0, now) - now;
+		uint64_t took = lab_net_send(net, 2, 0, 100, now) - now;
 
 		late[0] += took == 10 * MS;
 		late[1] += took == 10 * MS + LAB_RTO_NS + 20 * MS;
@@ -144,6 +144,23 @@ static void net__sends_again_what_is_lost(void **state)
 	plan_free(plan);
 }
 
+/* 1 Mbit/s: 934 bytes and 66 of headers take 8 ms, one after the other; 6250 may wait. */
+static void net__sends_one_after_the_other_behind_a_rate(void **state)
+{
+	struct plan *plan = plan_of(HEAD "store \"raft\" phase(\"p\", \"1s\", link(\"a\", \"b\", "
+					 "\"delay 10ms rate 1mbit queue 6250b\"))\n");
+	struct lab_net *net = net_of(plan, &nothing);
+
+	(void)state;
+	lab_net_set(net, &plan->phase[0].matrix, T0);
+	for (unsigned i = 0; i < 7; i++)
+		assert_int_equal(lab_net_send(net, 0, 2, 934, T0), T0 + 10 * MS + (i + 1) * 8 * MS);
+	/* The eighth finds no room, and comes again after an RTO. */
+	assert_int_equal(lab_net_send(net, 0, 2, 934, T0), T0 + LAB_RTO_NS + 20 * MS + 18 * MS);
+	lab_net_fini(net);
+	plan_free(plan);
+}
+
 static void net__loses_all_on_a_cut_link_and_dials_after_the_heal(void **state)
 {
 	struct plan *plan = plan_of(HEAD "store \"raft\" phase(\"p\", \"1s\", isolate(\"n3\"))\n");
@@ -152,16 +169,16 @@ static void net__loses_all_on_a_cut_link_and_dials_after_the_heal(void **state)
 
 	(void)state;
 	lab_net_set(net, &plan->phase[0].matrix, T0);
-	assert_int_equal(lab_net_send(net, 0, 2, T0), 0);
-	assert_int_equal(lab_net_send(net, 0, 1, T0), T0);
+	assert_int_equal(lab_net_send(net, 0, 2, 100, T0), 0);
+	assert_int_equal(lab_net_send(net, 0, 1, 100, T0), T0);
 	assert_true(lab_net_arrives(net, 0, 2)); /* what was under way */
 	lab_net_set(net, &plan->base, healed);
-	assert_int_equal(lab_net_send(net, 0, 2, healed + 1), 0);
-	assert_true(lab_net_send(net, 0, 2, healed + LAB_DIAL_NS + 40 * MS) > 0);
+	assert_int_equal(lab_net_send(net, 0, 2, 100, healed + 1), 0);
+	assert_true(lab_net_send(net, 0, 2, 100, healed + LAB_DIAL_NS + 40 * MS) > 0);
 	/* Shorter than silence is noticed: the connection lives. */
 	lab_net_set(net, &plan->phase[0].matrix, healed + NS_PER_S);
 	lab_net_set(net, &plan->base, healed + NS_PER_S + LAB_SILENT_NS - 1);
-	assert_true(lab_net_send(net, 0, 2, healed + NS_PER_S + LAB_SILENT_NS) > 0);
+	assert_true(lab_net_send(net, 0, 2, 100, healed + NS_PER_S + LAB_SILENT_NS) > 0);
 	lab_net_fini(net);
 	plan_free(plan);
 }
@@ -377,6 +394,7 @@ int main(void)
 		cmocka_unit_test(net__adds_what_a_machine_does),
 		cmocka_unit_test(net__keeps_the_order_whatever_the_jitter),
 		cmocka_unit_test(net__sends_again_what_is_lost),
+		cmocka_unit_test(net__sends_one_after_the_other_behind_a_rate),
 		cmocka_unit_test(net__loses_all_on_a_cut_link_and_dials_after_the_heal),
 		cmocka_unit_test(net__refuses_a_word_that_it_cannot_do),
 		cmocka_unit_test(costs__are_read_by_name),
