@@ -60,7 +60,7 @@ void html_main(FILE *out)
 void html_end(FILE *out)
 {
 	(void)fputs("</main>\n<footer>\n<p>Made by pacelab. This page asks no server for anything; "
-		    "every number in it was measured in the run or computed from it.</p>\n"
+		    "every number in it comes from the files that the run left.</p>\n"
 		    "</footer>\n</body>\n</html>\n",
 		out);
 }

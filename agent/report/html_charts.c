@@ -323,11 +323,11 @@ static void draw_quantiles(struct buf *out, enum chart_size size, const void *ct
 
 	buf_printf(out,
 		"set lmargin %d\nset rmargin 3\nset logscale x\nset xrange [1:*]\n"
-		"set xtics ('0' 1, '50 %%%%' 2, '90 %%%%' 10, '99 %%%%' 100, '99.9 %%%%' 1000, "
+		"set xtics (%s'50 %%%%' 2, '90 %%%%' 10, '99 %%%%' 100, '99.9 %%%%' 1000, "
 		"'99.99 %%%%' 10000) tc rgb %s\nset ytics tc rgb %s\n"
 		"set xlabel 'share of operations that took no longer' tc rgb %s\n",
-		size == CHART_WIDE ? 8 : 6, chart_colour(CHART_INK), chart_colour(CHART_INK),
-		chart_colour(CHART_DIM));
+		size == CHART_WIDE ? 8 : 6, size == CHART_WIDE ? "'0' 1, " : "",
+		chart_colour(CHART_INK), chart_colour(CHART_INK), chart_colour(CHART_DIM));
 	put_log_ms(out, &c->quantile_scale);
 	for (unsigned k = 0; k < KINDS; k++) {
 		double floor =

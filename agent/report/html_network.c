@@ -110,7 +110,7 @@ static void members_print(FILE *out, const char *caption, json_t *object)
 	{
 		char text[HTML_TEXT_MAX];
 
-		if (json_is_object(value) || json_is_array(value))
+		if (json_is_object(value) || json_is_array(value) || json_is_null(value))
 			continue;
 		value_print(value, text, sizeof text);
 		html_row(out, key);

@@ -66,7 +66,7 @@ const char html_style[] =
 	"figcaption{font-weight:600;margin-bottom:.25rem}"
 	".note{color:var(--dim);font-size:.92rem;font-weight:400}"
 	".key{font-size:.92rem;font-weight:400;margin:.15rem 0}"
-	".key span{white-space:nowrap;margin-right:1rem}"
+	".key span{display:inline-block;margin-right:1rem}"
 	".key span::before{content:'';background:var(--c);display:inline-block;"
 	"width:.8rem;height:.8rem;margin-right:.35rem;"
 	"vertical-align:-.05rem;border:1px solid var(--dim)}"
@@ -91,6 +91,6 @@ const char html_style[] =
 	"*{print-color-adjust:exact;-webkit-print-color-adjust:exact}"
 	"h2{break-after:avoid}figure,tr,.loud{break-inside:avoid}"
 	".scroll{overflow:visible}"
-	"pre{white-space:pre-wrap}.wide-picture img{min-width:0}"
+	"pre{white-space:pre-wrap;font-size:6.5pt}.wide-picture img{min-width:0}"
 	"table{font-size:8.5pt}th,td{padding:.15rem .35rem}"
-	"td.t,td.t:last-child{min-width:0}a{color:inherit}}";
+	"td.t{min-width:0}td.t:last-child{min-width:10rem}thead{break-after:avoid}a{color:inherit}}";
