@@ -392,7 +392,7 @@ static int tell_ci(const struct comparison *c, struct err *err)
 	const struct told *told = (const struct told *)(const void *)c->told.p;
 	size_t n = c->told.len / sizeof *told;
 	struct ci_store *store = calloc(n + 1, sizeof *store);
-	const struct ci_comparison all = {.lab = c->wish->lab,
+	const struct ci_comparison all = {.lab = c->rows ? c->row[0].lab : c->wish->lab,
 		.dir = c->dir,
 		.system = c->of,
 		.row = c->row,
