@@ -36,6 +36,7 @@ struct told {
 /**
  * struct comparison - what is compared, and what is known so far
  * @dir:	of the comparison, as a person would type it
+ * @costs:	of the machine, once store single has shown them; or ""
  * @seed:	of the first run of each store
  * @run:	results of the store at work
  * @rows:	of @store that have a result, in the same order; of several runs the median
@@ -46,6 +47,7 @@ struct comparison {
 	const struct system *store[COMPARISON_STORES_MAX];
 	unsigned stores;
 	char dir[OUTDIR_PATH_MAX];
+	char costs[SUMMARY_COSTS_MAX];
 	uint64_t seed;
 	uint64_t repeat;
 	struct summary run[COMPARISON_REPEAT_MAX];
@@ -160,6 +162,14 @@ static int make_dir(struct comparison *c, struct err *err)
 	return err_sys(err, -errno, "make %s", c->dir);
 }
 
+/* What the machine adds: as was said, or as was measured; NULL: as usual. */
+static const char *costs_of(const struct comparison *c)
+{
+	if (c->wish->costs)
+		return c->wish->costs;
+	return c->costs[0] ? c->costs : NULL;
+}
+
 /* The words of `pacelab run` for it, ended by NULL. */
 static void run_words(const struct comparison *c, const struct system *store, const char *seed,
 	const char *dir, const char *argv[RUN_ARGS_MAX])
@@ -173,7 +183,7 @@ static void run_words(const struct comparison *c, const struct system *store, co
 		{"--rate", plan->rate}, {"--time-scale", plan->time_scale},
 		{"--warmup", plan->warmup}, {"--profiles", plan->profiles},
 		{"--matrix", plan->matrix}, {"--name", c->wish->lab_name},
-		{"--costs", c->wish->costs}};
+		{"--costs", costs_of(c)}};
 	unsigned n = 0;
 
 	argv[n++] = "pacelab";
@@ -255,6 +265,9 @@ static void take_row(struct comparison *c, const struct system *store)
 	else
 		*row = c->run[0];
 	c->rows++;
+	/* The stores that come next are simulated on the machine that this one has shown. */
+	if (c->wish->simulate && c->run[0].local_costs[0])
+		(void)snprintf(c->costs, sizeof c->costs, "%s", c->run[0].local_costs);
 	c->wish->table->row(store, row, c->out);
 	(void)fflush(c->out);
 }
@@ -414,6 +427,9 @@ static int tell_ci(const struct comparison *c, struct err *err)
 static void tell_simulated(const struct comparison *c)
 {
 	(void)fputc('\n', c->out);
+	if (costs_of(c))
+		(void)fprintf(c->out, "  the simulations' --costs: %s%s\n", costs_of(c),
+			c->wish->costs ? "" : ", measured with store single");
 	compare_simulated.head(c->out);
 	for (unsigned i = 0; i < c->rows; i++)
 		compare_simulated.row(c->of[i], &c->row[i], c->out);

@@ -486,6 +486,7 @@ int measure(struct results *ret, const struct plan *plan, const struct run_log *
 	ret->cut_phase = -1;
 	measure_evidence(ret);
 	punctual_measure(ret, ops);
+	local_measure(ret, ops);
 	measure_taint(ret);
 	latency_measure(ret, ops);
 	availability_measure(ret, ops);

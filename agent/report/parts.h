@@ -31,6 +31,10 @@ void latency_measure(struct results *r, const struct history_ops *ops);
 /* punctual_measure() - did operations start when they were meant to? */
 void punctual_measure(struct results *r, const struct history_ops *ops);
 
+/* local_measure() - what the machine adds to each operation, if the store shows it; needs
+ * punctual_measure(). */
+void local_measure(struct results *r, const struct history_ops *ops);
+
 /* availability_measure() - who was answered on which side of each phase. */
 void availability_measure(struct results *r, const struct history_ops *ops);
 

@@ -107,6 +107,7 @@ struct results_claimed {
 };
 
 #define RESULTS_MODELS_TEXT_MAX 192
+#define RESULTS_COSTS_MAX 96
 
 /**
  * struct results_models - by which of all models a history was judged and how, if that was asked
@@ -135,6 +136,7 @@ struct results {
 	const struct results *simulated; /* the same lab in virtual time; NULL: none */
 	struct results_phase phase[PLAN_PHASES_MAX];
 	struct results_load load;
+	char local_costs[RESULTS_COSTS_MAX]; /* for --costs, of a run of store single; or "" */
 	struct results_fit read_fit;
 	struct results_fit write_fit;
 	/* Other models than this one: that of the workload, and those that are expected. */

@@ -500,6 +500,11 @@ void results_json_print(const struct results *r, FILE *out)
 	put_matrix(&j, r->plan);
 	put_settings(&j, r->plan);
 	put_run(&j, r);
+	json_key(&j, "local_costs");
+	if (r->local_costs[0])
+		json_string(&j, r->local_costs);
+	else
+		json_null(&j);
 	put_string(&j, "closing", r->plan->closing ? r->plan->closing : "");
 	put_conclusions(&j, r);
 	put_simulated(&j, r);

@@ -226,6 +226,7 @@ static void take(struct reader *r, const json_t *top, struct summary *ret)
 	text(r, top, "lab", ret->lab, sizeof ret->lab);
 	text(r, top, "store", ret->store, sizeof ret->store);
 	ret->seed = count(r, top, "seed");
+	text(r, top, "local_costs", ret->local_costs, sizeof ret->local_costs);
 	lost = member(r, top, "lost_writes");
 	trips = member(r, top, "round_trips");
 	recovery = member(r, top, "recovery");

@@ -11,6 +11,7 @@
 #define SUMMARY_NAME_MAX 32
 #define SUMMARY_MODELS_MAX 192
 #define SUMMARY_WORDS_MAX 512
+#define SUMMARY_COSTS_MAX 96
 /* A file that is longer is none of ours. */
 #define SUMMARY_BYTES_MAX (64u << 20)
 
@@ -52,6 +53,7 @@ struct json_t; /* of jansson, whose names and those of base/json.h do not go tog
  *		stands for it
  * @read, @write:	of the first phase without faults that is not of the fit, and what its links
  *		allow at best
+ * @local_costs:	what the machine adds, as --costs takes it; "" but of store single
  * @read_simulated_ms ..: the median of the same phase in virtual time, NaN if it was not simulated
  * @profile:	the same of the phases under a profile
  * @read_trips ..:	round trips paid, between what in 95 of 100 resamples, and by the floors;
@@ -73,6 +75,7 @@ struct summary {
 	unsigned profiles;
 	double read_simulated_ms;
 	double write_simulated_ms;
+	char local_costs[SUMMARY_COSTS_MAX];
 	struct summary_trips read_trips;
 	struct summary_trips write_trips;
 	double unavailable_s;

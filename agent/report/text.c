@@ -640,6 +640,8 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	print_fit(&t);
 	print_emulator(&t);
 	print_load(&t);
+	if (r->local_costs[0])
+		text_row_wrapped(&t, "local", r->local_costs, "of this machine, for --costs");
 	if (r->log->simulated.is)
 		print_simulation(&t);
 	if (r->simulated)
