@@ -4,7 +4,9 @@
  *
  * Convergence, as one replica after the other answers: first each running replica lists its
  * versions once, and the largest of each key are the target; then each is asked again until it
- * has reached the target. A replica that is started later must reach it, too.
+ * has reached the target. A replica that is started later must reach it, too. One that says
+ * meanwhile that it has lost writes, since another has taken over without them, had listed what
+ * nobody will ever have: then all are listed again.
  */
 #include "agent/lab/watchers.h"
 
@@ -21,6 +23,7 @@
 
 /* A belief that is older than this is nobody's: the replica is paused, or too busy to lead. */
 #define VIEW_STALE_NS (25 * WATCH_INTERVAL_NS)
+#define LOST_UNKNOWN UINT64_MAX
 /* Above so many replicas they are asked less often, so that asking stays below 500 per second. */
 #define REPLICAS_AT_FULL_RATE 10
 
@@ -33,8 +36,9 @@ struct watched {
 	bool no_copy;           /* nobody waits until it has what the others have */
 	enum question question; /* that is on its way */
 	struct watch_view view;
-	bool listed;  /* its versions are in the target */
-	bool reached; /* it has the target */
+	uint64_t lost; /* as it said last; LOST_UNKNOWN: not yet, of this watch */
+	bool listed;   /* its versions are in the target */
+	bool reached;  /* it has the target */
 };
 
 struct watchers {
@@ -92,6 +96,7 @@ static void info_parse(struct watch_view *v, const char *text, size_t len)
 	v->applied = (uint64_t)info_number(text, len, "applied", 0);
 	v->keys = (uint64_t)info_number(text, len, "keys", 0);
 	v->recovered = (uint64_t)info_number(text, len, "recovered_records", 0);
+	v->lost = (uint64_t)info_number(text, len, "lost_all", 0);
 	(void)snprintf(v->role, sizeof v->role, "%.*s", role ? (int)strcspn(role, "\r\n") : 0,
 		role ? role : "");
 }
@@ -160,6 +165,26 @@ static void converge_look(struct watched *r, const struct versions *v)
 	w->converging = false;
 }
 
+/* What survived is the target. */
+static void target_again(struct watchers *w)
+{
+	w->target_whole = false;
+	versions_fini(&w->target);
+	for (unsigned i = 0; i < w->replicas; i++) {
+		w->replica[i].listed = false;
+		w->replica[i].reached = w->replica[i].no_copy;
+	}
+}
+
+static void loss_look(struct watched *r)
+{
+	bool more = r->lost != LOST_UNKNOWN && r->view.lost > r->lost;
+
+	r->lost = r->view.lost;
+	if (more && r->w->converging)
+		target_again(r->w);
+}
+
 static void replica_ask(struct watched *r, enum question question)
 {
 	r->question = question;
@@ -178,6 +203,8 @@ static void answered(struct admin *a, const char *answer, size_t len)
 
 		if (text && text[-1] == '\n') /* a bulk string, not a simple one */
 			info_parse(&r->view, text, text_len);
+		if (r->view.t_ns)
+			loss_look(r);
 		leader_look(r->w);
 		if (r->w->converging && !r->reached)
 			replica_ask(r, ASK_VERSIONS);
@@ -211,6 +238,7 @@ struct watchers *watchers_open(
 		r->admin.ctx = r;
 		r->w = w;
 		r->view.leader = -1;
+		r->lost = LOST_UNKNOWN;
 	}
 	return w;
 }
@@ -283,11 +311,10 @@ void watchers_converge(struct watchers *w)
 {
 	watchers_converge_stop(w);
 	w->converging = true;
+	target_again(w);
 	for (unsigned i = 0; i < w->replicas; i++) {
 		struct watched *r = &w->replica[i];
 
-		r->listed = false;
-		r->reached = r->no_copy;
 		if (r->runs && !r->admin.asked && !r->no_copy)
 			replica_ask(r, ASK_VERSIONS);
 	}

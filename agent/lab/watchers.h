@@ -27,6 +27,7 @@ struct watch_view {
 	uint64_t applied;
 	uint64_t keys;
 	uint64_t recovered; /* records that it found in its log at its start */
+	uint64_t lost;      /* of its writes, by failovers to others */
 };
 
 struct watchers;
@@ -58,7 +59,8 @@ void watchers_on_leader(struct watchers *w,
 int watchers_unready(const struct watchers *w);
 
 /**
- * watchers_converge() - begin to watch: what all replicas together have now, each shall have
+ * watchers_converge() - begin to watch: what all replicas together have now, each shall have; but
+ * for what one of them then says that a failover has lost
  * watchers_converged_ns() tells when that was first seen, 0: not yet. A replica with more keys
  * than it can list, or a silent one, leaves it at 0. watchers_converge_stop() ends the watch.
  */

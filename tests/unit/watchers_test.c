@@ -216,6 +216,46 @@ static void watchers_converge__waits_for_every_replica(void **state)
 	assert_int_equal(watchers_converged_ns(lab.w), 0);
 }
 
+static void lost_set(unsigned i, unsigned lost, unsigned version)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof text,
+		"leader:1\r\nterm:2\r\nready:1\r\nlost_last:%u\r\n"
+		"lost_all:%u\r\n",
+		lost, lost);
+	info_set(i, text);
+	(void)snprintf(
+		lab.versions[i], sizeof lab.versions[i], "*2\r\n$1\r\nk\r\n:%u\r\n", version);
+}
+
+/* 0 led, alone, up to 9; 1 has taken over at 5. */
+static void watchers_converge__does_not_wait_for_what_a_failover_has_lost(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < REPLICAS; i++)
+		lost_set(i, 0, i ? 5 : 9);
+	ask_all();
+	watchers_converge(lab.w);
+	for (unsigned round = 0; round < 4; round++)
+		ask_all();
+	/* It has less now, and does not say why. */
+	lost_set(0, 0, 5);
+	for (unsigned round = 0; round < 4; round++)
+		ask_all();
+	assert_int_equal(watchers_converged_ns(lab.w), 0);
+	lost_set(0, 4, 5);
+	for (unsigned round = 0; round < 4; round++)
+		ask_all();
+	assert_true(watchers_converged_ns(lab.w) > 0);
+	/* It was lost before this watch began, and what all have is still waited for. */
+	lost_set(3, 0, 6);
+	watchers_converge(lab.w);
+	for (unsigned round = 0; round < 4; round++)
+		ask_all();
+	assert_int_equal(watchers_converged_ns(lab.w), 0);
+}
+
 static void watchers_converge__does_not_wait_for_who_has_no_copy(void **state)
 {
 	(void)state;
@@ -241,6 +281,7 @@ int main(void)
 		WITH_LAB(watchers_leader__needs_more_than_half),
 		WITH_LAB(watchers_leader__is_one_of_the_replicas),
 		WITH_LAB(watchers_converge__waits_for_every_replica),
+		WITH_LAB(watchers_converge__does_not_wait_for_what_a_failover_has_lost),
 		WITH_LAB(watchers_converge__does_not_wait_for_who_has_no_copy),
 	};
 
