@@ -24,6 +24,12 @@
  *
  * Behind those come others that are near: they get the rest from their predecessor before the new
  * chain acknowledges anything.
+ *
+ * So a chain has one member only by its setting (length=1), or for as long as the others need to
+ * catch up. It goes on: that a majority has promised nothing later is all that it needs. Nobody can
+ * go on without that member, whatever a majority agrees on, for what it has acknowledged is on its
+ * disk alone. Those outside get entries after they were acknowledged, and cannot know if they have
+ * all.
  */
 #include <assert.h>
 #include <errno.h>

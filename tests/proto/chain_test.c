@@ -285,6 +285,41 @@ static void chain__never_begins_without_one_who_has_all(void **state)
 	world_close(w);
 }
 
+/* 2 lacks too much to come in at once, and 1 goes: 0 and 2 are a majority, 0 is the chain. */
+static void chain__of_one_goes_on_and_takes_in_who_has_caught_up(void **state)
+{
+	struct world *w = open_chain(3, "");
+	char value[16];
+	bool one = false;
+
+	(void)state;
+	world_isolate(w, 2);
+	world_run(w, 3 * NS_PER_S);
+	assert_chain(w, 0, "0,1");
+	for (unsigned i = 0; i < 2 * CHAIN_JOIN_LAG; i++) {
+		(void)snprintf(value, sizeof value, "%u", i);
+		assert_int_equal(world_set(w, 0, "k", value), PROTO_OK);
+	}
+	/* So slow that it is seen how 2 catches up. */
+	sim_heal(w->sim);
+	sim_link(w->sim, 0, 2)->delay_ns = 50 * NS_PER_MS;
+	sim_crash(w->sim, 1);
+	for (unsigned i = 0; i < 300; i++) {
+		const struct chain *c = chain_of(w->sim->node[0].proto);
+
+		world_run(w, 10 * NS_PER_MS);
+		if (c->config.count > 1 || !chain_settled(c) || one)
+			continue;
+		one = true;
+		assert_int_equal(world_set(w, 0, "k", "alone"), PROTO_OK);
+	}
+	assert_true(one);
+	assert_chain(w, 0, "0,2");
+	assert_int_equal(world_set(w, 2, "k", "both"), PROTO_OK);
+	assert_string_equal(world_get(w, 0, "k"), "both");
+	world_close(w);
+}
+
 static void chain__of_two_that_lost_the_one_with_all_waits_for_it(void **state)
 {
 	struct world *w = open_chain(5, "length=1");
@@ -441,6 +476,7 @@ int main(void)
 		cmocka_unit_test(chain__has_a_new_head_when_the_old_one_is_away),
 		cmocka_unit_test(chain_tail__that_was_left_out_answers_no_confirmed_read),
 		cmocka_unit_test(chain__never_begins_without_one_who_has_all),
+		cmocka_unit_test(chain__of_one_goes_on_and_takes_in_who_has_caught_up),
 		cmocka_unit_test(chain__of_two_that_lost_the_one_with_all_waits_for_it),
 		cmocka_unit_test(chain_copy__brings_the_table_when_entries_are_forgotten),
 		cmocka_unit_test(chain_length__keeps_others_outside_until_one_is_needed),
