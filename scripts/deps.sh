@@ -9,16 +9,16 @@ set -euo pipefail
 packages=(
 	gcc make pkg-config
 	libnl-3-dev libnl-route-3-dev libmnl-dev liburing-dev liblua5.4-dev libjansson-dev
-	libexpat1-dev
+	libexpat1-dev libmicrohttpd-dev
 	libcmocka-dev
 	# charts of reports, at run time
 	gnuplot-nox
 	# witnesses in the tests
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
-	python3-jsonschema tidy libxml2-utils
+	python3-jsonschema tidy libxml2-utils curl
 	libhiredis-dev node-redis python3-redis
 	# make bench-store
-	etcd-server etcd-client curl
+	etcd-server etcd-client
 	# make lint
 	clang clang-format clang-tidy cppcheck shellcheck
 	# scripts/vm.sh: a kernel with netem

@@ -2,21 +2,59 @@
 /* report.c - pacelab report: a run's folder as a page */
 #include <stdio.h>
 
+#include "agent/cmd/ci.h"
 #include "agent/cmd/cmd.h"
+#include "agent/cmd/report_serve.h"
+#include "agent/lab/outdir.h"
 #include "agent/report/html_run.h"
 
-enum { OPT_OUT };
+enum {
+	OPT_OUT,
+	OPT_JUNIT,
+	OPT_MARKDOWN,
+	OPT_SERVE,
+	OPT_PORT,
+};
 
 static const struct cmd_option options[] = {
 	[OPT_OUT] = {"--out", "FILE", "where the page goes; default: report.html in the folder"},
+	[OPT_JUNIT] = CI_JUNIT_OPTION,
+	[OPT_MARKDOWN] = CI_MARKDOWN_OPTION,
+	[OPT_SERVE] = {"--serve", NULL,
+		"show all results of DIR at http://127.0.0.1, until ctrl-C"},
+	[OPT_PORT] = {"--port", "N", "to serve on; default, and 0: any that is free"},
 	{NULL, NULL, NULL},
 };
+
+static int serve(const struct cmd_line *line, struct err *err)
+{
+	const char *const *v = line->value;
+
+	if (v[OPT_OUT] || v[OPT_JUNIT] || v[OPT_MARKDOWN]) {
+		(void)err_usage(
+			err, "--serve writes no file: leave out --out, --junit, --markdown");
+		return EXIT_USAGE;
+	}
+	return report_serve(line->args ? line->arg[0] : OUTDIR_BASE, v[OPT_PORT], err);
+}
 
 static int report_main(const struct cmd_line *line, struct err *err)
 {
 	const char *out = line->value[OPT_OUT];
+	const struct ci_wish ci = {
+		.junit = line->value[OPT_JUNIT], .markdown = line->value[OPT_MARKDOWN]};
+	char path[OUTDIR_FILE_MAX];
 	char note[ERR_TEXT_MAX];
 
+	if (line->value[OPT_SERVE])
+		return serve(line, err);
+	if (line->args == 0 || line->value[OPT_PORT]) {
+		(void)err_usage(err, line->args ? "--port: only with --serve"
+						: "of which run? its folder, or --serve for all");
+		return EXIT_USAGE;
+	}
+	if (ci_try(&ci, err))
+		return EXIT_USAGE;
 	if (html_run_write(line->arg[0], out, note, err))
 		return (int)err->status;
 	if (note[0])
@@ -25,17 +63,20 @@ static int report_main(const struct cmd_line *line, struct err *err)
 		printf("%s\n", out);
 	else
 		printf("%s/%s\n", line->arg[0], HTML_RUN_FILE);
-	return 0;
+	(void)snprintf(path, sizeof path, "%s/results.json", line->arg[0]);
+	return ci_run(&ci, path, err) ? (int)err->status : 0;
 }
 
 const struct cmd report_cmd = {
 	.name = "report",
-	.args = "DIR",
+	.args = "[DIR]",
 	.summary = "a run's folder as a page for a browser",
 	.help = "DIR has results.json and history.bin of a run. The page stands by itself: it asks\n"
 		"no server for anything and can be sent as one file. Charts need gnuplot (package\n"
-		"gnuplot-nox); without it the page has all tables.\n",
-	.args_min = 1,
+		"gnuplot-nox); without it the page has all tables.\n"
+		"With --serve DIR has runs and comparisons, and is results/ if it is left out. Whoever\n"
+		"can reach 127.0.0.1 on this machine can read them then, other users included.\n",
+	.args_min = 0,
 	.args_max = 1,
 	.option = options,
 	.main = report_main,
