@@ -111,17 +111,17 @@ int ci_run(const struct ci_wish *wish, const char *path, struct err *err)
 
 /* A suite for each store; what could not be read is the caller's failure, but is dropped here. */
 static int load_suites(
-	const struct ci_comparison *c, json_t **results, struct junit_suite *suite, struct err *err)
+	const struct compare_page *p, json_t **results, struct junit_suite *suite, struct err *err)
 {
 	char path[OUTDIR_FILE_MAX];
 
-	for (unsigned i = 0; i < c->stores; i++) {
-		const struct ci_store *s = &c->store[i];
+	for (unsigned i = 0; i < p->runs; i++) {
+		const struct compare_run *s = &p->run[i];
 
-		suite[i] = (struct junit_suite){.lab = c->lab, .store = s->name, .why = s->why};
+		suite[i] = (struct junit_suite){.lab = p->lab, .store = s->store, .why = s->why};
 		if (!s->dir)
 			continue;
-		(void)snprintf(path, sizeof path, "%s/%s/results.json", c->dir, s->dir);
+		(void)snprintf(path, sizeof path, "%s/%s/results.json", p->dir, s->dir);
 		if (summary_load(&results[i], path, err))
 			return err->code;
 		suite[i].results = results[i];
@@ -129,25 +129,25 @@ static int load_suites(
 	return 0;
 }
 
-static int put_suites(const char *path, const struct ci_comparison *c, struct err *err)
+static int put_suites(const char *path, const struct compare_page *p, struct err *err)
 {
-	json_t **results = calloc(c->stores + 1, sizeof(json_t *));
-	struct junit_suite *suite = calloc(c->stores + 1, sizeof *suite);
-	int rc = results && suite ? load_suites(c, results, suite, err)
+	json_t **results = calloc(p->runs + 1, sizeof(json_t *));
+	struct junit_suite *suite = calloc(p->runs + 1, sizeof *suite);
+	int rc = results && suite ? load_suites(p, results, suite, err)
 				  : err_sys(err, -ENOMEM, "write %s", path);
 
 	if (!rc)
-		rc = put_junit(path, suite, c->stores, err);
-	for (unsigned i = 0; results && i < c->stores; i++)
+		rc = put_junit(path, suite, p->runs, err);
+	for (unsigned i = 0; results && i < p->runs; i++)
 		json_decref(results[i]);
 	free(results);
 	free(suite);
 	return rc;
 }
 
-int ci_compared(const struct ci_wish *wish, const struct ci_comparison *c, struct err *err)
+int ci_compared(const struct ci_wish *wish, const struct compare_page *p, struct err *err)
 {
-	int rc = wish->junit ? put_suites(wish->junit, c, err) : 0;
+	int rc = wish->junit ? put_suites(wish->junit, p, err) : 0;
 	FILE *f;
 
 	if (rc || !wish->markdown)
@@ -155,6 +155,6 @@ int ci_compared(const struct ci_wish *wish, const struct ci_comparison *c, struc
 	f = ci_open(wish->markdown, "ae", err);
 	if (!f)
 		return err->code;
-	markdown_comparison(c->lab, c->system, c->row, c->rows, f);
+	markdown_comparison(p->lab, p->system, p->row, p->rows, f);
 	return ci_close(f, wish->markdown, false, err);
 }

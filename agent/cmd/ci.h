@@ -3,7 +3,7 @@
 #ifndef CMD_CI_H
 #define CMD_CI_H
 
-#include "agent/report/compare.h"
+#include "agent/report/compare_html.h"
 
 /* What the options have; NULL: not asked for. A JUnit file is written anew. Markdown is added to
  * its file, which may be the summary of a job that others write to as well. */
@@ -27,32 +27,7 @@ int ci_try(const struct ci_wish *wish, struct err *err);
 /* ci_run() - of one run, by its results.json at @path. */
 int ci_run(const struct ci_wish *wish, const char *path, struct err *err);
 
-/**
- * struct ci_store - one run of several
- * @dir:	its folder below that of the comparison; NULL: it has no result, and @why says why
- */
-struct ci_store {
-	const char *name;
-	const char *dir;
-	const char *why;
-};
-
-/**
- * struct ci_comparison - several runs of one lab
- * @system, @row, @rows:	of those that have a result
- * @store, @stores:	all of them
- */
-struct ci_comparison {
-	const char *lab;
-	const char *dir;
-	const struct system *const *system;
-	const struct summary *row;
-	unsigned rows;
-	const struct ci_store *store;
-	unsigned stores;
-};
-
-/* ci_compared() - of all these; their results.json are read again. */
-int ci_compared(const struct ci_wish *wish, const struct ci_comparison *c, struct err *err);
+/* ci_compared() - of several runs of one lab; their results.json are read again. */
+int ci_compared(const struct ci_wish *wish, const struct compare_page *p, struct err *err);
 
 #endif

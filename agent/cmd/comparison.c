@@ -17,6 +17,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/units.h"
 #include "agent/lab/near.h"
+#include "agent/report/compare_html.h"
 #include "agent/report/spread.h"
 
 #define RUN_ARGS_MAX 64
@@ -399,28 +400,33 @@ static int run_all(struct comparison *c, struct err *err)
 	return rc;
 }
 
-/* What CI reads: of each run its own file, and what ended without one. */
-static int tell_ci(const struct comparison *c, struct err *err)
+/* The page, and what CI reads: of each run its own file, and what ended without one. */
+static int tell_pages(const struct comparison *c, struct err *err)
 {
 	const struct told *told = (const struct told *)(const void *)c->told.p;
 	size_t n = c->told.len / sizeof *told;
-	struct ci_store *store = calloc(n + 1, sizeof *store);
-	const struct ci_comparison all = {.lab = c->rows ? c->row[0].lab : c->wish->lab,
+	struct compare_run *run = calloc(n + 1, sizeof *run);
+	/* Its name, which its script says; only without any result its path has to do. */
+	const struct compare_page page = {.lab = c->rows ? c->row[0].lab : c->wish->lab,
 		.dir = c->dir,
 		.system = c->of,
 		.row = c->row,
 		.rows = c->rows,
-		.store = store,
-		.stores = (unsigned)n};
+		.run = run,
+		.runs = (unsigned)n};
 	int rc;
 
-	assert(store);
+	assert(run);
 	for (size_t i = 0; i < n; i++)
-		store[i] = (struct ci_store){.name = told[i].store->name,
+		run[i] = (struct compare_run){.store = told[i].store->name,
 			.dir = told[i].why[0] ? NULL : told[i].dir,
 			.why = told[i].why[0] ? told[i].why : NULL};
-	rc = ci_compared(&c->wish->ci, &all, err);
-	free(store);
+	rc = compare_html_write(&page, err);
+	if (!rc)
+		rc = ci_compared(&c->wish->ci, &page, err);
+	free(run);
+	if (!rc)
+		(void)fprintf(c->out, "\n  report %s/" COMPARE_HTML_FILE "\n", c->dir);
 	return rc;
 }
 
@@ -471,7 +477,7 @@ static int conclude(const struct comparison *c, struct err *err)
 		if (fclose(f))
 			return err_sys(err, -errno, "write %s", path);
 	}
-	return tell_ci(c, err);
+	return tell_pages(c, err);
 }
 
 /* The worst of all: a broken claim before no conclusion before as claimed. */

@@ -33,6 +33,7 @@ rows() {
 
 # A suite for each store, counted as it is.
 for_ci() {
+	cat "$tmp/both.md"
 	xmllint --noout --schema tests/e2e/junit.xsd "$tmp/both.xml" &&
 		[ "$(xmllint --xpath 'count(//testsuite)' "$tmp/both.xml")" -eq 2 ] &&
 		[ "$(xmllint --xpath 'sum(//testsuite/@tests)' "$tmp/both.xml")" -eq \
