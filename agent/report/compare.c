@@ -14,6 +14,9 @@
 #define COMPARE_INDENT 4
 #define CELL_MAX 64
 #define COUNT_TEXT_MAX 32
+/* What stands before the columns of models: in the table of models, and in that of the cut. */
+#define MODELS_INDENT 28
+#define CUT_INDENT 21
 
 static void print_head(FILE *out)
 {
@@ -24,20 +27,40 @@ static void print_head(FILE *out)
 		"measured", "claim");
 }
 
-/* The first of several that are kept and not comparable; the others are in the run's results. How
- * many of several runs kept it stands at the end. */
-static const char *model(const char *models, char cell[CELL_MAX])
+/* Number @i of those that are kept and not comparable, "" after the last; if there is none, that is
+ * said first. How many of several runs kept them stands behind the first. */
+static const char *model(const char *models, unsigned i, char cell[CELL_MAX])
 {
-	size_t len = strcspn(models, ", ");
 	const char *share_of = strchr(models, '/');
 
-	if (!models[0])
-		return "none";
 	while (share_of && share_of > models && share_of[-1] != ' ')
 		share_of--;
-	(void)snprintf(cell, CELL_MAX, "%.*s%s%s%s", (int)len, models,
-		models[len] == ',' ? "+" : "", share_of ? " " : "", share_of ? share_of : "");
+	if (!models[0])
+		return i ? "" : "none";
+	for (unsigned k = 0; k < i; k++) {
+		models = strchr(models, ',');
+		if (!models)
+			return "";
+		models += strspn(models, ", ");
+	}
+	(void)snprintf(cell, CELL_MAX, "%.*s%s%s", (int)strcspn(models, ", "), models,
+		share_of && !i ? " " : "", share_of && !i ? share_of : "");
 	return cell;
+}
+
+/* The others below the first ones: two columns of @width after @indent. */
+static void print_more_models(const struct summary *s, int indent, int width, FILE *out)
+{
+	char cell[2][CELL_MAX];
+
+	for (unsigned i = 1;; i++) {
+		const char *whole = model(s->whole, i, cell[0]), *cut = model(s->cut, i, cell[1]);
+
+		if (!whole[0] && !cut[0])
+			return;
+		(void)fprintf(out, "%*s%-*s%s%s\n", indent, "", cut[0] ? width : 0, whole,
+			cut[0] ? " " : "", cut);
+	}
 }
 
 static const char *share(double x, char cell[CELL_MAX])
@@ -65,9 +88,10 @@ static void print_row(const struct system *system, const struct summary *s, FILE
 	(void)snprintf(lost, sizeof lost, "%s of %s", units_print_count(s->lost, n[0], sizeof n[0]),
 		units_print_count(s->acknowledged, n[1], sizeof n[1]));
 	(void)fprintf(out, "  %-18s %-6s %-15s %-15s %8s %8s %13s  %-12s %s\n", system->name,
-		system->textbook[0] ? system->textbook : "-", model(s->whole, cell[0]),
-		model(s->cut, cell[1]), share(s->majority, cell[2]), share(s->minority, cell[3]),
+		system->textbook[0] ? system->textbook : "-", model(s->whole, 0, cell[0]),
+		model(s->cut, 0, cell[1]), share(s->majority, cell[2]), share(s->minority, cell[3]),
 		lost, s->verdict, compare_claim(s));
+	print_more_models(s, MODELS_INDENT, 15, out);
 }
 
 /* "CP" of the CAP theorem says what "PC" says of PACELC, and nothing of a whole network. */
@@ -430,9 +454,10 @@ static void cut_row(const struct system *system, const struct summary *s, FILE *
 	(void)snprintf(lost, sizeof lost, "%s of %s", units_print_count(s->lost, n[0], sizeof n[0]),
 		units_print_count(s->acknowledged, n[1], sizeof n[1]));
 	(void)fprintf(out, "  %-18s %-16s %-16s %8s %8s %8s %8s %8s %15s\n", system->name,
-		model(s->whole, cell[0]), model(s->cut, cell[1]), share(s->majority, cell[2]),
+		model(s->whole, 0, cell[0]), model(s->cut, 0, cell[1]), share(s->majority, cell[2]),
 		share(s->minority, cell[3]), seconds(s->unavailable_s, cell[4]),
 		seconds(s->recovered_s, cell[5]), seconds(s->converged_s, cell[6]), lost);
+	print_more_models(s, CUT_INDENT, 16, out);
 }
 
 static const struct compare_table cut_table = {.head = cut_head, .row = cut_row};

@@ -169,12 +169,41 @@ static void compare__says_where_textbook_and_measurement_differ(void **state)
 	why_is("etcd", &s, "claim broken: not linearizable when cut; witness: n5 answered 7");
 }
 
+static void compare__prints_all_of_the_strongest_models(void **state)
+{
+	struct summary s = {.verdict = "PA/EL",
+		.whole = "causal 2/3",
+		.cut = "monotonic-reads, monotonic-writes, read-your-writes",
+		.majority = NAN};
+	char *text = NULL, *line;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	compare_models.row(system_find("single"), &s, out);
+	(void)snprintf(s.whole, sizeof s.whole, "pram, read-your-writes");
+	s.cut[0] = 0;
+	compare_models.row(system_find("single"), &s, out);
+	assert_int_equal(fclose(out), 0);
+	line = strtok(text, "\n");
+	assert_memory_equal(line, "  single             -      ", 28);
+	assert_memory_equal(line + 28, "causal 2/3      monotonic-reads ", 32);
+	assert_string_equal(strtok(NULL, "\n") + 28, "                monotonic-writes");
+	assert_string_equal(strtok(NULL, "\n") + 28, "                read-your-writes");
+	assert_memory_equal(strtok(NULL, "\n") + 28, "pram            none ", 21);
+	assert_string_equal(strtok(NULL, "\n"), "                            read-your-writes");
+	assert_null(strtok(NULL, "\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(summary__is_what_the_run_measured),
 		cmocka_unit_test(summary__has_the_medians_of_a_simulation_beside_it),
 		cmocka_unit_test(summary__of_what_is_no_run_names_file_and_member),
+		cmocka_unit_test(compare__prints_all_of_the_strongest_models),
 		cmocka_unit_test(compare__says_where_textbook_and_measurement_differ),
 	};
 
