@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static unsigned bucket_of(uint64_t ns)
+unsigned hist_bucket(uint64_t ns)
 {
 	unsigned top;
 
@@ -32,7 +32,7 @@ void hist_add(struct hist *h, uint64_t ns)
 	h->sum += ns;
 	if (ns > h->max)
 		h->max = ns;
-	h->bucket[bucket_of(ns)]++;
+	h->bucket[hist_bucket(ns)]++;
 }
 
 void hist_merge(struct hist *h, const struct hist *from)

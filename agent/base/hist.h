@@ -22,6 +22,9 @@ struct hist {
 /* hist_add() - count one value; an all-zero histogram is empty and valid. */
 void hist_add(struct hist *h, uint64_t ns);
 
+/* hist_bucket() - where a value is counted, below HIST_BUCKETS; for who counts by himself. */
+unsigned hist_bucket(uint64_t ns);
+
 /* hist_merge() - add all of @from to @h. */
 void hist_merge(struct hist *h, const struct hist *from);
 

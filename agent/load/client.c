@@ -141,16 +141,23 @@ static bool wait_for_run(struct client *c)
 	return state_of(c) != LOAD_STOP;
 }
 
-static void count(struct client *c, uint32_t phase, uint8_t outcome)
+static void count(struct client *c, const struct history_record *r)
 {
-	struct load_tally *tally = &c->common->shared->tally[phase][c->common->site];
+	struct load_shared *shared = c->common->shared;
+	struct load_tally *tally = &shared->tally[r->phase][c->common->site];
+	struct load_latency *latency = &shared->latency[c->common->site];
+	enum load_kind kind = r->kind == HISTORY_READ ? LOAD_READ : LOAD_WRITE;
 
-	if (outcome == HISTORY_OK)
-		atomic_fetch_add_explicit(&tally->ok, 1, memory_order_relaxed);
-	else if (outcome == HISTORY_FAIL)
+	if (r->type == HISTORY_FAIL) {
 		atomic_fetch_add_explicit(&tally->failed, 1, memory_order_relaxed);
-	else
+	} else if (r->type != HISTORY_OK) {
 		atomic_fetch_add_explicit(&tally->unknown, 1, memory_order_relaxed);
+	} else {
+		atomic_fetch_add_explicit(&tally->ok, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(
+			&latency->bucket[kind][hist_bucket(r->t_ns - r->t_intended_ns)], 1,
+			memory_order_relaxed);
+	}
 }
 
 static bool add(struct client *c, const struct gen_op *op, const struct history_record *record)
@@ -217,7 +224,7 @@ static bool complete(struct client *c, const struct gen_op *op, struct history_r
 		c->token.len = 0;
 	}
 	if (!(record->flags & HISTORY_F_FINAL))
-		count(c, record->phase, record->type);
+		count(c, record);
 	if (!c->error)
 		c->error = add_completion(c, op, record);
 	return c->error == 0;

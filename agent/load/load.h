@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "agent/base/hist.h"
 #include "agent/history/history.h"
 #include "agent/lab/plan.h"
 
@@ -21,15 +22,27 @@
 
 enum load_state { LOAD_WAIT, LOAD_RUN, LOAD_FINAL, LOAD_STOP };
 
-/* Counters for the progress line; the truth is the history. */
+/* Counters for those who look on; the truth is the history. */
 struct load_tally {
 	_Atomic uint64_t ok;
 	_Atomic uint64_t failed;
 	_Atomic uint64_t unknown;
 };
 
-/* Shared by supervisor and load processes: an anonymous shared mapping made before they fork. */
+/* Answered operations by latency since their intended start, in the buckets of hist.h. Each site
+ * has its own, so that only its own threads write there. */
+enum load_kind { LOAD_READ, LOAD_WRITE, LOAD_KIND_NR };
+struct load_latency {
+	_Atomic uint32_t bucket[LOAD_KIND_NR][HIST_BUCKETS];
+};
+
+/* Changes with the layout of what follows: `watch` may be of another build. */
+#define LOAD_SHARED_VERSION 1
+
+/* Shared by supervisor and load processes, and read by those who look on: a file without a name,
+ * made before they fork. */
 struct load_shared {
+	uint32_t version;
 	_Atomic uint32_t state;       /* enum load_state, written by the supervisor */
 	_Atomic uint32_t phase;       /* current phase, written by the supervisor */
 	_Atomic uint32_t finals_done; /* load processes that have done their final reads */
@@ -37,6 +50,7 @@ struct load_shared {
 	_Atomic uint32_t drained; /* load processes whose last operation has ended: when all are,
 				   * final reads see every acknowledged write */
 	struct load_tally tally[PLAN_PHASES_MAX][PLAN_SITES_MAX];
+	struct load_latency latency[PLAN_SITES_MAX];
 };
 
 /**
