@@ -17,6 +17,8 @@ packages=(
 	iproute2 iputils-ping procps tcpdump iperf3 redis-tools redis-server python3 nftables
 	python3-jsonschema tidy libxml2-utils curl
 	libhiredis-dev node-redis python3-redis
+	# the terminal of tests
+	tmux
 	# make bench-store
 	etcd-server etcd-client
 	# make lint

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * progress.h - what a run does just now: one line that changes on a terminal, else one per phase
+ * progress.h - what a run does just now: a picture on a terminal, else one line per phase
+ *
+ * What is said, and a line for each phase that is over, are printed either way; on a terminal they
+ * stand above the picture.
  */
 #ifndef LAB_PROGRESS_H
 #define LAB_PROGRESS_H
@@ -9,26 +12,33 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "agent/lab/plan.h"
-#include "agent/load/load.h"
+#include "agent/lab/painter.h"
+#include "agent/lab/supervisor.h"
 
-#define PROGRESS_EVERY_NS 200000000ull
+/* At the most so long a change is not shown. */
+#define PROGRESS_EVERY_NS 100000000ull
 
 struct progress {
-	FILE *out; /* NULL: say nothing */
-	bool terminal;
-	const struct plan *plan;
+	FILE *out;               /* NULL: say nothing */
+	struct painter *painter; /* NULL: plain lines */
+	const struct supervisor *s;
 	struct load_shared *shared;
+	struct scene scene; /* that the painter has */
 	uint64_t due_ns;
-	uint64_t last_ns; /* of the rate */
-	uint64_t last_operations;
+	bool led; /* somebody did lead: so "nobody" is worth to be said */
 };
 
-void progress_init(
-	struct progress *p, FILE *out, const struct plan *plan, struct load_shared *shared);
+void progress_open(
+	struct progress *p, FILE *out, const struct supervisor *s, struct load_shared *shared);
+
+/* progress_close() - the terminal as it was. */
+void progress_close(struct progress *p);
 
 /* progress_say() - a line of its own. */
 void progress_say(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* progress_doing() - what is done outside of the phases, on a terminal only. */
+void progress_doing(struct progress *p, const char *label, const char *what);
 
 /* progress_tick() - the running phase, if it is time. Return: when to call it next. */
 uint64_t progress_tick(struct progress *p, unsigned phase, uint64_t end_ns, uint64_t now_ns);
@@ -38,8 +48,5 @@ void progress_phase_begin(struct progress *p, unsigned phase);
 
 /* progress_phase_end() - its line when it is over. */
 void progress_phase_end(struct progress *p, unsigned phase, uint64_t took_ns);
-
-/* progress_clear() - leave the terminal's line empty for what comes next. */
-void progress_clear(struct progress *p);
 
 #endif

@@ -235,6 +235,8 @@ static int phase_begin(struct runner *r, struct err *err)
 		.converged_ns = UINT64_MAX};
 	atomic_store(&r->shared->phase, r->phase);
 	atomic_store(&r->shared->state, LOAD_RUN);
+	r->s->phase = (int)r->phase;
+	r->s->phase_begin_ns = seen->t_begin_ns;
 	history_note(r, HISTORY_PHASE, r->phase, seen->t_begin_ns);
 	r->log->phases = r->phase + 1;
 	if (r->change.deltas || r->change.downs)
@@ -453,17 +455,32 @@ static void log_end(struct runner *r)
 	watchers_on_leader(r->s->watchers, NULL, NULL);
 }
 
+/* A file without a name, so that `watch` can be given it. */
+static int shared_open(struct runner *r, struct err *err)
+{
+	int fd = memfd_create("pacelab-load", MFD_CLOEXEC);
+
+	r->s->load_fd = fd;
+	if (fd >= 0 && ftruncate(fd, sizeof *r->shared) == 0)
+		r->shared =
+			mmap(NULL, sizeof *r->shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (!r->shared || r->shared == MAP_FAILED) {
+		r->shared = NULL;
+		return err_sys(err, -errno, "share memory with the load");
+	}
+	r->shared->version = LOAD_SHARED_VERSION;
+	return 0;
+}
+
 static int runner_open(struct runner *r, FILE *progress, struct err *err)
 {
 	char path[OUTDIR_FILE_MAX];
 
-	r->shared = mmap(
-		NULL, sizeof *r->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (r->shared == MAP_FAILED) {
-		r->shared = NULL;
-		return err_sys(err, -errno, "share memory with the load");
-	}
-	progress_init(&r->progress, progress, r->plan, r->shared);
+	int rc = shared_open(r, err);
+
+	if (rc)
+		return rc;
+	progress_open(&r->progress, progress, r->s, r->shared);
 	outdir_file(&r->s->out, "history.bin", path);
 	return history_create(&r->history, path, err);
 }
@@ -494,8 +511,10 @@ int runner_run(struct supervisor *s, struct plan *plan, const struct runner_opti
 		rc = vigil_begin(&r, err);
 	if (!rc)
 		rc = phases_check(&r, err);
-	if (!rc)
+	if (!rc) {
+		progress_doing(&r.progress, "links", "are they as the lab wants them?");
 		rc = base_judge(&r, err);
+	}
 	if (!rc)
 		rc = load_begin(&r, err);
 	if (!rc) {
@@ -505,9 +524,12 @@ int runner_run(struct supervisor *s, struct plan *plan, const struct runner_opti
 			(double)s->ready_ns / 1e9);
 		rc = phases_run(&r, err);
 	}
-	if (!rc)
+	s->phase = -1;
+	if (!rc) {
+		progress_doing(&r.progress, "final reads", "every key from every replica");
 		rc = finals_run(&r, err);
-	progress_clear(&r.progress);
+	}
+	progress_close(&r.progress);
 	log_end(&r);
 	if (rc == -ECANCELED && ret->online.found)
 		rc = 0;

@@ -391,6 +391,8 @@ static void members_init(struct supervisor *s)
 	s->waiter.fd = -1;
 	s->binary_fd = -1;
 	s->wire_log_fd = -1;
+	s->load_fd = -1;
+	s->phase = -1;
 	s->log_fd = -1;
 	s->names.lock_fd = -1;
 	s->spawner = (struct spawner){.self_fd = -1, .pidns_fd = -1};
@@ -566,6 +568,8 @@ void supervisor_stop(struct supervisor *s, enum supervisor_leave leave)
 	members_end(&s->wire, 1, SIGKILL, KILLED_END_NS);
 	if (s->wire_log_fd >= 0)
 		close(s->wire_log_fd);
+	if (s->load_fd >= 0)
+		close(s->load_fd);
 	if (s->log_fd >= 0) {
 		log_init(STDERR_FILENO, "pacelab", LOG_WARN);
 		close(s->log_fd);

@@ -68,6 +68,9 @@ struct supervisor {
 	int64_t skew_ns[PLAN_REPLICAS_MAX]; /* of the wall clock, now and after a restart */
 	int binary_fd;
 	char cluster[SUPERVISOR_CLUSTER_MAX]; /* drawn for this run, so that no two labs mix */
+	int phase;                            /* that runs; -1: none */
+	uint64_t phase_begin_ns;
+	int load_fd; /* memory that the load counts in, struct load_shared; -1: no load */
 	int wire_log_fd;
 	int log_fd;
 	struct watchers *watchers;
