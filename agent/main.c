@@ -12,6 +12,7 @@ static const struct cmd *const commands[] = {
 	&up_cmd,
 	&down_cmd,
 	&status_cmd,
+	&watch_cmd,
 	&exec_cmd,
 	&shell_cmd,
 	&cut_cmd,

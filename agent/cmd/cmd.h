@@ -76,6 +76,7 @@ extern const struct cmd pacelc_cmd;
 extern const struct cmd up_cmd;
 extern const struct cmd down_cmd;
 extern const struct cmd status_cmd;
+extern const struct cmd watch_cmd;
 extern const struct cmd exec_cmd;
 extern const struct cmd shell_cmd;
 extern const struct cmd cut_cmd;

@@ -11,7 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/base/buf.h"
 #include "agent/base/list.h"
 #include "agent/lab/names.h"
 
@@ -293,36 +292,56 @@ static ssize_t receive(int sock, void *bytes, size_t len, int *ret_fd)
 	return n;
 }
 
-static int exchange(int sock, const char *const *word, struct buf *answer, int *ret_fd)
+int control_talk_begin(struct control_talk *t, const char *name, const char *const *word)
 {
-	ssize_t n;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int rc = 0;
 
-	for (; *word; word++) {
-		if (send(sock, *word, strlen(*word) + 1, MSG_NOSIGNAL) < 0)
-			return -errno;
+	*t = (struct control_talk){.fd = -1};
+	names_path(addr.sun_path, name, CONTROL_SOCKET);
+	t->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (t->sock < 0 || connect(t->sock, (struct sockaddr *)&addr, sizeof addr))
+		rc = -errno;
+	for (; !rc && *word; word++) {
+		if (send(t->sock, *word, strlen(*word) + 1, MSG_NOSIGNAL) < 0)
+			rc = -errno;
 	}
-	if (shutdown(sock, SHUT_WR))
-		return -errno;
-	while ((n = receive(sock, buf_grow(answer, 65536), 65536, ret_fd)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		answer->len += (size_t)n;
-		if (answer->len > ANSWER_MAX)
-			return -EMSGSIZE;
-	}
-	return answer->len ? 0 : -ECONNRESET;
+	if (!rc && shutdown(t->sock, SHUT_WR))
+		rc = -errno;
+	if (rc)
+		control_talk_end(t);
+	return rc;
+}
+
+int control_talk_step(struct control_talk *t)
+{
+	ssize_t n = receive(t->sock, buf_grow(&t->answer, 65536), 65536, &t->fd);
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+	if (n == 0)
+		return t->answer.len ? 1 : -ECONNRESET;
+	t->answer.len += (size_t)n;
+	return t->answer.len > ANSWER_MAX ? -EMSGSIZE : 0;
+}
+
+void control_talk_end(struct control_talk *t)
+{
+	if (t->sock >= 0)
+		close(t->sock);
+	if (t->fd >= 0)
+		close(t->fd);
+	buf_fini(&t->answer);
+	t->sock = -1;
+	t->fd = -1;
 }
 
 int control_call(
 	const char *lab, const char *const *word, char **ret_text, int *ret_fd, struct err *err)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char name[NAMES_LAB_MAX];
-	struct buf answer = {0};
+	struct control_talk talk;
 	int status;
-	int sock;
 	int rc = control_lab(lab, name, err);
 
 	*ret_text = NULL;
@@ -330,22 +349,25 @@ int control_call(
 		*ret_fd = -1;
 	if (rc)
 		return rc;
-	names_path(addr.sun_path, name, CONTROL_SOCKET);
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof addr))
-		rc = -errno;
-	if (!rc)
-		rc = exchange(sock, word, &answer, ret_fd);
-	if (sock >= 0)
-		close(sock);
-	if (rc) {
-		buf_fini(&answer);
+	rc = control_talk_begin(&talk, name, word);
+	if (!rc) {
+		while ((rc = control_talk_step(&talk)) == 0)
+			continue;
+	}
+	if (rc < 0) {
+		control_talk_end(&talk);
 		return err_sys(err, rc, "ask lab '%s' (is it just starting or ending?)", name);
 	}
-	assert(answer.p); /* exchange() fails without a byte */
-	status = answer.p[0];
-	buf_drop(&answer, 1);
-	buf_u8(&answer, 0);
-	*ret_text = (char *)answer.p; /* ownership moves */
+	assert(talk.answer.p); /* an answer without a byte is none */
+	status = talk.answer.p[0];
+	buf_drop(&talk.answer, 1);
+	buf_u8(&talk.answer, 0);
+	*ret_text = (char *)talk.answer.p; /* ownership moves */
+	talk.answer = (struct buf){0};
+	if (ret_fd) {
+		*ret_fd = talk.fd;
+		talk.fd = -1;
+	}
+	control_talk_end(&talk);
 	return status;
 }

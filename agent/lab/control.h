@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/lab/poller.h"
 
@@ -46,6 +47,23 @@ void control_close(struct control *c);
  */
 int control_call(
 	const char *lab, const char *const *word, char **ret_text, int *ret_fd, struct err *err);
+
+/* The same without waiting: between begin and the end there is a socket to be polled. */
+struct control_talk {
+	int sock; /* -1: none; readable when control_talk_step() has something to do */
+	int fd;   /* that came along, the caller's; -1: none */
+	struct buf answer;
+};
+
+/* control_talk_begin() - ask lab @name. Return: 0, or a negative errno: it is not up (any more). */
+int control_talk_begin(struct control_talk *t, const char *name, const char *const *word);
+
+/* control_talk_step() - what there is of the answer. Return: 1: it is whole; 0: there will be
+ * more; a negative errno. The first byte of the answer is the exit status. */
+int control_talk_step(struct control_talk *t);
+
+/* control_talk_end() - close and free; takes one that was never begun, if zeroed with sock -1. */
+void control_talk_end(struct control_talk *t);
 
 /* control_lab() - name of the only lab that is up, or @lab if it is. Return: 0; -ENOENT, -EINVAL
  * with the cure in @err. */

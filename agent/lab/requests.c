@@ -14,6 +14,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/json.h"
 #include "agent/base/units.h"
+#include "agent/lab/live.h"
 #include "agent/lab/nemesis.h"
 #include "agent/lab/select.h"
 #include "agent/lab/show.h"
@@ -437,6 +438,15 @@ static int serve_matrix(const struct request *r, struct err *err)
 	return 0;
 }
 
+/* Always JSON; along with it goes the memory that the load counts in, if there is a load. */
+static int serve_live(const struct request *r, struct err *err)
+{
+	(void)err;
+	live_json(r->s, r->out);
+	*r->fd = r->s->load_fd;
+	return 0;
+}
+
 /* The first process of a node, as a descriptor: its number could be another's by then. */
 static int serve_enter(const struct request *r, struct err *err)
 {
@@ -464,6 +474,7 @@ static const struct verb {
 } verbs[] = {
 	{"status", serve_status, false},
 	{"matrix", serve_matrix, false},
+	{"live", serve_live, false},
 	{"enter", serve_enter, false},
 	{"down", serve_down, false},
 	{"cut", serve_cut, true},

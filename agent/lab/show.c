@@ -10,7 +10,6 @@
 #include "agent/base/units.h"
 #include "netns/link_words.h"
 
-#define CELL_MAX 64
 #define TABLE_NODES_MAX \
 	24 /* more columns than that nobody reads: then changed links are listed \
 	    */
@@ -52,31 +51,39 @@ static size_t cell_delay(const struct link_state *link, char *out, size_t size)
 	return (size_t)snprintf(out, size, "%.4g", units_ms(link->delay_ns));
 }
 
-static void cell(const struct view *v, unsigned a, unsigned b, char out[LINK_WORDS_TEXT_MAX])
+void show_cell(const struct link_state *link, char out[SHOW_CELL_MAX])
 {
-	const struct link_state *link = link_matrix_at(v->m, a, b);
 	char words[LINK_WORDS_TEXT_MAX];
 	size_t len;
 
-	if (a == b) {
-		(void)snprintf(out, CELL_MAX, "-");
-	} else if (v->field >= 0) {
-		link_field_print((enum link_field)v->field, link, out);
-		if (!*out)
-			(void)snprintf(out, CELL_MAX, ".");
-	} else if (link->cut) {
-		(void)snprintf(out, CELL_MAX, "%s",
+	if (link->cut) {
+		(void)snprintf(out, SHOW_CELL_MAX, "%s",
 			link->cut == CUT_EDGE   ? "cut"
 			: link->cut == CUT_WIRE ? "cut/w"
 						: "cut/r");
+		return;
+	}
+	len = cell_delay(link, out, SHOW_CELL_MAX);
+	for (size_t i = 0; i < MARKS && len + 1 < SHOW_CELL_MAX; i++) {
+		if (!*link_field_print(marks[i].field, link, words))
+			continue;
+		out[len++] = marks[i].letter;
+		out[len] = '\0';
+	}
+}
+
+static void cell(const struct view *v, unsigned a, unsigned b, char out[LINK_WORDS_TEXT_MAX])
+{
+	const struct link_state *link = link_matrix_at(v->m, a, b);
+
+	if (a == b) {
+		(void)snprintf(out, SHOW_CELL_MAX, "-");
+	} else if (v->field >= 0) {
+		link_field_print((enum link_field)v->field, link, out);
+		if (!*out)
+			(void)snprintf(out, SHOW_CELL_MAX, ".");
 	} else {
-		len = cell_delay(link, out, CELL_MAX);
-		for (size_t i = 0; i < MARKS && len + 1 < CELL_MAX; i++) {
-			if (!*link_field_print(marks[i].field, link, words))
-				continue;
-			out[len++] = marks[i].letter;
-			out[len] = '\0';
-		}
+		show_cell(link, out);
 	}
 }
 

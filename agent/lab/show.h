@@ -7,6 +7,12 @@
 
 #include "agent/lab/supervisor.h"
 
+#define SHOW_CELL_MAX 64
+
+/* show_cell() - one link as tables have it: its delay in ms and letters for what else it does, or
+ * "cut". */
+void show_cell(const struct link_state *link, char out[SHOW_CELL_MAX]);
+
 /**
  * show_text() - one table
  * @what:	NULL: delays with marks for all else; "all": each link in words; "counters"; or a

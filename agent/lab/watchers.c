@@ -93,6 +93,7 @@ static void info_parse(struct watch_view *v, const char *text, size_t len)
 	v->ready = info_number(text, len, "ready", 0) == 1;
 	v->leader = (int)info_number(text, len, "leader", -1);
 	v->term = (uint64_t)info_number(text, len, "term", 0);
+	v->committed = (uint64_t)info_number(text, len, "committed", 0);
 	v->applied = (uint64_t)info_number(text, len, "applied", 0);
 	v->keys = (uint64_t)info_number(text, len, "keys", 0);
 	v->recovered = (uint64_t)info_number(text, len, "recovered_records", 0);

@@ -24,6 +24,7 @@ struct watch_view {
 	int leader; /* as it believes; -1: none */
 	uint64_t term;
 	char role[16];
+	uint64_t committed;
 	uint64_t applied;
 	uint64_t keys;
 	uint64_t recovered; /* records that it found in its log at its start */

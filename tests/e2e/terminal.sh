@@ -11,23 +11,26 @@
 command -v tmux >/dev/null || skip_all "no tmux"
 
 # screen: what stands there now. scrollback: the same with all that has scrolled away.
+terminal_do() {
+	tmux -L "$(cat "$tmp/terminal")" "$@"
+}
 screen() {
-	tmux -L "$lab" capture-pane -p
+	terminal_do capture-pane -p
 }
 scrollback() {
-	tmux -L "$lab" capture-pane -p -S -2000
+	terminal_do capture-pane -p -S -2000
 }
 shows() {
 	screen | grep -q -- "$1"
 }
 cursor_is() {
-	[ "$(tmux -L "$lab" display -p '#{cursor_flag}')" = "$1" ]
+	[ "$(terminal_do display -p '#{cursor_flag}')" = "$1" ]
 }
 keys() {
-	tmux -L "$lab" send-keys "$@"
+	terminal_do send-keys "$@"
 }
 resize() {
-	tmux -L "$lab" resize-window -x "$1" -y "$2"
+	terminal_do resize-window -x "$1" -y "$2"
 }
 
 # terminal COLUMNS ROWS COMMAND...: run it there; behind it stands its exit status. All bytes that
@@ -37,13 +40,14 @@ terminal() {
 	shift 2
 	terminal_end
 	rm -f "$tmp/go" "$tmp/bytes"
-	tmux -L "$lab" -f /dev/null new-session -d -x "$columns" -y "$rows" \
+	lab_name >"$tmp/terminal" # the server of the one before may still be about to end
+	terminal_do -f /dev/null new-session -d -x "$columns" -y "$rows" \
 		"until [ -e $tmp/go ]; do :; done; LANG=C.UTF-8 $(printf '%q ' "$@")
 		echo status=\$?; exec cat" || return 1
-	tmux -L "$lab" pipe-pane -o "cat >$tmp/bytes"
+	terminal_do pipe-pane -o "cat >$tmp/bytes"
 	touch "$tmp/go"
 }
 terminal_end() {
-	tmux -L "$lab" kill-server 2>/dev/null || true
+	[ ! -e "$tmp/terminal" ] || terminal_do kill-server 2>/dev/null || true
 }
 at_exit terminal_end
