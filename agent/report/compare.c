@@ -111,7 +111,7 @@ static bool same_else(const char *textbook, const char *measured)
 }
 
 /* As the textbook has it: what it says of a cut, and of a whole network if it does. */
-static bool agrees(const char *textbook, const char *measured)
+bool compare_agrees(const char *textbook, const char *measured)
 {
 	return strncmp(textbook_cap(textbook), measured, 2) == 0 && same_else(textbook, measured);
 }
@@ -142,7 +142,7 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 	else if (!system->textbook[0])
 		words_add(
 			ret, COMPARE_WHY_MAX, "no class in the literature; measured: %s", s->words);
-	else if (agrees(system->textbook, s->verdict))
+	else if (compare_agrees(system->textbook, s->verdict))
 		words_add(ret, COMPARE_WHY_MAX, "as the textbook says (%s)", system->source);
 	else
 		differs(system, s, ret);

@@ -38,6 +38,9 @@ void compare_csv(
 /* compare_why() - that sentence: was the claim kept, and where do the two differ? */
 void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX]);
 
+/* compare_agrees() - does the textbook's class say what was measured, as far as it goes? */
+bool compare_agrees(const char *textbook, const char *measured);
+
 /* compare_claim() - "kept", "broken", or "open": nothing could be concluded. */
 const char *compare_claim(const struct summary *s);
 

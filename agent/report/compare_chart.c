@@ -36,11 +36,11 @@ enum kind { AVAILABLE, REFUSED, OPEN, KINDS };
 static const struct {
 	const char *mark;
 	enum chart_colour colour;
-	const char *ink; /* that colour, as the page calls it */
+	const char *class; /* of the page, for that colour */
 	const char *words;
 } kinds[KINDS] = {
-	[AVAILABLE] = {"\xe2\x97\x8f", CHART_READ, "read", "every side of the cut was answered"},
-	[REFUSED] = {"\xe2\x96\xa0", CHART_WRITE, "write", "some side was refused"},
+	[AVAILABLE] = {"\xe2\x97\x8f", CHART_READ, "i-read", "every side of the cut was answered"},
+	[REFUSED] = {"\xe2\x96\xa0", CHART_WRITE, "i-write", "some side was refused"},
 	[OPEN] = {"\xe2\x97\x8b", CHART_DIM, "dim", "nothing could be concluded"},
 };
 
@@ -240,8 +240,8 @@ static void put_key(FILE *out)
 {
 	(void)fputs("<p class=\"note\">", out);
 	for (unsigned k = 0; k < KINDS; k++)
-		(void)fprintf(out, "%s<b style=\"color:var(--%s)\">%s</b> %s", k ? ", " : "",
-			kinds[k].ink, kinds[k].mark, kinds[k].words);
+		(void)fprintf(out, "%s<b class=\"%s\">%s</b> %s", k ? ", " : "", kinds[k].class,
+			kinds[k].mark, kinds[k].words);
 	(void)fputs("</p>\n", out);
 }
 

@@ -15,6 +15,8 @@
 
 #define PAGE_PATH_MAX 4096
 #define CELL_MAX 64
+/* Between round trips paid and claimed: what the fit is good for. */
+#define TRIPS_OFF_GOAL 0.05
 
 #define HEADS(heads) heads, sizeof(heads) / sizeof *(heads)
 
@@ -61,25 +63,77 @@ static unsigned stores(const struct compare_page *p)
 	return n;
 }
 
+/* Letters beside those of the literature, of stores from which something was concluded. */
+static void put_textbook(FILE *out, const struct compare_page *p)
+{
+	unsigned classed = 0;
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < p->rows; i++) {
+		const char *textbook = p->system[i]->textbook;
+
+		if (!textbook[0] || p->row[i].status == EXIT_INCONCLUSIVE)
+			continue;
+		classed++;
+		same += compare_agrees(textbook, p->row[i].verdict);
+	}
+	if (classed)
+		html_linef(out, "p", NULL,
+			"Of %u that have a class in the literature %u were measured to be so; why the "
+			"others differ is below.",
+			classed, same);
+}
+
+/* How far what is paid is from what is claimed, at worst; only a conclusive run counts. */
+static void put_accuracy(FILE *out, const struct compare_page *p)
+{
+	unsigned fitted = 0;
+	unsigned within = 0;
+	unsigned worst = 0;
+	double off_max = -1;
+
+	for (unsigned i = 0; i < p->rows; i++) {
+		const struct summary_trips *r = &p->row[i].read_trips;
+		const struct summary_trips *w = &p->row[i].write_trips;
+		double off = fmax(fabs(r->paid - r->theory), fabs(w->paid - w->theory));
+
+		if (isnan(off) || p->row[i].status == EXIT_INCONCLUSIVE)
+			continue;
+		fitted++;
+		within += off <= TRIPS_OFF_GOAL;
+		if (off > off_max) {
+			off_max = off;
+			worst = i;
+		}
+	}
+	if (fitted)
+		html_linef(out, "p", NULL,
+			"Round trips paid are within %.2f of what is claimed on %u of %u stores; "
+			"furthest off is %s, by %.2f.",
+			TRIPS_OFF_GOAL, within, fitted, p->system[worst]->name, off_max);
+}
+
 static void put_lead(FILE *out, const struct compare_page *p)
 {
 	unsigned broken = count_claims(p, "broken");
 	unsigned open = stores(p) - p->rows;
-	char words[COMPARE_WHY_MAX] = "";
 
 	for (unsigned i = 0; i < p->rows; i++)
 		open += p->row[i].status == EXIT_INCONCLUSIVE;
-	words_add(words, sizeof words,
-		"When the network was cut, %u of %u stores stayed consistent and refused some side "
-		"(PC), %u answered every side (PA), %u did neither (P-).",
-		count_letters(p, "PC"), stores(p), count_letters(p, "PA"), count_letters(p, "P-"));
-	html_line(out, "p", "verdict", words);
+	if (open < stores(p))
+		html_linef(out, "p", "verdict",
+			"When the network was cut, %u of %u stores stayed consistent and refused some "
+			"side (PC), %u answered every side (PA), %u did neither (P-).",
+			count_letters(p, "PC"), stores(p), count_letters(p, "PA"),
+			count_letters(p, "P-"));
 	if (broken)
 		html_linef(out, "p", "loud", "%u kept what they claim, %u broke it.",
 			count_claims(p, "kept"), broken);
-	else
+	else if (open < stores(p))
 		html_linef(out, "p", NULL, "%u kept what they claim, none broke it.",
 			count_claims(p, "kept"));
+	put_textbook(out, p);
+	put_accuracy(out, p);
 	if (open)
 		html_linef(out, "p", "warn",
 			"Of %u nothing can be concluded; their figures stand here all the same.",

@@ -47,6 +47,7 @@ const char html_style[] =
 	".good{color:var(--good);font-weight:600}"
 	".bad{color:var(--bad);font-weight:600}"
 	".warn{color:var(--warn);font-weight:600}"
+	".i-read{color:var(--read)}.i-write{color:var(--write)}"
 	".scroll{overflow-x:auto;margin:.75rem 0 1.25rem}"
 	"table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}"
 	"caption{text-align:left;font-weight:600;padding:.25rem 0}"

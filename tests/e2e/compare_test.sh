@@ -43,6 +43,15 @@ for_ci() {
 		grep -q '^- cassandra-one: ' "$tmp/both.md"
 }
 
+# The page names each store, leads to the pages of the runs, and is HTML as tidy knows it.
+as_a_page() {
+	tidy -quiet -errors "$tmp/both/report.html" || return 1
+	grep -qF '<a href="raft/report.html">raft</a>' "$tmp/both/report.html" &&
+		[ -s "$tmp/both/raft/report.html" ] &&
+		grep -q '<svg class="narrow"' "$tmp/both/report.html" &&
+		grep -q "^  report $tmp/both/report.html\$" "$tmp/out"
+}
+
 as_json() {
 	python3 - "$tmp/both/compare.json" <<-'PY'
 		import json, sys
@@ -152,6 +161,7 @@ check compare__refuses_unknown_profiles \
 	refuses "no profile is called 'wann', did you mean 'wan'?" --stores single --profiles wann
 check compare__keeps_the_rows_for_programs as_json
 check compare__tells_ci for_ci
+check compare__keeps_a_page as_a_page
 check compare__keeps_them_for_spreadsheets for_spreadsheets
 check pacelc__shows_round_trips_beside_theory costs
 check compare__goes_on_with_what_is_there goes_on
