@@ -125,6 +125,8 @@ static int load_suites(
 		if (summary_load(&results[i], path, err))
 			return err->code;
 		suite[i].results = results[i];
+		for (unsigned k = 0; k < p->runs; k++)
+			suite[i].several |= k != i && strcmp(p->run[k].store, s->store) == 0;
 	}
 	return 0;
 }

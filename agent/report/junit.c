@@ -25,7 +25,8 @@ static const char *const outcome_elements[] = {
 _Static_assert(sizeof outcome_elements / sizeof *outcome_elements == OUTCOME_NR, "one name each");
 
 struct printer {
-	FILE *out; /* NULL: only count */
+	char class[NAME_MAX_BYTES]; /* of its tests */
+	FILE *out;                  /* NULL: only count */
 	const struct junit_suite *suite;
 	unsigned count[OUTCOME_NR];
 };
@@ -74,14 +75,12 @@ static void put_case(
 	struct printer *p, const char *name, double seconds, enum outcome outcome, const char *why)
 {
 	const char *element = outcome_elements[outcome];
-	char class[NAME_MAX_BYTES];
 
 	p->count[outcome]++;
 	if (!p->out)
 		return;
-	(void)snprintf(class, sizeof class, "pacelab.%s.%s", p->suite->lab, p->suite->store);
 	(void)fputs("    <testcase", p->out);
-	put_attribute(p->out, "classname", class);
+	put_attribute(p->out, "classname", p->class);
 	put_attribute(p->out, "name", name);
 	(void)fprintf(p->out, " time=\"%.6f\"", seconds);
 	if (!element) {
@@ -241,6 +240,14 @@ static void put_suite(const struct junit_suite *suite, const char *host, const c
 
 	put_cases(&counter);
 	(void)snprintf(name, sizeof name, "%s on %s", suite->lab, suite->store);
+	(void)snprintf(
+		printer.class, sizeof printer.class, "pacelab.%s.%s", suite->lab, suite->store);
+	if (suite->several) {
+		unsigned long long seed = look_count(suite->results, "seed");
+
+		words_add(name, sizeof name, ", seed %llu", seed);
+		words_add(printer.class, sizeof printer.class, ".seed-%llu", seed);
+	}
 	(void)fprintf(out, "  <testsuite id=\"%u\" package=\"pacelab\"", id);
 	put_attribute(out, "name", name);
 	put_counts(&counter, out);

@@ -10,6 +10,7 @@
 #ifndef REPORT_JUNIT_H
 #define REPORT_JUNIT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -22,6 +23,7 @@ struct json_t; /* of jansson */
 struct junit_suite {
 	const char *lab;
 	const char *store;
+	bool several; /* it is one of several of the store: its seed is part of its name */
 	const struct json_t *results;
 	const char *why;
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/report/html.h"
+#include "agent/report/look.h"
 #include "agent/report/serve.h"
 #include "agent/report/summary.h"
 
@@ -148,7 +149,7 @@ static void put_files(FILE *out, int dir)
 	}
 }
 
-/* The run's own words, or why it has none. */
+/* What the run says of itself; one of an older version, too, as far as it goes. */
 static void put_run(FILE *out, int dir)
 {
 	static const char *const words[][2] = {[EXIT_AS_EXPECTED] = {"good", "as expected"},
@@ -156,24 +157,25 @@ static void put_run(FILE *out, int dir)
 		[EXIT_INCONCLUSIVE] = {"warn", "inconclusive"}};
 	char path[PROC_PATH_MAX];
 	struct err err = {0};
-	struct summary s;
+	json_t *run = NULL;
+	uint64_t status;
 	int fd = serve_open(dir, marks[0]);
-	int rc = -1;
 
 	if (fd >= 0) {
 		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-		rc = summary_read(&s, path, &err);
+		(void)summary_load(&run, path, &err);
 		(void)close(fd);
 	}
-	html_cell_text(out, rc ? "" : s.verdict);
-	if (rc || s.status >= sizeof words / sizeof *words) {
-		html_cell_text(out, "not of this version");
-	} else {
+	status = look_count(run, "status");
+	html_cell_text(out, look_text(json_object_get(run, "verdict"), "pacelc"));
+	if (!json_object_get(run, "status") || status >= sizeof words / sizeof *words)
+		html_cell_text(out, "not known");
+	else
 		(void)fprintf(
-			out, "<td class=\"t %s\">%s</td>", words[s.status][0], words[s.status][1]);
-	}
-	html_cell_text(out, rc ? "" : s.lab);
-	html_cell_text(out, rc ? "" : s.store);
+			out, "<td class=\"t %s\">%s</td>", words[status][0], words[status][1]);
+	html_cell_text(out, look_text(run, "lab"));
+	html_cell_text(out, look_text(run, "store"));
+	json_decref(run);
 }
 
 /* The page first, for people; all other files are a step further. */

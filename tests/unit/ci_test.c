@@ -170,6 +170,21 @@ static void junit__has_an_error_for_a_run_without_results(void **state)
 	free(text);
 }
 
+/* A service follows each test by its name. */
+static void junit__tells_runs_of_one_store_apart(void **state)
+{
+	json_t *results = results_of(cut_run("single"));
+	const struct junit_suite suite = {
+		.lab = "cap", .store = "single", .several = true, .results = results};
+	char *text = junit_of(&suite, 1);
+
+	(void)state;
+	assert_has(text, " name=\"cap on single, seed 7\"");
+	assert_has(text, "classname=\"pacelab.cap.single.seed-7\" name=\"claim\"");
+	free(text);
+	json_decref(results);
+}
+
 /* Anything may be in a file. */
 static void both__print_a_file_of_any_shape(void **state)
 {
@@ -248,6 +263,7 @@ int main(void)
 		cmocka_unit_test(junit__skips_what_could_not_be_judged),
 		cmocka_unit_test(junit__has_an_error_for_each_fault_that_was_not_confirmed),
 		cmocka_unit_test(junit__has_an_error_for_a_run_without_results),
+		cmocka_unit_test(junit__tells_runs_of_one_store_apart),
 		cmocka_unit_test(both__print_a_file_of_any_shape),
 		cmocka_unit_test(markdown__has_verdict_phases_sides_and_evidence),
 		cmocka_unit_test(markdown__escapes_what_people_write),

@@ -65,6 +65,10 @@ static int set_up(void **state)
 	put_dir(w, "results/.hidden");
 	put_dir(w, "results/empty");
 	put_file(w, "results/one/results.json", "{\"one\": 1}");
+	put_dir(w, "results/known");
+	put_file(w, "results/known/results.json",
+		"{\"lab\": \"<cap>\", \"store\": \"raft\", \"verdict\": {\"pacelc\": \"PC/EC\"}, "
+		"\"status\": 1}");
 	put_file(w, "results/one/report.html", "<!DOCTYPE html><title>one</title>");
 	put_file(w, "results/one/supervisor.log", SECRET);
 	put_file(w, "results/.hidden/results.json", SECRET);
@@ -186,6 +190,8 @@ static void serve__lists_the_runs(void **state)
 	assert_has(page, "\r\nContent-Type: text/html; charset=utf-8\r\n");
 	assert_has(page, "<a href=\"one/report.html\">");
 	assert_has(page, "<a href=\"a%20run%20%3Cb%3E/\">a run &lt;b&gt;</a>");
+	assert_has(page, "<td class=\"t\">PC/EC</td><td class=\"t bad\">violated</td>"
+			 "<td class=\"t\">&lt;cap&gt;</td><td class=\"t\">raft</td>");
 	assert_null(strstr(page, "hidden"));
 	assert_null(strstr(page, "linked"));
 	assert_null(strstr(page, "empty"));
