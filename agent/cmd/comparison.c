@@ -19,6 +19,7 @@
 #include "agent/lab/near.h"
 #include "agent/report/compare_html.h"
 #include "agent/report/spread.h"
+#include "agent/sim/lab.h"
 
 #define RUN_ARGS_MAX 64
 #define NUMBERED_MAX 1000
@@ -122,13 +123,20 @@ static int try_plans(struct comparison *c, struct err *err)
 {
 	for (unsigned i = 0; i < c->stores; i++) {
 		struct plan_options wish = c->wish->plan;
-		struct plan *plan;
+		struct plan *plan = NULL;
+		int rc;
 
 		wish.store = c->store[i]->name;
-		if (plan_load(&plan, c->wish->lab, &wish, err))
-			return err_wrap(err, "store %s", c->store[i]->name);
-		c->seed = plan->seed;
+		rc = plan_load(&plan, c->wish->lab, &wish, err);
+		if (!rc)
+			rc = plan_refuse_real(plan, err);
+		if (!rc && c->wish->simulate)
+			rc = lab_refuse(plan, err);
+		if (!rc)
+			c->seed = plan->seed;
 		plan_free(plan);
+		if (rc)
+			return err_wrap(err, "store %s", c->store[i]->name);
 	}
 	return 0;
 }

@@ -257,15 +257,6 @@ static int run_plan(struct plan *plan, const struct cmd_line *line, const struct
 	return status;
 }
 
-static int refuse_simulated(const struct plan *plan, struct err *err)
-{
-	if (!plan->simulated_only)
-		return 0;
-	return err_usage(err,
-		"lab %s, of %u replicas, is for a simulation, its script says: pacelab simulate %s",
-		plan->name, plan->replicas, plan->path);
-}
-
 /* What a run of several does as one alone would. */
 static int run_repeated(const struct plan *plan, const struct cmd_line *line, struct err *err)
 {
@@ -322,7 +313,7 @@ static int run_main(const struct cmd_line *line, struct err *err)
 		status = EXIT_USAGE;
 	else if (v[OPT_PLAN])
 		plan_print(plan, stdout);
-	else if (refuse_simulated(plan, err) ||
+	else if (plan_refuse_real(plan, err) ||
 		 (v[OPT_CHECK_ONLINE] && online_allowed(plan, err)) ||
 		 (v[OPT_SIMULATE] && lab_refuse(plan, err)) ||
 		 (v[OPT_COSTS] && lab_costs_parse(&costs, v[OPT_COSTS], err)))

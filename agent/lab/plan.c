@@ -175,6 +175,15 @@ int plan_resolve(struct plan *plan, unsigned phase, unsigned leader, struct err 
 	return phases_resolve(plan, plan->script, phase, leader, err);
 }
 
+int plan_refuse_real(const struct plan *plan, struct err *err)
+{
+	if (!plan->simulated_only)
+		return 0;
+	return err_set(err, -EOPNOTSUPP, EXIT_USAGE,
+		"lab %s, of %u replicas, is for a simulation, its script says: pacelab simulate %s",
+		plan->name, plan->replicas, plan->path);
+}
+
 static uint64_t median_ns(const struct link_state *link)
 {
 	return dist_quantile_ns(link->dist, link->delay_ns, link->jitter_ns, 0.5);

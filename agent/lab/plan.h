@@ -253,6 +253,9 @@ unsigned plan_contact(const struct plan *plan, unsigned site, unsigned client);
  */
 int plan_resolve(struct plan *plan, unsigned phase, unsigned leader, struct err *err);
 
+/* plan_refuse_real() - Return: 0, or -EOPNOTSUPP with EXIT_USAGE if the lab says simulated(). */
+int plan_refuse_real(const struct plan *plan, struct err *err);
+
 /* plan_closed() - does nothing pass from @from to @to? It is cut, or one of them is down. */
 static inline bool plan_closed(const struct link_matrix *m, unsigned from, unsigned to)
 {

@@ -124,7 +124,12 @@ sends_world_away() {
 	local status=0
 	"$pacelab" run world >"$tmp/out" 2>&1 || status=$?
 	cat "$tmp/out"
-	[ "$status" -eq 64 ] && grep -q '101 replicas, .* pacelab simulate ' "$tmp/out"
+	[ "$status" -eq 64 ] && grep -q '101 replicas, .* pacelab simulate ' "$tmp/out" || return 1
+	status=0
+	"$pacelab" compare world --stores raft --results "$tmp/none" >"$tmp/out" 2>&1 || status=$?
+	cat "$tmp/out"
+	[ "$status" -eq 64 ] && grep -q 'store raft: lab world, .* simulation' "$tmp/out" &&
+		[ ! -e "$tmp/none" ]
 }
 
 simulates_world() {
