@@ -148,6 +148,14 @@ static unsigned same_before(const json_t *faults, size_t i)
 	return same;
 }
 
+/* Of a simulated network there is no evidence to be had. */
+static enum outcome outcome_of(const char *evidence)
+{
+	if (strcmp(evidence, "simulated") == 0)
+		return SKIPPED;
+	return strcmp(evidence, "confirmed") == 0 ? PASSED : ERROR;
+}
+
 /* The names stay as they are from run to run, so that a service can follow each test. */
 static void put_evidence(struct printer *p)
 {
@@ -166,7 +174,7 @@ static void put_evidence(struct printer *p)
 		if (same)
 			words_add(name, sizeof name, ", number %u", same + 1);
 		words_add(message, sizeof message, "%s: %s", evidence, look_text(fault, "why"));
-		put_case(p, name, 0, strcmp(evidence, "confirmed") == 0 ? PASSED : ERROR, message);
+		put_case(p, name, 0, outcome_of(evidence), message);
 	}
 }
 
@@ -238,16 +246,20 @@ static void put_suite(const struct junit_suite *suite, const char *host, const c
 	struct printer printer = {.out = out, .suite = suite};
 	char name[NAME_MAX_BYTES];
 
-	put_cases(&counter);
 	(void)snprintf(name, sizeof name, "%s on %s", suite->lab, suite->store);
 	(void)snprintf(
 		printer.class, sizeof printer.class, "pacelab.%s.%s", suite->lab, suite->store);
+	if (look_simulated(suite->results)) {
+		words_add(name, sizeof name, ", simulated");
+		words_add(printer.class, sizeof printer.class, ".simulated");
+	}
 	if (suite->several) {
 		unsigned long long seed = look_count(suite->results, "seed");
 
 		words_add(name, sizeof name, ", seed %llu", seed);
 		words_add(printer.class, sizeof printer.class, ".seed-%llu", seed);
 	}
+	put_cases(&counter);
 	(void)fprintf(out, "  <testsuite id=\"%u\" package=\"pacelab\"", id);
 	put_attribute(out, "name", name);
 	put_counts(&counter, out);

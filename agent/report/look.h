@@ -43,4 +43,10 @@ static inline bool look_true(const json_t *object, const char *key)
 	return json_is_true(json_object_get(object, key));
 }
 
+/* Was nothing of this run on real packets? */
+static inline bool look_simulated(const json_t *results)
+{
+	return json_is_object(json_object_get(results, "simulation"));
+}
+
 #endif

@@ -270,6 +270,8 @@ static void put_findings(FILE *out, const json_t *results)
 	add_fit(text, sizeof text, trips, "read");
 	add_fit(text, sizeof text, trips, "write");
 	put_item(out, "round trips", text);
+	put_item(
+		out, "in virtual time", look_text(json_object_get(results, "simulated"), "pacelc"));
 	(void)fputc('\n', out);
 }
 
@@ -285,6 +287,8 @@ void markdown_run(const json_t *results, FILE *out)
 	(void)fputs(": ", out);
 	put_text(out, look_text(verdict, "pacelc"));
 	(void)fputs("\n\n**", out);
+	if (look_simulated(results))
+		(void)fputs("Simulated, no packet was sent: ", out);
 	put_text(out, look_text(verdict, "words"));
 	(void)fputs("**\n\n", out);
 	put_findings(out, results);

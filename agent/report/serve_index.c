@@ -173,7 +173,12 @@ static void put_run(FILE *out, int dir)
 	else
 		(void)fprintf(
 			out, "<td class=\"t %s\">%s</td>", words[status][0], words[status][1]);
-	html_cell_text(out, look_text(run, "lab"));
+	if (look_simulated(run))
+		(void)fputs("<td class=\"t\">simulated: ", out);
+	else
+		(void)fputs("<td class=\"t\">", out);
+	html_text(out, look_text(run, "lab"));
+	(void)fputs("</td>", out);
 	html_cell_text(out, look_text(run, "store"));
 	json_decref(run);
 }
@@ -190,12 +195,7 @@ static void put_entry(FILE *out, int dir, const struct entry *e)
 		return;
 	(void)fputs("<tr><th scope=\"row\">", out);
 	put_link(out, e->name, "", e->name);
-	(void)fputs("</th><td class=\"t\">", out);
-	if (is_file(fd, shown[0], &of_page))
-		put_link(out, e->name, shown[0], shown[0]);
-	else
-		put_link(out, e->name, marks[e->mark], marks[e->mark]);
-	(void)fputs("</td>", out);
+	(void)fputs("</th>", out);
 	if (e->mark == 0) {
 		put_run(out, fd);
 	} else {
@@ -204,6 +204,12 @@ static void put_entry(FILE *out, int dir, const struct entry *e)
 		html_cell_text(out, "");
 		html_cell_text(out, "");
 	}
+	(void)fputs("<td class=\"t\">", out);
+	if (is_file(fd, shown[0], &of_page))
+		put_link(out, e->name, shown[0], shown[0]);
+	else
+		put_link(out, e->name, marks[e->mark], marks[e->mark]);
+	(void)fputs("</td>", out);
 	if (localtime_r(&e->when, &tm))
 		(void)strftime(when, sizeof when, "%Y-%m-%d %H:%M", &tm);
 	html_cell_text(out, when);
@@ -213,8 +219,8 @@ static void put_entry(FILE *out, int dir, const struct entry *e)
 
 static void put_entries(FILE *out, int dir, const struct listing *l)
 {
-	static const char *const heads[] = {"folder", HTML_LEFT "look at", HTML_LEFT "verdict",
-		HTML_LEFT "result", HTML_LEFT "lab", HTML_LEFT "store", HTML_LEFT "finished"};
+	static const char *const heads[] = {"folder", HTML_LEFT "verdict", HTML_LEFT "result",
+		HTML_LEFT "lab", HTML_LEFT "store", HTML_LEFT "look at", HTML_LEFT "finished"};
 
 	html_section(out, "runs", "Runs");
 	html_table(out, "Runs and comparisons, newest first", heads, sizeof heads / sizeof *heads);
@@ -254,6 +260,7 @@ void serve_index(int dir, const char *name, bool below, FILE *out)
 		html_line(out, "p", NULL,
 			"No run is here. 'pacelab run cap' makes one, in results/ of the folder "
 			"where it is started.");
-	html_end(out);
+	/* Without the end that all other pages have: this one does ask a server. */
+	(void)fputs("</main>\n</body>\n</html>\n", out);
 	free(l);
 }

@@ -170,6 +170,25 @@ static void junit__has_an_error_for_a_run_without_results(void **state)
 	free(text);
 }
 
+/* What was simulated never looks like a measurement. */
+static void both__say_that_a_run_was_simulated(void **state)
+{
+	json_t *results = results_of(cut_run("single"));
+	json_t *fault = json_array_get(json_object_get(results, "faults"), 0);
+	char *text;
+
+	(void)state;
+	set(results, "simulation", json_loads("{}", 0, NULL));
+	set(fault, "evidence", json_sprintf("simulated"));
+	text = markdown_of(json_incref(results));
+	assert_has(text, "\n**Simulated, no packet was sent: ");
+	free(text);
+	text = junit_run(results);
+	assert_has(text, " name=\"cap on single, simulated\" ");
+	assert_has(text, " errors=\"0\" skipped=\"1\"");
+	free(text);
+}
+
 /* A service follows each test by its name. */
 static void junit__tells_runs_of_one_store_apart(void **state)
 {
@@ -264,6 +283,7 @@ int main(void)
 		cmocka_unit_test(junit__has_an_error_for_each_fault_that_was_not_confirmed),
 		cmocka_unit_test(junit__has_an_error_for_a_run_without_results),
 		cmocka_unit_test(junit__tells_runs_of_one_store_apart),
+		cmocka_unit_test(both__say_that_a_run_was_simulated),
 		cmocka_unit_test(both__print_a_file_of_any_shape),
 		cmocka_unit_test(markdown__has_verdict_phases_sides_and_evidence),
 		cmocka_unit_test(markdown__escapes_what_people_write),
