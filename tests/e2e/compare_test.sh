@@ -43,9 +43,10 @@ for_ci() {
 		grep -q '^- cassandra-one: ' "$tmp/both.md"
 }
 
-# The page names each store, leads to the pages of the runs, and is HTML as tidy knows it.
+# The page names each store, leads to the pages of the runs, and is for every reader.
 as_a_page() {
-	tidy -quiet -errors "$tmp/both/report.html" || return 1
+	tidy -quiet -errors "$tmp/both/report.html" &&
+		python3 tests/e2e/report_page.py "$tmp/both/report.html" || return 1
 	grep -qF '<a href="raft/report.html">raft</a>' "$tmp/both/report.html" &&
 		[ -s "$tmp/both/raft/report.html" ] &&
 		grep -q '<svg class="narrow"' "$tmp/both/report.html" &&

@@ -33,7 +33,9 @@ class Page(HTMLParser):
             if name.startswith("on"):
                 self.say("<%s %s>: a script" % (tag, name))
             if name in ("src", "href", "xlink:href", "srcset", "action"):
-                if not re.match(r"#|data:image/", value or ""):
+                # A link to a page beside this one is followed by its reader or by nobody.
+                beside = tag == "a" and re.fullmatch(r"[\w.-]+(/[\w.-]+)*\.html", value or "")
+                if not beside and not re.match(r"#|data:image/", value or ""):
                     self.say("<%s %s=%s>: a request" % (tag, name, value[:60]))
             if name == "style" and not re.fullmatch(r"--a:[0-9.]+", value):
                 self.say("<%s style=%s>" % (tag, value[:60]))
