@@ -30,6 +30,7 @@ enum {
 	OPT_PROFILES,
 	OPT_MATRIX,
 	OPT_REPEAT,
+	OPT_RESUME,
 	OPT_NAME,
 	OPT_RESULTS,
 	OPT_KEEP,
@@ -63,6 +64,8 @@ static const struct cmd_option options[] = {
 		"round trips between regions, as CSV: sites are as far apart as the first of these"},
 	[OPT_REPEAT] = {"--repeat", "N",
 		"N runs with seeds one after the other, and the spread of each figure"},
+	[OPT_RESUME] = {"--resume", NULL,
+		"of these keep the ones in DIR from which something was concluded"},
 	[OPT_NAME] = {"--name", "NAME",
 		"of this lab, to run it beside another; default: the script's"},
 	[OPT_RESULTS] = {"--results", "DIR", "folder for everything that is kept"},
@@ -271,6 +274,7 @@ static int run_repeated(const struct plan *plan, const struct cmd_line *line, st
 		.lab_name = v[OPT_NAME],
 		.repeat = v[OPT_REPEAT],
 		.pass = pass,
+		.resume = v[OPT_RESUME] != NULL,
 		.simulate = v[OPT_SIMULATE] != NULL,
 		.costs = v[OPT_COSTS],
 		.json = v[OPT_JSON] != NULL,
@@ -306,6 +310,10 @@ static int run_main(const struct cmd_line *line, struct err *err)
 
 	if (!v[OPT_PLAN] && cmd_need_root(line->cmd, err))
 		return EXIT_CANNOT_RUN;
+	if (v[OPT_RESUME] && !v[OPT_REPEAT]) {
+		(void)err_usage(err, "--resume is for the runs of --repeat: say how many");
+		return EXIT_USAGE;
+	}
 	if (ci_try(&ci, err) || plan_load(&plan, line->arg[0], &wish, err))
 		return EXIT_USAGE;
 	plan->all_models = v[OPT_MODELS] != NULL;

@@ -3,7 +3,6 @@
 #include "agent/lab/expand.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -13,9 +12,9 @@
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
 #include "agent/history/history.h"
+#include "agent/lab/distances.h"
 #include "agent/lab/near.h"
 #include "agent/lab/regions.h"
-#include "agent/lab/rtt_file.h"
 #include "store/settings.h"
 
 #define ADDRESS_NETWORK 0x0a630000u /* 10.99.0.0/16 */
@@ -36,7 +35,6 @@
 /* Operations in one slot of a schedule, at the most: see lock.c. */
 #define SLOT_OPERATIONS_MAX 3
 #define SEED_DEFAULT 1
-#define PROFILES_TEXT_MAX 256
 #define TIME_SCALE_MIN 0.001
 #define TIME_SCALE_MAX 1000.0
 /*
@@ -326,32 +324,6 @@ static int expand_regions(struct plan *plan, const struct script *s, struct err 
 	return 0;
 }
 
-/* Sites are as far apart as the first regions of a file, whatever the script says. */
-static int expand_matrix(struct plan *plan, const char *path, struct err *err)
-{
-	struct rtt_file *file = calloc(1, sizeof *file);
-	int rc;
-
-	assert(file);
-	rc = rtt_file_read(file, path, err);
-	if (rc < 0)
-		(void)err_wrap(err, "--matrix");
-	else if (file->regions < plan->sites)
-		rc = err_usage(err, "--matrix %s: %u regions for the %u sites of lab %s: add some",
-			path, file->regions, plan->sites, plan->name);
-	for (unsigned a = 0; rc == 0 && a < plan->nodes; a++) {
-		unsigned from = plan->node[a].site;
-
-		(void)snprintf(plan->site[from].region, PLAN_REGION_MAX, "%s", file->name[from]);
-		for (unsigned b = 0; b < plan->nodes; b++)
-			if (plan->node[b].site != from)
-				*link_matrix_at(&plan->base, a, b) = (struct link_state){
-					.delay_ns = file->rtt_ns[from][plan->node[b].site] / 2};
-	}
-	free(file);
-	return rc;
-}
-
 static int expand_base(struct plan *plan, const struct script *s,
 	const struct plan_options *options, struct err *err)
 {
@@ -363,7 +335,7 @@ static int expand_base(struct plan *plan, const struct script *s,
 	for (unsigned i = 0; i < s->rules && rc == 0; i++)
 		rc = expand_rule(plan, s, &s->rule[i], err);
 	if (rc == 0 && options->matrix)
-		rc = expand_matrix(plan, options->matrix, err);
+		rc = distances_matrix(plan, options->matrix, err);
 	return rc < 0 ? rc : check_jitter(plan, s, err);
 }
 
@@ -581,19 +553,6 @@ static uint64_t longer(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* Round trip under the slowest profile of the command line. */
-static uint64_t longest_profile_ns(const struct script *s)
-{
-	uint64_t longest = 0;
-
-	for (unsigned i = 0; i < s->profiles; i++) {
-		struct link_state state = expand_profile(s->profile[i]);
-
-		longest = longer(longest, 2 * state.delay_ns);
-	}
-	return longest;
-}
-
 static unsigned default_clients(const struct plan *plan, const struct script *s)
 {
 	uint64_t longest = longest_rtt_ns(plan, &plan->base);
@@ -601,7 +560,7 @@ static unsigned default_clients(const struct plan *plan, const struct script *s)
 
 	for (unsigned i = 0; i < s->fit.rtts; i++)
 		longest = s->fit.rtt_ns[i] > longest ? s->fit.rtt_ns[i] : longest;
-	longest = longer(longest, longest_profile_ns(s));
+	longest = longer(longest, distances_longest_ns(s));
 	clients = plan->load.rate / plan->sites * units_s(longest) * CLIENTS_ROUND_TRIPS *
 		  CLIENTS_SPARE;
 	if (clients < CLIENTS_MIN)
@@ -648,7 +607,7 @@ static int expand_load(struct plan *plan, const struct script *s,
 	load->deadline_ns = s->load.deadline_ns ? s->load.deadline_ns : LOAD_DEFAULT_DEADLINE;
 	/* The script's was meant for its own distances. */
 	if (options->profiles)
-		far_ns = longest_profile_ns(s);
+		far_ns = distances_longest_ns(s);
 	if (options->matrix)
 		far_ns = longer(far_ns, longest_rtt_ns(plan, &plan->base));
 	load->deadline_ns = longer(load->deadline_ns, DEADLINE_ROUND_TRIPS * far_ns);
@@ -716,71 +675,6 @@ static int expand_options(struct plan *plan, const struct script *s,
 		err, "--emulator: '%s' is none: auto, netem and wire are", options->emulator);
 }
 
-/* Its delay and jitter: what is lost on such links would be no latency. */
-struct link_state expand_profile(const struct link_word *profile)
-{
-	struct link_change change;
-	struct link_state state = {.delay_ns = 0};
-
-	if (link_change_read(profile->args, &change, NULL) == 0)
-		link_change_apply(&change, 0, &state);
-	return (struct link_state){.delay_ns = state.delay_ns, .jitter_ns = state.jitter_ns};
-}
-
-static const struct link_word *find_profile(const char *name)
-{
-	const struct link_word *profile;
-
-	for (unsigned i = 0; (profile = link_profiles_list(i)); i++)
-		if (strcmp(profile->name, name) == 0)
-			return profile;
-	return NULL;
-}
-
-static int fail_profile(const char *name, struct err *err)
-{
-	struct near near = near_to(name);
-	char hint[96];
-
-	for (unsigned i = 0; link_profiles_list(i); i++)
-		near_offer(&near, link_profiles_list(i)->name);
-	return err_usage(err,
-		"--profiles: no profile is called '%.40s'%s 'pacelab list profiles' has "
-		"them all",
-		name, near.best ? near_text(&near, hint, sizeof hint) : ":");
-}
-
-/* Names with commas between. */
-static int take_profiles(struct script *s, const struct plan_options *options, struct err *err)
-{
-	char copy[PROFILES_TEXT_MAX];
-	char *at = copy;
-	char *name;
-
-	if (!options->profiles)
-		return 0;
-	if (strlen(options->profiles) >= sizeof copy)
-		return err_usage(err, "--profiles: longer than %zu characters", sizeof copy - 1);
-	(void)snprintf(copy, sizeof copy, "%s", options->profiles);
-	while ((name = strsep(&at, ", "))) {
-		const struct link_word *profile = find_profile(name);
-
-		if (!name[0])
-			continue;
-		if (!profile)
-			return fail_profile(name, err);
-		for (unsigned i = 0; i < s->profiles; i++)
-			if (s->profile[i] == profile)
-				return err_usage(err, "--profiles: '%s' is there twice", name);
-		if (s->profiles == PLAN_PROFILES_MAX)
-			return err_usage(err, "--profiles: more than %d", PLAN_PROFILES_MAX);
-		s->profile[s->profiles++] = profile;
-	}
-	if (s->profiles == 0)
-		return err_usage(err, "--profiles: no name of a profile: \"lan,region,wan\"");
-	return 0;
-}
-
 /* The command line's instead of the script's. */
 static int take_warmup(struct script *s, const struct plan_options *options, struct err *err)
 {
@@ -810,7 +704,7 @@ int expand(struct plan *plan, struct script *script, const struct plan_options *
 	if (rc == 0)
 		rc = take_warmup(script, options, err);
 	if (rc == 0)
-		rc = take_profiles(script, options, err);
+		rc = distances_profiles(script, options->profiles, err);
 	if (rc == 0)
 		rc = expand_nodes(plan, script, err);
 	if (rc == 0)

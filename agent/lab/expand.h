@@ -15,9 +15,6 @@
 int expand(struct plan *plan, struct script *script, const struct plan_options *options,
 	struct err *err);
 
-/* expand_profile() - a link under a profile: its delay and its jitter. */
-struct link_state expand_profile(const struct link_word *profile);
-
 /* expand_name() - check that @name can name a @what; at most @max bytes. */
 int expand_name(const struct script *script, const struct script_text *name, const char *what,
 	size_t max, struct err *err);

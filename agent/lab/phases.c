@@ -14,6 +14,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
+#include "agent/lab/distances.h"
 #include "agent/lab/expand.h"
 
 _Static_assert(PLAN_KILL == 0 && (int)SCRIPT_RESTART - (int)SCRIPT_KILL == (int)PLAN_RESTART &&
@@ -22,6 +23,9 @@ _Static_assert(PLAN_KILL == 0 && (int)SCRIPT_RESTART - (int)SCRIPT_KILL == (int)
 		       (int)SCRIPT_SKEW - (int)SCRIPT_KILL == (int)PLAN_SKEW &&
 		       (int)SCRIPT_PROMOTE - (int)SCRIPT_KILL == (int)PLAN_PROMOTE,
 	"process faults stand in the order of plan_event_kind");
+
+/* Of the slowest profile: what it leaves behind is no longer under way. */
+#define SETTLE_ROUND_TRIPS 5
 
 /* What has been done to the replicas so far. */
 struct processes {
@@ -321,15 +325,16 @@ static void add_profile_phase(
 	for (unsigned a = 0; a < plan->nodes; a++)
 		for (unsigned b = 0; b < plan->nodes; b++)
 			if (plan->node[a].site != plan->node[b].site)
-				*link_matrix_at(&phase->matrix, a, b) = expand_profile(profile);
+				*link_matrix_at(&phase->matrix, a, b) = distances_profile(profile);
 	rc = sides_find(plan, phase);
 	assert(rc == 0 && phase->sides == 1);
 }
 
-/* On the links as they are without faults: connections, leaders and caches come to be. */
-static void add_warmup(struct plan *plan, uint64_t duration_ns)
+/* On the links as they are without faults: connections, leaders and caches come to be, or what was
+ * sent under a slow profile comes to an end. */
+static void add_uncounted(struct plan *plan, const char *name, uint64_t duration_ns)
 {
-	struct plan_phase *phase = new_phase(plan, "warmup", duration_ns);
+	struct plan_phase *phase = new_phase(plan, name, duration_ns);
 	int rc = sides_find(plan, phase);
 
 	assert(rc == 0 && phase->sides == 1);
@@ -350,7 +355,7 @@ int phases_expand(
 	plan->phase = calloc(PLAN_PHASES_MAX, sizeof *plan->phase);
 	assert(plan->phase);
 	if (script->warmup.ns > 0)
-		add_warmup(plan, (uint64_t)((double)script->warmup.ns * time_scale));
+		add_uncounted(plan, "warmup", (uint64_t)((double)script->warmup.ns * time_scale));
 	fit = plan->phases;
 	for (unsigned i = 0; i < script->fit.rtts; i++)
 		add_fit_phase(plan, &script->fit, i, time_scale);
@@ -359,6 +364,8 @@ int phases_expand(
 	for (unsigned i = 0; i < script->profiles; i++)
 		add_profile_phase(plan, script->profile[i],
 			(uint64_t)((double)script->phase[0].duration_ns * time_scale));
+	if (script->profiles > 0)
+		add_uncounted(plan, "settle", SETTLE_ROUND_TRIPS * distances_longest_ns(script));
 	for (unsigned i = 0; i < script->phases; i++) {
 		rc = add_phase(plan, script, &script->phase[i], time_scale, &now, err);
 		if (rc < 0)

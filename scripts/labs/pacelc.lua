@@ -12,8 +12,10 @@ rtt("west", "far", "20ms")
 
 store("raft", {leader = "n1"})
 
+-- So many keys that one is seldom read while a write of it is under way: where such a read waits,
+-- what it waits for is the load's.
 load {
-	rate = 500, keys = 10,
+	rate = 500, keys = 50,
 	read = 50, write = 50, deadline = "1s",
 }
 

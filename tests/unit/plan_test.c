@@ -228,6 +228,22 @@ static void plan__warms_up_before_all_else(void **state)
 	plan_free(plan);
 }
 
+static void plan__measures_under_profiles(void **state)
+{
+	struct plan *plan = must_load(cap, &(struct plan_options){.profiles = "region, wan"});
+
+	(void)state;
+	assert_string_equal(plan->phase[3].name, "profile-region");
+	assert_string_equal(plan->phase[4].profile, "wan");
+	assert_int_equal(plan_rtt_ns(&plan->phase[4].matrix, 0, 4), 40 * NS_PER_MS);
+	assert_int_equal(plan_rtt_ns(&plan->phase[4].matrix, 0, 1), 0);
+	assert_true(plan->phase[5].warmup);
+	assert_int_equal(plan->phase[5].duration_ns, 200 * NS_PER_MS);
+	assert_string_equal(plan->phase[6].name, "baseline");
+	assert_null(plan->phase[6].profile);
+	plan_free(plan);
+}
+
 static void plan__faults_do_not_carry_over(void **state)
 {
 	struct plan *plan = must_load(HEAD "rtt('east', 'far', '20ms')\n"
@@ -731,6 +747,7 @@ int main(void)
 		cmocka_unit_test(plan__a_cut_makes_sides_with_their_clients),
 		cmocka_unit_test(plan__phases_of_the_fit_stand_in_front),
 		cmocka_unit_test(plan__warms_up_before_all_else),
+		cmocka_unit_test(plan__measures_under_profiles),
 		cmocka_unit_test(plan__faults_do_not_carry_over),
 		cmocka_unit_test(plan__a_bridge_keeps_replicas_on_one_side),
 		cmocka_unit_test(plan__a_side_needs_links_in_both_directions),
