@@ -255,6 +255,18 @@ static void lab__takes_as_long_as_the_links_and_the_costs_say(void **state)
 	run_close(r);
 }
 
+/* What a run of single tells of its machine is what the simulation was told. */
+static void lab__of_single_gives_back_the_costs_that_it_was_given(void **state)
+{
+	const struct lab_costs costs = {
+		.hop_ns = MS / 4, .wire_ns = MS / 8, .disk_ns = MS, .wake_ns = MS / 16};
+	struct run *r = run_of(HEAD "store \"single\"\nphase(\"p\", \"10s\")\n", &costs);
+
+	(void)state;
+	assert_string_equal(r->results.local_costs, "hop=250us wire=125us disk=1000us wake=62us");
+	run_close(r);
+}
+
 static void lab__is_the_same_each_time(void **state)
 {
 	static const char script[] =
@@ -399,6 +411,7 @@ int main(void)
 		cmocka_unit_test(net__refuses_a_word_that_it_cannot_do),
 		cmocka_unit_test(costs__are_read_by_name),
 		cmocka_unit_test(lab__takes_as_long_as_the_links_and_the_costs_say),
+		cmocka_unit_test(lab__of_single_gives_back_the_costs_that_it_was_given),
 		cmocka_unit_test(lab__is_the_same_each_time),
 		cmocka_unit_test(lab__loses_no_operation_of_its_schedule),
 		cmocka_unit_test(lab__tells_who_was_not_answered_by_whom),
