@@ -7,6 +7,7 @@
 #include "agent/cmd/report_serve.h"
 #include "agent/lab/outdir.h"
 #include "agent/report/html_run.h"
+#include "agent/report/html_runs.h"
 
 enum {
 	OPT_OUT,
@@ -30,12 +31,33 @@ static int serve(const struct cmd_line *line, struct err *err)
 {
 	const char *const *v = line->value;
 
+	if (line->args > 1) {
+		(void)err_usage(err, "--serve: of one folder, which may hold many runs");
+		return EXIT_USAGE;
+	}
 	if (v[OPT_OUT] || v[OPT_JUNIT] || v[OPT_MARKDOWN]) {
 		(void)err_usage(
 			err, "--serve writes no file: leave out --out, --junit, --markdown");
 		return EXIT_USAGE;
 	}
 	return report_serve(line->args ? line->arg[0] : OUTDIR_BASE, v[OPT_PORT], err);
+}
+
+/* What is asked for must make sense before anything is written. */
+static int refuse(const struct cmd_line *line, struct err *err)
+{
+	const char *const *v = line->value;
+
+	if (line->args == 0)
+		return err_usage(err, "of which run? its folder, or --serve for all");
+	if (v[OPT_PORT])
+		return err_usage(err, "--port: only with --serve");
+	if (line->args > 1 && !v[OPT_OUT])
+		return err_usage(
+			err, "%u runs on one page: --out FILE says where it goes", line->args);
+	if (line->args > 1 && (v[OPT_JUNIT] || v[OPT_MARKDOWN]))
+		return err_usage(err, "--junit, --markdown: of one run at a time");
+	return 0;
 }
 
 static int report_main(const struct cmd_line *line, struct err *err)
@@ -48,14 +70,10 @@ static int report_main(const struct cmd_line *line, struct err *err)
 
 	if (line->value[OPT_SERVE])
 		return serve(line, err);
-	if (line->args == 0 || line->value[OPT_PORT]) {
-		(void)err_usage(err, line->args ? "--port: only with --serve"
-						: "of which run? its folder, or --serve for all");
+	if (refuse(line, err) || ci_try(&ci, err))
 		return EXIT_USAGE;
-	}
-	if (ci_try(&ci, err))
-		return EXIT_USAGE;
-	if (html_run_write(line->arg[0], out, note, err))
+	if (line->args > 1 ? html_runs_write(line->arg, line->args, out, note, err)
+			   : html_run_write(line->arg[0], out, note, err))
 		return (int)err->status;
 	if (note[0])
 		fprintf(stderr, "pacelab: %s\n", note);
@@ -69,15 +87,16 @@ static int report_main(const struct cmd_line *line, struct err *err)
 
 const struct cmd report_cmd = {
 	.name = "report",
-	.args = "[DIR]",
+	.args = "[DIR...]",
 	.summary = "a run's folder as a page for a browser",
 	.help = "DIR has results.json and history.bin of a run. The page stands by itself: it asks\n"
 		"no server for anything and can be sent as one file. Charts need gnuplot (package\n"
 		"gnuplot-nox); without it the page has all tables.\n"
+		"Several folders: one page with the runs side by side, which needs --out.\n"
 		"With --serve DIR has runs and comparisons, and is results/ if it is left out. Whoever\n"
 		"can reach 127.0.0.1 on this machine can read them then, other users included.\n",
 	.args_min = 0,
-	.args_max = 1,
+	.args_max = CMD_ARGS_ANY,
 	.option = options,
 	.main = report_main,
 };

@@ -51,6 +51,16 @@ static bool phase_has(const struct html_phase *p, double s)
 	return p && s >= p->from_s && s < p->to_s;
 }
 
+void html_latency_scale(const struct html_run *r, struct chart_scale *ret)
+{
+	for (size_t i = 0; i < r->h.count; i++) {
+		const struct history_op *op = &r->h.op[i];
+
+		if (html_measured(r, op) && op->outcome == HISTORY_OK)
+			chart_scale_add(ret, html_op_ms(op));
+	}
+}
+
 static void tally(struct tally *t, struct html_charts *c)
 {
 	const struct html_run *r = c->run;
@@ -73,7 +83,6 @@ static void tally(struct tally *t, struct html_charts *c)
 		}
 		t->ok[slice]++;
 		c->answered[kind_of(op)]++;
-		chart_scale_add(&c->scale, html_op_ms(op));
 		hist_add(&t->slice[slice][kind_of(op)], took_ns);
 		if (phase_has(calm, s) || phase_has(cut, s))
 			chart_scale_add(&c->quantile_scale, html_op_ms(op));
@@ -82,7 +91,6 @@ static void tally(struct tally *t, struct html_charts *c)
 		if (phase_has(cut, s))
 			hist_add(&t->cut[kind_of(op)], took_ns);
 	}
-	chart_scale_round(&c->scale);
 	chart_scale_round(&c->quantile_scale);
 }
 
@@ -443,7 +451,8 @@ static void draw_stale(struct buf *out, enum chart_size size, const void *ctx)
 	buf_printf(out, "\n");
 }
 
-int html_charts_draw(struct html_charts *c, const struct html_run *r, struct err *err)
+int html_charts_draw(struct html_charts *c, const struct html_run *r,
+	const struct chart_scale *common, struct err *err)
 {
 	struct tally *t = calloc(1, sizeof *t);
 	bool some;
@@ -458,7 +467,14 @@ int html_charts_draw(struct html_charts *c, const struct html_run *r, struct err
 		.stale = -1,
 		.bin_s = (r->to_s - r->from_s) / SLICES};
 	charts_open(&c->charts);
+	if (common)
+		c->scale = *common;
+	else
+		html_latency_scale(r, &c->scale);
+	chart_scale_round(&c->scale);
 	tally(t, c);
+	if (common)
+		c->quantile_scale = c->scale;
 	put_clouds(c);
 	put_medians(c, t);
 	put_rates(c, t);

@@ -70,8 +70,13 @@ const struct html_phase *html_cut(const struct html_run *r);
 
 /* Parts of the page, in its order. */
 void html_head_print(FILE *out, const struct html_run *r);
+/* html_warnings_print() - is it simulated, tainted, interrupted? html_verdict_print() - letters,
+ * words, result, claim. */
+void html_warnings_print(FILE *out, const struct html_run *r);
+void html_verdict_print(FILE *out, const struct html_run *r);
 void html_sides_print(FILE *out, const struct html_run *r);
 void html_latency_print(FILE *out, const struct html_run *r);
+void html_simulated_print(FILE *out, const struct html_run *r);
 void html_consistency_print(FILE *out, const struct html_run *r);
 void html_trips_print(FILE *out, const struct html_run *r);
 void html_recovery_print(FILE *out, const struct html_run *r);
@@ -102,8 +107,13 @@ struct html_charts {
 	double rate_max;
 };
 
-/* html_charts_draw() - all of them. Return: 0, or why there are none; the page does without. */
-int html_charts_draw(struct html_charts *c, const struct html_run *r, struct err *err);
+/* html_latency_scale() - make room for all latencies of a run; to be rounded afterwards. */
+void html_latency_scale(const struct html_run *r, struct chart_scale *ret);
+
+/* html_charts_draw() - all of them; latencies on the scale @common, which may be NULL. Return: 0,
+ * or why there are none; the page does without. */
+int html_charts_draw(struct html_charts *c, const struct html_run *r,
+	const struct chart_scale *common, struct err *err);
 void html_charts_close(struct html_charts *c);
 
 void html_latency_figures(FILE *out, const struct html_charts *c);

@@ -66,6 +66,7 @@ static void print_main(FILE *out, const struct html_run *r, const struct html_ch
 	html_section(out, "latency", "Latency and phases");
 	html_latency_figures(out, c);
 	html_latency_print(out, r);
+	html_simulated_print(out, r);
 	html_section_end(out);
 	html_section(out, "consistency", "Consistency");
 	print_witness(out, r);
@@ -121,7 +122,7 @@ static int write_page(const struct html_run *r, const char *path, char *ret_note
 
 	if (!c)
 		return err_sys(err, -ENOMEM, "write %s", path);
-	rc = html_charts_draw(c, r, &why);
+	rc = html_charts_draw(c, r, NULL, &why);
 	ret_note[0] = '\0';
 	if (rc)
 		(void)snprintf(ret_note, ERR_TEXT_MAX, "no charts: %.700s", why.text);

@@ -73,18 +73,12 @@ static void print_letters(FILE *out, const char *letters, bool tainted)
 	(void)fputs("</span>", out);
 }
 
-void html_head_print(FILE *out, const struct html_run *r)
+void html_warnings_print(FILE *out, const struct html_run *r)
 {
-	const json_t *verdict = json_object_get(r->top, "verdict");
-	const json_t *claim = json_object_get(r->top, "claim");
-	const json_t *expect = json_object_get(r->top, "expect");
-
-	html_linef(out, "h1", NULL, "Lab %s on store %s", look_text(r->top, "lab"),
-		look_text(r->top, "store"));
 	if (json_is_object(json_object_get(r->top, "simulation")))
 		html_line(out, "p", "loud",
-			"Simulated: in virtual time; no packet was sent, and what follows was computed by "
-			"the protocols in a simulated network.");
+			"Simulated: in virtual time; no packet was sent, and what follows was computed "
+			"by the protocols in a simulated network.");
 	if (look_true(r->top, "tainted"))
 		html_linef(out, "p", "loud",
 			"Tainted: %s. What follows was measured, but only what the history itself "
@@ -93,6 +87,14 @@ void html_head_print(FILE *out, const struct html_run *r)
 	if (look_true(r->top, "interrupted"))
 		html_line(out, "p", "loud",
 			"Interrupted: the run ended before its plan; later phases are missing.");
+}
+
+void html_verdict_print(FILE *out, const struct html_run *r)
+{
+	const json_t *verdict = json_object_get(r->top, "verdict");
+	const json_t *claim = json_object_get(r->top, "claim");
+	const json_t *expect = json_object_get(r->top, "expect");
+
 	/* A tainted run has no verdict: its letters are what was seen, and are said to be no more.
 	 */
 	(void)fputs("<p class=\"verdict\">", out);
@@ -106,6 +108,14 @@ void html_head_print(FILE *out, const struct html_run *r)
 	if (look_text(expect, "words")[0])
 		html_linef(out, "p", look_true(expect, "kept") ? NULL : "bad", "Expected: %s",
 			look_text(expect, "words"));
+}
+
+void html_head_print(FILE *out, const struct html_run *r)
+{
+	html_linef(out, "h1", NULL, "Lab %s on store %s", look_text(r->top, "lab"),
+		look_text(r->top, "store"));
+	html_warnings_print(out, r);
+	html_verdict_print(out, r);
 }
 
 static void side_row(FILE *out, const struct html_phase *p, const json_t *side)

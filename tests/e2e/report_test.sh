@@ -51,6 +51,30 @@ text_stays_text() {
 	! grep -F -e '<script' -e 'onmouseover="' "$tmp/run/report.html"
 }
 
+# Two runs of one lab on one store are told apart by their folders.
+runs_stand_side_by_side() {
+	changed tainted 'r["tainted"] = True' || return
+	"$pacelab" report "$tmp/run" "$tmp/tainted" --out "$tmp/both.html" &&
+		page_is_good "$tmp/both.html" || return 1
+	[ "$(grep -c '<h2 id="run-[12]">page on cassandra-one, seed 3, ' \
+		"$tmp/both.html")" -eq 2 ] &&
+		grep -q '>tainted<' "$tmp/both.html" &&
+		[ "$(grep -c 'Latency over time' "$tmp/both.html")" -eq 2 ]
+}
+
+runs_need_a_page_and_folders() {
+	local status=0
+	"$pacelab" report "$tmp/run" "$tmp/run" >"$tmp/out" 2>&1 || status=$?
+	cat "$tmp/out"
+	[ "$status" -eq 64 ] && grep -q -- '--out FILE' "$tmp/out" || return
+	status=0
+	"$pacelab" report "$tmp/run" "$tmp/nowhere" --out "$tmp/none.html" >"$tmp/out" 2>&1 ||
+		status=$?
+	cat "$tmp/out"
+	[ "$status" -eq 64 ] && grep -q "$tmp/nowhere/results.json" "$tmp/out" &&
+		[ ! -e "$tmp/none.html" ]
+}
+
 # A page with one thing wrong is no good page: else the checks above would be worth nothing.
 wrong_pages_are_noticed() {
 	local change
@@ -166,6 +190,8 @@ if check report__is_made_by_a_run runs; then
 	check report__says_loudly_that_a_run_is_tainted taint_is_loud
 	check report__does_without_what_older_versions_did_not_write missing_members_are_dashes
 	check report__refuses_what_is_no_run odd_folders_are_refused
+	check report__puts_runs_side_by_side runs_stand_side_by_side
+	check report__wants_a_page_for_several_folders runs_need_a_page_and_folders
 	check report__has_all_tables_without_gnuplot tables_without_gnuplot
 	check report__leaves_no_half_page nothing_half
 	if command -v chromium >/dev/null; then
