@@ -117,30 +117,42 @@ void picture_phase(struct canvas *c, const char *name, unsigned phase, unsigned 
 	(void)snprintf(words[0], TAIL_MAX, "%s left, %s of the run, phase %u of %u", left, run,
 		phase, phases);
 	(void)snprintf(words[1], TAIL_MAX, "%s left, run %s, %u of %u", left, run, phase, phases);
+	if (!run_end_ns)
+		(void)snprintf(words[1], TAIL_MAX, "%s left, phase %u of %u", left, phase, phases);
 	(void)snprintf(words[2], TAIL_MAX, "%s left, %u of %u", left, phase, phases);
 	(void)snprintf(words[3], TAIL_MAX, "%s left", left);
 	picture_label(c, STYLE_BOLD, name);
 	canvas_bar(c, bar, done / (double)(span_ns[1] - span_ns[0]));
 	canvas_put(c, STYLE_PLAIN, "%s", bar ? "  " : "");
-	put_fitting(c, words + (run_end_ns ? 0 : 2), run_end_ns ? 4 : 2);
+	put_fitting(c, words + (run_end_ns ? 0 : 1), run_end_ns ? 4 : 3);
 	canvas_end(c);
+}
+
+/* "2.59", "20.6", "154": always three digits, so that what stands behind stays where it is. */
+static const char *ms_words(uint64_t ns, char out[32])
+{
+	double ms = units_ms(ns);
+
+	(void)snprintf(out, 32, "%.*f", ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0, ms);
+	return out;
 }
 
 /* "  read p50 20.6 p99 30.1 ms  write ...", of what was answered. */
 static void latency_words(const struct pulse_rates *rates, bool p99, char out[TAIL_MAX])
 {
 	static const char *const names[LOAD_KIND_NR] = {"read", "write"};
+	char ms[32];
 	size_t len = 0;
 
 	*out = '\0';
 	for (unsigned k = 0; k < LOAD_KIND_NR && len < TAIL_MAX; k++) {
 		if (!rates->answers[k])
 			continue;
-		len += (size_t)snprintf(out + len, TAIL_MAX - len, "  %s p50 %.3g", names[k],
-			units_ms(rates->p50_ns[k]));
+		len += (size_t)snprintf(out + len, TAIL_MAX - len, "  %s p50 %s", names[k],
+			ms_words(rates->p50_ns[k], ms));
 		if (p99 && len < TAIL_MAX)
-			len += (size_t)snprintf(
-				out + len, TAIL_MAX - len, " p99 %.3g", units_ms(rates->p99_ns[k]));
+			len += (size_t)snprintf(out + len, TAIL_MAX - len, " p99 %s",
+				ms_words(rates->p99_ns[k], ms));
 		if (len < TAIL_MAX)
 			len += (size_t)snprintf(out + len, TAIL_MAX - len, " ms");
 	}

@@ -143,7 +143,7 @@ shows_a_run() {
 		>"$tmp/ran" 2>&1 &
 	local pid=$! status
 	wait_until 20 test -S "/run/pacelab/$lab/control.sock" && watches 100 24 &&
-		wait_until 20 shows 'phase [1-9] of' &&
+		wait_until 20 shows ' left, phase [1-9] of [1-9]' &&
 		wait_until 20 shows 'last second .*/s.*read p50 .*ms.*write p50' &&
 		wait_until 30 shows "phase's *east+west | far" &&
 		wait_until 30 shows '^lab .* is gone'

@@ -96,7 +96,7 @@ static void picture__of_a_partition_at_120_columns_in_ascii(void **state)
 		"  replicas     n3 down\n"
 		"  leader       n2, term 4\n"
 		"  last second  500/s, 120/s failed  read p50 20.6 p99 30.1 ms  "
-		"write p50 41.1 p99 44 ms\n"
+		"write p50 41.1 p99 44.0 ms\n"
 		"  east+west    ###########################                             100 %  "
 		"1,000 ok\n"
 		"  far          .............xxxxxxxxxxxxxx                             0.0 %  "
