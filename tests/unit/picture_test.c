@@ -184,16 +184,16 @@ static void picture__of_what_is_no_phase_is_one_line(void **state)
 
 static void strips__spread_what_a_tick_saw_over_the_bins_since_the_last(void **state)
 {
-	const struct pulse_tally one = {.ok = 3, .failed = 1};
+	const struct pulse_tally one[3] = {{.ok = 3, .failed = 1}};
 
 	(void)state;
 	strips_begin(&run.strips, 5, BEGIN, BEGIN + NS_PER_S);
-	strips_add(&run.strips, &one, BEGIN + NS_PER_S / 2);
+	strips_add(&run.strips, one, BEGIN + NS_PER_S / 2);
 	assert_int_equal(run.strips.ok[0][0], 3);
 	assert_int_equal(run.strips.all[0][STRIP_BINS / 2], 4);
 	assert_int_equal(run.strips.all[0][STRIP_BINS / 2 + 1], 0);
 	/* What comes behind the planned end is in the last one. */
-	strips_add(&run.strips, &one, BEGIN + 9 * NS_PER_S);
+	strips_add(&run.strips, one, BEGIN + 9 * NS_PER_S);
 	assert_int_equal(run.strips.all[0][STRIP_BINS - 1], 0);
 	assert_int_equal(run.strips.seen_ns, BEGIN + 9 * NS_PER_S);
 }

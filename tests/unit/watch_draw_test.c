@@ -162,6 +162,7 @@ static void watch_draw__leaves_out_columns_at_40(void **state)
 static void make_large(void)
 {
 	now->nodes = 0;
+	now->faults = 0;
 	now->sites = PLAN_SITES_MAX;
 	for (unsigned i = 0; i < PLAN_REPLICAS_MAX + PLAN_SITES_MAX; i++) {
 		char name[32];
@@ -299,6 +300,27 @@ static void watch_changes__begin_with_how_it_all_is(void **state)
 	before = keep;
 }
 
+static void live_letter__says_what_is_worst(void **state)
+{
+	const struct link_state base = {.delay_ns = 5000000, .loss = LOSS_RANDOM, .loss_ppm = {1}};
+	struct link_state link = base;
+
+	(void)state;
+	/* What the lab has without faults is none, be it loss. */
+	assert_int_equal(live_letter(&link, &base, false), LIVE_AS_WANTED);
+	link.delay_ns++;
+	assert_int_equal(live_letter(&link, &base, false), '~');
+	link.rate_bps = 1000000;
+	assert_int_equal(live_letter(&link, &base, false), 'R');
+	link.loss_ppm[0] = 2;
+	assert_int_equal(live_letter(&link, &base, false), 'L');
+	link.cut = CUT_EDGE;
+	assert_int_equal(live_letter(&link, &base, false), LIVE_CUT);
+	assert_int_equal(live_letter(&link, &base, true), LIVE_DOWN);
+	for (unsigned i = 0; live_letters(i); i++)
+		assert_true(live_letters(i)->letter != LIVE_AS_WANTED);
+}
+
 static const char answer[] =
 	"{\"lab\": \"cap\", \"store\": \"raft\", \"emulator\": \"wire\", \"scripted\": false,"
 	"\"t_ns\": 5, \"up_ns\": 4, \"leader\": \"n1\", \"term\": 2, \"harm\": \"\","
@@ -369,6 +391,7 @@ int main(void)
 			watch_changes__are_only_what_is_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			watch_changes__begin_with_how_it_all_is, setup, teardown),
+		cmocka_unit_test(live_letter__says_what_is_worst),
 		cmocka_unit_test_setup_teardown(watch_read__takes_what_a_lab_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			watch_read__refuses_what_no_lab_says, setup, teardown),
