@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define WORDS_MAX 1024
+#define HEIGHTS 6 /* of what is less than all */
 
 /* From here on a share is as good as all: what verdicts ask for, too. */
 #define SHARE_ALL 0.99
@@ -169,16 +170,17 @@ void canvas_bar(struct canvas *c, unsigned width, double share)
 
 void canvas_share(struct canvas *c, double share)
 {
-	static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇"};
+	static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆"};
 	enum style style = share >= SHARE_ALL ? STYLE_GOOD : share > 0 ? STYLE_WARN : STYLE_BAD;
-	unsigned i = (unsigned)(share > 0 ? share * 7 : 0);
+	unsigned i = (unsigned)(share > 0 ? share * HEIGHTS : 0);
 
 	if (share < 0)
 		canvas_pick(c, STYLE_DIM, "·", ".");
 	else if (share >= SHARE_ALL)
-		canvas_pick(c, style, "█", "#");
+		canvas_pick(c, style, "▇", "#"); /* strips stand apart from each other */
 	else if (share > 0)
-		canvas_pick(c, style, heights[i < 7 ? i : 6], share < 0.5 ? "-" : "+");
+		canvas_pick(
+			c, style, heights[i < HEIGHTS ? i : HEIGHTS - 1], share < 0.5 ? "-" : "+");
 	else
 		canvas_pick(c, style, "×", "x");
 }

@@ -40,7 +40,7 @@ draws() {
 	run_there 80 || return 1
 	wait_until 20 shows 'whole .*━.*left' && wait_until 5 shows 'leader *n1, term 1' &&
 		wait_until 5 shows 'last second .*/s .*read p50 .*ms .*write p50' &&
-		shows 'all .*█.* 100 %.* ok' && one_picture && cursor_is 0
+		shows 'all .*▇.* 100 %.* ok' && one_picture && cursor_is 0
 	local status=$?
 	screen
 	return "$status"

@@ -81,7 +81,7 @@ static void picture__of_a_partition_at_80_columns(void **state)
 		"  replicas     n3 down\n"
 		"  leader       n2, term 4\n"
 		"  last second  500/s, 120/s failed  read p50 20.6 ms  write p50 41.1 ms\n"
-		"  east+west    █████████████████                   100 %  1,000 ok\n"
+		"  east+west    ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇                   100 %  1,000 ok\n"
 		"  far          ········×××××××××                   0.0 %  0 ok, 120 failed\n");
 }
 
@@ -112,7 +112,7 @@ static void picture__of_a_partition_at_40_columns(void **state)
 						    "  replicas     n3 down\n"
 						    "  leader       n2, term 4\n"
 						    "  last second  500/s, 120/s failed\n"
-						    "  east+west    ███████         100 %  1…\n"
+						    "  east+west    ▇▇▇▇▇▇▇         100 %  1…\n"
 						    "  far          ···××××         0.0 %  0…\n");
 }
 
@@ -171,7 +171,7 @@ static void picture__has_colours_only_where_they_are_wanted(void **state)
 	(void)state;
 	assert_null(strchr(drawn(80, true, false), '\033'));
 	assert_non_null(strstr(drawn(80, true, true), "\033[31m×\033[0m"));
-	assert_non_null(strstr(drawn(80, true, true), "\033[32m█\033[0m"));
+	assert_non_null(strstr(drawn(80, true, true), "\033[32m▇\033[0m"));
 }
 
 static void picture__of_what_is_no_phase_is_one_line(void **state)
