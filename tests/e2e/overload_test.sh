@@ -24,8 +24,8 @@ end_busy() {
 at_exit end_busy
 
 overloaded() {
-	local status=0 i
-	for i in $(seq "$(nproc)"); do
+	local status=0
+	while [ ${#busy[@]} -lt "$(nproc)" ]; do
 		while :; do :; done &
 		busy+=($!)
 	done
