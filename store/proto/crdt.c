@@ -33,10 +33,11 @@
  * replica only, so that all of them may grow it at once. A merge beyond it is refused and counted
  * (merges_refused): then a key was made of two types at once and both are large.
  *
- * A deleted key keeps its context, some 60 bytes and 18 for each replica that wrote it, for ever; it
- * stands in the table, so --max-memory counts it. It might go when every replica has the deletion,
- * but a replica knows only what others have of its own operations, and who has forgotten it is
- * given it back in a comparison by who has not: that needs rounds like those of quorum_bury.c.
+ * A deleted key keeps its context, some 60 bytes and 18 for each replica that wrote it, for ever;
+ * it stands in the table, so --max-memory counts it. It might go when every replica has the
+ * deletion, but a replica knows only what others have of its own operations, and who has forgotten
+ * it is given it back in a comparison by who has not: that needs rounds like those of
+ * quorum_bury.c.
  *
  * Invariants: the version of a key never goes back; what is in the table is on disk; what another
  * replica has of this one's operations is on this one's disk.
