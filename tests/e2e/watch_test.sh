@@ -83,18 +83,36 @@ has_colours() {
 }
 ends_by_q() {
 	keys q
-	wait_until 5 shows '^status=0' && cursor_is 1 && ! shows 'links' &&
-		[ "$(terminal_do display -p '#{alternate_on}')" = 0 ]
+	wait_until 5 shows '^status=0' && screen_is_given_back && ! shows 'links'
 }
 ends_by_ctrl_c() {
 	watches 80 24 || return 1
 	keys C-c
 	wait_until 5 shows '^status=0' && cursor_is 1 && ! shows 'network'
 }
+# The process that runs in the terminal.
+watcher() {
+	terminal_do display -p '#{pane_pid}' | xargs ps -o pid= --ppid | tail -1 | tr -d ' '
+}
+screen_is_given_back() {
+	cursor_is 1 && [ "$(terminal_do display -p '#{alternate_on}')" = 0 ]
+}
 ends_by_sigterm() {
 	watches 80 24 || return 1
-	kill -TERM "$(terminal_do display -p '#{pane_pid}' | xargs ps -o pid= --ppid | tail -1)"
-	wait_until 5 shows '^status=143' && cursor_is 1 && ! shows 'network'
+	kill -TERM "$(watcher)"
+	wait_until 5 shows '^status=143' && screen_is_given_back && ! shows 'network'
+}
+ends_by_a_crash() {
+	watches 80 24 || return 1
+	kill -SEGV "$(watcher)"
+	wait_until 5 shows '^status=139' && screen_is_given_back
+}
+stops_and_continues() {
+	watches 80 24 && wait_until 5 cursor_is 0 || return 1
+	keys C-z
+	wait_until 5 screen_is_given_back && kill -CONT "$(watcher)" &&
+		wait_until 5 cursor_is 0 && wait_until 5 shows 'network' && keys q &&
+		wait_until 5 shows '^status=0'
 }
 once_is_plain() {
 	p watch --once --interval 100ms >"$tmp/once" || return 1
@@ -163,6 +181,8 @@ check watch__has_the_whole_screen_in_colours has_colours
 check watch__ends_by_q_and_gives_the_screen_back ends_by_q
 check watch__ends_by_ctrl_c ends_by_ctrl_c
 check watch__ends_by_sigterm_and_shows_the_cursor ends_by_sigterm
+check watch__gives_the_screen_back_when_it_crashes ends_by_a_crash
+check watch__gives_the_screen_back_while_it_is_stopped stops_and_continues
 check watch__once_is_one_plain_picture once_is_plain
 check watch__writes_a_line_for_each_change_to_a_file lines_of_changes
 check watch__ends_when_the_lab_does ends_with_the_lab
