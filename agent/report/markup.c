@@ -2,6 +2,8 @@
 /* markup.c - text from anywhere as text of a page or a picture: nothing in it is markup */
 #include "agent/report/markup.h"
 
+#include <stdbool.h>
+
 #include "agent/base/utf8.h"
 
 static const char *markup_escape(unsigned char c)
@@ -22,6 +24,12 @@ static const char *markup_escape(unsigned char c)
 	}
 }
 
+/* U+FFFE and U+FFFF are characters of UTF-8, and none of XML (XML 1.0, 2.2). */
+static bool noncharacter(const unsigned char *c, unsigned n)
+{
+	return n == 3 && c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
+}
+
 void markup_text(FILE *out, const char *text, size_t size)
 {
 	const unsigned char *c = (const unsigned char *)text;
@@ -29,7 +37,8 @@ void markup_text(FILE *out, const char *text, size_t size)
 
 	while (c < end && *c != '\0') {
 		unsigned n = utf8_length(c);
-		const char *escape = n == 0 ? "\xef\xbf\xbd" : markup_escape(*c);
+		const char *escape =
+			n == 0 || noncharacter(c, n) ? "\xef\xbf\xbd" : markup_escape(*c);
 
 		if (escape)
 			(void)fputs(escape, out);
