@@ -31,6 +31,7 @@ struct row {
 	uint32_t ready;
 	bool shape;
 	bool replay;
+	bool overtakes;
 	char name[DIST_NAME_MAX];
 	uint32_t count;
 	uint64_t mean_ns;
@@ -194,6 +195,21 @@ bool dist_replays(unsigned dist)
 	const struct row *row = row_of(dist);
 
 	return row && row->replay;
+}
+
+void dist_let_overtake(unsigned dist)
+{
+	struct row *row = dist >= DIST_TABLE ? row_of(dist) : NULL;
+
+	if (row)
+		row->overtakes = true;
+}
+
+bool dist_overtakes(unsigned dist)
+{
+	const struct row *row = row_of(dist);
+
+	return row && row->overtakes;
 }
 
 /* Return: number of the table, -ENOENT. */

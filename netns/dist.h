@@ -95,6 +95,13 @@ int dist_load_file(const char *path, struct err *err);
  */
 uint64_t dist_draw_ns(unsigned dist, uint64_t delay_ns, uint64_t jitter_ns, uint32_t u);
 
+/**
+ * dist_let_overtake() - of a table, from now on: frames of a link do not wait for those before them
+ * So each frame has its own delay whatever else is under way, as models of messages suppose.
+ */
+void dist_let_overtake(unsigned dist);
+bool dist_overtakes(unsigned dist);
+
 /* dist_replays() - is it a replay? dist_nth_ns() - its delay number @n, from 0, over and over. */
 bool dist_replays(unsigned dist);
 uint64_t dist_nth_ns(unsigned dist, uint64_t n);

@@ -272,7 +272,7 @@ static void run_model(struct model *m, const struct stats_frame *frame, unsigned
 	uint64_t *took, struct stats_row *ret)
 {
 	const struct link_state *s = m->state;
-	uint64_t free_ns = 0, due_ns = 0, first_ns = 0;
+	uint64_t free_ns = 0, due_ns = 0, first_ns = UINT64_MAX, last_ns = 0;
 
 	for (unsigned i = 0; i < frames; i++) {
 		uint64_t sent_ns = frame[i].sent_ns, gone_ns = sent_ns;
@@ -282,13 +282,13 @@ static void run_model(struct model *m, const struct stats_frame *frame, unsigned
 		free_ns = (sent_ns > free_ns ? sent_ns : free_ns) + serial_ns(s, frame[i].bytes);
 		if (free_ns - sent_ns > m->burst_ns)
 			gone_ns = free_ns - m->burst_ns;
-		if (gone_ns + delay_ns > due_ns)
+		if (gone_ns + delay_ns > due_ns || dist_overtakes(s->dist))
 			due_ns = gone_ns + delay_ns;
 		took[i] = due_ns - sent_ns;
-		if (i == 0)
-			first_ns = due_ns;
+		first_ns = due_ns < first_ns ? due_ns : first_ns;
+		last_ns = due_ns > last_ns ? due_ns : last_ns;
 	}
-	ret->span_ns = due_ns - first_ns;
+	ret->span_ns = last_ns - first_ns;
 	quantiles(took, frames, ret);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire_queue.c - frames under way: a clock, dice and fifos of each link, a heap of fifos */
+/* wire_queue.c - frames under way: a clock, dice and fifos of each link, a heap of all */
 #include "wire_queue.h"
 
 #include <assert.h>
@@ -20,7 +20,7 @@ int wire_queue_init(struct wire_queue *q, unsigned links, uint64_t seed)
 	q->dice = calloc(links, 2 * sizeof *q->dice);
 	q->clock = calloc(links, sizeof *q->clock);
 	q->fifo = calloc(links, 2 * sizeof *q->fifo);
-	q->heap = calloc(links, 2 * sizeof *q->heap);
+	q->heap = calloc(2 * (size_t)links + WIRE_FRAMES_MAX, sizeof *q->heap);
 	q->slot = calloc(WIRE_FRAMES_MAX, sizeof *q->slot);
 	/* Memory comes with the first use of a slot; the free list is a stack, so few are used. */
 	q->bytes = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE,
@@ -72,9 +72,15 @@ void wire_queue_give_back(struct wire_queue *q, uint32_t slot)
 	q->free = slot;
 }
 
+/* Of what stands in the heap: the slot of its first frame. */
+static uint32_t first_of(const struct wire_queue *q, uint32_t number)
+{
+	return number < 2 * q->links ? q->fifo[number].head : number - 2 * q->links;
+}
+
 static uint64_t head_due(const struct wire_queue *q, unsigned at)
 {
-	return q->slot[q->fifo[q->heap[at]].head].due_ns;
+	return q->slot[first_of(q, q->heap[at])].due_ns;
 }
 
 static void heap_swap(struct wire_queue *q, unsigned a, unsigned b)
@@ -201,6 +207,15 @@ static void append(struct wire_queue *q, uint32_t number, uint32_t slot, uint64_
 	heap_up(q, q->heap_len++);
 }
 
+/* By itself: what came before or comes after does not matter. */
+static void stand_alone(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t due_ns)
+{
+	q->slot[slot].due_ns = due_ns;
+	q->slot[slot].link = link;
+	q->heap[q->heap_len] = 2 * q->links + slot;
+	heap_up(q, q->heap_len++);
+}
+
 void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t now_ns,
 	const struct wire_shape *shape, struct wire_fate *ret)
 {
@@ -224,6 +239,8 @@ void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t
 	ret->reordered = chosen((uint32_t)(first >> 32), shape->reorder_ppm);
 	if (ret->reordered)
 		append(q, 2 * link + 1, slot, sent_ns);
+	else if (dist_overtakes(shape->dist))
+		stand_alone(q, link, slot, sent_ns + delay(dice, (uint32_t)first, shape));
 	else
 		append(q, 2 * link, slot, sent_ns + delay(dice, (uint32_t)first, shape));
 }
@@ -235,12 +252,16 @@ uint64_t wire_queue_due(const struct wire_queue *q)
 
 uint32_t wire_queue_get(struct wire_queue *q)
 {
-	struct wire_fifo *fifo = &q->fifo[q->heap[0]];
-	uint32_t slot = fifo->head;
+	uint32_t number = q->heap[0];
+	uint32_t slot = first_of(q, number);
+	bool last = true;
 
 	assert(q->heap_len > 0);
-	fifo->head = q->slot[slot].next;
-	if (fifo->head == WIRE_NONE)
+	if (number < 2 * q->links) {
+		q->fifo[number].head = q->slot[slot].next;
+		last = q->fifo[number].head == WIRE_NONE;
+	}
+	if (last)
 		q->heap[0] = q->heap[--q->heap_len];
 	heap_down(q, 0);
 	return slot;
@@ -262,10 +283,25 @@ static unsigned empty(struct wire_queue *q, struct wire_fifo *fifo)
 	return frames;
 }
 
+/* Return: whether it goes, and has gone; else it stays in the heap. */
+static bool forget(struct wire_queue *q, uint32_t number, bool (*flush)(void *ctx, unsigned link),
+	void (*each)(void *ctx, unsigned link, unsigned frames), void *ctx)
+{
+	uint32_t slot = first_of(q, number);
+
+	if (number < 2 * q->links)
+		return slot == WIRE_NONE;
+	if (!flush(ctx, q->slot[slot].link))
+		return false;
+	each(ctx, q->slot[slot].link, 1);
+	wire_queue_give_back(q, slot);
+	return true;
+}
+
 void wire_queue_flush(struct wire_queue *q, bool (*flush)(void *ctx, unsigned link),
 	void (*each)(void *ctx, unsigned link, unsigned frames), void *ctx)
 {
-	unsigned fifos = q->heap_len;
+	unsigned standing;
 
 	for (unsigned link = 0; link < q->links; link++) {
 		unsigned frames;
@@ -278,9 +314,10 @@ void wire_queue_flush(struct wire_queue *q, bool (*flush)(void *ctx, unsigned li
 			each(ctx, link, frames);
 	}
 	/* The heap once more, of those that still have frames. */
+	standing = q->heap_len;
 	q->heap_len = 0;
-	for (unsigned i = 0; i < fifos; i++) {
-		if (q->fifo[q->heap[i]].head == WIRE_NONE)
+	for (unsigned i = 0; i < standing; i++) {
+		if (forget(q, q->heap[i], flush, each, ctx))
 			continue;
 		q->heap[q->heap_len] = q->heap[i];
 		heap_up(q, q->heap_len++);

@@ -7,7 +7,8 @@
  * from the clock and is not kept. Behind it are two fifos for each link, for frames that wait for
  * the delay and for those that do not (reordering), and a heap of the fifos by the due time of
  * their first frame. Within a fifo the due times never fall, so the first frame of the top fifo is
- * always the next to go. Frames live in a pool of fixed slots, the fifos link slot numbers.
+ * always the next to go. Where frames may overtake each other (dist_overtakes()) each stands in the
+ * heap by itself. Frames live in a pool of fixed slots, the fifos link slot numbers.
  *
  * A link takes two values from its own generator for each frame, whatever is enabled and whatever
  * becomes of the frame: turning one fault on or off does not shift the choices of another. No
@@ -52,6 +53,7 @@ struct wire_fate {
 struct wire_slot {
 	uint64_t due_ns;
 	uint32_t next; /* in the fifo or in the list of free slots */
+	uint32_t link; /* of a frame that stands in the heap by itself */
 	uint16_t len;
 	bool probe; /* its choices are apart from those of other frames */
 };
@@ -83,7 +85,7 @@ struct wire_queue {
 	struct wire_dice *dice;   /* two for each link, the second for probes */
 	struct wire_clock *clock; /* by link */
 	struct wire_fifo *fifo;   /* two for each link */
-	uint32_t *heap;           /* fifos that have frames */
+	uint32_t *heap;           /* fifos that have frames; from 2 * links on, slots */
 	unsigned heap_len;
 	struct wire_slot *slot;
 	uint8_t *bytes; /* WIRE_FRAME_MAX for each slot */
@@ -110,7 +112,8 @@ static inline uint8_t *wire_queue_bytes(const struct wire_queue *q, uint32_t slo
 
 /**
  * wire_queue_put() - send the frame in @slot over @link; what it is stands in the slot
- * It is never due before a frame that was put before it, except where it is reordered.
+ * It is never due before a frame that was put before it, except where it is reordered, or where
+ * the link's distribution lets frames overtake.
  * @now_ns:	when it came to the link
  */
 void wire_queue_put(struct wire_queue *q, unsigned link, uint32_t slot, uint64_t now_ns,
@@ -124,7 +127,8 @@ uint32_t wire_queue_get(struct wire_queue *q);
 
 /**
  * wire_queue_flush() - forget the frames under way on the links for which @flush is true
- * @each:	called with link and number of frames for each of these that had any
+ * @each:	called with link and number of frames for each of these that had any, or several
+ * times
  */
 void wire_queue_flush(struct wire_queue *q, bool (*flush)(void *ctx, unsigned link),
 	void (*each)(void *ctx, unsigned link, unsigned frames), void *ctx);

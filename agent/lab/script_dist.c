@@ -26,6 +26,7 @@
 struct dist_options {
 	char file[SCRIPT_TEXT_MAX];
 	bool replay;
+	bool overtake;
 	uint64_t offset_ns;
 	uint64_t exponential_ns;
 	double weight; /* NAN: not said */
@@ -160,6 +161,7 @@ int word_distribution(lua_State *L)
 	static const struct field fields[] = {
 		{"file", FIELD_TEXT, offsetof(struct dist_options, file), 0, 0},
 		{"replay", FIELD_BOOL, offsetof(struct dist_options, replay), 0, 0},
+		{"overtake", FIELD_BOOL, offsetof(struct dist_options, overtake), 0, 0},
 		{"offset", FIELD_DURATION, offsetof(struct dist_options, offset_ns), 0,
 			LINK_DELAY_NS_MAX},
 		{"exponential", FIELD_DURATION, offsetof(struct dist_options, exponential_ns), 1,
@@ -190,6 +192,10 @@ int word_distribution(lua_State *L)
 			name, args_word(L)->usage);
 	dist = o.file[0] ? load(L, &o) : mix(L, name, &o);
 	got = dist_name((unsigned)dist);
+	if (o.overtake && dist_scaled((unsigned)dist))
+		args_fail(L, "distribution '%s' is a shape: 'overtake' is for delays", name);
+	if (o.overtake)
+		dist_let_overtake((unsigned)dist);
 	if (strcmp(o.replay ? got + strlen("replay:") : got, name) != 0)
 		args_fail(L, "distribution(): file '%s' makes a distribution '%s': call it so",
 			o.file, got);

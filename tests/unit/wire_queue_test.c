@@ -510,6 +510,51 @@ static void wire_queue__flush_forgets_a_link_and_no_other(void **state)
 	wire_queue_fini(&q);
 }
 
+/* Of frames put at once on one link, with delays drawn apart: they come by their delays alone. */
+static void wire_queue__lets_frames_overtake_where_the_distribution_says_so(void **state)
+{
+	enum { EACH = 20000, LINK = 1 };
+	const struct dist_part part = {.weight = 1, .mean_ns = 10.0 * MS};
+	struct wire_shape shape = {.delay_ns = 10 * MS};
+	unsigned flushed = 0, left = 0;
+	struct wire_queue q;
+	uint64_t last = 0;
+	double sum = 0;
+	int dist = dist_add_mixture("overtaking", 0, &part, 1, NULL);
+
+	(void)state;
+	assert_true(dist >= DIST_TABLE);
+	assert_false(dist_overtakes((unsigned)dist));
+	dist_let_overtake((unsigned)dist);
+	assert_true(dist_overtakes((unsigned)dist));
+	shape.dist = (uint8_t)dist;
+	assert_int_equal(wire_queue_init(&q, 4, 3), 0);
+	for (unsigned i = 0; i < EACH; i++)
+		(void)put(&q, LINK, wire_queue_take(&q), 0, 64, &shape);
+	while (wire_queue_due(&q) != UINT64_MAX) {
+		assert_true(wire_queue_due(&q) >= last);
+		last = wire_queue_due(&q);
+		sum += (double)last;
+		wire_queue_give_back(&q, wire_queue_get(&q));
+	}
+	/* The mean of as many exponentials; in order it would be that of the largest so far. */
+	assert_true(sum / EACH > 9.7 * MS && sum / EACH < 10.3 * MS);
+	for (unsigned i = 0; i < 100; i++) {
+		(void)put(&q, LINK, wire_queue_take(&q), 0, 64, &shape);
+		(void)put(&q, LINK + 1, wire_queue_take(&q), 0, 64, &shape);
+		put_delayed(&q, 0, wire_queue_take(&q), 0, i, 0);
+	}
+	wire_queue_flush(&q, is_link_1, add_frames, &flushed);
+	assert_int_equal(flushed, 100);
+	for (last = 0; wire_queue_due(&q) != UINT64_MAX; left++) {
+		assert_true(wire_queue_due(&q) >= last);
+		last = wire_queue_due(&q);
+		wire_queue_give_back(&q, wire_queue_get(&q));
+	}
+	assert_int_equal(left, 200);
+	wire_queue_fini(&q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +577,7 @@ int main(void)
 		cmocka_unit_test(wire_queue__correlation_makes_neighbours_alike),
 		cmocka_unit_test(wire_queue__replays_a_trace_from_its_first_delay),
 		cmocka_unit_test(wire_queue__flush_forgets_a_link_and_no_other),
+		cmocka_unit_test(wire_queue__lets_frames_overtake_where_the_distribution_says_so),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
