@@ -85,6 +85,8 @@ static struct fates fates_of(const struct link_state *s, uint32_t bytes)
 	}
 	r.overtook.lo = reordered * OVERTAKE_SHARE * (1 - reordered);
 	r.overtook.hi = fmin(1, ORDER_NOISE + reordered * (1 + doubled));
+	if (dist_overtakes(s->dist))
+		r.overtook.hi = 1;
 	r.missing.bunch = r.twice.bunch = r.changed.bunch = loss.bunch;
 	r.overtook.bunch = 1;
 	return r;
