@@ -679,7 +679,7 @@ static void tick(struct loop_timer *timer)
 	loop_arm(peers->replica->loop, &peers->tick, now + TICK_NS);
 }
 
-void peers_init(struct peers *peers, struct replica *replica, int listen_fd)
+void peers_init(struct peers *peers, struct replica *replica, int listen_fd, int datagram_fd)
 {
 	unsigned nodes = replica->config.proto.nodes;
 
@@ -693,6 +693,7 @@ void peers_init(struct peers *peers, struct replica *replica, int listen_fd)
 	};
 	list_init(&peers->inbound);
 	list_init(&peers->leaving);
+	datagrams_init(&peers->datagrams, peers, datagram_fd);
 	hello_words(&peers->words, &replica->config);
 	assert(peers->words.len <= FRAME_WORDS_MAX);
 	peers->peer = calloc(nodes, sizeof *peers->peer);
@@ -708,6 +709,7 @@ void peers_start(struct peers *peers)
 	if (peers->listen_fd < 0)
 		return;
 	loop_accept(peers->replica->loop, &peers->accept, peers->listen_fd);
+	datagrams_start(&peers->datagrams);
 	for (unsigned i = 0; i < peers->nodes; i++)
 		if (i != self_of(peers))
 			dial(&peers->peer[i]);
@@ -732,6 +734,7 @@ void peers_fini(struct peers *peers)
 	}
 	list_free(&peers->inbound);
 	list_free(&peers->leaving);
+	datagrams_fini(&peers->datagrams);
 	if (peers->listen_fd >= 0)
 		close(peers->listen_fd);
 	buf_fini(&peers->words);
@@ -747,6 +750,8 @@ void peers_send(struct peers *peers, unsigned to, const void *bytes, size_t len)
 	struct peers_peer *peer = &peers->peer[to];
 
 	assert(to < peers->nodes && to != self_of(peers) && len <= PROTO_MESSAGE_MAX);
+	if (peer->up && datagrams_send(&peers->datagrams, to, bytes, len))
+		return;
 	if (!peer->up || stream_queued(&peer->live->stream) + len > PEERS_QUEUE_MAX) {
 		peers->dropped++;
 		return;

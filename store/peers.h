@@ -8,6 +8,7 @@
 #ifndef STORE_PEERS_H
 #define STORE_PEERS_H
 
+#include "store/datagrams.h"
 #include "store/frame.h"
 #include "store/stream.h"
 
@@ -49,6 +50,7 @@ struct peers {
 	struct list leaving; /* given up, not closed yet */
 	unsigned inbound_count;
 	unsigned strangers;
+	struct datagrams datagrams;
 	struct buf words; /* our own, see hello.h */
 	int listen_fd;
 	struct loop_op accept;
@@ -66,8 +68,12 @@ struct peers {
 	uint64_t unsaid;
 };
 
-/* peers_init() - nothing is dialed yet; @listen_fd: a listening socket, -1 for a lone replica. */
-void peers_init(struct peers *peers, struct replica *replica, int listen_fd);
+/**
+ * peers_init() - nothing is dialed yet
+ * @listen_fd:	a listening socket, -1 for a lone replica
+ * @datagram_fd: as datagrams_init() takes it
+ */
+void peers_init(struct peers *peers, struct replica *replica, int listen_fd, int datagram_fd);
 
 /* peers_start() - accept and dial. */
 void peers_start(struct peers *peers);

@@ -196,6 +196,8 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @unconfirmed:	of raft: the leader answers reads above ONE without asking a majority
  * @log_keep_kib:	of raft, zab and causal: so much of the log stays in memory when a snapshot
  * has taken its place, for replicas that are behind; 0: 16 MiB
+ * @plain_elections:	of raft: as in the paper, without what the dissertation adds in 4.2.3, 6.2
+ *			and 9.6
  * @batch_entries:	of raft: most entries in one message or record; 0: 1024
  * @sloppy:		of quorum: a hint at a living replica counts in place of one that is not
  * heard
@@ -203,6 +205,10 @@ extern const char *const proto_register_names[PROTO_REGISTER_NR]; /* "lww" "mv" 
  * @hint_ns_max:	of quorum: no more hints for a replica that was not heard for so long, 0: no
  * end
  * @tombstone_ns:	of quorum and causal: a deleted key is forgotten after so long, 0: never
+ * @copies:		of quorum: replicas 0 .. copies - 1 have the data, the others coordinate; 0:
+ *all
+ * @unrepaired:		of quorum: reads bring no replica up to date
+ * @datagrams:		of quorum: messages go as datagrams; for the replica, no protocol needs it
  * @acks:		of primary: other replicas that must have a write on disk before it is
  * acknowledged; 0: none
  * @wait:		of primary: what others see of a write meanwhile
@@ -238,6 +244,7 @@ struct proto_config {
 	bool leases;
 	bool sessions;
 	bool unconfirmed;
+	bool plain_elections;
 	unsigned voters;
 	unsigned log_keep_kib;
 	unsigned batch_entries;
@@ -245,6 +252,9 @@ struct proto_config {
 	uint64_t anti_entropy_ns;
 	uint64_t hint_ns_max;
 	uint64_t tombstone_ns;
+	unsigned copies;
+	bool unrepaired;
+	bool datagrams;
 	unsigned acks;
 	unsigned wait; /* enum proto_wait */
 	uint64_t fallback_ns;

@@ -428,6 +428,25 @@ static int listen_at(const struct sockaddr_in *addr, int *ret_fd, struct err *er
 	return 0;
 }
 
+/* Return: a bound socket, or a negative errno. */
+static int datagrams_at(const struct sockaddr_in *addr, struct err *err)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	uint64_t until_ns = clock_now_ns() + LINGER_NS_MAX;
+	int ret;
+
+	if (fd < 0)
+		return err_sys(err, -errno, "socket");
+	while (bind(fd, (const struct sockaddr *)addr, sizeof *addr) < 0) {
+		if (errno == EADDRINUSE && predecessor_lingers(until_ns))
+			continue;
+		ret = err_sys(err, -errno, "bind datagrams to port %u", ntohs(addr->sin_port));
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
 static int listen_all(struct replica *r, struct err *err)
 {
 	const struct replica_config *config = &r->config;
@@ -436,6 +455,7 @@ static int listen_all(struct replica *r, struct err *err)
 		.sin_addr = config->peers[config->proto.self],
 		.sin_port = htons(config->peer_port),
 	};
+	int datagram_fd = -1;
 	int peer_fd = -1;
 	int fd;
 	int ret;
@@ -445,7 +465,14 @@ static int listen_all(struct replica *r, struct err *err)
 		if (ret < 0)
 			return ret;
 	}
-	peers_init(&r->peers, r, peer_fd);
+	if (config->proto.nodes > 1 && config->proto.datagrams) {
+		datagram_fd = datagrams_at(&peer_addr, err);
+		if (datagram_fd < 0) {
+			close(peer_fd);
+			return datagram_fd;
+		}
+	}
+	peers_init(&r->peers, r, peer_fd, datagram_fd);
 	ret = listen_at(&config->listen, &fd, err);
 	if (ret < 0)
 		return ret;

@@ -30,6 +30,9 @@
  *
  * Anti-entropy: quorum_sync.c. When a deleted key is forgotten: quorum_bury.c.
  *
+ * Copies: as a setting, only the first so many replicas have the data; the others coordinate, as
+ * nodes outside of a key's preference list do in Dynamo. Tombstones are then kept for ever.
+ *
  * A key that expires has its end in its entry; each replica judges by its own wall clock.
  *
  * Invariants: the version of a key never goes back; what is in the table is on disk; versions
@@ -61,7 +64,9 @@ static void quorum_claim(const struct proto_config *cfg, struct proto_claim *ret
 {
 	unsigned r = quorum_need(cfg, cfg->read_level, false);
 	unsigned w = quorum_need(cfg, cfg->write_level, true);
-	bool strong = r + w > cfg->nodes && 2 * r > cfg->nodes && !cfg->sloppy;
+	unsigned copies = quorum_copies(cfg);
+	/* Without repair a read may see a write under way, and the next one not. */
+	bool strong = r + w > copies && 2 * r > copies && !cfg->sloppy && !cfg->unrepaired;
 	/* What the smaller of two sides needs if each of its replicas but one stands in, too. */
 	unsigned w_side = cfg->sloppy ? w / 2 + 1 : w;
 
@@ -73,8 +78,30 @@ static void quorum_claim(const struct proto_config *cfg, struct proto_claim *ret
 		.does = PROTO_DOES_PLAIN,
 		.cas = false,
 		.needs_wall = strong,
-		.loses_acked = r + w <= cfg->nodes || cfg->sloppy,
+		.loses_acked = r + w <= copies || cfg->sloppy,
 	};
+	if (copies < cfg->nodes) {
+		ret->copies = copies;
+		ret->reads_cut = ret->writes_cut = PROTO_SIDES_NONE;
+	}
+}
+
+/* Round trip after which @k that have the data have answered a contact that has not. */
+static uint64_t kth_copy_ns(const struct proto_floor_query *query, unsigned k)
+{
+	const uint64_t *rtt = query->rtt_ns + (size_t)query->contact * query->cfg->nodes;
+	unsigned copies = quorum_copies(query->cfg);
+	uint64_t kth = UINT64_MAX;
+
+	for (unsigned i = 0; i < copies; i++) {
+		unsigned within = 0;
+
+		for (unsigned j = 0; j < copies; j++)
+			within += rtt[j] <= rtt[i];
+		if (within >= k && rtt[i] < kth)
+			kth = rtt[i];
+	}
+	return kth;
 }
 
 /* One round from the coordinator, the fastest of the level's number; a repair would be another. */
@@ -82,6 +109,8 @@ static uint64_t quorum_floor_ns(const struct proto_floor_query *query)
 {
 	unsigned need = quorum_need(query->cfg, query->level, query->write);
 
+	if (query->contact >= quorum_copies(query->cfg))
+		return query->client_ns + kth_copy_ns(query, need);
 	return query->client_ns + proto_kth_rtt(query, query->contact, need);
 }
 

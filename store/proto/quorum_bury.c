@@ -268,7 +268,8 @@ void quorum_bury_tick(struct quorum *q)
 {
 	uint64_t now = q->proto.io->now(q->proto.io);
 
-	if (!q->proto.cfg.tombstone_ns)
+	/* Those who only coordinate are no witnesses that everybody has it. */
+	if (!q->proto.cfg.tombstone_ns || quorum_copies(&q->proto.cfg) < quorum_nodes(q))
 		return;
 	switch (q->bury.phase) {
 	case QUORUM_BURY_IDLE:

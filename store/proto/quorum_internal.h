@@ -170,6 +170,18 @@ static inline unsigned quorum_nodes(const struct quorum *q)
 	return q->proto.cfg.nodes;
 }
 
+/* Replicas that have the data; those behind them coordinate only. */
+static inline unsigned quorum_copies(const struct proto_config *cfg)
+{
+	return cfg->copies && cfg->copies < cfg->nodes ? cfg->copies : cfg->nodes;
+}
+
+/* Whether this replica has the data. */
+static inline bool quorum_keeps(const struct quorum *q)
+{
+	return q->proto.cfg.self < quorum_copies(&q->proto.cfg);
+}
+
 /* quorum_entry.c: entries into the log, the table and to others. */
 
 /* quorum_digest() - of all that makes @e what it is. */

@@ -5,9 +5,14 @@
 
 #include "store/proto/quorum_internal.h"
 
+static unsigned copies(const struct quorum *q)
+{
+	return quorum_copies(&q->proto.cfg);
+}
+
 static unsigned at_most(const struct proto_config *cfg, unsigned n)
 {
-	return n < cfg->nodes ? n : cfg->nodes;
+	return n < quorum_copies(cfg) ? n : quorum_copies(cfg);
 }
 
 unsigned quorum_need(const struct proto_config *cfg, enum proto_level level, bool write)
@@ -21,9 +26,9 @@ unsigned quorum_need(const struct proto_config *cfg, enum proto_level level, boo
 		return at_most(cfg, 3);
 	case PROTO_LEASE: /* there is no leader whose lease it could be */
 	case PROTO_QUORUM:
-		return cfg->nodes / 2 + 1;
+		return quorum_copies(cfg) / 2 + 1;
 	case PROTO_ALL:
-		return cfg->nodes;
+		return quorum_copies(cfg);
 	case PROTO_ONE:
 	case PROTO_DEFAULT:
 	case PROTO_LEVEL_NR:
@@ -115,7 +120,7 @@ static void expire(struct quorum *q, struct quorum_operation *op)
 		.waited_ns = q->proto.io->now(q->proto.io) - op->since_ns,
 	};
 
-	for (unsigned i = 0; write && i < quorum_nodes(q); i++)
+	for (unsigned i = 0; write && i < copies(q); i++)
 		if (i != q->proto.cfg.self && !node_set_has(&op->answered, i) &&
 			!node_set_has(&op->stood, i))
 			quorum_hint_write(q, i, &op->newest);
@@ -158,20 +163,20 @@ void quorum_acknowledged(struct quorum *q, uint64_t id, unsigned by)
 	node_set_add(&op->answered, by);
 	if (counted(op) >= op->need && !op->replied)
 		answer_write(q, op);
-	if (op->answered.count == quorum_nodes(q))
+	if (op->answered.count == copies(q))
 		forget(q, op);
 }
 
 /* Enough have answered: bring those among them up to date that lack the newest. */
 static void repair(struct quorum *q, uint64_t id, struct quorum_operation *op)
 {
-	if (op->holders.count >= op->need || !op->newest.version ||
+	if (op->holders.count >= op->need || !op->newest.version || q->proto.cfg.unrepaired ||
 		PROTO_BUG(BUG_QUORUM_READS_WITHOUT_REPAIR)) {
 		answer_read(q, op);
 		return;
 	}
 	op->phase = QUORUM_REPAIRING;
-	for (unsigned i = 0; i < quorum_nodes(q); i++) {
+	for (unsigned i = 0; i < copies(q); i++) {
 		if (!node_set_has(&op->answered, i) || node_set_has(&op->holders, i))
 			continue;
 		if (i == q->proto.cfg.self)
@@ -195,7 +200,7 @@ static void repair_late(struct quorum *q, unsigned by, const struct table_entry 
 {
 	const struct table_entry *mine = table_get(q->proto.table, e->key);
 
-	if (entry_newer(mine, e))
+	if (entry_newer(mine, e) && !q->proto.cfg.unrepaired)
 		quorum_send_entry(q, by, QUORUM_WRITE, 0, mine);
 }
 
@@ -239,15 +244,16 @@ static void start_read(
 	struct quorum *q, uint64_t id, struct quorum_operation *op, struct proto_bytes key)
 {
 	struct table_entry nothing = {.key = key};
-	bool others = op->need > 1;
+	bool others = op->need > 1 || !quorum_keeps(q);
 
 	op->phase = QUORUM_ASKING;
 	op->key = entry_copy(&op->newest, &nothing);
 	q->bytes += key.len;
-	for (unsigned i = 0; others && i < quorum_nodes(q); i++)
+	for (unsigned i = 0; others && i < copies(q); i++)
 		if (i != q->proto.cfg.self)
 			quorum_send_entry(q, i, QUORUM_READ, id, &nothing);
-	read_here(q, id, key);
+	if (quorum_keeps(q))
+		read_here(q, id, key);
 }
 
 static void send_stand_in(
@@ -268,7 +274,7 @@ static void send_stand_in(
 /* The next replica from @i on that is not heard; the number of replicas if there is none. */
 static unsigned next_deaf(const struct quorum *q, unsigned i)
 {
-	while (i < quorum_nodes(q) && quorum_alive(q, i))
+	while (i < copies(q) && quorum_alive(q, i))
 		i++;
 	return i;
 }
@@ -276,12 +282,12 @@ static unsigned next_deaf(const struct quorum *q, unsigned i)
 /* To all others; with sloppy quorums, each living one stands in for one that is not heard. */
 static void send_write(struct quorum *q, uint64_t id, const struct table_entry *e)
 {
-	unsigned whom = q->proto.cfg.sloppy ? next_deaf(q, 0) : quorum_nodes(q);
+	unsigned whom = q->proto.cfg.sloppy ? next_deaf(q, 0) : copies(q);
 
-	for (unsigned i = 0; i < quorum_nodes(q); i++) {
+	for (unsigned i = 0; i < copies(q); i++) {
 		if (i == q->proto.cfg.self)
 			continue;
-		if (whom == quorum_nodes(q) || !quorum_alive(q, i)) {
+		if (whom == copies(q) || !quorum_alive(q, i)) {
 			quorum_send_entry(q, i, QUORUM_WRITE, id, e);
 			continue;
 		}
@@ -309,21 +315,24 @@ static void start_write(
 	q->clock = wall > q->clock ? wall : q->clock + 1;
 	e.version = q->clock;
 	op->phase = QUORUM_WRITING;
-	op->existed = !entry_gone(old, wall);
+	/* Who has no copy cannot know. */
+	op->existed = !quorum_keeps(q) || !entry_gone(old, wall);
 	op->key = entry_copy(&op->newest, &e);
 	q->bytes += (size_t)e.key.len + e.value.len;
 	send_write(q, id, &e);
-	quorum_store(q, &e, q->proto.cfg.self, QUORUM_WRITTEN, id);
+	if (quorum_keeps(q))
+		quorum_store(q, &e, q->proto.cfg.self, QUORUM_WRITTEN, id);
 }
 
 unsigned quorum_reachable(const struct quorum *q, bool write)
 {
-	unsigned alive = 0, stand_in;
+	unsigned alive = 0, stand_in = 0;
 
-	for (unsigned i = 0; i < quorum_nodes(q); i++)
+	for (unsigned i = 0; i < copies(q); i++)
 		alive += quorum_alive(q, i);
-	stand_in = quorum_nodes(q) - alive < alive - 1 ? quorum_nodes(q) - alive : alive - 1;
-	return alive + (write && q->proto.cfg.sloppy ? stand_in : 0);
+	if (write && q->proto.cfg.sloppy && alive > 0)
+		stand_in = copies(q) - alive < alive - 1 ? copies(q) - alive : alive - 1;
+	return alive + stand_in;
 }
 
 static bool refuse(struct quorum *q, const struct proto_request *req, unsigned need)

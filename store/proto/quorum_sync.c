@@ -75,10 +75,10 @@ void quorum_sync_start(struct quorum *q)
 	struct proto_io *io = q->proto.io;
 	uint64_t every = q->proto.cfg.anti_entropy_ns;
 
-	if (!every || quorum_nodes(q) == 1)
+	if (!every || quorum_copies(&q->proto.cfg) == 1 || !quorum_keeps(q))
 		return;
 	compare->step = io->now(io); /* above those of an earlier life */
-	compare->peer = (unsigned)(io->random(io) % quorum_nodes(q));
+	compare->peer = (unsigned)(io->random(io) % quorum_copies(&q->proto.cfg));
 	/* Not all at once. */
 	io->arm(io, QUORUM_TIMER_SYNC, io->now(io) + 1 + io->random(io) % every);
 }
@@ -91,8 +91,8 @@ void quorum_sync_timer(struct quorum *q)
 	io->arm(io, QUORUM_TIMER_SYNC, io->now(io) + q->proto.cfg.anti_entropy_ns);
 	if (compare->phase != COMPARE_IDLE || compare->storing)
 		return;
-	for (unsigned n = 0; n < quorum_nodes(q); n++) {
-		compare->peer = (compare->peer + 1) % quorum_nodes(q);
+	for (unsigned n = 0; n < quorum_copies(&q->proto.cfg); n++) {
+		compare->peer = (compare->peer + 1) % quorum_copies(&q->proto.cfg);
 		if (compare->peer == q->proto.cfg.self || !quorum_alive(q, compare->peer))
 			continue;
 		compare_ask_root(compare, io, QUORUM_SYNC_ASK);

@@ -763,6 +763,13 @@ int raft_entry(const struct proto *p, uint64_t index, struct proto_entry_view *r
 	return 0;
 }
 
+static void raft_info(const struct proto *p, struct buf *out)
+{
+	const struct raft *r = (const struct raft *)p;
+
+	buf_printf(out, "elected_ns:%llu\r\n", (unsigned long long)r->led_ns);
+}
+
 const struct proto_ops raft_ops = {
 	.name = "raft",
 	.size = sizeof(struct raft),
@@ -782,6 +789,7 @@ const struct proto_ops raft_ops = {
 	.status = raft_status,
 	.invariant = raft_invariant,
 	.entry = raft_entry,
+	.info = raft_info,
 	.vote = raft_vote_view,
 	.fini = raft_fini,
 };

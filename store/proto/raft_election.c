@@ -8,8 +8,10 @@
  *
  * A replica that hears nothing from a leader first asks whether it would be elected (pre-vote,
  * dissertation 9.6); no term begins and no disk is written for that. So one that was cut off
- * disturbs nobody when it is back. Terms and votes are on disk before anybody is told of them
- * (paper, figure 2: updated on stable storage before responding).
+ * disturbs nobody when it is back. With plain_elections a term begins at once, as in the paper, and
+ * who hears a leader votes nevertheless: for comparison with published figures. Terms and votes are
+ * on disk before anybody is told of them (paper, figure 2: updated on stable storage before
+ * responding).
  */
 #include <assert.h>
 #include <errno.h>
@@ -143,6 +145,10 @@ void raft_campaign(struct raft *r)
 		return;
 	r->handed = false;
 	sm_move(&r->role, RAFT_PRE_CANDIDATE);
+	if (raft_plain(&r->proto.cfg)) {
+		stand(r);
+		return;
+	}
 	r->votes = raft_votes(r, r->proto.cfg.self);
 	ask(r, true);
 	count(r);
@@ -201,6 +207,8 @@ void raft_election_persisted(struct raft *r)
  */
 static bool has_leader(const struct raft *r)
 {
+	if (raft_plain(&r->proto.cfg))
+		return false;
 	if (raft_leads(r))
 		return true;
 	if (!raft_leases(&r->proto.cfg) && r->leader < 0)

@@ -267,6 +267,7 @@ struct raft {
 	uint64_t matched;     /* our log agrees with the leader's up to here */
 	uint64_t round_seen;  /* last round of heartbeats */
 	bool answer_owed;     /* an append was not answered, for its records are not on disk yet */
+	uint64_t led_ns;      /* elected last; 0: never in this life */
 	bool eager;           /* should lead first, and no term has begun yet */
 	/* As a candidate. */
 	unsigned votes;
@@ -311,6 +312,12 @@ static inline uint64_t raft_now(const struct raft *r)
 static inline bool raft_leases(const struct proto_config *cfg)
 {
 	return cfg->leases || cfg->read_level == PROTO_LEASE;
+}
+
+/* Leases rest on votes that are refused while a leader is heard: with them there is no choice. */
+static inline bool raft_plain(const struct proto_config *cfg)
+{
+	return cfg->plain_elections && !raft_leases(cfg);
 }
 
 static inline bool raft_leads(const struct raft *r)

@@ -51,6 +51,7 @@ void raft_lead(struct raft *r)
 	uint64_t now = raft_now(r);
 
 	sm_move(&r->role, RAFT_LEADER);
+	r->led_ns = now;
 	r->round = 0;
 	r->confirmed = 0;
 	r->lease_void = false;
@@ -310,7 +311,8 @@ void raft_heartbeat(struct raft *r)
 	if (!raft_leads(r))
 		return;
 	/* Dissertation, 6.2: who gets no answers of a majority for an election time-out is none. */
-	if (answering(r) < r->majority && !PROTO_BUG(BUG_RAFT_STALE_LEADER_READ)) {
+	if (answering(r) < r->majority && !raft_plain(&r->proto.cfg) &&
+		!PROTO_BUG(BUG_RAFT_STALE_LEADER_READ)) {
 		raft_follow(r, r->term, -1);
 		return;
 	}

@@ -652,6 +652,76 @@ static void quorum_claim__follows_the_levels(void **state)
 	assert_int_equal(claim(PROTO_TWO, PROTO_ONE, 1).whole, PROTO_LINEARIZABLE);
 }
 
+/* Only the first three of five have the data; the others coordinate. */
+static struct world *open_copies(bool unrepaired)
+{
+	struct sim_config config = world_config(&quorum_ops, 5);
+
+	config.proto.copies = 3;
+	config.proto.unrepaired = unrepaired;
+	config.proto.anti_entropy_ns = 0;
+	return world_open(&config);
+}
+
+static void quorum_copies__are_where_the_data_are(void **state)
+{
+	struct world *w = open_copies(false);
+
+	(void)state;
+	assert_int_equal(
+		world_wait(w, ask_at(w, 4, PROTO_SET, "v", PROTO_ALL))->reply.status, PROTO_OK);
+	world_run(w, NS_PER_S);
+	for (unsigned i = 0; i < 5; i++)
+		assert_string_equal(world_local(w, i, "k"), i < 3 ? "v" : "");
+	assert_int_equal(w->sim->node[4].records, 0);
+	/* Also at level one a coordinator without a copy asks, and both ways take 10 ms. */
+	for (unsigned i = 3; i < 5; i++) {
+		struct world_asked *a = world_wait(w, ask_at(w, i, PROTO_GET, NULL, PROTO_ONE));
+
+		assert_int_equal(a->reply.status, PROTO_OK);
+		assert_memory_equal(a->reply.value.p, "v", 1);
+		assert_int_equal(a->replied_ns - a->asked_ns, 20 * NS_PER_MS);
+	}
+	world_close(w);
+}
+
+static void quorum_copies__are_what_levels_count(void **state)
+{
+	struct world *w = open_copies(false);
+	const bool side[5] = {[0] = true, [1] = true};
+	struct proto_config cfg = {.nodes = 5, .copies = 3};
+
+	(void)state;
+	assert_int_equal(quorum_need(&cfg, PROTO_ALL, true), 3);
+	assert_int_equal(quorum_need(&cfg, PROTO_QUORUM, true), 2);
+	sim_cut(w->sim, side);
+	world_run(w, NS_PER_S);
+	/* Three replicas on this side, but one copy. */
+	assert_int_equal(world_wait(w, ask_at(w, 4, PROTO_SET, "v", PROTO_QUORUM))->reply.status,
+		PROTO_UNAVAILABLE);
+	assert_int_equal(
+		world_wait(w, ask_at(w, 4, PROTO_SET, "v", PROTO_ONE))->reply.status, PROTO_OK);
+	world_close(w);
+}
+
+static void quorum_unrepaired__reads_leave_replicas_as_they_are(void **state)
+{
+	(void)state;
+	for (int unrepaired = 0; unrepaired < 2; unrepaired++) {
+		struct world *w = open_copies(unrepaired);
+		struct world_asked *a;
+
+		world_wait(w, ask_at(w, 4, PROTO_SET, "a", PROTO_ALL));
+		sim_link(w->sim, 4, 0)->cut = true;
+		world_wait(w, ask_at(w, 4, PROTO_SET, "b", PROTO_ONE));
+		a = world_wait(w, ask_at(w, 3, PROTO_GET, NULL, PROTO_ALL));
+		assert_memory_equal(a->reply.value.p, "b", 1);
+		world_run(w, 100 * NS_PER_MS);
+		assert_string_equal(world_local(w, 0, "k"), unrepaired ? "a" : "b");
+		world_close(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -668,6 +738,9 @@ int main(void)
 		cmocka_unit_test(quorum_version__rises_though_the_clock_goes_back),
 		cmocka_unit_test(quorum_version__of_a_slow_clock_loses_an_acknowledged_write),
 		cmocka_unit_test(quorum_version__ties_are_broken_alike_everywhere),
+		cmocka_unit_test(quorum_copies__are_where_the_data_are),
+		cmocka_unit_test(quorum_copies__are_what_levels_count),
+		cmocka_unit_test(quorum_unrepaired__reads_leave_replicas_as_they_are),
 		cmocka_unit_test(quorum_reachable__means_that_it_answers_not_that_it_is_heard),
 		cmocka_unit_test(quorum_read__repairs_who_answers_too_late_for_it),
 		cmocka_unit_test(quorum_key__that_has_expired_is_not_found_at_any_level),
