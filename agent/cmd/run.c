@@ -31,6 +31,7 @@ enum {
 	OPT_MATRIX,
 	OPT_REPEAT,
 	OPT_RESUME,
+	OPT_PARAM,
 	OPT_NAME,
 	OPT_RESULTS,
 	OPT_KEEP,
@@ -66,6 +67,7 @@ static const struct cmd_option options[] = {
 		"N runs with seeds one after the other, and the spread of each figure"},
 	[OPT_RESUME] = {"--resume", NULL,
 		"of these keep the ones in DIR from which something was concluded"},
+	[OPT_PARAM] = {"--param", "WORDS", "what param() gives in the script: \"name=value ...\""},
 	[OPT_NAME] = {"--name", "NAME",
 		"of this lab, to run it beside another; default: the script's"},
 	[OPT_RESULTS] = {"--results", "DIR", "folder for everything that is kept"},
@@ -190,7 +192,8 @@ static struct plan_options wish_of(const struct cmd_line *line)
 		.time_scale = v[OPT_TIME_SCALE],
 		.warmup = v[OPT_WARMUP],
 		.profiles = v[OPT_PROFILES],
-		.matrix = v[OPT_MATRIX]};
+		.matrix = v[OPT_MATRIX],
+		.param = v[OPT_PARAM]};
 }
 
 /* The lab is gone; from its log and history to the verdict, beside that of a simulation if there

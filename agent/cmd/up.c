@@ -33,7 +33,8 @@ enum {
 	OPT_RESULTS,
 	OPT_KEEP,
 	OPT_PCAP,
-	OPT_SNAP
+	OPT_SNAP,
+	OPT_PARAM
 };
 
 static const struct cmd_option options[] = {
@@ -49,6 +50,7 @@ static const struct cmd_option options[] = {
 	[OPT_KEEP] = {"--keep", NULL, "keep that folder when the lab ends"},
 	[OPT_PCAP] = {"--pcap", "LINKS", "capture frames: all, or nodes and pairs, n1-n2,n3"},
 	[OPT_SNAP] = {"--snap", "BYTES", "to keep of each of these frames; default: 256"},
+	[OPT_PARAM] = {"--param", "WORDS", "what param() gives in the script: \"name=value ...\""},
 	{NULL, NULL, NULL},
 };
 
@@ -148,7 +150,8 @@ static int up_main(const struct cmd_line *line, struct err *err)
 		.set = v[OPT_SET],
 		.leader = v[OPT_LEADER],
 		.seed = v[OPT_SEED],
-		.emulator = v[OPT_EMULATOR]};
+		.emulator = v[OPT_EMULATOR],
+		.param = v[OPT_PARAM]};
 	struct supervisor_options o = {.name = v[OPT_NAME], .results = v[OPT_RESULTS]};
 	struct capture_wish pcap;
 	struct plan *plan;

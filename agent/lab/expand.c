@@ -499,6 +499,9 @@ static int expand_timing(struct plan *plan, const struct script *s, struct err *
 	return 0;
 }
 
+/* Sums of shares are as exact as doubles are. */
+#define SHARE_ERROR 1e-9
+
 static int take_shares(struct plan_load *load, const struct script *s, struct err *err)
 {
 	const struct script_load *from = &s->load;
@@ -594,6 +597,68 @@ static int take_roam(
 	return 0;
 }
 
+static int expand_clients(struct plan *plan, const struct script *s,
+	const struct script_clients *from, struct err *err)
+{
+	int i = plan_site_find(plan, from->site);
+	struct plan_site *site = &plan->site[i < 0 ? 0 : i];
+	int level = from->level[0] ? PROTO_LEVEL_NR : PROTO_DEFAULT;
+
+	for (int l = 0; from->level[0] && l < PROTO_LEVEL_NR; l++)
+		if (strcmp(from->level, proto_level_names[l]) == 0)
+			level = l;
+	if (i < 0)
+		return script_fail(s, from->line, err,
+			"clients: no site is called '%s': add it to a site()", from->site);
+	if (site->own)
+		return script_fail(
+			s, from->line, err, "clients of '%s' were said already", from->site);
+	if (from->share > 0 && from->read + from->write != 100)
+		return script_fail(s, from->line, err,
+			"clients: read %u + write %u is not 100 per cent: make it so",
+			(unsigned)from->read, (unsigned)from->write);
+	if (level == PROTO_LEVEL_NR)
+		return script_fail(s, from->line, err,
+			"clients: '%s' is not a level: one, two, three, quorum, all and lease are",
+			from->level);
+	site->own = true;
+	site->share = (double)from->share / 100;
+	site->read = (unsigned)from->read;
+	site->write = (unsigned)from->write;
+	site->level = (enum proto_level)level;
+	return 0;
+}
+
+/* What the sites' own clients must agree on. */
+static int expand_sites(struct plan *plan, const struct script *s, struct err *err)
+{
+	unsigned writers = 0;
+	double share = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < s->client_sites && rc == 0; i++)
+		rc = expand_clients(plan, s, &s->clients[i], err);
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; i < plan->sites; i++) {
+		share += plan->site[i].own ? plan->site[i].share : 0;
+		writers += plan_site_writes(plan, i) ? plan->load.clients_per_site : 0;
+	}
+	if (share > 1 + SHARE_ERROR)
+		return script_fail(s, s->clients[s->client_sites - 1].line, err,
+			"clients: the shares are %.0f in sum: 100 is the most", 100 * share);
+	if (s->client_sites && plan->load.workload != PLAN_REGISTER)
+		return script_fail(s, s->clients[0].line, err,
+			"clients: sites of their own are for the workload register");
+	if (plan->load.one_writer &&
+		(plan->load.workload != PLAN_REGISTER || writers == 0 || plan->load.keys < writers))
+		return script_fail(s, s->load.line, err,
+			"load: one_writer needs the workload register and a key for each of the %u "
+			"clients that write, keys are %u",
+			writers, plan->load.keys);
+	return 0;
+}
+
 static int expand_load(struct plan *plan, const struct script *s,
 	const struct plan_options *options, struct err *err)
 {
@@ -621,6 +686,7 @@ static int expand_load(struct plan *plan, const struct script *s,
 			"--rate", options->rate, 0.001, SCRIPT_RATE_MAX, &load->rate, err);
 	if (rc < 0)
 		return rc;
+	load->one_writer = s->load.one_writer;
 	load->clients_per_site = s->load.clients_per_site ? (unsigned)s->load.clients_per_site
 							  : default_clients(plan, s);
 	plan->system->ops->claim(&plan->proto, &claim);
@@ -629,7 +695,7 @@ static int expand_load(struct plan *plan, const struct script *s,
 		load->write += load->cas;
 		load->cas = 0;
 	}
-	return 0;
+	return expand_sites(plan, s, err);
 }
 
 /* Two records for each operation must fit into the history. */

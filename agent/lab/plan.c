@@ -111,7 +111,7 @@ int plan_load(
 	int rc = find_lab(lab, path, sizeof path, err);
 
 	if (rc == 0)
-		rc = script_open(&script, path, err);
+		rc = script_open(&script, path, options ? options->param : NULL, err);
 	if (rc < 0)
 		return rc;
 	plan = calloc(1, sizeof *plan);
@@ -153,6 +153,27 @@ int plan_site_find(const struct plan *plan, const char *name)
 			return (int)i;
 	}
 	return -1;
+}
+
+double plan_site_share(const struct plan *plan, unsigned site)
+{
+	double rest = 1;
+	unsigned others = 0;
+
+	if (plan->site[site].own)
+		return plan->site[site].share;
+	for (unsigned i = 0; i < plan->sites; i++) {
+		others += !plan->site[i].own;
+		rest -= plan->site[i].own ? plan->site[i].share : 0;
+	}
+	return rest > 0 ? rest / others : 0;
+}
+
+bool plan_site_writes(const struct plan *plan, unsigned site)
+{
+	const struct plan_site *s = &plan->site[site];
+
+	return plan_site_share(plan, site) > 0 && (s->own ? s->write : plan->load.write) > 0;
 }
 
 unsigned plan_contact(const struct plan *plan, unsigned site, unsigned client)

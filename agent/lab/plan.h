@@ -49,6 +49,12 @@ struct plan_site {
 	char name[PLAN_NAME_MAX];
 	uint16_t client;              /* node index of its client node */
 	char region[PLAN_REGION_MAX]; /* of the file of round trips; "": there is none */
+	/* What the script says of its clients by clients(); else they do as all others. */
+	bool own;
+	double share; /* of the lab's rate, 0 to 1 */
+	unsigned read;
+	unsigned write;
+	enum proto_level level; /* of each operation; PROTO_DEFAULT: the store's */
 };
 
 /* What is done to a process during a phase. */
@@ -128,8 +134,9 @@ struct plan_load {
 	unsigned read;
 	unsigned write;
 	unsigned cas;
-	unsigned stock; /* PLAN_INVENTORY: of each item at first */
-	unsigned roam;  /* per cent of operations before which a session goes to another replica */
+	unsigned stock;  /* PLAN_INVENTORY: of each item at first */
+	bool one_writer; /* each key is written by one client only, who writes its keys by turns */
+	unsigned roam;   /* per cent of operations before which a session goes to another replica */
 	uint64_t deadline_ns;
 };
 
@@ -222,6 +229,7 @@ struct plan_options {
 	const char *warmup;     /* "1s" before all phases; "0": none */
 	const char *profiles;   /* "lan,wan": after the fit a phase under each */
 	const char *matrix;     /* file: sites are as far apart as regions in it */
+	const char *param;      /* what param() gives in the script: "name=value name=value" */
 };
 
 /**
@@ -243,6 +251,12 @@ void plan_print(const struct plan *plan, FILE *out);
 /* plan_node_find() - node index by name, -1 if there is none. plan_site_find() likewise. */
 int plan_node_find(const struct plan *plan, const char *name);
 int plan_site_find(const struct plan *plan, const char *name);
+
+/* plan_site_share() - of the lab's rate, what the clients of @site ask for together. */
+double plan_site_share(const struct plan *plan, unsigned site);
+
+/* plan_site_writes() - whether clients of @site write. */
+bool plan_site_writes(const struct plan *plan, unsigned site);
 
 /* plan_contact() - replica that client number @client of site @site talks to. */
 unsigned plan_contact(const struct plan *plan, unsigned site, unsigned client);

@@ -174,6 +174,15 @@ static void print_load(const struct plan *plan, FILE *out)
 	(void)fprintf(out, "read %u %% write %u %% cas %u %%, deadline %s\n", load->read,
 		load->write, load->cas,
 		units_print_duration(load->deadline_ns, deadline, sizeof deadline));
+	for (unsigned i = 0; i < plan->sites; i++)
+		if (plan->site[i].own)
+			(void)fprintf(out,
+				"            of %s %g operations/s, read %u %% write %u %%, level %s\n",
+				plan->site[i].name, load->rate * plan->site[i].share,
+				plan->site[i].read, plan->site[i].write,
+				proto_level_names[plan->site[i].level]);
+	if (load->one_writer)
+		(void)fprintf(out, "            each key has one writer\n");
 	if (load->workload == PLAN_INVENTORY)
 		(void)fprintf(out, "            %u of each item in stock\n", load->stock);
 	if (load->roam)

@@ -66,8 +66,8 @@ static int unknown_word(lua_State *L)
 		args_fail(L, "unknown word '%.40s'%s", name, near_text(&near, hint, sizeof hint));
 	args_fail(L,
 		"unknown word '%.40s': a lab has lab, site, rtt, delay, jitter, profile, "
-		"distribution, store, stores, load, fit, phase, expect, seed, say, simulated, the faults, and Lua's "
-		"string, table and math",
+		"distribution, store, stores, load, clients, param, fit, phase, expect, seed, say, "
+		"simulated, the faults, and Lua's string, table and math",
 		name);
 }
 
@@ -212,23 +212,74 @@ static void one_line(struct err *err)
 	}
 }
 
-int script_parse(
-	struct script **ret, const char *path, const char *text, size_t len, struct err *err)
+static int read_param(struct script *s, char *word, struct err *err)
+{
+	struct script_param *p = &s->param[s->params];
+	char *value = strchr(word, '=');
+
+	if (!value || value == word)
+		return err_usage(err, "--param: '%s' is not NAME=VALUE", word);
+	if (s->params == SCRIPT_PARAMS_MAX)
+		return err_usage(err, "--param: more than %d", SCRIPT_PARAMS_MAX);
+	*value++ = '\0';
+	(void)snprintf(p->name, sizeof p->name, "%s", word);
+	(void)snprintf(p->value, sizeof p->value, "%s", value);
+	s->params++;
+	return 0;
+}
+
+static int read_params(struct script *s, const char *text, struct err *err)
+{
+	char copy[SCRIPT_PARAMS_MAX * SCRIPT_TEXT_MAX];
+	char *at = copy;
+	char *word;
+
+	if (!text)
+		return 0;
+	if (strlen(text) >= sizeof copy)
+		return err_usage(err, "--param: longer than %zu characters", sizeof copy - 1);
+	(void)snprintf(copy, sizeof copy, "%s", text);
+	while ((word = strsep(&at, " "))) {
+		if (strlen(word) >= SCRIPT_TEXT_MAX)
+			return err_usage(err, "--param: '%.20s...' has more than %d characters",
+				word, SCRIPT_TEXT_MAX - 1);
+		if (word[0] && read_param(s, word, err) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* What the script never asked for was probably meant otherwise. */
+static int check_params(const struct script *s, struct err *err)
+{
+	for (unsigned i = 0; i < s->params; i++) {
+		if (!s->param[i].used)
+			return err_usage(
+				err, "--param: %s has no param(\"%s\")", s->path, s->param[i].name);
+	}
+	return 0;
+}
+
+int script_parse(struct script **ret, const struct script_source *from, struct err *err)
 {
 	struct script *s = calloc(1, sizeof *s);
 	int rc;
 
 	assert(s);
-	if ((size_t)snprintf(s->path, sizeof s->path, "%s", path) >= sizeof s->path) {
+	if ((size_t)snprintf(s->path, sizeof s->path, "%s", from->path) >= sizeof s->path) {
 		free(s);
 		return err_usage(err, "the path of the lab has more than %zu bytes: move it",
 			sizeof s->path - 1);
 	}
 	s->lines = 1;
-	for (size_t i = 0; i + 1 < len; i++)
-		s->lines += text[i] == '\n';
+	for (size_t i = 0; i + 1 < from->len; i++)
+		s->lines += from->text[i] == '\n';
 	s->load.read = s->load.write = s->load.cas = UINT64_MAX;
-	rc = run_script(s, text, len, err);
+	rc = read_params(s, from->params, err);
+	if (rc == 0)
+		rc = run_script(s, from->text, from->len, err);
+	if (rc == 0)
+		rc = check_params(s, err);
 	if (rc < 0) {
 		one_line(err);
 		script_close(s);
@@ -262,14 +313,17 @@ static int read_all(const char *path, char **ret, size_t *ret_len, struct err *e
 	return n < 0 ? -EIO : 0;
 }
 
-int script_open(struct script **ret, const char *path, struct err *err)
+int script_open(struct script **ret, const char *path, const char *params, struct err *err)
 {
 	char *text = NULL;
 	size_t len = 0;
 	int rc = read_all(path, &text, &len, err);
 
 	if (rc == 0)
-		rc = script_parse(ret, path, text, len, err);
+		rc = script_parse(ret,
+			&(struct script_source){
+				.path = path, .text = text, .len = len, .params = params},
+			err);
 	free(text);
 	return rc;
 }

@@ -17,16 +17,17 @@
 #include "netns/link_words.h"
 
 #define SCRIPT_BYTES_MAX (1u << 20)
-#define SCRIPT_MEMORY_MAX (32u << 20)     /* of the Lua state */
-#define SCRIPT_INSTRUCTIONS_MAX 20000000  /* about 0.2 s: more is an endless loop */
-#define SCRIPT_TEXT_MAX 64                /* of any name, with its NUL */
-#define SCRIPT_EXPECTS_MAX 32             /* expect() statements */
-#define SCRIPT_SAY_MAX 2048               /* bytes said about one phase */
-#define SCRIPT_RULES_MAX 4096             /* rtt(), delay(), jitter() and profile() statements */
-#define SCRIPT_WORDS_MAX 320              /* names in one fault: all nodes and sites */
-#define SCRIPT_FAULTS_MAX 2048            /* in the whole script */
-#define SCRIPT_RTTS_MAX 16                /* points of a fit */
-#define SCRIPT_DURATION_NS_MIN 1000000ull /* shortest phase: a millisecond */
+#define SCRIPT_MEMORY_MAX (32u << 20)    /* of the Lua state */
+#define SCRIPT_INSTRUCTIONS_MAX 20000000 /* about 0.2 s: more is an endless loop */
+#define SCRIPT_TEXT_MAX 64               /* of any name, with its NUL */
+#define SCRIPT_EXPECTS_MAX 32            /* expect() statements */
+#define SCRIPT_SAY_MAX 2048              /* bytes said about one phase */
+#define SCRIPT_RULES_MAX 4096            /* rtt(), delay(), jitter() and profile() statements */
+#define SCRIPT_WORDS_MAX 320             /* names in one fault: all nodes and sites */
+#define SCRIPT_FAULTS_MAX 2048           /* in the whole script */
+#define SCRIPT_PARAMS_MAX 16
+#define SCRIPT_RTTS_MAX 16                    /* points of a fit */
+#define SCRIPT_DURATION_NS_MIN 1000000ull     /* shortest phase: a millisecond */
 #define SCRIPT_DEADLINE_NS_MAX 60000000000ull /* longest deadline of an operation */
 #define SCRIPT_RATE_MAX 1e6                   /* operations per second of a lab */
 
@@ -139,6 +140,7 @@ struct script_load {
 	uint64_t write;
 	uint64_t cas;
 	uint64_t stock; /* 0: not given */
+	bool one_writer;
 	uint64_t roam;
 	uint64_t deadline_ns;
 };
@@ -146,6 +148,15 @@ struct script_load {
 struct script_warmup {
 	int line;
 	uint64_t ns;
+};
+
+struct script_clients {
+	int line;
+	char site[SCRIPT_TEXT_MAX];
+	uint64_t share;
+	uint64_t read;
+	uint64_t write;
+	char level[SCRIPT_TEXT_MAX];
 };
 
 struct script_fit {
@@ -163,8 +174,17 @@ struct script_expect {
 	struct plan_expect what; /* all but the verdict */
 };
 
+/* What the command line gives the script by param(). */
+struct script_param {
+	char name[SCRIPT_TEXT_MAX];
+	char value[SCRIPT_TEXT_MAX];
+	bool used;
+};
+
 struct script {
 	char path[PLAN_PATH_MAX];
+	struct script_param param[SCRIPT_PARAMS_MAX];
+	unsigned params;
 	int lines;
 	struct script_text lab;
 	uint64_t seed;
@@ -179,6 +199,8 @@ struct script {
 	struct script_store store;
 	struct script_load load;
 	struct script_warmup warmup;
+	struct script_clients clients[PLAN_SITES_MAX];
+	unsigned client_sites;
 	struct script_fit fit;
 	const struct link_word *profile[PLAN_PROFILES_MAX]; /* of the command line */
 	unsigned profiles;
@@ -203,13 +225,22 @@ struct script {
 
 /**
  * script_open() - run the lab script @path in a sandbox and keep what it said
+ * @params:	"name=value ..." for param(), or NULL
+ *
  * Return: 0; else a negative errno with EXIT_USAGE and "path:line: what is wrong: cure" in @err.
  */
-int script_open(struct script **ret, const char *path, struct err *err);
+int script_open(struct script **ret, const char *path, const char *params, struct err *err);
 
-/* script_parse() - the same for a text; @path is what errors call it. */
-int script_parse(
-	struct script **ret, const char *path, const char *text, size_t len, struct err *err);
+/* A text, and what errors call it. */
+struct script_source {
+	const char *path;
+	const char *text;
+	size_t len;
+	const char *params; /* as of script_open() */
+};
+
+/* script_parse() - the same for a text. */
+int script_parse(struct script **ret, const struct script_source *from, struct err *err);
 void script_close(struct script *script);
 
 /* script_fail() - err_usage() with "path:line: " in front. */

@@ -296,6 +296,7 @@ static const struct field load_fields[] = {
 	{"write", FIELD_COUNT, OFFSET(script_load, write), 0, 100},
 	{"cas", FIELD_COUNT, OFFSET(script_load, cas), 0, 100},
 	{"stock", FIELD_COUNT, OFFSET(script_load, stock), 1, PLAN_STOCK_MAX},
+	{"one_writer", FIELD_BOOL, OFFSET(script_load, one_writer), 0, 0},
 	{"roam", FIELD_COUNT, OFFSET(script_load, roam), 0, 100},
 	{"deadline", FIELD_DURATION, OFFSET(script_load, deadline_ns), 1000000,
 		SCRIPT_DEADLINE_NS_MAX},
@@ -311,6 +312,49 @@ static int word_load(lua_State *L)
 	args_fields(L, 1, load_fields, load);
 	load->line = args_line(L);
 	return 0;
+}
+
+static const struct field clients_fields[] = {
+	{"share", FIELD_COUNT, OFFSET(script_clients, share), 0, 100},
+	{"read", FIELD_COUNT, OFFSET(script_clients, read), 0, 100},
+	{"write", FIELD_COUNT, OFFSET(script_clients, write), 0, 100},
+	{"level", FIELD_TEXT, OFFSET(script_clients, level), 0, 0},
+	{NULL, FIELD_TEXT, 0, 0, 0},
+};
+
+static int word_clients(lua_State *L)
+{
+	struct script *s = args_script(L);
+	struct script_clients *c = &s->clients[s->client_sites];
+
+	args_expect(L, 2, 2);
+	if (s->client_sites == PLAN_SITES_MAX)
+		args_fail(L, "clients() of more than %d sites", PLAN_SITES_MAX);
+	args_text(L, 1, "the site", c->site);
+	args_fields(L, 2, clients_fields, c);
+	c->line = args_line(L);
+	s->client_sites++;
+	return 0;
+}
+
+/* What --param said, else the second argument. */
+static int word_param(lua_State *L)
+{
+	struct script *s = args_script(L);
+	char name[SCRIPT_TEXT_MAX], value[SCRIPT_TEXT_MAX];
+
+	args_expect(L, 2, 2);
+	args_text(L, 1, "the name of the parameter", name);
+	args_text(L, 2, "what it is if nothing is said", value);
+	for (unsigned i = 0; i < s->params; i++) {
+		if (strcmp(s->param[i].name, name) == 0) {
+			s->param[i].used = true;
+			lua_pushstring(L, s->param[i].value);
+			return 1;
+		}
+	}
+	lua_pushstring(L, value);
+	return 1;
 }
 
 static const struct field fit_fields[] = {
@@ -407,6 +451,9 @@ static const struct word words[] = {
 		"{pareto = {\"1ms\", 3}, exponential = \"5ms\", weight = 0.9})"},
 	{"store", word_store, "store \"raft\" or store(\"raft\", {leader = \"n1\"})"},
 	{"load", word_load, "load {rate = 500, keys = 10, read = 50, write = 50}"},
+	{"clients", word_clients,
+		"clients(\"east\", {share = 20, read = 100, write = 0, level = \"one\"})"},
+	{"param", word_param, "param(\"name\", \"value\")"},
 	{"fit", word_fit, "fit {rtts = {\"1ms\", \"10ms\", \"40ms\"}, duration = \"2s\"}"},
 	{"warmup", word_warmup, "warmup \"1s\""},
 	{"phase", word_phase, "phase(\"name\", \"5s\", faults ...)"},

@@ -59,12 +59,15 @@ void client_site_fini(struct client_site *common)
 static struct driver *driver_at(struct client *c, unsigned replica)
 {
 	const struct client_site *common = c->common;
+	const struct plan_site *site = &common->plan->site[common->site];
 
 	if (!c->driver[replica]) {
 		c->driver[replica] = common->driver->open(
 			common->world, common->plan->node[replica].addr_be, LOAD_PORT);
 		if (common->sessions && common->driver->session)
 			common->driver->session(c->driver[replica], &c->token);
+		if (site->own && site->level != PROTO_DEFAULT && common->driver->level)
+			common->driver->level(c->driver[replica], proto_level_names[site->level]);
 	}
 	return c->driver[replica];
 }

@@ -14,6 +14,9 @@
 _Static_assert(PLAN_SITES_MAX *PLAN_CLIENTS_PER_SITE_MAX <= GEN_STREAM_WAYS - GEN_STREAM_FIRST,
 	"a stream for each client");
 
+/* A mean gap that no run sees the end of: some 30 years. */
+#define IDLE_NS 1e18
+
 static bool grows(enum plan_workload workload)
 {
 	return workload == PLAN_LIST || workload == PLAN_SET || workload == PLAN_TRANSACTIONS;
@@ -39,6 +42,8 @@ void gen_init(
 	struct gen *g, const struct plan *plan, unsigned site, unsigned client, uint64_t start_ns)
 {
 	const struct plan_load *load = &plan->load;
+	const struct plan_site *own = plan->site[site].own ? &plan->site[site] : NULL;
+	double share = plan_site_share(plan, site);
 
 	assert(load->read + load->write + load->cas == 100 && load->rate > 0);
 	*g = (struct gen){
@@ -48,15 +53,32 @@ void gen_init(
 		.workload = load->workload,
 		.life_ns = life_ns(load),
 		.keys = load->keys,
-		.read = load->read,
-		.write = load->write,
+		.read = own ? own->read : load->read,
+		.write = own ? own->write : load->write,
 		.roam = load->roam,
 		.replicas = plan->replicas,
 		.replica = plan_contact(plan, site, client),
 	};
-	g->mean_ns = (double)g->clients / load->rate * (double)NS_PER_S;
+	/* Who has no share waits for longer than any run. */
+	g->mean_ns = share > 0 ? load->clients_per_site / (share * load->rate) * (double)NS_PER_S
+			       : IDLE_NS;
+	for (unsigned i = 0; load->one_writer && i < plan->sites; i++) {
+		unsigned writers = plan_site_writes(plan, i) ? load->clients_per_site : 0;
+
+		g->writer += i < site ? writers : 0;
+		g->writers += writers;
+	}
+	g->writer += client;
 	prng_init(&g->prng, plan->seed, GEN_STREAM_FIRST + g->number);
 	prng_init(&g->way, plan->seed, GEN_STREAM_WAYS + g->number);
+}
+
+/* The keys of one writer, by turns. */
+static uint64_t own_key(const struct gen *g)
+{
+	uint64_t own = (g->keys - g->writer + g->writers - 1) / g->writers;
+
+	return g->writer + g->writers * (g->writes % own);
 }
 
 static uint64_t next_key(struct gen *g)
@@ -137,6 +159,8 @@ void gen_next(struct gen *g, struct gen_op *ret)
 	ret->t_intended_ns = g->start_ns + (uint64_t)g->at_ns;
 	ret->key = next_key(g);
 	ret->kind = next_kind(g);
+	if (ret->kind == HISTORY_WRITE && g->writers > 0)
+		ret->key = own_key(g);
 	if (ret->kind == HISTORY_TRANSFER)
 		next_transfer(g, ret);
 	else if (ret->kind == HISTORY_TRANSACTION)

@@ -48,6 +48,8 @@ struct gen {
 	enum plan_workload workload;
 	double life_ns; /* of a generation of keys, 0: for ever */
 	unsigned keys;
+	uint64_t writer;  /* number among the clients that write, where each key has one writer, */
+	uint64_t writers; /* of so many; 0: anybody writes any key */
 	unsigned read;
 	unsigned write;
 	unsigned roam;

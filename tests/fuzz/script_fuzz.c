@@ -24,7 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct script *script = NULL;
 	struct err err = {0};
-	int rc = script_parse(&script, "lab.lua", (const char *)data, size, &err);
+	int rc = script_parse(&script,
+		&(struct script_source){.path = "lab.lua", .text = (const char *)data, .len = size},
+		&err);
 
 	if (rc < 0) {
 		assert(err.status == EXIT_USAGE && strncmp(err.text, "lab.lua:", 8) == 0);

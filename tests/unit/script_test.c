@@ -12,7 +12,8 @@
 static int parse(const char *text, struct script **ret, struct err *err)
 {
 	memset(err, 0, sizeof *err);
-	return script_parse(ret, "lab.lua", text, strlen(text), err);
+	return script_parse(ret,
+		&(struct script_source){.path = "lab.lua", .text = text, .len = strlen(text)}, err);
 }
 
 struct bad {
@@ -345,11 +346,11 @@ static void script__a_missing_file_is_named(void **state)
 	struct err err = {0};
 
 	(void)state;
-	assert_true(script_open(&s, "/nowhere/x.lua", &err) < 0);
+	assert_true(script_open(&s, "/nowhere/x.lua", NULL, &err) < 0);
 	assert_string_equal(
 		err.text, "lab '/nowhere/x.lua': No such file or directory: is the path right?");
 	assert_int_equal(err.status, EXIT_USAGE);
-	assert_true(script_open(&s, "/", &err) < 0);
+	assert_true(script_open(&s, "/", NULL, &err) < 0);
 	assert_non_null(strstr(err.text, "is not a file"));
 }
 

@@ -56,6 +56,8 @@ struct driver {
  * @session:	from now on each request says what the session that @token (text) is of has seen,
  *		and each answer brings it up to date; NULL: requests are of no session. May be NULL
  *		itself: the protocol has no such thing
+ * @level:	of each read and write from now on, by its name; NULL: the store's. May be NULL
+ *itself
  * @close:	also frees
  */
 struct driver_ops {
@@ -87,6 +89,7 @@ struct driver_ops {
 	void (*values)(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
 		struct driver_result *ret);
 	void (*session)(struct driver *d, struct buf *token);
+	void (*level)(struct driver *d, const char *name);
 	void (*close)(struct driver *d);
 };
 

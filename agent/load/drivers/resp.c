@@ -41,6 +41,7 @@ struct resp {
 	struct buf in;     /* an answer on its way */
 	struct buf out;    /* a request */
 	struct buf *token; /* of the session, NULL: none */
+	const char *level; /* of each request, NULL: the store's */
 };
 
 static struct resp *resp_of(struct driver *d)
@@ -408,10 +409,19 @@ static void add_bytes(struct resp *r, const void *p, size_t len)
 	buf_add(&r->out, "\r\n", 2);
 }
 
+static void add_word(struct resp *r, const char *word)
+{
+	add_bytes(r, word, strlen(word));
+}
+
 static void begin_request(struct resp *r, unsigned arguments)
 {
 	r->out.len = 0;
-	buf_printf(&r->out, "*%u\r\n", arguments + (r->token ? 3 : 0));
+	buf_printf(&r->out, "*%u\r\n", arguments + (r->level ? 2 : 0) + (r->token ? 3 : 0));
+	if (r->level) {
+		add_word(r, "WITH");
+		add_word(r, r->level);
+	}
 	if (!r->token)
 		return;
 	add_bytes(r, "WITH", 4);
@@ -420,11 +430,6 @@ static void begin_request(struct resp *r, unsigned arguments)
 		add_bytes(r, r->token->p, r->token->len);
 	else
 		add_bytes(r, "-", 1);
-}
-
-static void add_word(struct resp *r, const char *word)
-{
-	add_bytes(r, word, strlen(word));
 }
 
 static void add_key(struct resp *r, uint64_t key)
@@ -695,6 +700,11 @@ static void resp_cas(struct driver *d, uint64_t key, uint64_t old, uint64_t valu
 	set(resp_of(d), key, old, value, deadline_ns, ret);
 }
 
+static void resp_level(struct driver *d, const char *name)
+{
+	resp_of(d)->level = name;
+}
+
 static void resp_session(struct driver *d, struct buf *token)
 {
 	resp_of(d)->token = token;
@@ -716,5 +726,6 @@ const struct driver_ops resp_driver = {
 	.members = resp_members,
 	.values = resp_values,
 	.session = resp_session,
+	.level = resp_level,
 	.close = resp_close,
 };
