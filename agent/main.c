@@ -9,6 +9,8 @@ static const struct cmd *const commands[] = {
 	&run_cmd,
 	&compare_cmd,
 	&pacelc_cmd,
+	&pbs_cmd,
+	&elections_cmd,
 	&up_cmd,
 	&down_cmd,
 	&status_cmd,

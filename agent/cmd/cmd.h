@@ -73,6 +73,8 @@ int cmd_need_root(const struct cmd *cmd, struct err *err);
 extern const struct cmd run_cmd;
 extern const struct cmd compare_cmd;
 extern const struct cmd pacelc_cmd;
+extern const struct cmd pbs_cmd;
+extern const struct cmd elections_cmd;
 extern const struct cmd up_cmd;
 extern const struct cmd down_cmd;
 extern const struct cmd status_cmd;
