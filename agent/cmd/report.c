@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* report.c - pacelab report: a run's folder as a page */
+#include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agent/cmd/ci.h"
 #include "agent/cmd/cmd.h"
@@ -43,6 +45,20 @@ static int serve(const struct cmd_line *line, struct err *err)
 	return report_serve(line->args ? line->arg[0] : OUTDIR_BASE, v[OPT_PORT], err);
 }
 
+/* The folder of a comparison, whose runs are below it. */
+static bool is_comparison(const char *dir)
+{
+	static const char *const files[] = {"compare.json", "costs.json"};
+	char path[OUTDIR_FILE_MAX];
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+		if (access(path, R_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What is asked for must make sense before anything is written. */
 static int refuse(const struct cmd_line *line, struct err *err)
 {
@@ -55,6 +71,13 @@ static int refuse(const struct cmd_line *line, struct err *err)
 	if (line->args > 1 && !v[OPT_OUT])
 		return err_usage(
 			err, "%u runs on one page: --out FILE says where it goes", line->args);
+	for (unsigned i = 0; i < line->args; i++)
+		if (is_comparison(line->arg[i]))
+			return err_usage(err,
+				"%s is a comparison: its page is " HTML_RUN_FILE
+				" there; 'pacelab compare LAB --resume --results' makes it anew, and "
+				"its folders are runs",
+				line->arg[i]);
 	if (line->args > 1 && (v[OPT_JUNIT] || v[OPT_MARKDOWN]))
 		return err_usage(err, "--junit, --markdown: of one run at a time");
 	return 0;

@@ -28,7 +28,7 @@ _Static_assert(MARKS > 0, "the first mark is that of a run");
 
 /* A folder with a run (mark 0) or a comparison in it. */
 struct entry {
-	char name[NAME_MAX + 1];
+	char name[2 * NAME_MAX + 2]; /* with the folder that it is in */
 	unsigned mark;
 	time_t when;
 };
@@ -70,22 +70,6 @@ static void take(struct listing *l, const struct entry *e)
 		l->entry[oldest] = *e;
 }
 
-static void look_at(struct listing *l, int dir, const char *name)
-{
-	struct entry e = {.name = ""};
-	int fd = serve_open(dir, name);
-
-	if (fd < 0)
-		return;
-	(void)snprintf(e.name, sizeof e.name, "%s", name);
-	for (e.mark = 0; e.mark < MARKS; e.mark++)
-		if (is_file(fd, marks[e.mark], &e.when))
-			break;
-	if (e.mark < MARKS)
-		take(l, &e);
-	(void)close(fd);
-}
-
 static int newest_first(const void *a, const void *b)
 {
 	const struct entry *x = a;
@@ -96,30 +80,51 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static void read_folder(struct listing *l, int dir)
+static void read_folder(struct listing *l, int dir, const char *below);
+
+/* @below: the folder that @name is in, "": the one that is listed. Runs of one store that differ in
+ * their seed are a step further down. */
+static void look_at(struct listing *l, int dir, const char *below, const char *name)
 {
-	int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = again < 0 ? NULL : fdopendir(again);
+	struct entry e = {.name = ""};
+	int n = snprintf(e.name, sizeof e.name, "%s%s%s", below, below[0] ? "/" : "", name);
+	int fd = n < (int)sizeof e.name ? serve_open(dir, e.name) : -1;
+
+	if (fd < 0)
+		return;
+	for (e.mark = 0; e.mark < MARKS; e.mark++)
+		if (is_file(fd, marks[e.mark], &e.when))
+			break;
+	(void)close(fd);
+	if (e.mark < MARKS)
+		take(l, &e);
+	else if (!below[0])
+		read_folder(l, dir, name);
+}
+
+static void read_folder(struct listing *l, int dir, const char *below)
+{
+	int fd = serve_open(dir, below[0] ? below : ".");
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
 	if (!d) {
-		if (again >= 0)
-			(void)close(again);
+		if (fd >= 0)
+			(void)close(fd);
 		return;
 	}
 	while ((e = readdir(d)))
 		if (e->d_name[0] != '.' && (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN))
-			look_at(l, dir, e->d_name);
+			look_at(l, dir, below, e->d_name);
 	(void)closedir(d);
-	qsort(l->entry, l->entries, sizeof *l->entry, newest_first);
 }
 
-/* A name as a part of a link: RFC 3986, 2.3. */
+/* Names with slashes between as a part of a link: RFC 3986, 2.3. */
 static void put_encoded(FILE *out, const char *name)
 {
 	for (const char *c = name; *c; c++) {
 		if ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
-			(*c >= 'A' && *c <= 'Z') || strchr("-._~", *c))
+			(*c >= 'A' && *c <= 'Z') || strchr("/-._~", *c))
 			(void)fputc(*c, out);
 		else
 			(void)fprintf(out, "%%%02X", (unsigned char)*c);
@@ -252,8 +257,10 @@ void serve_index(int dir, const char *name, bool below, FILE *out)
 		(void)fputs("</ul>\n", out);
 		html_section_end(out);
 	}
-	if (l)
-		read_folder(l, dir);
+	if (l) {
+		read_folder(l, dir, "");
+		qsort(l->entry, l->entries, sizeof *l->entry, newest_first);
+	}
 	if (l && l->entries)
 		put_entries(out, dir, l);
 	else if (!some)

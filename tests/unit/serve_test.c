@@ -69,6 +69,12 @@ static int set_up(void **state)
 	put_file(w, "results/known/results.json",
 		"{\"lab\": \"<cap>\", \"store\": \"raft\", \"verdict\": {\"pacelc\": \"PC/EC\"}, "
 		"\"status\": 1}");
+	put_dir(w, "results/several");
+	put_dir(w, "results/several/seed 7");
+	put_file(w, "results/several/seed 7/results.json", "{}");
+	put_dir(w, "results/empty/deep");
+	put_dir(w, "results/empty/deep/deeper");
+	put_file(w, "results/empty/deep/deeper/results.json", "{}");
 	put_file(w, "results/one/report.html", "<!DOCTYPE html><title>one</title>");
 	put_file(w, "results/one/supervisor.log", SECRET);
 	put_file(w, "results/.hidden/results.json", SECRET);
@@ -190,6 +196,7 @@ static void serve__lists_the_runs(void **state)
 	assert_has(page, "\r\nContent-Type: text/html; charset=utf-8\r\n");
 	assert_has(page, "<a href=\"one/report.html\">");
 	assert_has(page, "<a href=\"a%20run%20%3Cb%3E/\">a run &lt;b&gt;</a>");
+	assert_has(page, "<a href=\"several/seed%207/\">several/seed 7</a>");
 	assert_has(page, "<td class=\"t\">PC/EC</td><td class=\"t bad\">violated</td>"
 			 "<td class=\"t\">&lt;cap&gt;</td><td class=\"t\">raft</td>");
 	assert_null(strstr(page, "hidden"));
