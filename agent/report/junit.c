@@ -101,12 +101,54 @@ static void put_case(
 	(void)fputs("    </testcase>\n", p->out);
 }
 
+/* Of a model that was not kept. */
+static const char *violation_of(const json_t *check)
+{
+	return strcmp(look_text(check, "result"), "violation") == 0 ? look_text(check, "witness")
+								    : "";
+}
+
+/* What proves that the claim was broken: not each model that a history does not fit was claimed. */
+static const char *claim_witness(const json_t *results)
+{
+	static const char *const claimed[] = {
+		"check_claimed_whole", "check_claimed_cut", "check_claimed_end"};
+	const json_t *check = json_object_get(results, "check");
+	const char *words = look_text(json_object_get(results, "claim"), "words");
+	char model[NAME_MAX_BYTES];
+
+	for (size_t i = 0; i < sizeof claimed / sizeof *claimed; i++) {
+		const char *witness = violation_of(json_object_get(results, claimed[i]));
+
+		if (witness[0])
+			return witness;
+	}
+	(void)snprintf(model, sizeof model, "claimed: %s", look_text(check, "model"));
+	if (strstr(words, model) && violation_of(check)[0])
+		return violation_of(check);
+	return look_text(json_object_get(results, "lost_writes"), "first");
+}
+
+/* What the lab expected to be kept or broken; else what all labs are judged by. */
+static const char *expect_witness(const json_t *results)
+{
+	const json_t *expected = json_object_get(results, "check_expected");
+
+	for (size_t i = 0; i < json_array_size(expected); i++) {
+		const char *witness = violation_of(json_array_get(expected, i));
+
+		if (witness[0])
+			return witness;
+	}
+	return violation_of(json_object_get(results, "check"));
+}
+
 /* A promise of the store or a wish of the lab: @judged is the member that says if it was kept. */
-static void put_promise(struct printer *p, const char *name, const json_t *judged)
+static void put_promise(
+	struct printer *p, const char *name, const json_t *judged, const char *witness)
 {
 	const json_t *results = p->suite->results;
 	const json_t *check = json_object_get(results, "check");
-	const char *witness = look_text(check, "witness");
 	json_int_t status = json_integer_value(json_object_get(results, "status"));
 	bool kept = look_true(judged, "kept");
 	char message[MESSAGE_MAX_BYTES] = "";
@@ -187,9 +229,9 @@ static void put_cases(struct printer *p)
 		put_case(p, "run", 0, ERROR, p->suite->why);
 		return;
 	}
-	put_promise(p, "claim", json_object_get(results, "claim"));
+	put_promise(p, "claim", json_object_get(results, "claim"), claim_witness(results));
 	if (look_text(expect, "words")[0])
-		put_promise(p, "expectation", expect);
+		put_promise(p, "expectation", expect, expect_witness(results));
 	put_case(p, "conclusive", 0,
 		json_integer_value(json_object_get(results, "status")) == EXIT_INCONCLUSIVE
 			? ERROR

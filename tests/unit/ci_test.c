@@ -113,12 +113,40 @@ static void junit__fails_with_the_witness(void **state)
 	(void)state;
 	set(results, "status", json_integer(EXIT_VIOLATED));
 	set(claim, "kept", json_false());
-	set(claim, "words", json_sprintf("broken: it is not"));
+	set(claim, "words", json_sprintf("broken: it is not; claimed: linearizable"));
+	set(json_object_get(results, "check"), "result", json_sprintf("violation"));
 	set(json_object_get(results, "check"), "witness", json_sprintf("n5 answered <7> & \"8\""));
 	text = junit_run(results);
 	assert_has(text, " failures=\"1\" errors=\"0\" skipped=\"0\"");
-	assert_has(text, "<failure message=\"broken: it is not; witness: n5 answered &lt;7&gt; "
-			 "&amp; &quot;8&quot;\" type=\"violated\">linearizable is broken: n5 ");
+	assert_has(text,
+		"<failure message=\"broken: it is not; claimed: linearizable; witness: n5 answered &lt;7&gt; "
+		"&amp; &quot;8&quot;\" type=\"violated\">linearizable is broken: n5 ");
+	free(text);
+}
+
+/* The witness against a model that nobody claimed proves nothing against the store. */
+static void junit__takes_the_witness_of_what_was_claimed(void **state)
+{
+	json_t *results = results_of(cut_run("single"));
+	json_t *claim = json_object_get(results, "claim");
+	json_t *check = json_object_get(results, "check");
+	char *text;
+
+	(void)state;
+	set(results, "status", json_integer(EXIT_VIOLATED));
+	set(claim, "kept", json_false());
+	set(claim, "words", json_sprintf("broken: so it is; claimed: causal-ccv"));
+	set(check, "result", json_sprintf("violation"));
+	set(check, "witness", json_sprintf("no order"));
+	set(json_object_get(results, "lost_writes"), "first", json_sprintf("lost 7"));
+	text = junit_run(json_deep_copy(results));
+	assert_has(text, "claimed: causal-ccv; witness: lost 7\"");
+	free(text);
+	check = json_deep_copy(check);
+	set(check, "witness", json_sprintf("a cycle"));
+	set(results, "check_claimed_cut", check);
+	text = junit_run(results);
+	assert_has(text, "claimed: causal-ccv; witness: a cycle\"");
 	free(text);
 }
 
@@ -279,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(junit__passes_what_was_kept),
 		cmocka_unit_test(junit__fails_with_the_witness),
+		cmocka_unit_test(junit__takes_the_witness_of_what_was_claimed),
 		cmocka_unit_test(junit__skips_what_could_not_be_judged),
 		cmocka_unit_test(junit__has_an_error_for_each_fault_that_was_not_confirmed),
 		cmocka_unit_test(junit__has_an_error_for_a_run_without_results),
