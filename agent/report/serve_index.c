@@ -246,7 +246,9 @@ void serve_index(int dir, const char *name, bool below, FILE *out)
 	html_begin(out, "pacelab results");
 	html_linef(out, "h1", NULL, "Results in %s", name);
 	if (below)
-		(void)fputs("<p><a href=\"../\">The folder above</a></p>\n", out);
+		(void)fputs("<nav aria-label=\"Folders\">\n<ul>\n<li><a href=\"../\">The folder "
+			    "above</a></li>\n</ul>\n</nav>\n",
+			out);
 	html_main(out);
 	for (size_t i = 0; i < SHOWN; i++)
 		some = some || is_file(dir, shown[i], &when);
@@ -267,7 +269,9 @@ void serve_index(int dir, const char *name, bool below, FILE *out)
 		html_line(out, "p", NULL,
 			"No run is here. 'pacelab run cap' makes one, in results/ of the folder "
 			"where it is started.");
-	/* Without the end that all other pages have: this one does ask a server. */
-	(void)fputs("</main>\n</body>\n</html>\n", out);
+	/* Not the end that all other pages have: this one does ask a server. */
+	(void)fputs("</main>\n<footer>\n<p>Served by pacelab, on this machine only and until it is "
+		    "stopped.</p>\n</footer>\n</body>\n</html>\n",
+		out);
 	free(l);
 }
