@@ -21,6 +21,8 @@
 #define QUANTILE_POINTS 80
 #define QUANTILE_ANSWERS_MIN 30
 #define CHAR_PX 7.0
+/* More lines would hide what they are about. */
+#define MARK_LINES_MAX 24
 /* Lengths of a dot over the whole time. */
 #define DOTS_ACROSS 4000
 /* The plot itself, less its axes. */
@@ -204,22 +206,30 @@ static void put_phases(struct buf *out, enum chart_size size, const struct html_
 	}
 }
 
-/* Faults of processes happen within a phase. */
+static bool is_mark(const struct html_run *r, const json_t *fault, double *ret_s)
+{
+	*ret_s = (double)look_int(fault, "t_first_ns") / 1e9;
+	return look_text(fault, "node")[0] && *ret_s >= r->from_s && *ret_s <= r->to_s;
+}
+
+/* Faults of processes happen within a phase: a line each or, of many, a tick at the bottom. */
 static void put_marks(struct buf *out, const struct html_run *r)
 {
 	const json_t *faults = json_object_get(r->top, "faults");
 	const json_t *fault;
+	unsigned marks = 0;
+	double s;
 	size_t i;
 
+	json_array_foreach(faults, i, fault) marks += is_mark(r, fault, &s);
 	json_array_foreach(faults, i, fault)
 	{
-		double s = (double)look_int(fault, "t_first_ns") / 1e9;
-
-		if (look_text(fault, "node")[0] && s >= r->from_s && s <= r->to_s)
+		if (is_mark(r, fault, &s))
 			buf_printf(out,
-				"set arrow from %.9f, graph 0 to %.9f, graph 1 nohead dt 2 lw 1 "
+				"set arrow from %.9f, graph 0 to %.9f, graph %g nohead %s lw 1 "
 				"lc rgb %s\n",
-				s, s, chart_colour(CHART_BAD));
+				s, s, marks > MARK_LINES_MAX ? 0.04 : 1,
+				marks > MARK_LINES_MAX ? "" : "dt 2", chart_colour(CHART_BAD));
 	}
 }
 

@@ -52,7 +52,7 @@ static void latency_figure(FILE *out, const struct html_charts *c)
 {
 	static const struct legend legend[] = {{"c-read", "reads"}, {"c-write", "writes"},
 		{"c-ink", "lines: medians, dashed: floors"},
-		{"c-bad", "at the top: not answered; dashed: process fault"},
+		{"c-bad", "at the top: not answered; from below: process faults"},
 		{"c-cut", "network cut"}, {NULL, NULL}};
 	char reads[64];
 	char writes[64];

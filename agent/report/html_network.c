@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* html_network.c - the network of a run, how well it was made, and all settings */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +13,21 @@
 #define PLAN_BYTES_MAX (1u << 20)
 /* The darkest cell still leaves its number readable. */
 #define HEAT_ALPHA_MAX 0.42
+/* More are shown by site. */
+#define HEAT_NODES_MAX 32
 
-static void heat_cell(FILE *out, double ms, double max, bool self)
+static void heat_cell(FILE *out, double low, double high, double max, bool self)
 {
-	if (self || isnan(ms)) {
+	if (self || isnan(high)) {
 		(void)fputs("<td class=\"heat\">" DASH "</td>", out);
 		return;
 	}
-	(void)fprintf(out, "<td class=\"heat\" style=\"--a:%.2f\">%g</td>",
-		max > 0 && ms > 0 ? HEAT_ALPHA_MAX * ms / max : 0.0, ms);
+	(void)fprintf(out, "<td class=\"heat\" style=\"--a:%.2f\">",
+		max > 0 && high > 0 ? HEAT_ALPHA_MAX * high / max : 0.0);
+	if (low < high)
+		(void)fprintf(out, "%g" DASH "%g</td>", low, high);
+	else
+		(void)fprintf(out, "%g</td>", high);
 }
 
 static void links_list(FILE *out, const char *when, const json_t *links)
@@ -41,40 +48,93 @@ static void links_list(FILE *out, const char *when, const json_t *links)
 	}
 }
 
+static double delay_ms(const json_t *delay, unsigned a, unsigned b)
+{
+	const json_t *ms = json_array_get(json_array_get(delay, a), b);
+
+	return json_is_number(ms) ? json_number_value(ms) : NAN;
+}
+
+static double delay_max(const struct html_run *r, const json_t *delay)
+{
+	double max = 0;
+
+	for (unsigned a = 0; a < r->nodes; a++)
+		for (unsigned b = 0; b < r->nodes; b++)
+			max = fmax(max, delay_ms(delay, a, b));
+	return max;
+}
+
 /* Rows are sources, columns destinations. */
 static void heat_map(FILE *out, const struct html_run *r, const json_t *delay)
 {
-	const char *head[FABRIC_NODES_MAX + 1] = {"from \\ to"};
-	double max = 0;
+	const char *head[HEAT_NODES_MAX + 1] = {"from \\ to"};
+	double max = delay_max(r, delay);
 
-	for (unsigned a = 0; a < r->nodes; a++) {
+	for (unsigned a = 0; a < r->nodes; a++)
 		head[a + 1] = r->node[a];
-		for (unsigned b = 0; b < r->nodes; b++) {
-			double ms = json_number_value(json_array_get(json_array_get(delay, a), b));
-
-			max = ms > max ? ms : max;
-		}
-	}
 	html_table(
 		out, "One-way delay in ms without faults, from row to column", head, r->nodes + 1);
 	for (unsigned a = 0; a < r->nodes; a++) {
 		html_row(out, r->node[a]);
 		for (unsigned b = 0; b < r->nodes; b++) {
-			const json_t *ms = json_array_get(json_array_get(delay, a), b);
+			double ms = delay_ms(delay, a, b);
 
-			heat_cell(
-				out, json_is_number(ms) ? json_number_value(ms) : NAN, max, a == b);
+			heat_cell(out, ms, ms, max, a == b);
 		}
 		html_row_end(out);
 	}
 	html_table_end(out);
 }
 
+/* From the nodes of one site to those of another: the least and the most. */
+static void sites_cell(FILE *out, const struct html_run *r, const json_t *delay,
+	const unsigned pair[2], double max)
+{
+	double low = NAN;
+	double high = NAN;
+
+	for (unsigned a = 0; a < r->nodes; a++) {
+		for (unsigned b = 0; b < r->nodes; b++) {
+			if (a == b || r->site_of[a] != pair[0] || r->site_of[b] != pair[1])
+				continue;
+			low = fmin(low, delay_ms(delay, a, b));
+			high = fmax(high, delay_ms(delay, a, b));
+		}
+	}
+	heat_cell(out, low, high, max, false);
+}
+
+/* Of many nodes, all of them would be a wall of numbers. */
+static void sites_map(FILE *out, const struct html_run *r, const json_t *delay)
+{
+	const char *head[PLAN_SITES_MAX + 1] = {"from \\ to"};
+	double max = delay_max(r, delay);
+
+	for (unsigned a = 0; a < r->sites; a++)
+		head[a + 1] = r->site[a];
+	html_table(out,
+		"One-way delay in ms without faults, from the nodes of a site to those of another",
+		head, r->sites + 1);
+	for (unsigned a = 0; a < r->sites; a++) {
+		html_row(out, r->site[a]);
+		for (unsigned b = 0; b < r->sites; b++)
+			sites_cell(out, r, delay, (unsigned[2]){a, b}, max);
+		html_row_end(out);
+	}
+	html_table_end(out);
+	html_linef(out, "p", "note",
+		"Of %u nodes, by site; results.json has the delay of each pair of them.", r->nodes);
+}
+
 void html_network_print(FILE *out, const struct html_run *r)
 {
 	const json_t *matrix = json_object_get(r->top, "matrix");
 
-	heat_map(out, r, json_object_get(matrix, "delay_ms"));
+	if (r->nodes > HEAT_NODES_MAX)
+		sites_map(out, r, json_object_get(matrix, "delay_ms"));
+	else
+		heat_map(out, r, json_object_get(matrix, "delay_ms"));
 	html_line(out, "h3", NULL, "Links that are not plain");
 	(void)fputs("<ul>\n", out);
 	links_list(out, "without faults", json_object_get(matrix, "links"));

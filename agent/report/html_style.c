@@ -55,7 +55,7 @@ const char html_style[] =
 	"vertical-align:top}"
 	"thead th{border-bottom:2px solid var(--dim)}"
 	"th:first-child{text-align:left}"
-	"tbody th{font-weight:600;white-space:nowrap}"
+	"tbody th{font-weight:600;min-width:8rem}"
 	"td{white-space:nowrap}td.t{white-space:normal;min-width:7rem}"
 	"td.t,thead th.t{text-align:left}"
 	"td.t:last-child{min-width:16rem}"

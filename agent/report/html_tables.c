@@ -385,7 +385,10 @@ void html_trips_print(FILE *out, const struct html_run *r)
 			html_cell(out, "%.3f to %.3f", look_number(fit, "b_low"),
 				look_number(fit, "b_high"));
 		}
-		html_cell(out, "%.2f", look_number(fit, "theory"));
+		if (isnan(look_number(fit, "theory")))
+			html_cell(out, DASH);
+		else
+			html_cell(out, "%.2f", look_number(fit, "theory"));
 		html_cell_ms(out, look_number(fit, "a_ms"));
 		cell_count(out, look_count(fit, "points"));
 		html_row_end(out);
@@ -413,9 +416,23 @@ void html_recovery_print(FILE *out, const struct html_run *r)
 	(void)fputs("</dl>\n", out);
 }
 
-static void fault_row(FILE *out, const json_t *f, size_t number)
+static void fault_evidence(FILE *out, const json_t *f)
 {
 	const char *evidence = look_text(f, "evidence");
+	const char *why = look_text(f, "why");
+
+	(void)fprintf(out, "<td class=\"t\"><span class=\"%s\">",
+		strcmp(evidence, "confirmed") == 0   ? "good"
+		: strcmp(evidence, "simulated") == 0 ? "dim"
+						     : "bad");
+	html_text(out, evidence);
+	(void)fputs("</span>", out);
+	if (why[0] && strcmp(why, evidence) != 0)
+		html_textf(out, ": %s", why);
+}
+
+static void fault_row(FILE *out, const json_t *f, size_t number)
+{
 	const char *node = look_text(f, "node");
 	const char *cut = look_text(f, "cut");
 	int64_t asked_ns = look_int(f, "t_request_ns");
@@ -433,11 +450,7 @@ static void fault_row(FILE *out, const json_t *f, size_t number)
 	cell_count(out, look_count(f, "packets_dropped"));
 	html_cell_ms(out, look_number(f, "rtt_ms_configured"));
 	html_cell_ms(out, look_number(f, "rtt_ms_measured"));
-	(void)fprintf(out, "<td class=\"t\"><span class=\"%s\">",
-		strcmp(evidence, "confirmed") == 0 ? "good" : "bad");
-	html_text(out, evidence);
-	(void)fputs("</span>", out);
-	html_textf(out, "%s%s", look_text(f, "why")[0] ? ": " : "", look_text(f, "why"));
+	fault_evidence(out, f);
 	if (look_count(f, "records_recovered") > 0)
 		html_textf(out, "; %" PRIu64 " records in its log",
 			look_count(f, "records_recovered"));
