@@ -314,10 +314,10 @@ const struct cmd pbs_cmd = {
 	.name = "pbs",
 	.args = "",
 	.summary = "how soon partial quorums read what was written, beside the prediction",
-	.help = "The lab `pbs` with the delays of Bailis et al., \"Probabilistically Bounded Staleness\",\n"
-		"VLDB 2012: t-visibility and latency of all R and W of three replicas, measured on\n"
-		"packets beside a Monte Carlo prediction from the same distributions. pbs.json,\n"
-		"pbs.csv and pbs-latency.csv in DIR have all points.\n"
+	.help = "The lab `pbs` with the delays of Bailis et al., \"Probabilistically Bounded\n"
+		"Staleness\", VLDB 2012: t-visibility and latency of all R and W of three\n"
+		"replicas, measured on packets beside a Monte Carlo prediction from the same\n"
+		"distributions. pbs.json, pbs.csv and pbs-latency.csv in DIR have all points.\n"
 		"Exit status: 0, 1 a read was stale though R + W > N, 2 a case is missing or\n"
 		"inconclusive, 64 bad input, 77 cannot run here.\n",
 	.args_max = 0,

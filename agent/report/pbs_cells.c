@@ -51,6 +51,8 @@ struct work {
 	size_t writes;
 	struct row read_row[PBS_LEVELS_MAX];
 	struct row write_row[PBS_LEVELS_MAX];
+	struct row read_base[PBS_LEVELS_MAX]; /* of the first phase */
+	struct row write_base[PBS_LEVELS_MAX];
 };
 
 double pbs_percentile(unsigned i)
@@ -167,6 +169,12 @@ static int by_key(const void *a, const void *b)
 	return (x->begin_ns > y->begin_ns) - (x->begin_ns < y->begin_ns);
 }
 
+/* The first phase has no delays: what is measured there is the machine. */
+static bool is_base(const struct work *k, const struct history_op *op)
+{
+	return op->phase == 0 && k->plan->phases > 1 && op->outcome == HISTORY_OK;
+}
+
 /* The last phase is compared; those before are to connect and to warm up. */
 static bool counts(const struct work *k, const struct history_op *op)
 {
@@ -189,6 +197,9 @@ static void take_writes(struct work *k, const struct history_ops *ops, struct pb
 			.begin_ns = op->t_invoke_ns,
 			.acked_ns = ok ? op->t_return_ns : UINT64_MAX,
 			.writer = (unsigned)writer};
+		if (is_base(k, op))
+			row_add(&k->write_base[k->writer[writer].need - 1],
+				(double)(op->t_return_ns - op->t_invoke_ns));
 		if (ok && counts(k, op))
 			row_add(&k->write_row[k->writer[writer].need - 1],
 				(double)(op->t_return_ns - op->t_invoke_ns));
@@ -224,16 +235,26 @@ static bool is_later(const struct work *k, const struct write *than, uint64_t va
 	return false;
 }
 
+static void add_sample(
+	struct pbs_cell *cell, const struct pbs *pair, double t_ns, double range_ns, bool fresh)
+{
+	struct pbs_bin *bin = &cell->bin[(unsigned)(t_ns / range_ns * PBS_BINS)];
+
+	cell->samples++;
+	cell->stale += !fresh;
+	bin->samples++;
+	bin->fresh += fresh;
+	bin->predicted += pbs_fresh(pair, t_ns);
+}
+
 /* Return: false if the read is no sample. */
 static bool take_read(
 	struct work *k, const struct history_op *op, unsigned reader, struct pbs_report *ret)
 {
 	const struct write *w = last_before(k, op->key, op->t_invoke_ns);
-	const struct write *next = w + 1;
+	const struct write *next = w ? w + 1 : NULL;
 	const struct pbs *pair;
-	struct pbs_cell *cell;
 	double t_ns;
-	bool fresh;
 
 	if (!w || w->acked_ns >= op->t_invoke_ns)
 		return false;
@@ -243,19 +264,9 @@ static bool take_read(
 			pbs_quantile(pair->read, pair->trials, HORIZON))
 		return false;
 	t_ns = (double)(op->t_invoke_ns - w->acked_ns);
-	if (t_ns >= ret->range_ns)
-		return true;
-	fresh = is_later(k, w, op->value);
-	cell = &ret->cell[k->reader[reader].need - 1][k->writer[w->writer].need - 1];
-	cell->samples++;
-	cell->stale += !fresh;
-	{
-		struct pbs_bin *bin = &cell->bin[(unsigned)(t_ns / ret->range_ns * PBS_BINS)];
-
-		bin->samples++;
-		bin->fresh += fresh;
-		bin->predicted += pbs_fresh(pair, t_ns);
-	}
+	if (t_ns < ret->range_ns)
+		add_sample(&ret->cell[k->reader[reader].need - 1][k->writer[w->writer].need - 1],
+			pair, t_ns, ret->range_ns, is_later(k, w, op->value));
 	return true;
 }
 
@@ -265,8 +276,12 @@ static void take_reads(struct work *k, const struct history_ops *ops, struct pbs
 		const struct history_op *op = &ops->op[i];
 		int reader = side_of(k, k->reader, k->readers, op->client);
 
-		if (op->kind != HISTORY_READ || reader < 0 || !counts(k, op) ||
-			op->error == HISTORY_LATE)
+		if (op->kind != HISTORY_READ || reader < 0 || op->error == HISTORY_LATE)
+			continue;
+		if (is_base(k, op))
+			row_add(&k->read_base[k->reader[reader].need - 1],
+				(double)(op->t_return_ns - op->t_invoke_ns));
+		if (!counts(k, op))
 			continue;
 		if (op->outcome != HISTORY_OK) {
 			ret->failed++;
@@ -317,12 +332,15 @@ static void predict_cell(const struct work *k, struct pbs_cell *cell)
 	cell->fresh0 = pairs ? cell->fresh0 / pairs : NAN;
 }
 
-static void judge_latency(struct row *is, struct row *predicted, struct pbs_latency *ret)
+static void judge_latency(
+	struct row *is, struct row *base, struct row *predicted, struct pbs_latency *ret)
 {
-	double squares = 0, range;
+	double squares = 0, net = 0, range;
 
 	ret->samples = is->count;
-	ret->nrmse = NAN;
+	ret->nrmse = ret->nrmse_net = NAN;
+	pbs_sort(base->value, base->count);
+	ret->base_ns = pbs_quantile(base->value, base->count, 0.5);
 	if (is->count == 0 || predicted->count == 0)
 		return;
 	pbs_sort(is->value, is->count);
@@ -334,9 +352,11 @@ static void judge_latency(struct row *is, struct row *predicted, struct pbs_late
 		ret->measured_ns[i] = pbs_quantile(is->value, is->count, share);
 		off = ret->measured_ns[i] - ret->predicted_ns[i];
 		squares += off * off;
+		net += (off - ret->base_ns) * (off - ret->base_ns);
 	}
 	range = ret->predicted_ns[PBS_PERCENTILES - 1] - ret->predicted_ns[0];
 	ret->nrmse = sqrt(squares / PBS_PERCENTILES) / range;
+	ret->nrmse_net = sqrt(net / PBS_PERCENTILES) / range;
 }
 
 /* The predictions of all sides at that level, one row. */
@@ -356,8 +376,9 @@ static void judge_latencies(struct work *k, unsigned need, struct pbs_report *re
 		for (unsigned n = 0; k->writer[j].need == need && n < p->trials; n++)
 			row_add(&write, p->write[n]);
 	}
-	judge_latency(&k->read_row[need - 1], &read, &ret->read[need - 1]);
-	judge_latency(&k->write_row[need - 1], &write, &ret->write[need - 1]);
+	judge_latency(&k->read_row[need - 1], &k->read_base[need - 1], &read, &ret->read[need - 1]);
+	judge_latency(
+		&k->write_row[need - 1], &k->write_base[need - 1], &write, &ret->write[need - 1]);
 	free(read.value);
 	free(write.value);
 }
@@ -369,6 +390,8 @@ static void work_fini(struct work *k)
 			pbs_close(k->pair[i][j]);
 	for (unsigned i = 0; i < PBS_LEVELS_MAX; i++) {
 		free(k->read_row[i].value);
+		free(k->read_base[i].value);
+		free(k->write_base[i].value);
 		free(k->write_row[i].value);
 	}
 	free(k->write);

@@ -60,6 +60,10 @@ struct pbs_latency {
 	double predicted_ns[PBS_PERCENTILES]; /* 1, 2 ... 99 and 99.9 % */
 	double measured_ns[PBS_PERCENTILES];
 	double nrmse; /* root mean square of the differences, by the predicted range; or NaN */
+	/* What this machine takes by itself: the median of the first phase, which has no delays;
+	 * NaN if there is none. @nrmse_net: with that taken off all that was measured. */
+	double base_ns;
+	double nrmse_net;
 };
 
 struct pbs_report {

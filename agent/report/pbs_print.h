@@ -26,6 +26,8 @@ struct pbs_sum {
 	uint64_t overlapping_stale;
 	double latency;
 	double latency_max;
+	double net; /* without what the machine takes by itself */
+	double net_max;
 	unsigned latencies;
 	unsigned cases;
 };
