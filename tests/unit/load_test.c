@@ -75,6 +75,60 @@ static void gen__same_seed_same_schedule(void **state)
 	assert_true(differs);
 }
 
+/* Sites whose clients only write, or only read, and one writer for each key. */
+static void gen__gives_each_key_one_writer(void **state)
+{
+	enum { OPS = 2000, KEYS = 100, SITES = 3, EACH = 4 };
+	static struct plan plan;
+	unsigned writer_of[KEYS] = {0}, written = 0;
+
+	(void)state;
+	make_plan(&plan, SITES, 100, 0);
+	plan.load.keys = KEYS;
+	plan.load.clients_per_site = EACH;
+	plan.load.one_writer = true;
+	plan.site[0].own = plan.site[1].own = true;
+	plan.site[0].share = 0.75;
+	plan.site[0].write = 100;
+	plan.site[1].share = 0.25;
+	plan.site[1].read = 100;
+	assert_true(plan_site_writes(&plan, 0) && !plan_site_writes(&plan, 1));
+	assert_true(plan_site_share(&plan, 2) == 0);
+	for (unsigned c = 0; c < 2 * EACH; c++) {
+		struct gen g;
+
+		gen_init(&g, &plan, c / EACH, c % EACH, 0);
+		for (int i = 0; i < OPS; i++) {
+			struct gen_op op;
+
+			gen_next(&g, &op);
+			assert_int_equal(op.kind, c < EACH ? HISTORY_WRITE : HISTORY_READ);
+			assert_true(op.key < KEYS);
+			if (op.kind != HISTORY_WRITE)
+				continue;
+			assert_true(!writer_of[op.key] || writer_of[op.key] == c + 1);
+			written += !writer_of[op.key];
+			writer_of[op.key] = c + 1;
+		}
+	}
+	assert_int_equal(written, KEYS);
+}
+
+static void gen__leaves_a_site_without_a_share_idle(void **state)
+{
+	static struct plan plan;
+	struct gen g;
+	struct gen_op op;
+
+	(void)state;
+	make_plan(&plan, 2, 100, 0);
+	plan.site[1].own = true;
+	gen_init(&g, &plan, 1, 0, 0);
+	gen_next(&g, &op);
+	assert_true(op.t_intended_ns > 3600 * NS_PER_S);
+	assert_true(plan_site_share(&plan, 0) == 1);
+}
+
 static bool near(double is, double wanted, double tolerance)
 {
 	return is > wanted * (1 - tolerance) && is < wanted * (1 + tolerance);
@@ -771,6 +825,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gen__same_seed_same_schedule),
+		cmocka_unit_test(gen__gives_each_key_one_writer),
+		cmocka_unit_test(gen__leaves_a_site_without_a_share_idle),
 		cmocka_unit_test(gen__roams_without_changing_what_is_done),
 		cmocka_unit_test(gen__keeps_rate_shares_and_keys),
 		cmocka_unit_test(gen__goes_on_to_new_lists_before_they_are_long),

@@ -737,6 +737,58 @@ static int leave_folder(void **state)
 	return chdir("/") == 0 ? rmdir(folder) : -1;
 }
 
+static void plan__lets_clients_of_a_site_do_otherwise(void **state)
+{
+	static const struct bad bad[] = {
+		{HEAD "clients('west', {share = 10, read = 100, write = 0})",
+			"lab.lua:5: clients: no site is called 'west'"},
+		{HEAD "clients('far', {share = 10, read = 100, write = 10})",
+			"lab.lua:5: clients: read 100 + write 10 is not 100"},
+		{HEAD "clients('far', {share = 10, read = 100, write = 0, level = 'some'})",
+			"lab.lua:5: clients: 'some' is not a level"},
+		{HEAD "clients('far', {share = 60, read = 100, write = 0})\n"
+		      "clients('east', {share = 60, read = 0, write = 100})",
+			"lab.lua:6: clients: the shares are 120 in sum"},
+		{HEAD "clients('far', {share = 0})\nclients('far', {share = 0})",
+			"lab.lua:6: clients of 'far' were said already"},
+		{HEAD "load {keys = 2, clients_per_site = 4, one_writer = true}",
+			"lab.lua:5: load: one_writer needs"},
+	};
+	struct plan *plan = must_load(HEAD
+		"clients('far', {share = 20, read = 100, write = 0, level = 'one'})\n"
+		"phase('a', '1s')",
+		NULL);
+
+	(void)state;
+	assert_true(plan->site[1].own && plan->site[1].share == 0.2);
+	assert_int_equal(plan->site[1].level, PROTO_ONE);
+	assert_true(plan_site_share(plan, 0) == 0.8 && plan_site_writes(plan, 0));
+	assert_false(plan_site_writes(plan, 1));
+	plan_free(plan);
+	assert_bad(bad, sizeof bad / sizeof *bad);
+}
+
+static void plan__gives_scripts_what_the_command_line_says(void **state)
+{
+	static const char text[] = HEAD "phase(param('name', 'usual'), '1s')";
+	struct plan_options options = {.param = "name=other"};
+	struct plan *plan = must_load(text, &options);
+	struct err err;
+
+	(void)state;
+	assert_string_equal(plan->phase[plan->phases - 1].name, "other");
+	plan_free(plan);
+	plan = must_load(text, NULL);
+	assert_string_equal(plan->phase[plan->phases - 1].name, "usual");
+	plan_free(plan);
+	options.param = "nam=other";
+	assert_true(load_with(text, &options, &plan, &err) < 0);
+	assert_non_null(strstr(err.text, "has no param(\"nam\")"));
+	options.param = "name";
+	assert_true(load_with(text, &options, &plan, &err) < 0);
+	assert_non_null(strstr(err.text, "'name' is not NAME=VALUE"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -769,6 +821,8 @@ int main(void)
 		cmocka_unit_test(plan__names_line_and_cure_of_bad_phases),
 		cmocka_unit_test(plan__a_lab_that_is_not_there_is_named),
 		cmocka_unit_test(plan__labs_of_the_source_tree_load_and_print),
+		cmocka_unit_test(plan__lets_clients_of_a_site_do_otherwise),
+		cmocka_unit_test(plan__gives_scripts_what_the_command_line_says),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
