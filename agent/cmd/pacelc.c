@@ -22,7 +22,7 @@ const struct cmd pacelc_cmd = {
 	.help = "The lab `pacelc` on each store: four distances, a line fitted through the medians, then\n"
 		"a cut. Beside what is paid stands the interval in which 95 of 100 resamples lie, and\n"
 		"what the floors say; beside each latency what the links allow at best. With all stores\n"
-		"it takes about 15 minutes, with --quick (the lab `pacelc-quick`) a third of that.\n"
+		"it takes about 15 minutes, with --quick (the lab `pacelc-quick`) 3 to 4.\n"
 		"Exit status: as of compare.\n",
 	.args_max = 0,
 	.option = compare_options,
