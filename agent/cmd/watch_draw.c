@@ -499,7 +499,9 @@ void watch_draw(struct canvas *c, const struct watch_picture *p)
 	if (p->load)
 		picture_load(c, p->load);
 	else
-		picture_words(c, "load", STYLE_DIM, "none: so no latencies; 'pacelab run' has one");
+		picture_words(c, "load", STYLE_DIM,
+			v->scripted ? "has not begun"
+				    : "none: so no latencies; 'pacelab run' has one");
 	draw_network(c, p);
 	draw_faults(c, v);
 	(void)snprintf(leader, sizeof leader, "%s, term %" PRIu64, v->leader, v->term);

@@ -16,6 +16,8 @@
 /* A shorter bar or strip says nothing: then there are words alone. */
 #define BAR_MIN 10
 #define TAIL_MAX 96
+/* What is called a second. */
+#define SECOND_NS_MAX (1500 * NS_PER_MS)
 
 void strips_begin(struct strips *s, unsigned phase, uint64_t begin_ns, uint64_t end_ns)
 {
@@ -161,12 +163,15 @@ static void latency_words(const struct pulse_rates *rates, bool p99, char out[TA
 void picture_load(struct canvas *c, const struct pulse_rates *r)
 {
 	char words[3][TAIL_MAX] = {"", "", ""}; /* the last choice: nothing */
+	char span[32];
+	char label[40];
 
 	if (!r->known)
 		return;
 	latency_words(r, true, words[0]);
 	latency_words(r, false, words[1]);
-	picture_label(c, STYLE_DIM, "last second");
+	(void)snprintf(label, sizeof label, "last %s", picture_span(r->span_ns, span, sizeof span));
+	picture_label(c, STYLE_DIM, r->span_ns < SECOND_NS_MAX ? "last second" : label);
 	canvas_put(c, STYLE_PLAIN, "%.0f/s", r->ok_per_s);
 	if (r->failed_per_s > 0)
 		canvas_put(c, STYLE_BAD, ", %.0f/s failed", r->failed_per_s);

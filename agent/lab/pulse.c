@@ -90,7 +90,8 @@ void pulse_rates(const struct pulse *p, struct pulse_rates *ret)
 			break;
 	}
 	assert(first); /* there are two at least */
-	seconds = units_s(last->t_ns - first->t_ns);
+	ret->span_ns = last->t_ns - first->t_ns;
+	seconds = units_s(ret->span_ns);
 	ret->ok_per_s = (double)(last->ok - first->ok) / seconds;
 	ret->failed_per_s = (double)(last->failed - first->failed) / seconds;
 	for (unsigned kind = 0; kind < LOAD_KIND_NR; kind++) {

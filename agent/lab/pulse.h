@@ -32,9 +32,10 @@ struct pulse {
 	uint64_t samples; /* taken in all; number i is at i % PULSE_SAMPLES_MAX */
 };
 
-/* @known: there were two samples to compare. */
+/* @known: there were two samples to compare; @span_ns: so far apart. */
 struct pulse_rates {
 	bool known;
+	uint64_t span_ns;
 	double ok_per_s;
 	double failed_per_s;
 	uint64_t answers[LOAD_KIND_NR]; /* behind the quantiles */

@@ -174,6 +174,16 @@ static void picture__has_colours_only_where_they_are_wanted(void **state)
 	assert_non_null(strstr(drawn(80, true, true), "\033[32m▇\033[0m"));
 }
 
+static void picture__says_over_how_long_rates_are(void **state)
+{
+	(void)state;
+	run.rates.span_ns = 5 * NS_PER_S;
+	assert_non_null(strstr(drawn(80, true, false), "\n  last 5.0 s   500/s, 120/s failed"));
+	run.rates.p50_ns[LOAD_WRITE] = 1234000000;
+	run.rates.p50_ns[LOAD_READ] = 350000;
+	assert_non_null(strstr(drawn(80, true, false), "read p50 0.35 ms  write p50 1234 ms\n"));
+}
+
 static void picture__of_what_is_no_phase_is_one_line(void **state)
 {
 	(void)state;
@@ -224,6 +234,8 @@ int main(void)
 			picture__in_ascii_has_no_other_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			picture__has_colours_only_where_they_are_wanted, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			picture__says_over_how_long_rates_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			picture__of_what_is_no_phase_is_one_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(

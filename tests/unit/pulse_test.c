@@ -88,6 +88,7 @@ static void pulse__takes_the_time_between_rare_samples(void **state)
 	shared->tally[0][0].failed = 10;
 	pulse_take(pulse, 6 * NS_PER_S);
 	pulse_rates(pulse, &rates);
+	assert_int_equal(rates.span_ns, 5 * NS_PER_S);
 	assert_near((uint64_t)rates.ok_per_s, 20);
 	assert_near((uint64_t)(rates.failed_per_s * 100), 200);
 	assert_near(rates.p50_ns[LOAD_WRITE], 50000000);
