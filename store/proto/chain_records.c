@@ -276,12 +276,10 @@ int chain_describe(const void *bytes, size_t len, struct buf *out)
 			part.more ? " (a piece)" : "", part.count, (unsigned long long)part.at);
 		return 0;
 	case CHAIN_RECORD_END:
-		buf_printf(out, "snapshot ends");
-		return cursor_done(&at) ? 0 : -EBADMSG;
+		return raft_word_describe(&at, "snapshot ends", out);
 	case CHAIN_RECORD_MARK:
 		(void)cursor_u64(&at);
-		buf_printf(out, "a snapshot begins here");
-		return cursor_done(&at) ? 0 : -EBADMSG;
+		return raft_word_describe(&at, "a snapshot begins here", out);
 	default:
 		return -EBADMSG;
 	}

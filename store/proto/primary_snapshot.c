@@ -342,26 +342,6 @@ static int describe_base(struct cursor *c, const char *what, uint64_t lost, stru
 	return 0;
 }
 
-static int describe_part(struct cursor *c, const char *what, struct buf *out)
-{
-	struct raft_part part;
-
-	if (raft_part_decode(c, &part))
-		return -EBADMSG;
-	buf_printf(out, "%s from %016llx to %016llx%s, %u keys as they were after entry %llu", what,
-		(unsigned long long)part.from, (unsigned long long)part.to - 1,
-		part.more ? " (a piece)" : "", part.count, (unsigned long long)part.at);
-	return 0;
-}
-
-static int describe_word(const struct cursor *c, const char *what, struct buf *out)
-{
-	if (!cursor_done(c))
-		return -EBADMSG;
-	buf_printf(out, "%s", what);
-	return 0;
-}
-
 int primary_describe(const void *bytes, size_t len, struct buf *out)
 {
 	struct cursor c = cursor_over(bytes, len);
@@ -375,21 +355,23 @@ int primary_describe(const void *bytes, size_t len, struct buf *out)
 	case PRIMARY_RECORD_BASE:
 		return cursor_u64(&c) ? describe_base(&c, "snapshot begins", 0, out) : -EBADMSG;
 	case PRIMARY_RECORD_PART:
-		return describe_part(&c, "table", out);
+		return raft_part_describe(&c, "table", out);
 	case PRIMARY_RECORD_END:
-		return describe_word(&c, "snapshot ends", out);
+		return raft_word_describe(&c, "snapshot ends", out);
 	case PRIMARY_RECORD_STAGE: {
 		uint64_t lost = cursor_u64(&c);
 
 		return describe_base(&c, "the primary's table begins", lost, out);
 	}
 	case PRIMARY_RECORD_STAGE_PIECE:
-		return describe_part(&c, "the primary's table", out);
+		return raft_part_describe(&c, "the primary's table", out);
 	case PRIMARY_RECORD_SWAP:
 		(void)cursor_u64(&c);
-		return describe_word(&c, "the primary's table takes the place of the own one", out);
+		return raft_word_describe(
+			&c, "the primary's table takes the place of the own one", out);
 	case PRIMARY_RECORD_MARK:
-		return cursor_u64(&c) ? describe_word(&c, "a snapshot begins here", out) : -EBADMSG;
+		return cursor_u64(&c) ? raft_word_describe(&c, "a snapshot begins here", out)
+				      : -EBADMSG;
 	}
 	return -EBADMSG;
 }

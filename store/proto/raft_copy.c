@@ -199,6 +199,28 @@ int raft_part_decode(struct cursor *c, struct raft_part *ret)
 	return 0;
 }
 
+int raft_part_describe(struct cursor *c, const char *what, struct buf *out)
+{
+	struct raft_part part;
+
+	if (raft_part_decode(c, &part))
+		return -EBADMSG;
+	buf_printf(out, "%s from %016llx to %016llx%s, %u keys", what,
+		(unsigned long long)part.from, (unsigned long long)part.to - 1,
+		part.more ? " (a piece)" : "", part.count);
+	if (part.at < RAFT_NUMBER_MAX)
+		buf_printf(out, " as they were after entry %llu", (unsigned long long)part.at);
+	return 0;
+}
+
+int raft_word_describe(const struct cursor *c, const char *what, struct buf *out)
+{
+	if (!cursor_done(c))
+		return -EBADMSG;
+	buf_printf(out, "%s", what);
+	return 0;
+}
+
 void raft_part_put(struct table *t, const struct raft_part *part)
 {
 	struct cursor c = cursor_over(part->entries.p, part->entries.len);

@@ -494,6 +494,12 @@ uint64_t raft_part_collect(const struct table *t, uint64_t cursor, uint64_t part
 struct proto_bytes raft_part_piece(struct cursor *c);
 void raft_part_encode(struct buf *b, const struct raft_part *part);
 int raft_part_decode(struct cursor *c, struct raft_part *ret);
+
+/* raft_part_describe() - a part that is the rest of @c, for people. raft_word_describe() - nothing
+ * is. Return: 0, -EBADMSG. */
+int raft_part_describe(struct cursor *c, const char *what, struct buf *out);
+int raft_word_describe(const struct cursor *c, const char *what, struct buf *out);
+
 void raft_part_put(struct table *t, const struct raft_part *part);
 
 /* raft_part_give() - the next part of @t as of index @at to a snapshot, in records of @kind.

@@ -397,28 +397,6 @@ static int describe_stage(struct cursor *c, struct buf *out)
 	return rc;
 }
 
-static int describe_part(struct cursor *c, const char *what, struct buf *out)
-{
-	struct raft_part part;
-
-	if (raft_part_decode(c, &part))
-		return -EBADMSG;
-	buf_printf(out, "%s from %016llx to %016llx%s, %u entries", what,
-		(unsigned long long)part.from, (unsigned long long)part.to - 1,
-		part.more ? " (a piece)" : "", part.count);
-	if (part.at < RAFT_NUMBER_MAX)
-		buf_printf(out, " as of %llu", (unsigned long long)part.at);
-	return 0;
-}
-
-static int describe_word(const struct cursor *c, const char *what, struct buf *out)
-{
-	if (!cursor_done(c))
-		return -EBADMSG;
-	buf_printf(out, "%s", what);
-	return 0;
-}
-
 int raft_describe(const void *bytes, size_t len, struct buf *out)
 {
 	struct cursor c = cursor_over(bytes, len);
@@ -433,17 +411,19 @@ int raft_describe(const void *bytes, size_t len, struct buf *out)
 			return -EBADMSG;
 		return cursor_u64(&c) && cursor_done(&c) ? 0 : -EBADMSG;
 	case RAFT_RECORD_MARK:
-		return cursor_u64(&c) ? describe_word(&c, "a snapshot begins here", out) : -EBADMSG;
+		return cursor_u64(&c) ? raft_word_describe(&c, "a snapshot begins here", out)
+				      : -EBADMSG;
 	case RAFT_RECORD_PART:
-		return describe_part(&c, "table", out);
+		return raft_part_describe(&c, "table", out);
 	case RAFT_RECORD_END:
-		return describe_word(&c, "snapshot ends", out);
+		return raft_word_describe(&c, "snapshot ends", out);
 	case RAFT_RECORD_STAGE:
 		return describe_stage(&c, out);
 	case RAFT_RECORD_STAGE_PART:
-		return describe_part(&c, "a leader's table", out);
+		return raft_part_describe(&c, "a leader's table", out);
 	case RAFT_RECORD_SWAP:
-		return describe_word(&c, "the leader's table takes the place of the own one", out);
+		return raft_word_describe(
+			&c, "the leader's table takes the place of the own one", out);
 	}
 	return -EBADMSG;
 }
