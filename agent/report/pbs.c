@@ -43,7 +43,7 @@ static double kth(const double *all, unsigned n, unsigned k)
 
 static void trial(const struct pbs_model *m, struct prng *prng, struct pbs *p, unsigned n)
 {
-	double w[PBS_REPLICAS_MAX], r[PBS_REPLICAS_MAX];
+	double w[PBS_REPLICAS_MAX] = {0}, r[PBS_REPLICAS_MAX] = {0};
 	double write[PBS_REPLICAS_MAX] = {0}, read[PBS_REPLICAS_MAX] = {0};
 	double least = INFINITY, committed, answered;
 

@@ -106,10 +106,10 @@ store("cassandra-one", {
 
 -- Each key is written about once in the period.
 local writers = #levels * centres * each
-local writes = rate * write_share * #levels * centres / 100
+local turn = rate * write_share * #levels * centres / 100 / writers -- writes per second of one
 load {
 	rate = rate, clients_per_site = each, one_writer = true,
-	keys = writers * math.max(1, math.floor(writes * kind.period * scale / 1000 / writers + 0.5)),
+	keys = writers * math.max(1, math.floor(turn * kind.period * scale / 1000 + 0.5)),
 	read = 50, write = 50, deadline = kind.deadline or "2s",
 }
 
