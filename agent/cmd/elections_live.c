@@ -203,9 +203,11 @@ int elections_up(const struct elections_live *l, struct err *err)
 
 	(void)snprintf(param, sizeof param,
 		"rtt=%" PRIu64 "ns election=%" PRIu64 "ns-%" PRIu64 "ns heartbeat=%" PRIu64
-		"ns plain=%s",
+		"ns plain=%s leader=%s",
 		w->rtt_ns, w->election_min_ns, w->election_max_ns, w->heartbeat_ns,
-		w->plain ? "yes" : "no");
+		w->plain ? "yes" : "no",
+		/* With equal timeouts nobody would ever be the first. */
+		w->election_min_ns == w->election_max_ns ? "n1" : "any");
 	(void)snprintf(results, sizeof results, "%.3000s/%s", l->dir, l->lab);
 	(void)snprintf(log, sizeof log, "%.3000s/%s.txt", l->dir, l->lab);
 	status = child_run(argv, log, err);

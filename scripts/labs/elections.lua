@@ -11,8 +11,11 @@ seed(7)
 site("lab", {"n1", "n2", "n3", "n4", "n5"})
 rtt("lab", "lab", param("rtt", "5ms"))
 
+-- Who starts late may find another elected: `pacelab elections` takes anybody.
+local leader = param("leader", "n1")
+
 store("raft", {
-	leader = "n1",
+	leader = leader ~= "any" and leader or nil,
 	election = param("election", "150ms-300ms"),
 	heartbeat = param("heartbeat", "75ms"), -- half of the shortest timeout
 	set = "plain_elections=" .. param("plain", "yes"),
