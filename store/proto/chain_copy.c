@@ -228,8 +228,12 @@ int chain_on_offer(struct chain *c, unsigned from, struct cursor *at)
 	if (epoch != c->config.epoch || chain_feeder(c) != (int)from || chain_serves(c))
 		return 0;
 	c->progress_ns = chain_now(c);
+	if (base.index < c->commit) {
+		chain_send_committed(c);
+		return 0;
+	}
 	/* One that it has seen may come twice: only the first begins. */
-	if (number < c->copy_number || base.index < c->commit)
+	if (number < c->copy_number)
 		return 0;
 	if (number > c->copy_number) {
 		c->copy_number = number;

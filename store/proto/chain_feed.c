@@ -288,8 +288,12 @@ int chain_on_appended(struct chain *c, unsigned from, struct cursor *at)
 	peer = chain_peer_of(c, from);
 	/* A copy goes on, unless it has all that it needs: an old answer had said otherwise. */
 	if (peer->feeding == CHAIN_COPY &&
-		(answer != ANSWER_OK || match + 1 < c->log.entries.first))
+		(answer != ANSWER_OK || match + 1 < c->log.entries.first)) {
+		/* It was offered when this replica had less than the other. */
+		if (!peer->agreed && match > peer->base.index && c->applied >= match)
+			chain_copy_begin(c, from);
 		return 0;
+	}
 	peer->moved = true;
 	if (answer == ANSWER_LACKING) {
 		chain_copy_begin(c, from);
@@ -339,6 +343,14 @@ void chain_send_appended(struct chain *c)
 		match = c->matched;
 	if (c->matched && !c->lacking && chain_head(c) != chain_self(c))
 		send_answer(c, ANSWER_OK, match);
+}
+
+void chain_send_committed(struct chain *c)
+{
+	uint64_t durable = c->log.durable;
+
+	send_answer(c, c->lacking ? ANSWER_LACKING : ANSWER_OK,
+		c->commit < durable ? c->commit : durable);
 }
 
 /* More of the log is on disk, or compared. */

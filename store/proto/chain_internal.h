@@ -280,6 +280,9 @@ void chain_feed(struct chain *c);
 void chain_feed_tick(struct chain *c);
 void chain_durable(struct chain *c);
 void chain_send_appended(struct chain *c);
+
+/* chain_send_committed() - to who offers a copy that is older: what is committed, all have. */
+void chain_send_committed(struct chain *c);
 int chain_on_append(struct chain *c, unsigned from, struct cursor *at);
 int chain_on_appended(struct chain *c, unsigned from, struct cursor *at);
 
