@@ -158,6 +158,42 @@ static void compare_csv__has_a_range_behind_each_median(void **state)
 	free(text);
 }
 
+/* With the longest that stands in a column. */
+static void compare_costs__fit_120_columns(void **state)
+{
+	struct summary run[RUNS];
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	char *at, *line;
+
+	(void)state;
+	assert_non_null(out);
+	five(run);
+	run[0].read_trips = (struct summary_trips){12.34, 12.33, 12.35, 12.34};
+	run[0].write_trips = run[0].read_trips;
+	run[0].read = (struct summary_latency){12345, 12345, 12345, 12345};
+	run[0].write = run[0].read;
+	run[0].majority = run[0].minority = 1;
+	run[0].unavailable_s = run[0].recovered_s = run[0].converged_s = 1234.5;
+	run[0].acknowledged = 123456;
+	run[0].profiles = 1;
+	run[0].profile[0] = (struct summary_profile){"satellite", run[0].read, run[0].read};
+	(void)snprintf(run[0].whole, sizeof run[0].whole, "linearizable 4/5");
+	(void)snprintf(run[0].verdict, sizeof run[0].verdict, "runs differ");
+	for (const struct compare_table *t = &compare_costs; t; t = t->more) {
+		t->head(out);
+		for (unsigned i = 0; system_list(i); i++)
+			t->row(system_list(i), &run[0], out);
+	}
+	assert_int_equal(fclose(out), 0);
+	at = text;
+	while ((line = strsep(&at, "\n")))
+		if (strlen(line) > 120)
+			fail_msg("%zu columns: %s", strlen(line), line);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +204,7 @@ int main(void)
 		cmocka_unit_test(spread__has_none_of_tainted_runs_alone),
 		cmocka_unit_test(spread__keeps_a_broken_claim),
 		cmocka_unit_test(compare_csv__has_a_range_behind_each_median),
+		cmocka_unit_test(compare_costs__fit_120_columns),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
