@@ -123,6 +123,16 @@ $(B)/%.o: %.c
 	$(if $(V),,@echo "  CC $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What is told of it in every result. The file is written anew only if that changes.
+version := $(shell git describe --always --dirty --tags 2>/dev/null | tr -cd 'A-Za-z0-9._-')
+.PHONY: version
+$(B)/version: version
+	@mkdir -p $(@D)
+	@echo '$(version)' | cmp -s - $@ || echo '$(version)' >$@
+
+$(B)/agent/base/version.o: $(B)/version
+$(B)/agent/base/version.o: ALL_CFLAGS += $(if $(version),-DPACELAB_VERSION='"$(version)"')
+
 $(base_lib): $(call obj,$(base_src))
 $(netns_lib): $(call obj,$(netns_src))
 $(store_lib): $(call obj,$(store_src))

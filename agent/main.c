@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/base/version.h"
 #include "agent/cmd/cmd.h"
 
 static const struct cmd *const commands[] = {
@@ -76,6 +77,10 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 		strcmp(argv[1], "help") == 0) {
 		help(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("pacelab %s\n", version);
 		return 0;
 	}
 	cmd = command_find(argv[1]);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/base/version.h"
 #include "agent/report/html_style.h"
 #include "agent/report/markup.h"
 
@@ -59,9 +60,10 @@ void html_main(FILE *out)
 
 void html_end(FILE *out)
 {
-	(void)fputs("</main>\n<footer>\n<p>Made by pacelab. This page asks no server for anything; "
-		    "every number in it comes from the files that the run left.</p>\n"
-		    "</footer>\n</body>\n</html>\n",
+	(void)fputs("</main>\n<footer>\n<p>Made by pacelab ", out);
+	html_text(out, version);
+	(void)fputs(". This page asks no server for anything; every number in it comes from the "
+		    "files that the run left.</p>\n</footer>\n</body>\n</html>\n",
 		out);
 }
 

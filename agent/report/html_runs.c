@@ -143,7 +143,8 @@ static void cost_table(FILE *out, const struct runs *r)
 static void print_settings(FILE *out, const struct runs *r)
 {
 	static const char *const head[] = {"run", "seed", HTML_LEFT "emulator", HTML_LEFT "kernel",
-		"operations per s", "read %", "keys", "processors busy", HTML_LEFT "folder"};
+		HTML_LEFT "pacelab", "operations per s", "read %", "keys", "processors busy",
+		HTML_LEFT "folder"};
 
 	html_table(out, "What ran, on what", head, sizeof head / sizeof *head);
 	for (unsigned i = 0; i < r->count; i++) {
@@ -156,6 +157,7 @@ static void print_settings(FILE *out, const struct runs *r)
 		html_cell(out, "%" PRIu64, look_count(top, "seed"));
 		html_cell_text(out, look_text(top, "emulator"));
 		html_cell_text(out, look_text(top, "kernel"));
+		html_cell_text(out, look_text(top, "pacelab"));
 		html_cell(out, "%g", look_number(settings, "rate"));
 		html_cell(out, "%" PRIu64, look_count(settings, "read_percent"));
 		html_cell(out, "%" PRIu64, look_count(settings, "keys"));

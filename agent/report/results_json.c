@@ -4,6 +4,7 @@
 
 #include "agent/base/json.h"
 #include "agent/base/units.h"
+#include "agent/base/version.h"
 #include "agent/lab/groups.h"
 #include "agent/report/parts.h"
 #include "netns/link_words.h"
@@ -488,6 +489,7 @@ void results_json_print(const struct results *r, FILE *out)
 	json_init(&j, out);
 	json_object(&j);
 	put_uint(&j, "version", RESULTS_JSON_VERSION);
+	put_string(&j, "pacelab", version);
 	put_string(&j, "lab", r->plan->name);
 	put_string(&j, "store", r->plan->system->name);
 	put_uint(&j, "seed", r->plan->seed);
