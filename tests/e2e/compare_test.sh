@@ -157,16 +157,16 @@ bad_matrix() {
 }
 
 check compare__shows_a_line_for_each_store rows
-check run__repeats_with_seeds_one_after_the_other repeated
-check run__takes_round_trips_from_a_file matrix
-check compare__names_line_and_field_of_a_bad_matrix bad_matrix
-check compare__refuses_unknown_profiles \
-	refuses "no profile is called 'wann', did you mean 'wan'?" --stores single --profiles wann
 check compare__keeps_the_rows_for_programs as_json
 check compare__tells_ci for_ci
 check compare__keeps_a_page as_a_page
 check compare__keeps_them_for_spreadsheets for_spreadsheets
 check pacelc__shows_round_trips_beside_theory costs
+check run__repeats_with_seeds_one_after_the_other repeated
+check run__takes_round_trips_from_a_file matrix
+check compare__names_line_and_field_of_a_bad_matrix bad_matrix
+check compare__refuses_unknown_profiles \
+	refuses "no profile is called 'wann', did you mean 'wan'?" --stores single --profiles wann
 check compare__goes_on_with_what_is_there goes_on
 check compare__refuses_unknown_stores \
 	refuses "no store 'rafft', did you mean 'raft'?" --stores rafft
