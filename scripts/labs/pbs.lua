@@ -59,11 +59,16 @@ local each = kind.sites and 12 or 40
 local write_share = kind.sites and 1 or 4
 local read_share = kind.sites and {16, 9, 5} or {46, 26, 16}
 
-distribution("w", kind.w(0))
-distribution("ars", kind.ars(0))
+-- One program may load several cases: each has names of its own.
+local function named(name)
+	return name .. "." .. case .. "." .. tostring(scale)
+end
+
+distribution(named("w"), kind.w(0))
+distribution(named("ars"), kind.ars(0))
 if kind.far then
-	distribution("w-far", kind.w(kind.far))
-	distribution("ars-far", kind.ars(kind.far))
+	distribution(named("w-far"), kind.w(kind.far))
+	distribution(named("ars-far"), kind.ars(kind.far))
 end
 
 site("store", {"n1", "n2", "n3"})
@@ -71,8 +76,8 @@ clients("store", {share = 0})
 
 local links = {}
 local function way(from, to, name, far)
-	links[#links + 1] = link(from, to, "distribution " .. name .. (far and "-far" or ""),
-		{one_way = true})
+	links[#links + 1] = link(from, to,
+		"distribution " .. named(name .. (far and "-far" or "")), {one_way = true})
 end
 
 -- A coordinator in centre @c is near to replica c, where there is more than one centre.
@@ -115,5 +120,5 @@ load {
 
 -- Connections are made before delays are in their way.
 phase("connect", "1s")
-phase("warm-up", "2s", table.unpack(links))
+phase("warm-up", "4s", table.unpack(links))
 phase("measured", duration, table.unpack(links))

@@ -46,7 +46,11 @@ static unsigned client_of(unsigned level, bool writes)
 
 static uint64_t draw(const char *name)
 {
-	int dist = dist_find(name);
+	char full[DIST_NAME_MAX];
+	int dist;
+
+	(void)snprintf(full, sizeof full, "%s.exp-20-10.1", name);
+	dist = dist_find(full);
 
 	assert_true(dist >= 0);
 	return dist_draw_ns((unsigned)dist, 0, 0, (uint32_t)(prng_next(&prng) >> 32));
