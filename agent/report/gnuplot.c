@@ -77,10 +77,11 @@ static void run_child(const struct run *r, pid_t parent)
 	if (getppid() != parent || dup2(r->script, STDIN_FILENO) < 0 ||
 		dup2(r->pipe[1], STDOUT_FILENO) < 0 || dup2(r->complaints, STDERR_FILENO) < 0)
 		_exit(EXIT_INTERNAL);
-	(void)setrlimit(RLIMIT_CPU, &cpu);
-	(void)setrlimit(RLIMIT_AS, &memory);
 	(void)setenv("LC_ALL", "C.UTF-8", 1);
 	(void)unsetenv("GNUTERM");
+	/* Last: under a sanitizer we have more memory than this already. */
+	(void)setrlimit(RLIMIT_CPU, &cpu);
+	(void)setrlimit(RLIMIT_AS, &memory);
 	(void)execvp(argv[0], argv);
 	_exit(errno == ENOENT ? EXIT_NOT_THERE : EXIT_INTERNAL);
 }

@@ -73,10 +73,11 @@ static void tally(struct tally *t, struct html_charts *c)
 		const struct history_op *op = &r->h.op[i];
 		double s = html_op_s(r, op);
 		uint64_t took_ns = op->t_return_ns - op->t_intended_ns;
-		unsigned slice = (unsigned)((s - r->from_s) / c->bin_s);
+		unsigned slice;
 
 		if (!html_measured(r, op))
 			continue;
+		slice = (unsigned)((s - r->from_s) / c->bin_s);
 		slice = slice < SLICES ? slice : SLICES - 1;
 		if (op->outcome != HISTORY_OK) {
 			t->failed[slice]++;
@@ -258,9 +259,9 @@ static void put_log_ms(struct buf *out, const struct chart_scale *s)
 	buf_printf(out,
 		"set logscale y\nset yrange [%g:%g]\nset ylabel 'ms' tc rgb %s\nset ytics (",
 		s->low, s->high, chart_colour(CHART_DIM));
-	for (double power = pow(10, floor(log10(s->low))); power <= s->high; power *= 10) {
+	for (int power = (int)floor(log10(s->low)); power <= (int)ceil(log10(s->high)); power++) {
 		for (size_t i = 0; i < count; i++) {
-			double at = power * steps[i];
+			double at = pow(10, power) * steps[i];
 
 			if (at < 0.999 * s->low || at > 1.001 * s->high)
 				continue;

@@ -161,7 +161,7 @@ static void value_print(const json_t *value, char *ret, size_t size)
 
 static void members_print(FILE *out, const char *caption, json_t *object)
 {
-	static const char *const head[] = {"name", HTML_LEFT "value"};
+	static const char *const head[] = {"name", "\tvalue"};
 	const char *key;
 	json_t *value;
 

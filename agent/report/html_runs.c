@@ -76,10 +76,9 @@ static const char *result_words(const struct summary *s)
 
 static void verdict_table(FILE *out, const struct runs *r)
 {
-	static const char *const head[] = {"run", "verdict", HTML_LEFT "result",
-		HTML_LEFT "strongest kept whole", HTML_LEFT "in all", "majority answered",
-		"minority answered", "writes lost", "no write for s", "write after heal s",
-		"converged s"};
+	static const char *const head[] = {"run", "verdict", "\tresult", "\tstrongest kept whole",
+		"\tin all", "majority answered", "minority answered", "writes lost",
+		"no write for s", "write after heal s", "converged s"};
 
 	html_table(out, "Verdict, consistency and availability", head, sizeof head / sizeof *head);
 	for (unsigned i = 0; i < r->count; i++) {
@@ -142,9 +141,8 @@ static void cost_table(FILE *out, const struct runs *r)
 
 static void print_settings(FILE *out, const struct runs *r)
 {
-	static const char *const head[] = {"run", "seed", HTML_LEFT "emulator", HTML_LEFT "kernel",
-		HTML_LEFT "pacelab", "operations per s", "read %", "keys", "processors busy",
-		HTML_LEFT "folder"};
+	static const char *const head[] = {"run", "seed", "\temulator", "\tkernel", "\tpacelab",
+		"operations per s", "read %", "keys", "processors busy", "\tfolder"};
 
 	html_table(out, "What ran, on what", head, sizeof head / sizeof *head);
 	for (unsigned i = 0; i < r->count; i++) {

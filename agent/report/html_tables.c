@@ -154,7 +154,10 @@ void html_sides_print(FILE *out, const struct html_run *r)
 		const json_t *side;
 		size_t k;
 
-		json_array_foreach(sides, k, side) side_row(out, &r->phase[i], side);
+		json_array_foreach(sides, k, side)
+		{
+			side_row(out, &r->phase[i], side);
+		}
 	}
 	html_table_end(out);
 	html_line(out, "p", "note",
@@ -190,7 +193,7 @@ static void latency_row(FILE *out, const struct html_phase *p, const char *kind)
 static void phases_table(FILE *out, const struct html_run *r)
 {
 	static const char *const head[] = {"phase", "number", "from s", "lasted s", "ok", "failed",
-		"unknown", "caught", HTML_LEFT "network"};
+		"unknown", "caught", "\tnetwork"};
 
 	html_table(out, "Phases", head, sizeof head / sizeof *head);
 	for (unsigned i = 0; i < r->phases; i++) {
@@ -291,8 +294,8 @@ static void check_row(FILE *out, const char *of, const json_t *check)
 
 static void checks_table(FILE *out, const struct html_run *r)
 {
-	static const char *const head[] = {"of", HTML_LEFT "model", HTML_LEFT "result",
-		"operations", "keys", "checked in s", HTML_LEFT "witness"};
+	static const char *const head[] = {
+		"of", "\tmodel", "\tresult", "operations", "keys", "checked in s", "\twitness"};
 	static const char *const rows[][2] = {{"check", "whole history"},
 		{"check_whole", "before the first cut"},
 		{"check_claimed_whole", "claimed, before the first cut"},
@@ -311,8 +314,8 @@ static void checks_table(FILE *out, const struct html_run *r)
 
 static void models_table(FILE *out, const struct html_run *r)
 {
-	static const char *const head[] = {"of", HTML_LEFT "strongest kept",
-		HTML_LEFT "weakest broken", HTML_LEFT "not known"};
+	static const char *const head[] = {
+		"of", "\tstrongest kept", "\tweakest broken", "\tnot known"};
 	static const char *const rows[][2] = {
 		{"models_whole", "before the first cut"}, {"models_cut", "whole history"}};
 	bool any = false;
@@ -464,9 +467,9 @@ static void fault_row(FILE *out, const json_t *f, size_t number)
 
 void html_faults_print(FILE *out, const struct html_run *r)
 {
-	static const char *const head[] = {"change", HTML_LEFT "phase", "links", "asked for at s",
+	static const char *const head[] = {"change", "\tphase", "links", "asked for at s",
 		"first link after \xc2\xb5s", "last after \xc2\xb5s", "crossed", "dropped",
-		"RTT set ms", "measured ms", HTML_LEFT "evidence"};
+		"RTT set ms", "measured ms", "\tevidence"};
 	const json_t *faults = json_object_get(r->top, "faults");
 	const json_t *fault;
 	size_t i;
