@@ -222,7 +222,10 @@ static void put_marks(struct buf *out, const struct html_run *r)
 	double s;
 	size_t i;
 
-	json_array_foreach(faults, i, fault) marks += is_mark(r, fault, &s);
+	json_array_foreach(faults, i, fault)
+	{
+		marks += is_mark(r, fault, &s);
+	}
 	json_array_foreach(faults, i, fault)
 	{
 		if (is_mark(r, fault, &s))

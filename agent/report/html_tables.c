@@ -308,7 +308,10 @@ static void checks_table(FILE *out, const struct html_run *r)
 	html_table(out, "What was checked", head, sizeof head / sizeof *head);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		check_row(out, rows[i][1], json_object_get(r->top, rows[i][0]));
-	json_array_foreach(expected, k, check) check_row(out, "expected by the lab", check);
+	json_array_foreach(expected, k, check)
+	{
+		check_row(out, "expected by the lab", check);
+	}
 	html_table_end(out);
 }
 
@@ -476,7 +479,10 @@ void html_faults_print(FILE *out, const struct html_run *r)
 
 	html_table(out, "Every change of the network and of a process", head,
 		sizeof head / sizeof *head);
-	json_array_foreach(faults, i, fault) fault_row(out, fault, i);
+	json_array_foreach(faults, i, fault)
+	{
+		fault_row(out, fault, i);
+	}
 	html_table_end(out);
 	html_line(out, "p", "note",
 		"Evidence is what the kernel's own state and counters said afterwards: packets "
