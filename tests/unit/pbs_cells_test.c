@@ -238,6 +238,24 @@ static void pbs_cells__want_a_lab_of_this_kind(void **state)
 	free(report);
 }
 
+/* A program that compares several cases loads all of them. */
+static void pbs_cells__of_all_cases_have_a_plan(void **state)
+{
+	static const char *const param[] = {"case=exp-5-2", "case=exp-20-10 scale=5",
+		"case=lnkd-ssd scale=10", "case=lnkd-disk scale=2", "case=ymmr", "case=wan"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof param / sizeof *param; i++) {
+		const struct plan_options options = {.param = param[i]};
+		struct plan *other;
+		struct err err = {0};
+
+		if (plan_load(&other, "pbs", &options, &err))
+			fail_msg("%s", err.text);
+		plan_free(other);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +263,7 @@ int main(void)
 		cmocka_unit_test(pbs_cells__see_what_was_not_drawn),
 		cmocka_unit_test(pbs_cells__leave_out_reads_beside_a_write),
 		cmocka_unit_test(pbs_cells__want_a_lab_of_this_kind),
+		cmocka_unit_test(pbs_cells__of_all_cases_have_a_plan),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
