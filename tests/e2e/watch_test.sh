@@ -104,8 +104,8 @@ ends_by_sigterm() {
 }
 ends_by_a_crash() {
 	watches 80 24 || return 1
-	kill -SEGV "$(watcher)"
-	wait_until 5 shows '^status=139' && screen_is_given_back
+	kill -ABRT "$(watcher)" # as an assert does
+	wait_until 5 shows '^status=134' && screen_is_given_back
 }
 stops_and_continues() {
 	watches 80 24 && wait_until 5 cursor_is 0 || return 1
