@@ -46,8 +46,8 @@ shows_a_cut() {
 }
 shows_processes() {
 	p kill n3 >/dev/null && p pause n4 >/dev/null && p skew n2 500ms >/dev/null || return 1
-	wait_until 5 row_is n3 ' down ' && row_is n4 ' paused ' && row_is n2 '\+500 ms' &&
-		shows 'n3 down, n4 paused'
+	wait_until 5 row_is n3 ' down ' && wait_until 5 row_is n4 ' paused ' &&
+		wait_until 5 row_is n2 '\+500 ms' && wait_until 5 shows 'n3 down, n4 paused'
 	local status=$?
 	screen
 	p resume n4 >/dev/null && p restart n3 >/dev/null && p skew n2 0 >/dev/null &&
