@@ -115,7 +115,7 @@ local turn = rate * write_share * #levels * centres / 100 / writers -- writes pe
 load {
 	rate = rate, clients_per_site = each, one_writer = true,
 	keys = writers * math.max(1, math.floor(turn * kind.period * scale / 1000 + 0.5)),
-	read = 50, write = 50, deadline = kind.deadline or "2s",
+	read = 50, write = 50, deadline = kind.deadline or scale > 1 and "5s" or "2s",
 }
 
 -- Connections are made before delays are in their way.
