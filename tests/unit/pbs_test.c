@@ -94,7 +94,8 @@ static void pbs_latency__is_an_order_statistic(void **state)
 	struct pbs *p = predict(&means, 3, 3, 1);
 
 	(void)state;
-	for (double share = 0.1; share < 1; share += 0.2) {
+	for (int tenths = 1; tenths < 10; tenths += 2) {
+		double share = tenths / 10.0;
 		double slowest = pbs_quantile(p->read, TRIALS, share);
 		double fastest = pbs_quantile(p->write, TRIALS, share);
 
