@@ -47,7 +47,7 @@ static void settings__name_what_is_wrong_and_what_there_is(void **state)
 	} bad[] = {
 		{&raft_ops, "sloppy=yes",
 			"raft has no setting 'sloppy': it has leases, voters, sessions, unconfirmed, "
-			"log_keep_kib"},
+			"plain_elections, log_keep_kib"},
 		{&single_ops, "voters=3", "single has no setting 'voters': it has none"},
 		{&quorum_ops, "sloppy", "'sloppy' is not NAME=VALUE"},
 		{&quorum_ops, "sloppy=maybe", "sloppy: 'maybe' is neither yes nor no"},
