@@ -367,8 +367,8 @@ const struct cmd elections_cmd = {
 		"packets. Elections are those of the paper; beside them stand the store's own,\n"
 		"with pre-vote, votes refused while a leader is heard, and leaders that end when\n"
 		"they hear nobody. elections.csv in DIR has the cumulative distributions.\n"
-		"The paper's 15 ms to tell all and hear of it are mostly its disks': how far apart\n"
-		"the replicas were it does not say, and 5 ms fit its figures.\n"
+		"The paper gives 15 ms to tell all and hear of it, disks included, and not how far\n"
+		"apart its replicas were: of 0.2 to 15 ms, 5 ms came closest to its figures.\n"
 		"Exit status: 0, 2 trials on packets are missing, 64 bad input, 77 cannot run\n"
 		"here.\n",
 	.args_max = 0,
