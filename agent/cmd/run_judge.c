@@ -36,6 +36,13 @@ static int results_keep(const struct results *results, const struct outdir *out,
 	return file_keep(f, path, err);
 }
 
+static void tell(const struct results *results, const char *path, bool json)
+{
+	text_print(results, path, json ? stderr : stdout);
+	if (json)
+		results_json_print(results, stdout);
+}
+
 /* The page is made of what was kept, as "pacelab report" makes it. A run is not in vain because
  * its page fails: that is told, and results.json named instead. */
 void run_print(const struct results *results, const struct outdir *out, bool json)
@@ -49,9 +56,7 @@ void run_print(const struct results *results, const struct outdir *out, bool jso
 		fprintf(stderr, "pacelab: %s\n", page ? note : err.text);
 	(void)snprintf(
 		path, sizeof path, "%s/%s", out->shown, page ? HTML_RUN_FILE : "results.json");
-	text_print(results, path, json ? stderr : stdout);
-	if (json)
-		results_json_print(results, stdout);
+	tell(results, path, json);
 }
 
 int run_judge(const struct run_judging *j, struct results *ret, struct err *err)
@@ -73,7 +78,9 @@ int run_judge(const struct run_judging *j, struct results *ret, struct err *err)
 		outdir_file(j->out, "witness.svg", path);
 		if (!rc)
 			rc = run_witness_keep(ret, &ops, path, err);
-		if (j->print)
+		if (j->print && rc)
+			tell(ret, NULL, j->json);
+		else if (j->print)
 			run_print(ret, j->out, j->json);
 		status = (int)ret->status;
 	}

@@ -100,12 +100,12 @@ one_line() {
 	[ "$(wc -l <"$1")" -eq 1 ] && grep -q '^pacelab: ' "$1"
 }
 
-# breaks_all TYPE RESULTS [BUT]: no model of objects of this type but BUT fits the run's history,
+# breaks_all TYPE RESULTS [BUT...]: no model of objects of this type but BUT fits the run's history,
 # and each has a picture of why; the verdicts go to the output
 breaks_all() {
 	local model status count=0
 	for model in $("$pacelab" list models | awk -v type="$1" '$2 == type { print $1 }'); do
-		[ "$model" != "${3-}" ] || continue
+		[[ " ${*:3} " != *" $model "* ]] || continue
 		status=0
 		"$pacelab" check --model "$model" --svg "$2/$model.svg" "$2/history.bin" \
 			>"$2/said" || status=$?

@@ -38,7 +38,7 @@ sessions_miss_what_they_wrote() {
 			grep -q "not $model *session [0-9]* read .* on n[123] " \
 				"$tmp/sessions.out" || return 1
 	done
-	breaks_all register "$tmp/sessions" eventual &&
+	breaks_all register "$tmp/sessions" eventual mutual-exclusion &&
 		"$pacelab" check --model eventual "$tmp/sessions/history.bin"
 }
 check lab_sessions__breaks_all_that_a_session_expects_on_cassandra_one \
