@@ -59,7 +59,15 @@ files_kept() {
 tables_are_whole() {
 	cat "$1"
 	sed 's/\\|//g' "$1" | awk '
-		/^\|/ { n = gsub(/\|/, "|"); if (in_table && n != cells) bad = 1; cells = n; in_table = 1; rows++; next }
+		/^\|/ {
+			n = gsub(/\|/, "|")
+			if (in_table && n != cells)
+				bad = 1
+			cells = n
+			in_table = 1
+			rows++
+			next
+		}
 		{ in_table = 0 }
 		END { exit bad || rows < 8 }'
 }
@@ -67,7 +75,8 @@ tables_are_whole() {
 markdown_is_added() {
 	head -n 1 "$tmp/raft.md" | grep -q '^what was there before$' &&
 		grep -q '^### small on raft: P' "$tmp/raft.md" &&
-		grep -q '| partition | cut | 12 links, edge | confirmed | 0 packets crossed' "$tmp/raft.md"
+		grep -q '| partition | cut | 12 links, edge | confirmed | 0 packets crossed' \
+			"$tmp/raft.md"
 }
 
 has_its_witness() {
@@ -77,8 +86,8 @@ has_its_witness() {
 
 refuses_a_file() {
 	local status=0
-	"$pacelab" run "$tmp/small.lua" --name "$lab" --results "$tmp/never" "$@" >"$tmp/out" 2>&1 ||
-		status=$?
+	"$pacelab" run "$tmp/small.lua" --name "$lab" --results "$tmp/never" "$@" \
+		>"$tmp/out" 2>&1 || status=$?
 	cat "$tmp/out"
 	[ "$status" -eq 64 ] && grep -q 'name a file that can be written' "$tmp/out" &&
 		[ ! -e "$tmp/never" ]
@@ -144,7 +153,8 @@ check raft__minority_answers_nobody \
 check raft__converges_after_the_heal json raft '0 <= r["recovery"]["converged_s"] < 2'
 check check__agrees_about_the_history check_again
 
-check run__judges_cassandra_one runs one "$tmp/small.lua" --store cassandra-one --markdown "$tmp/one.md"
+check run__judges_cassandra_one \
+	runs one "$tmp/small.lua" --store cassandra-one --markdown "$tmp/one.md"
 check cassandra_one__answers_on_both_sides \
 	json one 'all(s["ok"] >= 20 for s in phase["partition"]["sides"] if s["attempts"])'
 check cassandra_one__is_not_linearizable json one 'r["check"]["result"] == "violation"'
