@@ -141,15 +141,18 @@ static bool hit_by_outage(const struct outages *outages, const struct history_op
 static void side_add(struct results_side *side, const struct history_op *op)
 {
 	bool ok = op->outcome == HISTORY_OK;
+	bool late = !ok && op->error == HISTORY_LATE;
 
 	side->attempts++;
 	side->ok += ok;
 	if (op->kind == HISTORY_READ) {
 		side->reads++;
 		side->reads_ok += ok;
+		side->reads_late += late;
 	} else {
 		side->writes++;
 		side->writes_ok += ok;
+		side->writes_late += late;
 	}
 }
 

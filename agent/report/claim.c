@@ -87,7 +87,10 @@ static int leader_side(const struct results *r, unsigned phase)
 	return leader < 0 ? -1 : r->plan->phase[phase].side_of[leader];
 }
 
-/* Requests of one kind on one side. */
+/*
+ * Requests of one kind on one side, as the replicas saw them: a read that a client never sent since
+ * a write before it hung says of writes that they hang, and of reads nothing.
+ */
 struct asked {
 	const char *what;
 	enum proto_sides claim;
@@ -166,9 +169,9 @@ static void judge_sides(
 		for (unsigned s = 0; s < r->plan->phase[p].sides; s++) {
 			const struct results_side *side = &r->phase[p].side[s];
 			struct asked reads = {"reads", sides_asked(r, claim, reads_claim),
-				side->reads, side->reads_ok};
+				side->reads - side->reads_late, side->reads_ok};
 			struct asked writes = {"writes", sides_asked(r, claim, claim->writes_cut),
-				side->writes, side->writes_ok};
+				side->writes - side->writes_late, side->writes_ok};
 
 			if (r->plan->phase[p].side[s].replicas == 0)
 				continue;

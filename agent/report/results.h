@@ -42,6 +42,8 @@ struct results_side {
 	uint64_t reads_ok;
 	uint64_t writes; /* CAS included */
 	uint64_t writes_ok;
+	uint64_t reads_late; /* of reads: never sent, the client was kept by what came before ... */
+	uint64_t writes_late;
 	uint64_t stranded;
 	uint64_t hung; /* of stranded: under way when the phase ended, and never answered well */
 };

@@ -255,6 +255,13 @@ static inline void make_refused(struct history_op *op)
 	op->error = HISTORY_REFUSED;
 }
 
+/* It was never sent: what its client did before took too long. */
+static inline void make_late(struct history_op *op)
+{
+	op->outcome = HISTORY_FAIL;
+	op->error = HISTORY_LATE;
+}
+
 static inline int make_by_invoke(const void *a, const void *b)
 {
 	const struct history_op *x = a;

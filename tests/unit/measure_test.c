@@ -221,6 +221,26 @@ static void measure_sides__tell_who_hung_until_the_heal(void **state)
 	make_run_close(m);
 }
 
+/* A write hangs, and what its client has to do until then is never sent. */
+static void measure_sides__tell_what_was_never_sent(void **state)
+{
+	struct make_run *m = make_run_open("raft");
+	struct results *r;
+
+	(void)state;
+	make_cut_phase(m, 1000);
+	make_write(m, MAKE_FAR, 10, 500);
+	make_late(make_read(m, MAKE_FAR, 20, 21));
+	make_refused(make_read(m, MAKE_FAR, 30, 31));
+	make_late(make_write(m, MAKE_FAR, 40, 41));
+	r = make_measure(m);
+	assert_int_equal(r->phase[0].side[1].attempts, 4);
+	assert_int_equal(r->phase[0].side[1].reads, 2);
+	assert_int_equal(r->phase[0].side[1].reads_late, 1);
+	assert_int_equal(r->phase[0].side[1].writes_late, 1);
+	make_run_close(m);
+}
+
 static void measure_sides__strand_requests_to_the_other_side(void **state)
 {
 	struct make_run *m = make_run_open("raft");
@@ -678,6 +698,7 @@ int main(void)
 		cmocka_unit_test(
 			measure_sides__strand_what_was_under_way_at_the_cut_and_at_the_heal),
 		cmocka_unit_test(measure_sides__tell_who_hung_until_the_heal),
+		cmocka_unit_test(measure_sides__tell_what_was_never_sent),
 		cmocka_unit_test(measure_sides__strand_requests_to_the_other_side),
 		cmocka_unit_test(measure_sides__follow_the_replica_where_the_client_reaches_both),
 		cmocka_unit_test(measure_sides__strand_requests_to_a_killed_replica),
