@@ -45,13 +45,18 @@ void client_site_init(struct client_site *common, const struct plan *plan, unsig
 		.sessions = claim.sessions || claim.contexts,
 		.cas = claim.cas,
 		.does = claim.does,
+		.addr_be = calloc(plan->replicas, sizeof *common->addr_be),
 		.seen = calloc(plan->load.keys, sizeof *common->seen)};
-	assert(common->seen);
+	assert(common->addr_be && common->seen);
+	for (unsigned i = 0; i < plan->replicas; i++)
+		common->addr_be[i] = plan->node[i].addr_be;
 }
 
 void client_site_fini(struct client_site *common)
 {
+	free(common->addr_be);
 	free(common->seen);
+	common->addr_be = NULL;
 	common->seen = NULL;
 }
 
@@ -62,8 +67,14 @@ static struct driver *driver_at(struct client *c, unsigned replica)
 	const struct plan_site *site = &common->plan->site[common->site];
 
 	if (!c->driver[replica]) {
-		c->driver[replica] = common->driver->open(
-			common->world, common->plan->node[replica].addr_be, LOAD_PORT);
+		const struct driver_target target = {.addr_be = common->addr_be,
+			.nodes = common->plan->replicas,
+			.port = LOAD_PORT,
+			.contact = replica,
+			.settings = "",
+			.world = common->world};
+
+		c->driver[replica] = common->driver->open(&target);
 		if (common->sessions && common->driver->session)
 			common->driver->session(c->driver[replica], &c->token);
 		if (site->own && site->level != PROTO_DEFAULT && common->driver->level)

@@ -23,6 +23,7 @@ struct client_site {
 	bool sessions;            /* the store wants a session's token when it changes replicas */
 	bool cas;                 /* the store has compare-and-set */
 	uint32_t does;            /* PROTO_DOES() of each operation that the store has */
+	uint32_t *addr_be;        /* of each replica */
 	_Atomic uint64_t *seen;   /* by key: the value last read or written, 0 unknown */
 	_Atomic unsigned drained; /* clients whose last operation has ended */
 };

@@ -314,16 +314,16 @@ static void conn_sleep(struct driver *d, uint64_t t_ns)
 		lab_wait(lab, t_ns + lab->net.costs.wake_ns);
 }
 
-static struct driver *conn_open(void *world, uint32_t addr_be, uint16_t port)
+static struct driver *conn_open(const struct driver_target *target)
 {
-	const struct lab_site *site = world;
+	const struct lab_site *site = target->world;
 	struct conn *c = calloc(1, sizeof *c);
 
-	(void)port;
 	assert(c);
-	*c = (struct conn){.driver = {&lab_driver}, .lab = site->lab, .node = site->node};
-	while (c->lab->plan->node[c->replica].addr_be != addr_be)
-		c->replica++;
+	*c = (struct conn){.driver = {&lab_driver},
+		.lab = site->lab,
+		.node = site->node,
+		.replica = target->contact};
 	assert(c->replica < c->lab->plan->replicas);
 	return &c->driver;
 }

@@ -126,7 +126,11 @@ static void stop(struct server *s)
 
 static struct driver *dial(uint16_t port)
 {
-	return resp_driver.open(NULL, htonl(INADDR_LOOPBACK), port);
+	const uint32_t local_be = htonl(INADDR_LOOPBACK);
+	const struct driver_target target = {
+		.addr_be = &local_be, .nodes = 1, .port = port, .settings = ""};
+
+	return resp_driver.open(&target);
 }
 
 enum request { READ, WRITE, CAS };

@@ -38,11 +38,46 @@ struct driver {
 };
 
 /**
+ * struct driver_target - the store that a driver talks to
+ * @addr_be:	address of each of the @nodes replicas, valid as long as the driver is open
+ * @port:	of each of them
+ * @contact:	the one that is nearest: requests go to it, unless the store's rules want another
+ * @settings:	what its system says to its clients, "reads=serializable ..."; "": nothing
+ * @world:	the network of a simulation, else NULL
+ */
+struct driver_target {
+	const uint32_t *addr_be;
+	unsigned nodes;
+	uint16_t port;
+	unsigned contact;
+	const char *settings;
+	void *world;
+};
+
+#define DRIVER_ROLE_MAX 24
+
+/**
+ * struct driver_status - what one server says of itself
+ * @ready:	it serves requests, and has all members that it was started with
+ * @leads:	it takes itself for the one that orders writes
+ * @leader:	index of the one that it takes for the leader; -1: it does not say, or has none
+ * @term:	epoch, term or timeline of that; 0: there is none
+ * @role:	in its own words, "leader", "replica"
+ */
+struct driver_status {
+	bool ready;
+	bool leads;
+	int leader;
+	uint64_t term;
+	char role[DRIVER_ROLE_MAX];
+};
+
+/**
  * struct driver_ops - one protocol
  * @now:	the clock of all deadlines; NULL: CLOCK_MONOTONIC
  * @sleep:	until that clock shows @t_ns; NULL where @now is
- * @open:	a driver for the server at @addr_be; connects nowhere yet. @world: the network of a
- *		simulation, else NULL. Return: never NULL
+ * @open:	a driver for the store at @target, which need not outlive the call but for what it
+ *		points at; connects nowhere yet. Return: never NULL
  * @connect:	have a connection by @deadline_ns if possible, notice one that broke; for idle time
  * @read:	@deadline_ns is absolute; all that take @ret fill it completely
  * @get:	the value as text, whatever it is
@@ -58,13 +93,15 @@ struct driver {
  *		itself: the protocol has no such thing
  * @level:	of each read and write from now on, by its name; NULL: the store's. May be NULL
  *itself
+ * @status:	ask the server target.contact, and only that one, what it is. Return: 0, or a
+ *negative errno if it did not say. May be NULL: it cannot be asked
  * @close:	also frees
  */
 struct driver_ops {
 	const char *name;
 	uint64_t (*now)(const struct driver *d);
 	void (*sleep)(struct driver *d, uint64_t t_ns);
-	struct driver *(*open)(void *world, uint32_t addr_be, uint16_t port);
+	struct driver *(*open)(const struct driver_target *target);
 	void (*connect)(struct driver *d, uint64_t deadline_ns);
 	void (*read)(
 		struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret);
@@ -90,6 +127,7 @@ struct driver_ops {
 		struct driver_result *ret);
 	void (*session)(struct driver *d, struct buf *token);
 	void (*level)(struct driver *d, const char *name);
+	int (*status)(struct driver *d, uint64_t deadline_ns, struct driver_status *ret);
 	void (*close)(struct driver *d);
 };
 

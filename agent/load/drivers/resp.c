@@ -186,16 +186,15 @@ int resp_session_parse(
 /*
  * Connection.
  */
-static struct driver *resp_open(void *world, uint32_t addr_be, uint16_t port)
+static struct driver *resp_open(const struct driver_target *target)
 {
 	struct resp *r = calloc(1, sizeof *r);
 
-	(void)world;
 	assert(r);
 	r->driver.ops = &resp_driver;
 	r->addr.sin_family = AF_INET;
-	r->addr.sin_addr.s_addr = addr_be;
-	r->addr.sin_port = htons(port);
+	r->addr.sin_addr.s_addr = target->addr_be[target->contact];
+	r->addr.sin_port = htons(target->port);
 	r->fd = -1;
 	return &r->driver;
 }
