@@ -48,6 +48,20 @@ tests_lib := $(B)/libtests.a
 libs := $(agent_lib) $(netns_lib) $(store_lib) $(base_lib)
 
 programs := $(B)/pacelab $(B)/pacelab-replica
+
+# Drivers for real databases: a shared object each, where its client library is there. A library
+# without a pkg-config file is known by its header.
+plugin_pc_etcd := libcurl
+plugin_header_zookeeper := zookeeper/zookeeper.h
+plugin_libs_zookeeper := -lzookeeper_mt
+plugin_pc_postgres := libpq
+plugin_pc_mysql := libmariadb
+plugin_src := $(filter-out %/common.c,$(wildcard agent/load/plugins/*.c))
+plugin_names := $(patsubst agent/load/plugins/%.c,%,$(plugin_src))
+plugin_there = $(if $(plugin_pc_$(1)),$(shell pkg-config --exists $(plugin_pc_$(1)) && echo yes),$(if \
+	$(plugin_header_$(1)),$(wildcard /usr/include/$(plugin_header_$(1))),yes))
+plugins := $(foreach p,$(plugin_names),$(if $(call plugin_there,$(p)),$(B)/drivers/$(p).so))
+plugin_common := $(patsubst %.c,$(B)/pic/%.o,agent/load/plugins/common.c agent/base/buf.c)
 test_c := $(wildcard tests/unit/*_test.c tests/proto/*_test.c tests/sim/*_test.c \
 	tests/check/*_test.c tests/net/*_test.c)
 test_bin := $(patsubst %.c,$(B)/%,$(test_c))
@@ -67,7 +81,7 @@ bug_bin := $(B)/bug/pacelab-replica $(B)/bug/sim
 all: programs
 	$(Q)ln -sfn $(B)/pacelab pacelab
 
-programs: $(programs)
+programs: $(programs) $(plugins)
 tests: $(test_bin) $(fuzz_bin) $(bench_bin) $(B)/sim $(bug_bin)
 	@:
 
@@ -112,6 +126,9 @@ install: all
 	install -m 755 $(B)/pacelab $(DESTDIR)$(PREFIX)/bin/pacelab
 	install -m 755 $(B)/pacelab-replica $(DESTDIR)$(PREFIX)/libexec/pacelab/pacelab-replica
 	install -m 644 scripts/labs/*.lua $(DESTDIR)$(PREFIX)/share/pacelab/labs
+	install -d $(DESTDIR)$(PREFIX)/lib/pacelab/drivers $(DESTDIR)$(PREFIX)/share/pacelab/systems
+	$(if $(plugins),install -m 755 $(plugins) $(DESTDIR)$(PREFIX)/lib/pacelab/drivers)
+	install -m 644 scripts/systems/* $(DESTDIR)$(PREFIX)/share/pacelab/systems
 	install -m 644 agent/report/*.schema.json $(DESTDIR)$(PREFIX)/share/pacelab
 	install -m 644 agent/pacelab.1 $(DESTDIR)$(PREFIX)/share/man/man1/pacelab.1
 
@@ -150,6 +167,20 @@ $(B)/pacelab: $(B)/agent/main.o $(libs)
 $(B)/pacelab-replica: $(B)/store/main.o $(store_lib) $(base_lib)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+
+$(B)/pic/agent/load/plugins/%.o: PLUGIN = $(if $(plugin_pc_$*),$(shell pkg-config --cflags $(plugin_pc_$*)))
+$(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(PLUGIN)
+
+$(B)/drivers/%.so: $(B)/pic/agent/load/plugins/%.o $(plugin_common)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -shared -o $@ $^ \
+		$(if $(plugin_pc_$*),$(shell pkg-config --libs $(plugin_pc_$*)),$(plugin_libs_$*))
 
 $(B)/sim: $(B)/tests/sim/main.o $(tests_lib) $(libs)
 	$(if $(V),,@echo "  LD $@")
