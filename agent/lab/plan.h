@@ -187,12 +187,14 @@ struct plan_expect {
 bool plan_expects(const struct plan_expect *e);
 
 struct script;
+struct real;
 
 struct plan {
 	char name[PLAN_NAME_MAX];
 	char path[PLAN_PATH_MAX]; /* of the script */
 	uint64_t seed;
 	const struct system *system;
+	struct real *real; /* owned; a real database for these nodes; NULL: a store of ours */
 	struct proto_config proto; /* self is set per replica */
 	enum wal_sync fsync;       /* WAL_SYNC_ALWAYS: acknowledged means on disk */
 	bool simulated_only;       /* more than one machine can run, says the script */
