@@ -5,6 +5,8 @@
 
 #include "store/proto.h"
 
+struct real;
+
 /**
  * struct system - one row of the table of systems
  * @name:	"raft", "cassandra-one"
@@ -13,7 +15,9 @@
  * @left_out:	what it leaves out, one line
  * @textbook:	class that the literature gives it, "PC/EC"; "" where there is none
  * @source:	of @textbook
- * @differs:	why these settings are measured to be of another class, where they are; or NULL
+ * @differs:	why these settings are measured to be of another class, where they are; or NULL; of
+ *		a real database how it differs from the protocol that stands for it
+ * @real:	what its file says, if it is a real database; NULL: settings of a protocol of ours
  */
 struct system {
 	const char *name;
@@ -26,6 +30,7 @@ struct system {
 	const char *textbook;
 	const char *source;
 	const char *differs;
+	const struct real *real;
 };
 
 /* system_find() - by name, NULL if there is none. system_list() - number @i, NULL after the last.

@@ -19,18 +19,22 @@
 #define LAB_REAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/base/err.h"
 #include "store/systems.h"
 
 #define REAL_NAME_MAX 48
-#define REAL_WORD_MAX 256    /* one argument; a script for sh -c may be longer: REAL_TEXT_MAX */
-#define REAL_TEXT_MAX 16384  /* one file */
+#define REAL_WORD_MAX 256   /* a name, a path, a sentence */
+#define REAL_TEXT_MAX 16384 /* one file, one argument */
+#define REAL_SETTINGS_MAX 512
 #define REAL_COMMANDS_MAX 16 /* of one kind, of one node */
 #define REAL_ARGS_MAX 96     /* of one command */
 #define REAL_FILES_MAX 16    /* of one node */
-#define REAL_PACKAGES_MAX 16
+#define REAL_ENV_MAX 16      /* variables of one node */
+#define REAL_PACKAGES_MAX 16 /* also programs, and folders of them */
+#define REAL_CHOICES_MAX 16  /* values of one knob */
 #define REAL_KNOBS_MAX 16
 #define REAL_NODES_MAX 16
 
@@ -57,9 +61,8 @@ struct real_file {
 
 /**
  * struct real_node - one node of the database
- * @file:	written at each start, but for those that a restarted server must find as it left
- *them
- *		(@once)
+ * @file:	written at each start, but for those (@once) that a restarted server must find as it
+ *		left them
  * @prepare:	run in order at the first start, before @run, each until it has ended
  * @run:	the processes; all of them run as long as the node does
  * @after:	run in order at the first start, once @run was started
@@ -83,10 +86,14 @@ struct real_node {
  * struct real - a system file, evaluated for the nodes of one lab
  * @name:	of the row, "etcd-real-serializable"
  * @path:	of the file
+ * @store:	what --store takes to find it again: its name, or "./mine.lua:name"
  * @package:	that have its programs
- * @program:	that must be there
+ * @program:	that must be there; one with a '/' is a file that must be there
+ * @folder:	in which programs are looked for, after PATH
  * @driver:	name of its driver; "program:..." is one that speaks the line protocol
  * @settings:	what its clients are told, see struct driver_target
+ * @knobs:	settings in force, "reads=serializable prevote=yes"; "": it has none
+ * @choices:	all that may be set, "reads=linearizable|serializable"
  * @like:	the system of ours that is claimed to be like it
  * @differs:	how they differ, one sentence
  * @port:	where clients reach it
@@ -103,12 +110,17 @@ struct real_node {
 struct real {
 	char name[REAL_NAME_MAX];
 	char *path;
+	char *store;
 	char *package[REAL_PACKAGES_MAX];
 	unsigned packages;
 	char *program[REAL_PACKAGES_MAX];
 	unsigned programs;
+	char *folder[REAL_PACKAGES_MAX];
+	unsigned folders;
 	char *driver;
 	char *settings;
+	char *knobs;
+	char *choices;
 	const struct system *like;
 	char *kept;
 	char *differs;
@@ -129,18 +141,34 @@ struct real {
 
 struct plan;
 
-/* real_find() - the row of a real system, as all systems have one; NULL if no file has it. Rows
- * stay for good. real_list() - number @i of all files, NULL after the last. */
+/*
+ * real_find() - the row of a real system, as all systems have one. @name may be the path of a file,
+ * "./mine.lua", and one of its variants, "./mine.lua:name". Rows stay for good.
+ * Return: NULL with EXIT_USAGE in @err: no file has it, or what is wrong in the file.
+ */
 const struct system *real_find(const char *name, struct err *err);
+
+/* real_list() - number @i of all that have names, NULL after the last; files with errors are left
+ * out. real_broken() - number @i of these errors, NULL after the last. */
 const struct system *real_list(unsigned i);
+const struct err *real_broken(unsigned i);
 
 /**
- * real_expand() - evaluate the file for the nodes of @plan, with @set ("reads=serializable")
- * Return: 0, or a negative errno with file, line, field and cure in @err; *@ret is then unchanged.
+ * real_expand() - evaluate the file for the nodes of @plan
+ * @set:	knobs, "reads=serializable"; a comma will do for a blank; NULL: none
+ *
+ * Return: 0, or a negative errno with EXIT_USAGE and file, line, field and cure in @err; *@ret is
+ * then unchanged.
  */
 int real_expand(struct real **ret, const struct system *row, const struct plan *plan,
 	const char *set, struct err *err);
 void real_free(struct real *r);
+
+/**
+ * real_program() - the path of @program: in PATH, then in the folders of @r
+ * Return: false if it is nowhere.
+ */
+bool real_program(const struct real *r, const char *program, char *ret, size_t size);
 
 /**
  * real_missing() - does this machine have all that @r needs?

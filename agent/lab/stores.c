@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* stores.c - all that --store may name: the systems of ours and the real databases */
+#include "agent/lab/stores.h"
+
+#include "agent/lab/real.h"
+
+const struct system *stores_find(const char *name, struct err *err)
+{
+	const struct system *s = system_find(name);
+
+	return s ? s : real_find(name, err);
+}
+
+const struct system *stores_list(unsigned i)
+{
+	unsigned ours = 0;
+
+	while (system_list(ours))
+		ours++;
+	return i < ours ? system_list(i) : real_list(i - ours);
+}
+
+const char *stores_name(const struct system *s)
+{
+	return s->real ? s->real->store : s->name;
+}
