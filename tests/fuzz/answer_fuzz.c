@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/load/drivers/resp.h"
+#include "agent/load/drivers/resp_answer.h"
 #include "tests/fuzz/fuzz.h"
 
 static void session(const char *p, size_t size)

@@ -16,7 +16,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/prng.h"
 #include "agent/load/drivers/driver.h"
-#include "agent/load/drivers/resp.h"
+#include "agent/load/drivers/resp_answer.h"
 #include "store/proto.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)

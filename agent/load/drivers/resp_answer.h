@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* resp.h - answers in RESP2 as a client reads them; a parser of outside bytes */
-#ifndef LOAD_DRIVERS_RESP_H
-#define LOAD_DRIVERS_RESP_H
+/* resp_answer.h - answers in RESP2 as a client reads them; a parser of outside bytes */
+#ifndef LOAD_DRIVERS_RESP_ANSWER_H
+#define LOAD_DRIVERS_RESP_ANSWER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ struct resp_answer {
  * INCRBY, SADD, SREM, SMEMBERS or VALUES.
  */
 int resp_answer_parse(const char *p, size_t len, struct resp_answer *ret);
+
+/* resp_answer_number() - a decimal, all of @p. Return: 0, or -EBADMSG. */
+int resp_answer_number(const char *p, size_t len, uint64_t *ret);
 
 /* resp_answer_next() - take the next element off a list. Return: false if there is none. */
 bool resp_answer_next(struct resp_answer *list, struct resp_answer *ret);
