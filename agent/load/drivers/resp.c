@@ -5,38 +5,22 @@
  * Blocking, one request in flight, one write(2) per request. Key number 7 is "k7", values of
  * registers are decimal numbers, compare-and-set is SET key new IFEQ old as in Valkey 8.1.
  *
- *	CLOSED --connect()--> CONNECTING --writable--> OPEN
- *	  ^---- refused, timeout, broken, garbage ------'
- *
  * A connection attempt outlives the operation's wait only in idle time: one that is still under
  * way when an operation starts is waited for, not begun again.
  */
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "agent/base/clock.h"
 #include "agent/load/drivers/driver.h"
 #include "agent/load/drivers/resp_answer.h"
-
-#define RECEIVE_BYTES 4096
-
-enum state { CLOSED, CONNECTING, OPEN };
+#include "agent/load/drivers/resp_link.h"
 
 struct resp {
 	struct driver driver;
-	struct sockaddr_in addr;
-	enum state state;
-	int fd;
-	uint64_t wait_ns;  /* SO_RCVTIMEO of the socket: how long recv() may block */
-	struct buf in;     /* an answer on its way */
+	struct resp_link link;
 	struct buf out;    /* a request */
 	struct buf *token; /* of the session, NULL: none */
 	const char *level; /* of each request, NULL: the store's */
@@ -56,179 +40,56 @@ static struct driver *resp_open(const struct driver_target *target)
 
 	assert(r);
 	r->driver.ops = &resp_driver;
-	r->addr.sin_family = AF_INET;
-	r->addr.sin_addr.s_addr = target->addr_be[target->contact];
-	r->addr.sin_port = htons(target->port);
-	r->fd = -1;
+	resp_link_init(&r->link, target->addr_be[target->contact], target->port);
 	return &r->driver;
-}
-
-static void hang_up(struct resp *r)
-{
-	if (r->fd >= 0)
-		close(r->fd);
-	r->fd = -1;
-	r->state = CLOSED;
-	r->in.len = 0;
 }
 
 static void resp_close(struct driver *d)
 {
 	if (!d)
 		return;
-	hang_up(resp_of(d));
-	buf_fini(&resp_of(d)->in);
+	resp_link_fini(&resp_of(d)->link);
 	buf_fini(&resp_of(d)->out);
 	free(d);
-}
-
-/* Wait for @events. Return: revents, 0 when the deadline has passed. */
-static short wait_for(const struct resp *r, short events, uint64_t deadline_ns)
-{
-	struct pollfd p = {.fd = r->fd, .events = events};
-
-	for (;;) {
-		uint64_t now = clock_now_ns();
-		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
-		struct timespec t = clock_timespec(left);
-		int n = ppoll(&p, 1, &t, NULL);
-
-		if (n > 0)
-			return p.revents;
-		if (n == 0 && clock_now_ns() >= deadline_ns)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return POLLERR;
-	}
-}
-
-static void begin_connect(struct resp *r)
-{
-	int one = 1;
-
-	r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (r->fd < 0)
-		return;
-	(void)setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	r->state = CONNECTING;
-	if (connect(r->fd, (struct sockaddr *)&r->addr, sizeof r->addr) < 0 && errno != EINPROGRESS)
-		hang_up(r);
-}
-
-/*
- * recv() blocks by itself, which spares a system call in each operation, but for less than the
- * usual deadline, so that it never overshoots one; poll() does the rest.
- */
-static void finish_connect(struct resp *r, uint64_t deadline_ns)
-{
-	uint64_t now = clock_now_ns();
-	struct timeval t;
-
-	r->wait_ns = deadline_ns > now ? (deadline_ns - now) / 2 : 0;
-	t.tv_sec = (time_t)(r->wait_ns / NS_PER_S);
-	t.tv_usec = (suseconds_t)(r->wait_ns % NS_PER_S / NS_PER_US);
-	if (t.tv_sec == 0 && t.tv_usec == 0)
-		t.tv_usec = 1; /* 0 would be for ever */
-	(void)setsockopt(r->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
-	r->state = OPEN;
-}
-
-static bool be_open(struct resp *r, uint64_t deadline_ns)
-{
-	int error = 0;
-	socklen_t len = sizeof error;
-
-	if (r->state == OPEN)
-		return true;
-	if (r->state == CLOSED)
-		begin_connect(r);
-	if (r->state != CONNECTING || !wait_for(r, POLLOUT, deadline_ns))
-		return false;
-	if (getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error) {
-		hang_up(r);
-		return false;
-	}
-	finish_connect(r, deadline_ns);
-	return true;
 }
 
 static void resp_connect(struct driver *d, uint64_t deadline_ns)
 {
 	struct resp *r = resp_of(d);
 
-	/* Nothing is outstanding: whatever can be read is the end of the connection or garbage. */
-	if (r->state == OPEN && wait_for(r, POLLIN, 0))
-		hang_up(r);
-	(void)be_open(r, deadline_ns);
+	resp_link_look(&r->link);
+	(void)resp_link_open(&r->link, deadline_ns);
 }
 
 /*
  * Request and answer.
  */
 
-/* Return: whether anything was sent; then *ret_all says whether all was. */
-static bool send_all(struct resp *r, const char *p, size_t len, uint64_t deadline_ns, bool *ret_all)
-{
-	size_t sent = 0;
-
-	*ret_all = false;
-	while (sent < len) {
-		ssize_t n = send(r->fd, p + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n > 0)
-			sent += (size_t)n;
-		else if (n < 0 && errno == EAGAIN && !wait_for(r, POLLOUT, deadline_ns))
-			return sent > 0;
-		else if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return sent > 0;
-	}
-	*ret_all = true;
-	return true;
-}
-
-/* Return: bytes received, 0 at the end of the connection, -EAGAIN at the deadline. */
-static ssize_t receive(struct resp *r, uint64_t deadline_ns)
-{
-	void *to = buf_grow(&r->in, RECEIVE_BYTES);
-	uint64_t now = clock_now_ns();
-	bool block = now < deadline_ns && r->wait_ns < deadline_ns - now;
-
-	for (;;) {
-		ssize_t n = recv(r->fd, to, RECEIVE_BYTES, block ? 0 : MSG_DONTWAIT);
-
-		if (n >= 0)
-			return n;
-		if (errno != EAGAIN && errno != EINTR)
-			return -errno;
-		block = false;
-		if (!wait_for(r, POLLIN, deadline_ns))
-			return -EAGAIN;
-	}
-}
-
 /* Read one answer. Return: 0, or why there is none, with the connection closed. */
 static enum history_error read_answer(
 	struct resp *r, uint64_t deadline_ns, struct resp_answer *ret, char *ret_text)
 {
 	struct resp_answer token = {.type = RESP_ANSWER_NIL};
+	struct buf *in = &r->link.in;
 
-	r->in.len = 0;
+	in->len = 0;
 	for (;;) {
-		ssize_t n = receive(r, deadline_ns);
+		ssize_t n = resp_link_receive(&r->link, deadline_ns);
+		const char *text;
 		int used;
 
 		if (n <= 0) {
-			hang_up(r);
+			resp_link_hang_up(&r->link);
 			return n == -EAGAIN ? HISTORY_TIMEOUT : HISTORY_CLOSED;
 		}
-		r->in.len += (size_t)n;
-		used = r->token ? resp_session_parse((const char *)r->in.p, r->in.len, ret, &token)
-				: resp_answer_parse((const char *)r->in.p, r->in.len, ret);
+		text = (const char *)in->p;
+		used = r->token ? resp_session_parse(text, in->len, ret, &token)
+				: resp_answer_parse(text, in->len, ret);
 		if (used == 0)
 			continue;
 		/* More than one answer to one request: the connection is out of step. */
-		if (used < 0 || (size_t)used != r->in.len) {
-			hang_up(r);
+		if (used < 0 || (size_t)used != in->len) {
+			resp_link_hang_up(&r->link);
 			return HISTORY_OTHER;
 		}
 		if (token.type == RESP_ANSWER_VALUE && token.len > 0) {
@@ -319,17 +180,18 @@ static bool ask(struct resp *r, bool reads, uint64_t deadline_ns, struct resp_an
 	bool all;
 
 	*ret = (struct driver_result){.outcome = HISTORY_FAIL, .error = HISTORY_CONNECT};
-	if (!be_open(r, deadline_ns)) {
-		hang_up(r); /* a new attempt sends a SYN at once, this one would wait to repeat */
+	if (!resp_link_open(&r->link, deadline_ns)) {
+		/* A new attempt sends a SYN at once, this one would wait to repeat. */
+		resp_link_hang_up(&r->link);
 		return false;
 	}
-	if (!send_all(r, (const char *)r->out.p, r->out.len, deadline_ns, &all)) {
-		hang_up(r);
+	if (!resp_link_send(&r->link, r->out.p, r->out.len, deadline_ns, &all)) {
+		resp_link_hang_up(&r->link);
 		return false;
 	}
 	ret->outcome = reads ? HISTORY_FAIL : HISTORY_UNKNOWN;
 	if (!all) {
-		hang_up(r);
+		resp_link_hang_up(&r->link);
 		ret->error = HISTORY_CLOSED;
 		return false;
 	}
@@ -346,7 +208,7 @@ static bool ask(struct resp *r, bool reads, uint64_t deadline_ns, struct resp_an
 /* The answer is none that this request can have. */
 static void out_of_step(struct resp *r, struct driver_result *ret)
 {
-	hang_up(r);
+	resp_link_hang_up(&r->link);
 	ret->error = HISTORY_OTHER;
 }
 
