@@ -28,7 +28,7 @@ BEGIN {
 	banned["system"] = banned["popen"] = "posix_spawn or fork and exec"
 	banned_in_tests["sleep"] = banned_in_tests["usleep"] = "waiting for a condition"
 
-	home["lua.h"] = home["lauxlib.h"] = home["lualib.h"] = "^agent/lab/script"
+	home["lua.h"] = home["lauxlib.h"] = home["lualib.h"] = "^agent/lab/(script|sandbox|real)"
 	home["libmnl/libmnl.h"] = "^netns/"
 	home["netlink/"] = "^netns/"
 	home["liburing.h"] = "^(agent/base/loop|agent/cmd/doctor)"

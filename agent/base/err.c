@@ -2,6 +2,7 @@
 /* err.c - one failure with the context of each caller, without allocation */
 #include "err.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,4 +68,12 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	len = strlen(err->text);
 	(void)snprintf(err->text + len, sizeof err->text - len, ": %s", was);
 	return err->code;
+}
+
+void err_one_line(struct err *err)
+{
+	for (char *p = err ? err->text : (char[]){""}; *p; p++) {
+		if (iscntrl((unsigned char)*p))
+			*p = ' ';
+	}
 }

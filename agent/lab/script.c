@@ -6,36 +6,22 @@
  *
  * A lab is a Lua 5.4 program whose global functions are the words of the lab language
  * (script_words.c, script_faults.c); each call of one adds a statement, with the line it was called
- * from, to a struct script. The program sees string, table, math and the harmless part of the base
- * library. It has no way to read or write a file (distribution() reads numbers from one below the
- * lab's own folder), to load other code, or to catch an error (a caught error could hide that a
- * limit was hit). Memory is limited by the state's allocator and time by a count hook, so that an
- * endless loop ends with an error like any other.
+ * from, to a struct script. sandbox.c runs it. Of files only distribution() reads numbers, from one
+ * below the lab's own folder.
  *
- * Lua reports errors by longjmp(): between two calls into Lua nothing may be held that only this
- * file could free. All that the script says is copied into the struct script, which outlives the
- * Lua state; a fault lives in a userdata until phase() copies it.
- *
- * The chunk is named "", so every message begins with ":line: "; the path is put in front in one
- * place, and Lua does not shorten it.
+ * All that the script says is copied into the struct script, which outlives the Lua state; a fault
+ * lives in a userdata until phase() copies it.
  */
 #include "agent/lab/script.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <lauxlib.h>
-#include <lualib.h>
-
-#include "agent/lab/near.h"
+#include "agent/lab/sandbox.h"
 #include "agent/lab/script_words.h"
 
 const char *const script_rule_names[] = {"rtt", "delay", "jitter", "profile"};
@@ -45,112 +31,11 @@ const char *const script_fault_names[] = {"cut", "one_way", "isolate", "bridge",
 	"down", "kill", "restart", "pause", "resume", "skew", "promote"};
 _Static_assert(sizeof script_fault_names / sizeof *script_fault_names == SCRIPT_FAULT_KIND_NR, "");
 
-static const char *const base_kept[] = {"assert", "error", "ipairs", "next", "pairs", "select",
-	"tonumber", "tostring", "type", NULL};
-
-/* math.random() would differ from run to run: a lab is the same each time. */
-static const char *const math_dropped[] = {"random", "randomseed", NULL};
-
-/* Reading a global that is not there: a word was mistyped, or is not for labs. */
-static int unknown_word(lua_State *L)
-{
-	const char *name = luaL_tolstring(L, 2, NULL);
-	struct near near = near_to(name);
-	char hint[96];
-
-	for (unsigned i = 0; words_list(i); i++)
-		near_offer(&near, words_list(i)->name);
-	for (const char *const *kept = base_kept; *kept; kept++)
-		near_offer(&near, *kept);
-	if (near.best)
-		args_fail(L, "unknown word '%.40s'%s", name, near_text(&near, hint, sizeof hint));
-	args_fail(L,
-		"unknown word '%.40s': a lab has lab, site, rtt, delay, jitter, profile, "
-		"distribution, store, stores, load, clients, param, fit, phase, expect, seed, say, "
-		"simulated, the faults, and Lua's string, table and math",
-		name);
-}
-
-static void open_sandbox(lua_State *L)
-{
-	luaL_requiref(L, "_G", luaopen_base, 0);
-	lua_createtable(L, 0, 48);
-	for (const char *const *kept = base_kept; *kept; kept++) {
-		lua_getfield(L, -2, *kept);
-		lua_setfield(L, -2, *kept);
-	}
-	luaL_requiref(L, "string", luaopen_string, 0);
-	lua_setfield(L, -2, "string");
-	luaL_requiref(L, "table", luaopen_table, 0);
-	lua_setfield(L, -2, "table");
-	luaL_requiref(L, "math", luaopen_math, 0);
-	for (const char *const *dropped = math_dropped; *dropped; dropped++) {
-		lua_pushnil(L);
-		lua_setfield(L, -2, *dropped);
-	}
-	lua_setfield(L, -2, "math");
-	for (unsigned i = 0; words_list(i); i++) {
-		lua_pushlightuserdata(L, (void *)words_list(i));
-		lua_pushcclosure(L, words_list(i)->function, 1);
-		lua_setfield(L, -2, words_list(i)->name);
-	}
-	lua_createtable(L, 0, 1);
-	lua_pushcfunction(L, unknown_word);
-	lua_setfield(L, -2, "__index");
-	lua_setmetatable(L, -2);
-	/* Chunks that are loaded from now on see this table, and nothing else, as their globals. */
-	lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
-	lua_pop(L, 1);
-	luaL_newmetatable(L, WORDS_FAULT_TYPE);
-	lua_pop(L, 1);
-}
-
-static void *limited_alloc(void *ud, void *ptr, size_t old, size_t size)
-{
-	size_t *used = ud;
-	void *p;
-
-	if (!ptr)
-		old = 0; /* then Lua says in it what kind of object it wants */
-	if (size == 0) {
-		free(ptr);
-		*used -= old;
-		return NULL;
-	}
-	if (size > old && *used + (size - old) > SCRIPT_MEMORY_MAX)
-		return NULL;
-	p = realloc(ptr, size);
-	if (p)
-		*used = *used - old + size;
-	return p;
-}
-
-static void too_long(lua_State *L, lua_Debug *ar)
-{
-	lua_getinfo(L, "l", ar);
-	lua_pushfstring(L, ":%d: stopped after %d instructions: is there a loop without an end?",
-		ar->currentline > 0 ? ar->currentline : 1, SCRIPT_INSTRUCTIONS_MAX);
-	lua_error(L);
-}
-
-struct text {
-	const char *p;
-	size_t len;
+static const struct sandbox_words lab_words = {
+	.list = words_list,
+	.all = "a lab has lab, site, rtt, delay, jitter, profile, distribution, store, stores, load, "
+	       "clients, param, fit, phase, expect, seed, say, simulated, the faults",
 };
-
-/* Runs protected: anything in it may fail by lua_error(). */
-static int run_text(lua_State *L)
-{
-	const struct text *text = lua_touserdata(L, 1);
-
-	open_sandbox(L);
-	/* Text only: compiled chunks can break the interpreter. */
-	if (luaL_loadbufferx(L, text->p, text->len, "@", "t") != LUA_OK)
-		return lua_error(L);
-	lua_sethook(L, too_long, LUA_MASKCOUNT, SCRIPT_INSTRUCTIONS_MAX);
-	lua_call(L, 0, 0);
-	return 0;
-}
 
 int script_fail(const struct script *s, int line, struct err *err, const char *fmt, ...)
 {
@@ -177,39 +62,13 @@ static int check_used(const struct script *s, struct err *err)
 
 static int run_script(struct script *s, const char *text, size_t len, struct err *err)
 {
-	struct text chunk = {text, len};
-	size_t memory = 0;
-	lua_State *L = lua_newstate(limited_alloc, &memory);
-	const char *message;
-	int status;
+	struct sandbox sandbox;
+	int rc;
 
-	assert(L);
-	args_bind(L, s);
-	lua_pushcfunction(L, run_text);
-	lua_pushlightuserdata(L, &chunk);
-	status = lua_pcall(L, 1, 0, 0);
-	if (status == LUA_ERRMEM) {
-		err_usage(err, "%s:1: the script needs more than %u MiB of memory: make it smaller",
-			s->path, SCRIPT_MEMORY_MAX >> 20);
-	} else if (status != LUA_OK) {
-		message = lua_tostring(L, -1);
-		if (message && message[0] == ':')
-			err_usage(err, "%s%s", s->path, message);
-		else
-			err_usage(
-				err, "%s:1: %s", s->path, message ? message : "error without text");
-	}
-	lua_close(L);
-	return status == LUA_OK ? check_used(s, err) : -EINVAL;
-}
-
-/* One-line messages only: Lua quotes the script in some of its own. */
-static void one_line(struct err *err)
-{
-	for (char *p = err ? err->text : (char[]){""}; *p; p++) {
-		if (iscntrl((unsigned char)*p))
-			*p = ' ';
-	}
+	sandbox_open(&sandbox, s->path, &lab_words, s);
+	rc = sandbox_run(&sandbox, text, len, err);
+	sandbox_close(&sandbox);
+	return rc < 0 ? rc : check_used(s, err);
 }
 
 static int read_param(struct script *s, char *word, struct err *err)
@@ -281,7 +140,7 @@ int script_parse(struct script **ret, const struct script_source *from, struct e
 	if (rc == 0)
 		rc = check_params(s, err);
 	if (rc < 0) {
-		one_line(err);
+		err_one_line(err);
 		script_close(s);
 		return rc;
 	}
@@ -289,35 +148,11 @@ int script_parse(struct script **ret, const struct script_source *from, struct e
 	return 0;
 }
 
-static int read_all(const char *path, char **ret, size_t *ret_len, struct err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0)
-		return err_set(err, -errno, EXIT_USAGE, "lab '%s': %s: is the path right?", path,
-			strerror(errno));
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SCRIPT_BYTES_MAX) {
-		close(fd);
-		return err_usage(err, "lab '%s' is not a file of at most %u KiB: give a Lua script",
-			path, SCRIPT_BYTES_MAX >> 10);
-	}
-	*ret = malloc((size_t)st.st_size + 1);
-	assert(*ret);
-	n = read(fd, *ret, (size_t)st.st_size);
-	*ret_len = n > 0 ? (size_t)n : 0;
-	if (n < 0)
-		err_set(err, -errno, EXIT_USAGE, "read lab '%s': %s", path, strerror(errno));
-	close(fd);
-	return n < 0 ? -EIO : 0;
-}
-
 int script_open(struct script **ret, const char *path, const char *params, struct err *err)
 {
 	char *text = NULL;
 	size_t len = 0;
-	int rc = read_all(path, &text, &len, err);
+	int rc = sandbox_read(path, "lab", &text, &len, err);
 
 	if (rc == 0)
 		rc = script_parse(ret,

@@ -15,15 +15,20 @@
 
 #define MESSAGE_MAX 600
 
-/* The Lua state's extra space points to the script. */
-void args_bind(lua_State *L, struct script *script)
+/* The Lua state's extra space points to it. */
+void args_bind(lua_State *L, void *subject)
 {
-	*(struct script **)lua_getextraspace(L) = script;
+	*(void **)lua_getextraspace(L) = subject;
+}
+
+void *args_bound(lua_State *L)
+{
+	return *(void **)lua_getextraspace(L);
 }
 
 struct script *args_script(lua_State *L)
 {
-	return *(struct script **)lua_getextraspace(L);
+	return args_bound(L);
 }
 
 int args_line(lua_State *L)

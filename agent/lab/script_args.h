@@ -16,7 +16,7 @@
 
 #include "agent/lab/script.h"
 
-/* A global function of lab scripts; it stands in its closure's first upvalue. */
+/* A global function of scripts; it stands in its closure's first upvalue. */
 struct word {
 	const char *name;
 	lua_CFunction function;
@@ -43,8 +43,9 @@ struct field {
 	uint64_t max;
 };
 
-/* args_bind(), args_script() - the script that a Lua state fills. */
-void args_bind(lua_State *L, struct script *script);
+/* args_bind(), args_bound() - what a Lua state fills. args_script() - that of a lab script. */
+void args_bind(lua_State *L, void *subject);
+void *args_bound(lua_State *L);
 struct script *args_script(lua_State *L);
 
 /* args_line() - the line of the script that called the word at work. */

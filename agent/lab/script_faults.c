@@ -21,7 +21,8 @@ static struct script_fault *new_fault(lua_State *L, enum script_fault_kind kind)
 	struct script *s = args_script(L);
 	struct script_fault *fault = lua_newuserdatauv(L, sizeof *fault, 0);
 
-	luaL_setmetatable(L, WORDS_FAULT_TYPE);
+	(void)luaL_newmetatable(L, WORDS_FAULT_TYPE); /* or the one that was made before */
+	lua_setmetatable(L, -2);
 	if (s->mades == SCRIPT_FAULTS_MAX)
 		args_fail(L, "more than %d faults", SCRIPT_FAULTS_MAX);
 	memset(fault, 0, sizeof *fault);
