@@ -7,14 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/lab/expand.h"
+#include "agent/lab/folders.h"
 #include "agent/lab/script.h"
 #include "netns/dist.h"
-
-/* build/pacelab is one below the source tree, build/san-x/clang/tests/unit/x_test five. */
-#define PLAN_LEVELS_UP 5
 
 const char *const plan_workload_names[] = {
 	"register", "list", "set", "counter", "bank", "transactions", "lock", "inventory", "purse"};
@@ -35,52 +32,9 @@ static bool is_file(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* The folder of this program, "." if the kernel does not tell. */
-static void own_folder(char *ret, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", ret, size - 1);
-	char *slash;
-
-	ret[n > 0 ? n : 0] = '\0';
-	slash = strrchr(ret, '/');
-	if (slash)
-		*slash = '\0';
-	else
-		(void)snprintf(ret, size, ".");
-}
-
-/* Folder number @i in which labs are looked for. Return: false after the last. */
-static bool lab_folder(unsigned i, char *ret, size_t size)
-{
-	char own[200];
-	char up[3 * PLAN_LEVELS_UP + 1] = "";
-
-	if (i == 0) {
-		(void)snprintf(ret, size, "scripts/labs");
-		return true;
-	}
-	own_folder(own, sizeof own);
-	if (i > PLAN_LEVELS_UP + 1)
-		return false;
-	if (i == PLAN_LEVELS_UP + 1) {
-		(void)snprintf(ret, size, "%s/../share/pacelab/labs", own);
-		return true;
-	}
-	for (unsigned k = 0; k < i; k++)
-		memcpy(up + 3 * k, "/..", sizeof "/..");
-	(void)snprintf(ret, size, "%s%s/scripts/labs", own, up);
-	return true;
-}
-
 bool plan_folder(char *ret, size_t size)
 {
-	struct stat st;
-
-	for (unsigned i = 0; lab_folder(i, ret, size); i++) {
-		if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode))
-			return true;
-	}
-	return false;
+	return folders_find("labs", ret, size);
 }
 
 static int find_lab(const char *lab, char *ret, size_t size, struct err *err)
@@ -93,7 +47,7 @@ static int find_lab(const char *lab, char *ret, size_t size, struct err *err)
 			return err_usage(err, "the path of the lab has more than %zu bytes", size);
 		return 0;
 	}
-	for (unsigned i = 0; lab_folder(i, folder, sizeof folder); i++) {
+	for (unsigned i = 0; folders_list("labs", i, folder, sizeof folder); i++) {
 		if ((size_t)snprintf(ret, size, "%s/%s.lua", folder, lab) < size && is_file(ret))
 			return 0;
 	}
