@@ -35,7 +35,7 @@ base_src := $(wildcard agent/base/*.c)
 netns_src := $(wildcard netns/*.c)
 store_src := $(filter-out store/main.c,$(wildcard store/*.c store/proto/*.c))
 agent_src := $(filter-out agent/main.c,$(wildcard agent/*.c $(foreach d,cmd lab load load/drivers \
-	history check report sim,agent/$(d)/*.c)))
+	history check report sim,agent/$(d)/*.c))) agent/load/plugins/common.c
 tests_src := $(wildcard tests/lib/*.c) $(filter-out %_test.c,$(wildcard tests/check/*.c)) \
 	$(filter-out %_test.c %/main.c,$(wildcard tests/sim/*.c))
 

@@ -33,6 +33,7 @@ static const struct cmd *const commands[] = {
 	&simulate_cmd,
 	&advise_cmd,
 	&list_cmd,
+	&driver_cmd,
 	&doctor_cmd,
 };
 

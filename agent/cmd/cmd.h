@@ -97,5 +97,6 @@ extern const struct cmd simulate_cmd;
 extern const struct cmd advise_cmd;
 extern const struct cmd list_cmd;
 extern const struct cmd doctor_cmd;
+extern const struct cmd driver_cmd;
 
 #endif

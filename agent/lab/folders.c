@@ -10,8 +10,7 @@
 /* build/pacelab is one below the source tree, build/san-x/clang/tests/unit/x_test five. */
 #define LEVELS_UP 5
 
-/* The folder of this program, "." if the kernel does not tell. */
-static void own_folder(char *ret, size_t size)
+void folders_own(char *ret, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", ret, size - 1);
 	char *slash;
@@ -33,7 +32,7 @@ bool folders_list(const char *what, unsigned i, char *ret, size_t size)
 		(void)snprintf(ret, size, "scripts/%s", what);
 		return true;
 	}
-	own_folder(own, sizeof own);
+	folders_own(own, sizeof own);
 	if (i > LEVELS_UP + 1)
 		return false;
 	if (i == LEVELS_UP + 1) {

@@ -13,4 +13,7 @@ bool folders_list(const char *what, unsigned i, char *ret, size_t size);
 /* folders_find() - the first of them that is there. Return: false if there is none. */
 bool folders_find(const char *what, char *ret, size_t size);
 
+/* folders_own() - the folder of the running program, "." if the kernel does not tell. */
+void folders_own(char *ret, size_t size);
+
 #endif

@@ -3,7 +3,8 @@
  * plugin.h - where drivers come from: built in, a shared object, or a program of any language
  *
  * A shared object is agent/load/plugins/NAME.c, built as drivers/NAME.so beside pacelab when the
- * client library is there (installed: lib/pacelab/drivers). It exports two symbols:
+ * client library is there (installed: lib/pacelab/drivers); PACELAB_DRIVERS names another folder,
+ * which is looked into first. It exports two symbols:
  *
  *	const unsigned pacelab_driver_abi = PLUGIN_ABI;
  *	const struct driver_ops pacelab_driver = { ... };
@@ -24,11 +25,18 @@
 #define PLUGIN_ABI 1u
 
 /**
- * plugin_find() - the driver called @name, loaded at its first use and never unloaded
+ * plugin_find() - the driver called @name, loaded at its first use and never unloaded; not for
+ * several threads at once
  * Return: NULL with EXIT_CANNOT_RUN and the cure in @err: it was not built since a library is
  * missing (which), is of another version, is no program.
  */
 const struct driver_ops *plugin_find(const char *name, struct err *err);
+
+/**
+ * plugin_beside() - @name as the system file @file means it: a program's path is relative to its
+ * folder. Return: never NULL, to be freed.
+ */
+char *plugin_beside(const char *name, const char *file);
 
 /* plugin_package() - the package whose library the driver needs; NULL: none, or unknown. */
 const char *plugin_package(const char *name);
