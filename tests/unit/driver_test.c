@@ -6,11 +6,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/lib/server.h"
 #include "tests/lib/test.h"
 
 #include "agent/base/clock.h"
@@ -21,108 +20,6 @@
 
 #define PATIENCE_NS (5 * NS_PER_S)
 #define SHORT_NS (30 * NS_PER_MS)
-#define CONNECTIONS_MAX 4
-
-/* What the server does with the one request that it reads from each connection. */
-struct play {
-	const char *answer; /* NULL: none */
-	bool hang_up;       /* after the answer */
-	bool crumbs;        /* one byte at a time */
-};
-
-struct server {
-	int fd;
-	uint16_t port;
-	pthread_t thread;
-	const struct play *play; /* one for each request, over all connections */
-	unsigned plays;
-	char request[512]; /* the last one */
-	_Atomic unsigned connections;
-	int stop[2];
-};
-
-static bool readable(const struct server *s, int fd)
-{
-	struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = s->stop[0], .events = POLLIN}};
-
-	return poll(p, 2, -1) > 0 && !p[1].revents;
-}
-
-static void answer(int fd, const struct play *play)
-{
-	size_t len = play->answer ? strlen(play->answer) : 0;
-
-	for (size_t i = 0; i < len;) {
-		size_t n = play->crumbs ? 1 : len;
-
-		if (send(fd, play->answer + i, n, MSG_NOSIGNAL) < 0)
-			return;
-		i += n;
-	}
-}
-
-/* Return: whether the server goes on. */
-static bool serve(struct server *s, int fd, unsigned *at)
-{
-	while (*at < s->plays) {
-		const struct play *play = &s->play[*at];
-		ssize_t n;
-
-		if (!readable(s, fd))
-			return false;
-		n = recv(fd, s->request, sizeof s->request - 1, 0);
-		if (n <= 0)
-			return true; /* the client hung up: the next play is for another one */
-		s->request[n] = '\0';
-		(*at)++;
-		answer(fd, play);
-		if (play->hang_up)
-			return true;
-	}
-	return readable(s, fd);
-}
-
-static void *server_main(void *arg)
-{
-	struct server *s = arg;
-	unsigned at = 0;
-	bool more = true;
-
-	while (more && readable(s, s->fd)) {
-		int fd = accept(s->fd, NULL, NULL);
-
-		s->connections++;
-		more = serve(s, fd, &at);
-		close(fd);
-	}
-	return NULL;
-}
-
-static void start(struct server *s, const struct play *play, unsigned plays)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof addr;
-
-	memset(s, 0, sizeof *s);
-	s->play = play;
-	s->plays = plays;
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&addr, sizeof addr), 0);
-	assert_int_equal(listen(s->fd, CONNECTIONS_MAX), 0);
-	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&addr, &len), 0);
-	assert_int_equal(pipe(s->stop), 0);
-	s->port = ntohs(addr.sin_port);
-	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
-}
-
-static void stop(struct server *s)
-{
-	close(s->stop[1]);
-	pthread_join(s->thread, NULL);
-	close(s->stop[0]);
-	close(s->fd);
-}
 
 static struct driver *dial(uint16_t port)
 {
@@ -166,10 +63,10 @@ static void assert_outcome(const struct outcome *o)
 		struct play plays[2] = {o->play, {"$1\r\n5\r\n", false, false}};
 		struct driver_result r;
 		struct driver *d;
-		struct server s;
+		struct server s = {0};
 
 		plays[0].crumbs = crumbs;
-		start(&s, plays, 2);
+		server_start(&s, plays, 2);
 		d = dial(s.port);
 		r = ask(d, o->what, o->error == HISTORY_TIMEOUT ? SHORT_NS : PATIENCE_NS);
 		if (r.outcome != o->outcome || r.error != o->error || r.value != o->value)
@@ -181,7 +78,7 @@ static void assert_outcome(const struct outcome *o)
 		assert_int_equal(r.value, 5);
 		assert_int_equal(s.connections, o->connections);
 		d->ops->close(d);
-		stop(&s);
+		server_stop(&s);
 	}
 }
 
@@ -248,16 +145,16 @@ static void driver__takes_two_answers_to_one_request_for_garbage(void **state)
 	static const struct play play[] = {{"+OK\r\n+OK\r\n", false, false}};
 	struct driver_result r;
 	struct driver *d;
-	struct server s;
+	struct server s = {0};
 
 	(void)state;
-	start(&s, play, 1);
+	server_start(&s, play, 1);
 	d = dial(s.port);
 	r = ask(d, WRITE, PATIENCE_NS);
 	assert_int_equal(r.outcome, HISTORY_UNKNOWN);
 	assert_int_equal(r.error, HISTORY_OTHER);
 	d->ops->close(d);
-	stop(&s);
+	server_stop(&s);
 }
 
 static void driver__writes_resp_requests(void **state)
@@ -265,10 +162,10 @@ static void driver__writes_resp_requests(void **state)
 	static const struct play plays[] = {
 		{"$-1\r\n", false, false}, {"+OK\r\n", false, false}, {"+OK\r\n", false, false}};
 	struct driver *d;
-	struct server s;
+	struct server s = {0};
 
 	(void)state;
-	start(&s, plays, 3);
+	server_start(&s, plays, 3);
 	d = dial(s.port);
 	(void)ask(d, READ, PATIENCE_NS);
 	assert_string_equal(s.request, "*2\r\n$3\r\nGET\r\n$2\r\nk7\r\n");
@@ -278,7 +175,7 @@ static void driver__writes_resp_requests(void **state)
 	assert_string_equal(
 		s.request, "*5\r\n$3\r\nSET\r\n$2\r\nk7\r\n$2\r\n42\r\n$4\r\nIFEQ\r\n$2\r\n41\r\n");
 	d->ops->close(d);
-	stop(&s);
+	server_stop(&s);
 }
 
 /* One request about a set or siblings. */
@@ -332,12 +229,12 @@ static void driver__asks_of_sets_and_siblings(void **state)
 	};
 	struct play plays[sizeof rounds / sizeof *rounds];
 	struct driver *d;
-	struct server s;
+	struct server s = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++)
 		plays[i] = (struct play){rounds[i].answer, false, i % 2};
-	start(&s, plays, sizeof rounds / sizeof *rounds);
+	server_start(&s, plays, sizeof rounds / sizeof *rounds);
 	d = dial(s.port);
 	for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
 		struct driver_result r = about(d, rounds[i].op, rounds[i].answer, rounds[i].text);
@@ -348,7 +245,7 @@ static void driver__asks_of_sets_and_siblings(void **state)
 	}
 	assert_int_equal(s.connections, 2);
 	d->ops->close(d);
-	stop(&s);
+	server_stop(&s);
 }
 
 static void driver__tells_a_list_from_a_session(void **state)
@@ -359,10 +256,10 @@ static void driver__tells_a_list_from_a_session(void **state)
 	};
 	struct buf token = {0};
 	struct driver *d;
-	struct server s;
+	struct server s = {0};
 
 	(void)state;
-	start(&s, plays, 2);
+	server_start(&s, plays, 2);
 	d = dial(s.port);
 	d->ops->session(d, &token);
 	assert_int_equal(about(d, PROTO_MEMBERS, plays[0].answer, "5,6,").outcome, HISTORY_OK);
@@ -372,20 +269,20 @@ static void driver__tells_a_list_from_a_session(void **state)
 	assert_int_equal(about(d, PROTO_MEMBERS, plays[1].answer, "5,6,").outcome, HISTORY_OK);
 	buf_fini(&token);
 	d->ops->close(d);
-	stop(&s);
+	server_stop(&s);
 }
 
 static void driver__a_refused_connection_is_a_failure_even_for_a_write(void **state)
 {
 	struct driver_result r;
 	struct driver *d;
-	struct server s;
+	struct server s = {0};
 	uint16_t port;
 
 	(void)state;
-	start(&s, NULL, 0);
+	server_start(&s, NULL, 0);
 	port = s.port;
-	stop(&s);
+	server_stop(&s);
 	d = dial(port);
 	for (int what = READ; what <= CAS; what++) {
 		r = ask(d, (enum request)what, PATIENCE_NS);
@@ -434,10 +331,10 @@ static void driver__notices_in_idle_time_that_the_connection_broke(void **state)
 	uint64_t until = clock_now_ns() + PATIENCE_NS;
 	struct driver_result r;
 	struct driver *d;
-	struct server s;
+	struct server s = {0};
 
 	(void)state;
-	start(&s, plays, 2);
+	server_start(&s, plays, 2);
 	d = dial(s.port);
 	r = ask(d, WRITE, PATIENCE_NS);
 	assert_int_equal(r.outcome, HISTORY_OK);
@@ -447,7 +344,7 @@ static void driver__notices_in_idle_time_that_the_connection_broke(void **state)
 	assert_int_equal(r.outcome, HISTORY_OK);
 	assert_int_equal(s.connections, 2);
 	d->ops->close(d);
-	stop(&s);
+	server_stop(&s);
 }
 
 static void answer_parser__waits_for_every_byte_of_an_answer(void **state)
