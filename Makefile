@@ -51,12 +51,15 @@ programs := $(B)/pacelab $(B)/pacelab-replica
 
 # Drivers for real databases: a shared object each, where its client library is there. A library
 # without a pkg-config file is known by its header.
-plugin_pc_etcd := libcurl
+plugin_pc_etcd := libcurl jansson
+plugin_pc_couch := libcurl jansson
+plugin_pc_influx := libcurl jansson
+plugin_pc_http := libcurl jansson
 plugin_header_zookeeper := zookeeper/zookeeper.h
 plugin_libs_zookeeper := -lzookeeper_mt
 plugin_pc_postgres := libpq
 plugin_pc_mysql := libmariadb
-plugin_src := $(filter-out %/common.c,$(wildcard agent/load/plugins/*.c))
+plugin_src := $(filter-out %/common.c %/http.c,$(wildcard agent/load/plugins/*.c))
 plugin_names := $(patsubst agent/load/plugins/%.c,%,$(plugin_src))
 plugin_there = $(if $(plugin_pc_$(1)),$(shell pkg-config --exists $(plugin_pc_$(1)) && echo yes),$(if \
 	$(plugin_header_$(1)),$(wildcard /usr/include/$(plugin_header_$(1))),yes))
@@ -175,6 +178,9 @@ $(B)/pic/%.o: %.c
 
 $(B)/pic/agent/load/plugins/%.o: PLUGIN = $(if $(plugin_pc_$*),$(shell pkg-config --cflags $(plugin_pc_$*)))
 $(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(PLUGIN)
+
+$(patsubst %,$(B)/drivers/%.so,etcd couch influx): $(B)/pic/agent/load/plugins/http.o \
+	$(B)/pic/agent/load/drivers/resp_link.o
 
 $(B)/drivers/%.so: $(B)/pic/agent/load/plugins/%.o $(plugin_common)
 	@mkdir -p $(@D)
