@@ -2,12 +2,16 @@
 /* need.c - what a test needs to run: root, a kernel feature */
 #include "tests/lib/need.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/lib/test.h"
+
+#include "agent/lab/folders.h"
+#include "agent/load/plugin.h"
 
 #define REASON_MAX 256
 
@@ -48,4 +52,18 @@ bool time_is_emulated(void)
 void need_true_time(void)
 {
 	need_feature(!time_is_emulated(), "elsewhere: time is emulated here");
+}
+
+const struct driver_ops *need_driver(const char *name)
+{
+	const struct driver_ops *ops;
+	char own[PATH_MAX - 32], drivers[PATH_MAX];
+	struct err err = {0};
+
+	folders_own(own, sizeof own);
+	(void)snprintf(drivers, sizeof drivers, "%s/../../drivers", own);
+	assert_int_equal(setenv("PACELAB_DRIVERS", drivers, 1), 0);
+	ops = plugin_find(name, &err);
+	need_feature(ops != NULL, "%s", err.text);
+	return ops;
 }

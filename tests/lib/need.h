@@ -26,4 +26,8 @@ void need_feature(bool have, const char *reason, ...) __attribute__((format(prin
 bool time_is_emulated(void);
 void need_true_time(void);
 
+/* need_driver() - the driver of this build, as plugin_find(); go on only if it was built. */
+struct driver_ops;
+const struct driver_ops *need_driver(const char *name);
+
 #endif
