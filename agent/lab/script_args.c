@@ -31,16 +31,29 @@ struct script *args_script(lua_State *L)
 	return args_bound(L);
 }
 
+/* Its address names the line of args_at() in the registry. */
+static const char at_key;
+
+void args_at(lua_State *L, int line)
+{
+	lua_pushinteger(L, line);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &at_key);
+}
+
 int args_line(lua_State *L)
 {
 	lua_Debug ar;
+	int line;
 
 	for (int level = 1; lua_getstack(L, level, &ar); level++) {
 		lua_getinfo(L, "l", &ar);
 		if (ar.currentline > 0)
 			return ar.currentline;
 	}
-	return 1;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &at_key);
+	line = (int)lua_tointeger(L, -1);
+	lua_pop(L, 1);
+	return line > 0 ? line : 1;
 }
 
 void args_fail(lua_State *L, const char *fmt, ...)
@@ -68,7 +81,7 @@ void args_expect(lua_State *L, int min, int max)
 			args_word(L)->usage);
 }
 
-void args_text(lua_State *L, int at, const char *what, char *ret)
+void args_string(lua_State *L, int at, const char *what, char *ret, size_t size)
 {
 	size_t len;
 	const char *text;
@@ -84,10 +97,15 @@ void args_text(lua_State *L, int at, const char *what, char *ret)
 			args_fail(L, "%s has a byte 0x%02x in it: use letters and digits", what,
 				(unsigned char)text[i]);
 	}
-	if (len >= SCRIPT_TEXT_MAX)
-		args_fail(L, "%s '%.20s...' has %zu bytes: %d is the most", what, text, len,
-			SCRIPT_TEXT_MAX - 1);
+	if (len >= size)
+		args_fail(L, "%s '%.20s...' has %zu bytes: %zu is the most", what, text, len,
+			size - 1);
 	memcpy(ret, text, len + 1);
+}
+
+void args_text(lua_State *L, int at, const char *what, char *ret)
+{
+	args_string(L, at, what, ret, SCRIPT_TEXT_MAX);
 }
 
 static uint64_t parse_duration(lua_State *L, const char *what, const char *text)
@@ -215,7 +233,7 @@ static void take_field(lua_State *L, const struct field *field, char *base)
 		take_span(L, field, what, to);
 		break;
 	case FIELD_TEXT:
-		args_text(L, -1, what, to);
+		args_string(L, -1, what, to, field->max ? field->max : SCRIPT_TEXT_MAX);
 		break;
 	case FIELD_BOOL:
 		if (!lua_isboolean(L, -1))

@@ -30,7 +30,7 @@ enum field_type {
 	FIELD_DURATION,
 	FIELD_DURATIONS, /* a list; the number of them stands right behind the array */
 	FIELD_SPAN,      /* "300ms-600ms": two durations in a row */
-	FIELD_TEXT,
+	FIELD_TEXT,      /* of @max bytes, 0: SCRIPT_TEXT_MAX */
 	FIELD_BOOL,
 	FIELD_OTHER /* the caller reads it */
 };
@@ -48,8 +48,10 @@ void args_bind(lua_State *L, void *subject);
 void *args_bound(lua_State *L);
 struct script *args_script(lua_State *L);
 
-/* args_line() - the line of the script that called the word at work. */
+/* args_line() - the line of the script that called the word at work; where no line of it is at
+ * work, the one that args_at() said. */
 int args_line(lua_State *L);
+void args_at(lua_State *L, int line);
 
 /* args_word() - the word at work. */
 const struct word *args_word(lua_State *L);
@@ -61,6 +63,7 @@ void args_fail(lua_State *L, const char *fmt, ...) __attribute__((noreturn, form
 void args_expect(lua_State *L, int min, int max);
 
 /* Argument @at; @what names it in errors. args_text() copies SCRIPT_TEXT_MAX bytes at most. */
+void args_string(lua_State *L, int at, const char *what, char *ret, size_t size);
 void args_text(lua_State *L, int at, const char *what, char *ret);
 uint64_t args_duration(lua_State *L, int at, const char *what);
 uint64_t args_count(lua_State *L, int at, const char *what, uint64_t min, uint64_t max);
