@@ -18,6 +18,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/units.h"
 #include "agent/lab/near.h"
+#include "agent/load/plugin.h"
 
 #define WRONG_MAX 400
 #define DEADLINE_NS_MIN 1000000ull
@@ -512,26 +513,6 @@ static char *take_text(struct buf *b)
 	return text;
 }
 
-/* The program of a driver is looked for from where the file is. */
-static char *driver_name(const char *file, const char *name)
-{
-	static const char program[] = "program:";
-	const char *slash = strrchr(file, '/');
-	char path[PLAN_PATH_MAX + REAL_WORD_MAX];
-	struct buf out = {0};
-	char *whole;
-
-	if (strncmp(name, program, sizeof program - 1) != 0)
-		return real_copy(name);
-	name += sizeof program - 1;
-	(void)snprintf(path, sizeof path, "%.*s%s",
-		name[0] == '/' || !slash ? 0 : (int)(slash + 1 - file), file, name);
-	whole = realpath(path, NULL);
-	buf_printf(&out, "%s%s", program, whole ? whole : path);
-	free(whole);
-	return take_text(&out);
-}
-
 /* What needs no Lua. */
 static struct real *plain_row(const struct real_script *f, const struct real_row *row)
 {
@@ -545,7 +526,7 @@ static struct real *plain_row(const struct real_script *f, const struct real_row
 	r->packages = copy_words(&from->packages, r->package);
 	r->programs = copy_words(&from->programs, r->program);
 	r->folders = copy_words(&from->folders, r->folder);
-	r->driver = driver_name(f->path, from->driver);
+	r->driver = plugin_beside(from->driver, f->path);
 	for (unsigned i = 0; i < f->knobs; i++)
 		buf_printf(&knobs, "%s%s=%s", i ? " " : "", f->knob[i].name,
 			f->knob[i].value[row->choice[i]]);
