@@ -27,6 +27,10 @@ int expand_name(const struct script *script, const struct script_text *name, con
 int expand_select(const struct plan *plan, const struct script *script, int line, const char *word,
 	bool *in, struct err *err);
 
+/* expand_store() - the store, its levels and settings; needs nodes. */
+int expand_store(struct plan *plan, const struct script *s, const struct plan_options *options,
+	struct err *err);
+
 /* expect_expand() - what is expected of the plan's store, and the stores that it is meant for. */
 int expect_expand(struct plan *plan, const struct script *script, struct err *err);
 
