@@ -244,6 +244,35 @@ static const struct system systems[] = {
 			"promotes one there",
 	},
 	{
+		.name = "redis-sentinel",
+		.ops = &primary_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_ONE,
+		.settings = "acks=0 watcher=5s",
+		.kept = "as redis-replicas, with reads at the primary, as clients of Sentinel are told "
+			"to",
+		.left_out =
+			"Sentinels as processes of their own and their vote, min-replicas-to-write, "
+			"answers before the disk has it (--fsync)",
+		.textbook = "",
+		.source = "",
+	},
+	{
+		.name = "redis-wait",
+		.ops = &primary_ops,
+		.read_level = PROTO_QUORUM,
+		.write_level = PROTO_ONE,
+		.settings = "acks=1 wait=after fallback=0s watcher=5s",
+		.kept = "as redis-sentinel, with a WAIT 1 after each write: it is read at the primary "
+			"before a replica has it, and stays if none gets it",
+		.left_out =
+			"Sentinels as processes of their own and their vote, a failover that "
+			"promotes a replica without the write, replicas that acknowledge before "
+			"the disk has it",
+		.textbook = "",
+		.source = "",
+	},
+	{
 		.name = "zookeeper",
 		.ops = &zab_ops,
 		.read_level = PROTO_ONE,
