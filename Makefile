@@ -59,7 +59,8 @@ plugin_header_zookeeper := zookeeper/zookeeper.h
 plugin_libs_zookeeper := -lzookeeper_mt
 plugin_pc_postgres := libpq
 plugin_pc_mysql := libmariadb
-plugin_src := $(filter-out %/common.c %/http.c,$(wildcard agent/load/plugins/*.c))
+plugin_src := $(filter-out %/common.c %/http.c $(wildcard agent/load/plugins/redis_*.c),\
+	$(wildcard agent/load/plugins/*.c))
 plugin_names := $(patsubst agent/load/plugins/%.c,%,$(plugin_src))
 plugin_there = $(if $(plugin_pc_$(1)),$(shell pkg-config --exists $(plugin_pc_$(1)) && echo yes),$(if \
 	$(plugin_header_$(1)),$(wildcard /usr/include/$(plugin_header_$(1))),yes))
@@ -181,6 +182,9 @@ $(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(PLUGIN)
 
 $(patsubst %,$(B)/drivers/%.so,etcd couch influx): $(B)/pic/agent/load/plugins/http.o \
 	$(B)/pic/agent/load/drivers/resp_link.o
+
+$(B)/drivers/redis.so: $(patsubst %.c,$(B)/pic/%.o,$(wildcard agent/load/plugins/redis_*.c) \
+	agent/load/drivers/resp_answer.c agent/load/drivers/resp_link.c)
 
 $(B)/drivers/%.so: $(B)/pic/agent/load/plugins/%.o $(plugin_common)
 	@mkdir -p $(@D)
