@@ -38,6 +38,7 @@ static const struct setting settings[] = {
 	{"/proc/sys/net/ipv4/tcp_retries2", "255", "a cut is ended by the heal or by the program"},
 	{"/proc/sys/net/ipv4/tcp_syn_retries", "127", "the same while connecting"},
 	{"/proc/sys/net/ipv4/tcp_rto_max_ms", "1000", "recovery after the heal is not back-off"},
+	{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0", "nobody may serve DNS, too"},
 };
 
 int node_write_setting(const char *path, const char *value)

@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -124,6 +123,7 @@ struct plan_of_child {
 	int report_fd;
 	int netns_fd;
 	const char *name;
+	const struct mounts *mounts;
 	const struct spawn_replica *replica;
 	const struct spawn_task *task;
 };
@@ -190,12 +190,8 @@ static int node_enter(const struct plan_of_child *plan, struct err *err)
 		return err_sys(err, -errno, "enter the network namespace");
 	if (unshare(CLONE_NEWNS | CLONE_NEWUTS))
 		return err_sys(err, -errno, "unshare mount and UTS namespace");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return err_sys(err, -errno, "make the node's mounts private");
-	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
-		return err_sys(err, -errno, "mount the node's /proc");
-	if (mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
-		return err_sys(err, -errno, "mount the node's /sys");
+	if (mounts_make(plan->mounts, err))
+		return err->code;
 	if (sethostname(plan->name, strlen(plan->name)))
 		return err_sys(err, -errno, "set the node's host name");
 	if (chdir("/"))
@@ -226,10 +222,11 @@ static void node_body(struct plan_of_child *plan)
 	}
 }
 
-int spawn_node(
-	struct spawner *sp, const char *name, int netns_fd, struct child *ret, struct err *err)
+int spawn_node(struct spawner *sp, const char *name, int netns_fd, const struct mounts *mounts,
+	struct child *ret, struct err *err)
 {
-	struct plan_of_child plan = {.sp = sp, .name = name, .netns_fd = netns_fd};
+	struct plan_of_child plan = {
+		.sp = sp, .name = name, .netns_fd = netns_fd, .mounts = mounts};
 	int rc;
 
 	child_init(ret);
@@ -304,6 +301,8 @@ static void task_body(struct plan_of_child *plan)
 	spawn_shield(what->comm);
 	if (setns(what->node_fd, flags))
 		err_sys(&err, -errno, "enter the node");
+	else if (what->dir && chdir(what->dir))
+		err_sys(&err, -errno, "enter %s", what->dir);
 	else if (!what->root)
 		drop_root(SPAWN_UID, &err);
 	if (err.code)

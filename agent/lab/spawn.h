@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "agent/base/err.h"
+#include "agent/lab/mounts.h"
 
 #define SPAWN_UID 65534 /* nobody */
 
@@ -47,9 +48,10 @@ void spawner_fini(struct spawner *sp);
 /**
  * spawn_node() - the first process of a node: its pid, mount and UTS namespaces, /proc and /sys
  * @netns_fd:	network namespace of the node
+ * @mounts:	what else is its own
  */
-int spawn_node(
-	struct spawner *sp, const char *name, int netns_fd, struct child *ret, struct err *err);
+int spawn_node(struct spawner *sp, const char *name, int netns_fd, const struct mounts *mounts,
+	struct child *ret, struct err *err);
 
 /**
  * struct spawn_replica - what to execute in a node
@@ -78,6 +80,7 @@ int spawn_replica(
  * @run:	Return: exit status
  * @root:	keep root and run in the supervisor's other namespaces, only the pid and mount
  *		namespaces of the node entered; else all are entered and root is given up
+ * @dir:	working directory, entered in the node; NULL: /
  * @keep_fd:	descriptor that @run needs, all others are closed; 0: none
  */
 struct spawn_task {
@@ -85,6 +88,7 @@ struct spawn_task {
 	int node_fd;
 	int log_fd;
 	bool root;
+	const char *dir;
 	int keep_fd;
 	int (*run)(void *ctx);
 	void *ctx;

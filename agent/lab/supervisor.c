@@ -17,6 +17,7 @@
  */
 #include "agent/lab/supervisor.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -250,21 +251,46 @@ static int capture_begin(struct supervisor *s, struct err *err)
 	return rc;
 }
 
+/* All nodes have names, and know those of the others. */
+static void hosts_print(const struct plan *plan, struct buf *out)
+{
+	buf_printf(out, "127.0.0.1 localhost\n");
+	for (unsigned i = 0; i < plan->nodes; i++) {
+		struct in_addr addr = {.s_addr = plan->node[i].addr_be};
+		char text[INET_ADDRSTRLEN];
+
+		if (inet_ntop(AF_INET, &addr, text, sizeof text))
+			buf_printf(out, "%s %s\n", text, plan->node[i].name);
+	}
+	buf_u8(out, '\0');
+}
+
+static int node_begin(struct supervisor *s, unsigned node, const char *hosts, struct child *ret,
+	struct err *err)
+{
+	struct mounts mounts = {.hosts = hosts};
+
+	return spawn_node(&s->spawner, s->plan->node[node].name, fabric_netns_fd(s->fabric, node),
+		&mounts, ret, err);
+}
+
 /* All nodes are set up side by side, then waited for. */
 static int nodes_begin(struct supervisor *s, struct err *err)
 {
 	struct child child[FABRIC_NODES_MAX];
 	const struct plan *plan = s->plan;
+	struct buf hosts = {0};
 	unsigned started = 0;
 	int rc = 0;
 
+	hosts_print(plan, &hosts);
 	for (; started < plan->nodes && !rc; started++) {
-		rc = spawn_node(&s->spawner, plan->node[started].name,
-			fabric_netns_fd(s->fabric, started), &child[started], err);
+		rc = node_begin(s, started, (char *)hosts.p, &child[started], err);
 		if (rc)
 			break;
 		rc = member_take(s, &s->node[started], &child[started], err);
 	}
+	buf_fini(&hosts);
 	for (unsigned i = 0; i < started; i++) {
 		int rc_child = spawn_wait(&child[i], rc ? NULL : err);
 
