@@ -36,9 +36,11 @@ struct watched {
 	bool no_copy;           /* nobody waits until it has what the others have */
 	enum question question; /* that is on its way */
 	struct watch_view view;
-	uint64_t lost; /* as it said last; LOST_UNKNOWN: not yet, of this watch */
-	bool listed;   /* its versions are in the target */
-	bool reached;  /* it has the target */
+	uint64_t lost;     /* as it said last; LOST_UNKNOWN: not yet, of this watch */
+	bool listed;       /* its versions are in the target */
+	bool reached;      /* it has the target */
+	uint64_t claim_ns; /* says that it leads, since; 0: it does not */
+	uint64_t memory;   /* at most, over all its lives */
 };
 
 struct watchers {
@@ -49,6 +51,7 @@ struct watchers {
 	uint64_t term;
 	void (*changed)(void *ctx, uint64_t t_ns, int leader, uint64_t term);
 	void *changed_ctx;
+	bool real;
 	bool converging;
 	bool target_whole; /* all that ran have been listed: it grows no more */
 	struct versions target;
@@ -98,21 +101,51 @@ static void info_parse(struct watch_view *v, const char *text, size_t len)
 	v->keys = (uint64_t)info_number(text, len, "keys", 0);
 	v->recovered = (uint64_t)info_number(text, len, "recovered_records", 0);
 	v->lost = (uint64_t)info_number(text, len, "lost_all", 0);
+	v->memory = (uint64_t)info_number(text, len, "memory", 0);
 	(void)snprintf(v->role, sizeof v->role, "%.*s", role ? (int)strcspn(role, "\r\n") : 0,
 		role ? role : "");
 }
 
-int watchers_leader(const struct watchers *w, uint64_t *ret_term)
+static bool fresh(const struct watched *r)
 {
-	uint64_t now = clock_now_ns();
-	unsigned votes[PLAN_REPLICAS_MAX] = {0};
+	return r->runs && r->view.t_ns + VIEW_STALE_NS >= clock_now_ns();
+}
 
-	*ret_term = 0;
+/* The claim of the highest term, and of these the newest: an old leader that is cut off knows
+ * nothing of it. */
+static int claimant(const struct watchers *w, uint64_t *ret_term)
+{
+	const struct watched *best = NULL;
+
 	for (unsigned i = 0; i < w->replicas; i++) {
 		const struct watched *r = &w->replica[i];
 
-		if (!r->runs || r->view.leader < 0 || (unsigned)r->view.leader >= w->replicas ||
-			r->view.t_ns + VIEW_STALE_NS < now)
+		if (!r->claim_ns || !fresh(r))
+			continue;
+		if (!best || r->view.term > best->view.term ||
+			(r->view.term == best->view.term && r->claim_ns > best->claim_ns))
+			best = r;
+	}
+	if (!best)
+		return -1;
+	*ret_term = best->view.term;
+	return (int)(best - w->replica);
+}
+
+int watchers_leader(const struct watchers *w, uint64_t *ret_term)
+{
+	unsigned votes[PLAN_REPLICAS_MAX] = {0};
+	int leader = -1;
+
+	*ret_term = 0;
+	if (w->real)
+		leader = claimant(w, ret_term);
+	if (leader >= 0)
+		return leader;
+	for (unsigned i = 0; i < w->replicas; i++) {
+		const struct watched *r = &w->replica[i];
+
+		if (!fresh(r) || r->view.leader < 0 || (unsigned)r->view.leader >= w->replicas)
 			continue;
 		if (++votes[r->view.leader] > w->replicas / 2) {
 			*ret_term = r->view.term;
@@ -186,6 +219,18 @@ static void loss_look(struct watched *r)
 		target_again(r->w);
 }
 
+static void claim_look(struct watched *r)
+{
+	bool claims = r->view.leader == (int)(r - r->w->replica);
+
+	if (!claims)
+		r->claim_ns = 0;
+	else if (!r->claim_ns)
+		r->claim_ns = r->view.t_ns;
+	if (r->view.memory > r->memory)
+		r->memory = r->view.memory;
+}
+
 static void replica_ask(struct watched *r, enum question question)
 {
 	r->question = question;
@@ -206,6 +251,7 @@ static void answered(struct admin *a, const char *answer, size_t len)
 			info_parse(&r->view, text, text_len);
 		if (r->view.t_ns)
 			loss_look(r);
+		claim_look(r);
 		leader_look(r->w);
 		if (r->w->converging && !r->reached)
 			replica_ask(r, ASK_VERSIONS);
@@ -260,8 +306,20 @@ void watchers_replica(struct watchers *w, unsigned replica, bool runs)
 
 	admin_drop(&r->admin);
 	r->view = (struct watch_view){.leader = -1};
+	r->claim_ns = 0;
 	r->runs = runs;
 	leader_look(w);
+}
+
+void watchers_real(struct watchers *w)
+{
+	w->real = true;
+}
+
+uint64_t watchers_memory(const struct watchers *w, unsigned replica)
+{
+	assert(replica < w->replicas);
+	return w->replica[replica].memory;
 }
 
 void watchers_no_copy(struct watchers *w, unsigned replica)
@@ -311,6 +369,8 @@ int watchers_unready(const struct watchers *w)
 void watchers_converge(struct watchers *w)
 {
 	watchers_converge_stop(w);
+	if (w->real)
+		return;
 	w->converging = true;
 	target_again(w);
 	for (unsigned i = 0; i < w->replicas; i++) {

@@ -23,12 +23,13 @@ struct watch_view {
 	bool ready;
 	int leader; /* as it believes; -1: none */
 	uint64_t term;
-	char role[16];
+	char role[24];
 	uint64_t committed;
 	uint64_t applied;
 	uint64_t keys;
 	uint64_t recovered; /* records that it found in its log at its start */
 	uint64_t lost;      /* of its writes, by failovers to others */
+	uint64_t memory;    /* bytes of all processes of a real database; 0: it did not say */
 };
 
 struct watchers;
@@ -49,8 +50,15 @@ uint64_t watchers_tick(struct watchers *w, uint64_t now_ns);
 
 const struct watch_view *watchers_view(const struct watchers *w, unsigned replica);
 
+/* watchers_real() - these are nodes of a real database: who says that it leads is the leader, and
+ * what they have cannot be listed, so nothing converges. */
+void watchers_real(struct watchers *w);
+
 /* watchers_leader() - whom more than half of all replicas take for the leader; -1: nobody. */
 int watchers_leader(const struct watchers *w, uint64_t *ret_term);
+
+/* watchers_memory() - the most that a node's processes ever had. */
+uint64_t watchers_memory(const struct watchers *w, unsigned replica);
 
 /* watchers_on_leader() - call @changed whenever that changes. */
 void watchers_on_leader(struct watchers *w,
