@@ -13,6 +13,8 @@
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
 #include "agent/lab/call.h"
+#include "agent/lab/keeper.h"
+#include "agent/lab/orders.h"
 
 /* A killed process is gone after some scheduling rounds; freeing its memory takes the longest. */
 #define STRIKE_WAIT_NS (2 * NS_PER_S)
@@ -99,7 +101,7 @@ int nemesis_judge(struct supervisor *s, const struct fabric_change *change, uint
 
 /* What a helper inside the node is to do there, and what it saw: its exit status. */
 struct stop_task {
-	int sig; /* SIGSTOP or SIGCONT */
+	int sig; /* SIGSTOP, SIGCONT or SIGKILL */
 };
 
 /* Counted from /proc of the node: how many are stopped, of how many but the first and us. */
@@ -144,7 +146,7 @@ static int stop_run(void *ctx)
 		return EXIT_INTERNAL;
 	for (int i = 0; i < STOP_LOOKS_MAX; i++) {
 		stopped_count(&stopped, &all);
-		if (stopped == (task->sig == SIGSTOP ? all : 0))
+		if (task->sig == SIGKILL ? all == 0 : stopped == (task->sig == SIGSTOP ? all : 0))
 			return 0;
 		(void)nanosleep(&pause, NULL);
 	}
@@ -158,7 +160,8 @@ static void helper_ended(struct member *m)
 	poller_close(&s->poller, &m->source);
 }
 
-/* Stop or continue all of a node. Return: 0 if that was seen, 1 if not, or a negative errno. */
+/* Stop, continue or kill all of a node. Return: 0 if that was seen, 1 if not, or a negative errno.
+ */
 static int node_stop(struct supervisor *s, unsigned node, int sig, struct err *err)
 {
 	struct stop_task stop = {.sig = sig};
@@ -201,6 +204,12 @@ static int strike_kill(struct supervisor *s, unsigned node, struct err *err)
 	if (!m->runs)
 		return err_usage(err, "replica %s does not run", m->name);
 	m->asked = true;
+	if (s->plan->real) { /* the database's processes, too, and first of all */
+		int rc = node_stop(s, node, SIGKILL, err);
+
+		if (rc)
+			return rc;
+	}
 	member_signal(m, SIGKILL);
 	if (!member_wait(m, clock_now_ns() + STRIKE_WAIT_NS))
 		return 1;
@@ -217,6 +226,9 @@ static int strike_restart(struct supervisor *s, unsigned node, struct err *err)
 		if (rc)
 			return rc;
 	}
+	/* What a database that ended by itself has left behind. */
+	if (s->plan->real && node_stop(s, node, SIGKILL, err) < 0)
+		return err ? err->code : -EIO;
 	return supervisor_start_replica(s, node, err);
 }
 
@@ -225,6 +237,16 @@ static int strike_skew(struct supervisor *s, unsigned node, int64_t skew_ns, str
 {
 	if (s->node[node].paused)
 		return err_usage(err, "node %s is paused; resume it first", s->node[node].name);
+	if (s->plan->real && skew_ns && !*s->clock_library) {
+		const char *library = keeper_clock(s->plan->real, err);
+
+		if (!*library)
+			return err ? err->code : -ENOENT;
+		return err_usage(err,
+			"store %s was started before %s was installed: 'pacelab "
+			"down' and up again",
+			s->plan->real->name, library);
+	}
 	s->skew_ns[node] = skew_ns;
 	if (!s->replica[node].runs)
 		return 0;
@@ -260,6 +282,8 @@ static int strike_promote(
 
 	if (s->node[node].paused || !s->replica[node].runs)
 		return err_usage(err, "replica %s does not run", s->node[node].name);
+	if (s->orders)
+		return orders_promote(s->orders, node, why, sizeof fault->evidence.why);
 	return call_lead(s->admin_path[node], node, why, sizeof fault->evidence.why, err);
 }
 
@@ -273,10 +297,10 @@ static void strike_evidence(
 
 	fault->judged = seen;
 	fault->evidence.result = seen ? EVIDENCE_CONFIRMED : EVIDENCE_MISMATCH;
-	if (kind == PLAN_PROMOTE && seen)
+	if (kind == PLAN_PROMOTE && seen && !s->orders)
 		(void)snprintf(why, size, "it said that it leads");
 	else if (kind == PLAN_PROMOTE)
-		return; /* it has said why not */
+		return; /* it has said why not, or what it did */
 	else if (kind != PLAN_SKEW)
 		(void)snprintf(why, size, "%s",
 			seen ? "seen in the processes' state"

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -18,6 +19,11 @@
 #define TREE_FDS 16
 /* Left for the names of files in the folder. */
 #define OUTDIR_BELOW_MAX 256
+#define TAIL_LINES 6
+#define TAIL_LINE_MAX 240
+#define LOG_NAME_MAX 64
+#define LOGS_KEPT_MAX 16       /* of one node */
+#define LOG_KEPT_MAX (4 << 20) /* bytes of each */
 
 void outdir_file(const struct outdir *o, const char *name, char out[OUTDIR_FILE_MAX])
 {
@@ -178,6 +184,123 @@ void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t
 			(void)snprintf(out, size, "%s", line);
 	}
 	(void)fclose(f);
+}
+
+/* The last @lines of @f that are not empty, the oldest first. Return: how many. */
+static unsigned lines_read(FILE *f, char line[TAIL_LINES][TAIL_LINE_MAX])
+{
+	char text[1024];
+	unsigned n = 0;
+
+	while (fgets(text, sizeof text, f)) {
+		text[strcspn(text, "\n")] = '\0';
+		if (!*text)
+			continue;
+		if (n == TAIL_LINES)
+			memmove(line[0], line[1], (TAIL_LINES - 1) * sizeof line[0]);
+		n -= n == TAIL_LINES;
+		(void)snprintf(line[n++], TAIL_LINE_MAX, "%s", text);
+	}
+	return n;
+}
+
+void outdir_tail(const struct outdir *o, const char *who, char *out, size_t size)
+{
+	char line[TAIL_LINES][TAIL_LINE_MAX];
+	char path[OUTDIR_FILE_MAX];
+	size_t len = 0;
+	unsigned n = 0;
+	unsigned from;
+	FILE *f;
+
+	*out = '\0';
+	log_path(o, who, path);
+	f = fopen(path, "re");
+	if (f) {
+		n = lines_read(f, line);
+		(void)fclose(f);
+	}
+	/* The last ones are worth most. */
+	for (from = n; from > 0 && len + strlen(line[from - 1]) + 3 < size; from--)
+		len += strlen(line[from - 1]) + 3;
+	for (len = 0; from < n; from++)
+		len += (size_t)snprintf(out + len, size - len, "\n  %s", line[from]);
+}
+
+/* @path is a file that an unprivileged program made: it is read as what it is, or not at all. */
+static int log_open(const char *path, off_t *ret_size)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size == 0) {
+		close(fd);
+		return -1;
+	}
+	*ret_size = st.st_size;
+	return fd;
+}
+
+/* What nftw() cannot be told otherwise. */
+static struct {
+	const struct outdir *o;
+	const char *node;
+	size_t base; /* length of the path of the node's folder and '/' */
+	unsigned kept;
+} keeping;
+
+static int log_keep(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	size_t len = strlen(path);
+	char name[LOG_NAME_MAX];
+	char to[OUTDIR_FILE_MAX];
+	off_t size;
+	int in;
+	int out;
+
+	(void)st;
+	(void)at;
+	if (kind != FTW_F || len < 4 || strcmp(path + len - 4, ".log") != 0 ||
+		keeping.kept == LOGS_KEPT_MAX)
+		return 0;
+	if ((size_t)snprintf(name, sizeof name, "log/%s-%s", keeping.node, path + keeping.base) >=
+		sizeof name)
+		return 0;
+	for (char *p = name + 4; (p = strchr(p, '/'));)
+		*p = '-';
+	in = log_open(path, &size);
+	if (in < 0)
+		return 0;
+	outdir_file(keeping.o, name, to);
+	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out >= 0) {
+		off_t from = size > LOG_KEPT_MAX ? size - LOG_KEPT_MAX : 0;
+
+		while (from < size && sendfile(out, in, &from, (size_t)(size - from)) > 0)
+			continue;
+		close(out);
+		keeping.kept++;
+	}
+	close(in);
+	return 0;
+}
+
+void outdir_keep_logs(const struct outdir *o, const char *node)
+{
+	char name[64];
+	char path[OUTDIR_FILE_MAX];
+
+	if (!*o->path)
+		return;
+	(void)snprintf(name, sizeof name, "data/%s", node);
+	outdir_file(o, name, path);
+	keeping.o = o;
+	keeping.node = node;
+	keeping.base = strlen(path) + 1;
+	keeping.kept = 0;
+	(void)nftw(path, log_keep, TREE_FDS, FTW_PHYS | FTW_MOUNT);
 }
 
 bool outdir_full(const struct outdir *o)

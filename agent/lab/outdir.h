@@ -45,6 +45,16 @@ int outdir_data(const struct outdir *o, const char *node, unsigned uid, char ret
 /* outdir_last_line() - last line of log/<who>.log that is not empty, "" if there is none. */
 void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t size);
 
+/* outdir_tail() - its last lines, each on a line of its own behind a newline, as many as fit @size;
+ * "" if there is none. */
+void outdir_tail(const struct outdir *o, const char *who, char *out, size_t size);
+
+/**
+ * outdir_keep_logs() - copy what is called *.log in data/<node>/ to log/<node>-<name>
+ * Only some, and of large ones the end: these are the programs' own and nobody bounds them.
+ */
+void outdir_keep_logs(const struct outdir *o, const char *node);
+
 /* outdir_full() - has the file system of the folder no room left? */
 bool outdir_full(const struct outdir *o);
 

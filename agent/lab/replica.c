@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/lab/database.h"
 #include "store/settings.h"
 
 #define ADMIN_BACKLOG 16
@@ -85,10 +86,13 @@ int replica_prepare(struct supervisor *s, struct err *err)
 {
 	int rc = cluster_draw(s, err);
 
+	if (!rc && s->plan->real)
+		rc = database_prepare(s, err);
 	if (rc)
 		return rc;
-	s->binary_fd = binary_open(err);
-	if (s->binary_fd < 0)
+	if (!s->plan->real)
+		s->binary_fd = binary_open(err);
+	if (!s->plan->real && s->binary_fd < 0)
 		return s->binary_fd;
 	for (unsigned i = 0; i < s->plan->replicas; i++) {
 		char file[FABRIC_NAME_MAX + 8];
@@ -190,9 +194,14 @@ int replica_spawn(struct supervisor *s, unsigned replica, struct child *ret, str
 		.log_fd = -1};
 	struct args args = {.n = 0};
 	char dir[OUTDIR_FILE_MAX];
-	char *peer_list = peers(s->plan);
+	char *peer_list;
 	struct buf settings = {0};
-	int rc = peer_list ? 0 : err_sys(err, -ENOMEM, "list the replicas");
+	int rc;
+
+	if (s->plan->real)
+		return database_spawn(s, replica, ret, err);
+	peer_list = peers(s->plan);
+	rc = peer_list ? 0 : err_sys(err, -ENOMEM, "list the replicas");
 
 	if (!rc)
 		rc = outdir_data(&s->out, name, what.uid, dir, err);

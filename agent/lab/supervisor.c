@@ -30,6 +30,9 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/lab/database.h"
+#include "agent/lab/keeper.h"
+#include "agent/lab/orders.h"
 #include "agent/lab/replica.h"
 #include "agent/lab/requests.h"
 
@@ -43,24 +46,45 @@
 #define KILLED_END_NS (1500 * NS_PER_MS)
 /* A node's first process ends this long after the others in it, at the most. */
 #define NODE_END_NS (50 * NS_PER_MS)
+/* Of a log, in an error. */
+#define TAIL_LINE_MAX 256
+#define TAIL_MAX 520
+
+/* A real database is not ours to vouch for: more of what it said is worth telling. */
+static void replica_tail(const struct supervisor *s, const char *who, char out[TAIL_MAX])
+{
+	if (s->plan->real)
+		outdir_tail(&s->out, who, out, TAIL_MAX);
+	else
+		outdir_last_line(&s->out, who, out, TAIL_LINE_MAX);
+}
+
+static enum exit_status fatal_status(const struct supervisor *s, const struct member *m)
+{
+	if (m->kind != MEMBER_REPLICA || !s->plan->real)
+		return EXIT_INTERNAL;
+	return s->ready_ns ? EXIT_INCONCLUSIVE : EXIT_CANNOT_RUN;
+}
 
 static void fatal(struct supervisor *s, const struct member *m)
 {
 	char words[MEMBER_WORDS_MAX];
 	char who[64];
-	char tail[256] = "";
+	char tail[TAIL_MAX] = "";
 
 	if (s->fatal.code)
 		return;
 	member_words(m, words, sizeof words);
 	(void)snprintf(who, sizeof who, "%s%s", m->kind == MEMBER_LOAD ? "load-" : "",
 		m->kind == MEMBER_WIRE ? "wire" : m->name);
-	if (m->kind != MEMBER_JANITOR && m->kind != MEMBER_NODE)
-		outdir_last_line(&s->out, who, tail, sizeof tail);
+	if (m->kind == MEMBER_REPLICA)
+		replica_tail(s, who, tail);
+	else if (m->kind != MEMBER_JANITOR && m->kind != MEMBER_NODE)
+		outdir_last_line(&s->out, who, tail, TAIL_LINE_MAX);
 	/* Then nobody's last words are in a log. */
 	if (!*tail && outdir_full(&s->out))
 		(void)snprintf(tail, sizeof tail, "(nothing: no space is left for it)");
-	err_set(&s->fatal, -ECHILD, EXIT_INTERNAL, "the lab ended because its %s%s%s", words,
+	err_set(&s->fatal, -ECHILD, fatal_status(s, m), "the lab ended because its %s%s%s", words,
 		*tail ? "; its log ends: " : "", tail);
 }
 
@@ -265,13 +289,19 @@ static void hosts_print(const struct plan *plan, struct buf *out)
 	buf_u8(out, '\0');
 }
 
-static int node_begin(struct supervisor *s, unsigned node, const char *hosts, struct child *ret,
-	struct err *err)
+static int node_begin(
+	struct supervisor *s, unsigned node, const char *hosts, struct child *ret, struct err *err)
 {
 	struct mounts mounts = {.hosts = hosts};
+	char dir[OUTDIR_FILE_MAX];
+	int rc = 0;
 
-	return spawn_node(&s->spawner, s->plan->node[node].name, fabric_netns_fd(s->fabric, node),
-		&mounts, ret, err);
+	if (s->plan->real && node < s->plan->replicas)
+		rc = database_mounts(s, node, dir, &mounts, err);
+	if (!rc)
+		rc = spawn_node(&s->spawner, s->plan->node[node].name,
+			fabric_netns_fd(s->fabric, node), &mounts, ret, err);
+	return rc;
 }
 
 /* All nodes are set up side by side, then waited for. */
@@ -333,6 +363,10 @@ static int replicas_begin(struct supervisor *s, struct err *err)
 	s->watchers = watchers_open(&s->poller, s->admin_path, s->plan->replicas);
 	if (!s->watchers)
 		return err_sys(err, -ENOMEM, "watch the replicas");
+	if (s->plan->real) {
+		watchers_real(s->watchers);
+		s->orders = orders_open(s);
+	}
 	s->plan->system->ops->claim(&s->plan->proto, &claim);
 	for (unsigned i = 0; i < s->plan->replicas && !rc; i++) {
 		if (!proto_has_copy(&s->plan->proto, &claim, i))
@@ -352,6 +386,8 @@ static const char *not_ready(struct supervisor *s, int *ret_replica)
 	*ret_replica = watchers_unready(s->watchers);
 	if (*ret_replica >= 0)
 		return "is not ready";
+	if (plan->real)
+		return NULL; /* its driver says when it is whole */
 	for (unsigned i = 0; i < plan->replicas; i++) {
 		/* A protocol without leaders has nobody who believes in one. */
 		if (watchers_view(s->watchers, i)->leader < 0)
@@ -383,19 +419,22 @@ static uint64_t longest_rtt_ns(const struct plan *plan)
 
 static int wait_ready(struct supervisor *s, struct err *err)
 {
-	uint64_t limit = READY_WAIT_NS + READY_ROUND_TRIPS * longest_rtt_ns(s->plan);
-	uint64_t deadline = clock_now_ns() + limit;
+	const struct real *real = s->plan->real;
+	uint64_t limit = real ? real->ready_ns : READY_WAIT_NS;
+	uint64_t deadline;
 	const char *missing;
-	char tail[256];
+	char tail[TAIL_MAX];
 	int replica;
 	int rc = 0;
 
+	limit += READY_ROUND_TRIPS * longest_rtt_ns(s->plan);
+	deadline = clock_now_ns() + limit;
 	while (!rc && (missing = not_ready(s, &replica))) {
 		if (clock_now_ns() > deadline) {
 			const char *name = s->plan->node[replica < 0 ? 0 : replica].name;
 
-			outdir_last_line(&s->out, name, tail, sizeof tail);
-			return err_set(err, -ETIMEDOUT, EXIT_INTERNAL,
+			replica_tail(s, name, tail);
+			return err_set(err, -ETIMEDOUT, real ? EXIT_INCONCLUSIVE : EXIT_INTERNAL,
 				"replica %s %s after %.0f s; its log ends: %s", name, missing,
 				(double)limit / (double)NS_PER_S, tail);
 		}
@@ -477,7 +516,9 @@ int supervisor_start(struct supervisor *s, const struct plan *plan,
 	s->options = *options;
 	s->t_start_ns = clock_now_ns();
 	members_init(s);
-	rc = janitor_split(&s->janitor, err);
+	rc = plan->real ? keeper_check(plan, err) : 0;
+	if (!rc)
+		rc = janitor_split(&s->janitor, err);
 	if (!rc)
 		rc = loop_init(s, err);
 	for (size_t i = 0; i < sizeof step / sizeof *step && !rc; i++) {
@@ -498,6 +539,7 @@ int supervisor_turn(struct supervisor *s, uint64_t deadline_ns, struct err *err)
 
 	if (s->watchers)
 		due = watchers_tick(s->watchers, clock_now_ns());
+	orders_tick(s->orders);
 	if (!s->fatal.code && !s->signal && !s->down)
 		poller_turn(&s->poller, due < deadline_ns ? due : deadline_ns);
 	if (s->fatal.code) {
@@ -578,6 +620,8 @@ void supervisor_stop(struct supervisor *s, enum supervisor_leave leave)
 	s->control = NULL;
 	watchers_close(s->watchers);
 	s->watchers = NULL;
+	orders_close(s->orders);
+	s->orders = NULL;
 	if (s->poller.fd >= 0) {
 		supervisor_kill_load(s);
 		members_end(s->replica, plan->replicas, SIGTERM, REPLICA_END_NS);
@@ -600,6 +644,8 @@ void supervisor_stop(struct supervisor *s, enum supervisor_leave leave)
 		log_init(STDERR_FILENO, "pacelab", LOG_WARN);
 		close(s->log_fd);
 	}
+	if (leave == LEAVE_NO_DATA && plan->real)
+		database_keep_logs(s);
 	if (leave == LEAVE_NO_DATA)
 		outdir_remove_data(&s->out);
 	else if (leave == LEAVE_NOTHING)
