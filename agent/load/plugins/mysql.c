@@ -411,9 +411,11 @@ static bool have_primary(struct mysql *m, uint64_t deadline_ns)
 	}
 	while (m->primary < 0 && turn(m->writer, m->target.nodes, deadline_ns))
 		m->primary = first_writable(m);
-	if (m->primary >= 0)
-		end_search(m, m->primary);
-	return m->primary >= 0;
+	if (m->primary < 0)
+		return false;
+	end_search(m, m->primary);
+	m->again_ns = 0;
+	return true;
 }
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
@@ -567,9 +569,9 @@ static void take_error(struct mysql *m, struct line *l, bool reads, struct drive
 		common_fail(ret, HISTORY_REFUSED);
 		leave(m, l); /* look for another primary */
 	} else if (no_effect(error)) {
-		common_fail(ret, error == ER_UNKNOWN_COM_ERROR ? HISTORY_REFUSED : HISTORY_OTHER);
+		common_fail(ret, HISTORY_REFUSED);
 	} else {
-		common_lost(ret, reads, HISTORY_OTHER);
+		common_lost(ret, reads, HISTORY_UNCERTAIN);
 		leave(m, l);
 	}
 }
