@@ -30,7 +30,7 @@ enum {
 
 const struct cmd_option compare_options[] = {
 	[OPT_STORES] = {"--stores", "NAMES",
-		"\"raft,cassandra-one\", or all ('pacelab list systems')"},
+		"\"raft,cassandra-one\", all of ours, or real ('pacelab list systems')"},
 	[OPT_RESULTS] = {"--results", "DIR",
 		"folder of the comparison: one for each store below it"},
 	[OPT_RESUME] = {"--resume", NULL,

@@ -16,7 +16,8 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/units.h"
-#include "agent/lab/near.h"
+#include "agent/lab/real.h"
+#include "agent/lab/stores.h"
 #include "agent/report/compare_html.h"
 #include "agent/report/spread.h"
 #include "agent/sim/lab.h"
@@ -27,6 +28,7 @@
 #define EXIT_SIGNALLED 128
 #define DIR_NAME_MAX 96
 #define MISSING_WHY_MAX 512
+#define STORES_TEXT_MAX 4096
 
 /* A run, for CI: where it is below the comparison's folder, or why it has no result. */
 struct told {
@@ -74,71 +76,104 @@ static void on_signal(int sig)
 		(void)kill((pid_t)run_pid, sig);
 }
 
-static int take_store(struct comparison *c, const char *name, struct err *err)
+static int take_store(struct comparison *c, const struct system *system, struct err *err)
 {
-	const struct system *system = system_find(name);
-	struct near near = near_to(name);
-	char hint[96];
-
+	/* By name: their folders are called so. */
 	for (unsigned i = 0; i < c->stores; i++)
-		if (c->store[i] == system)
-			return err_usage(err, "--stores: '%s' is there twice", name);
+		if (strcmp(c->store[i]->name, system->name) == 0)
+			return err_usage(err, "--stores: '%s' is there twice", system->name);
 	if (c->stores == COMPARISON_STORES_MAX)
 		return err_usage(err, "--stores: more than %d", COMPARISON_STORES_MAX);
-	if (system) {
-		c->store[c->stores++] = system;
-		return 0;
+	c->store[c->stores++] = system;
+	return 0;
+}
+
+/* What would fail in each run is said before the first one. */
+static int try_store(struct comparison *c, const struct system *system, struct err *err)
+{
+	struct plan_options wish = c->wish->plan;
+	struct plan *plan = NULL;
+	int rc = system->real ? real_missing(system->real, err) : 0;
+
+	wish.store = stores_name(system);
+	if (!rc)
+		rc = plan_load(&plan, c->wish->lab, &wish, err);
+	if (!rc)
+		rc = plan_refuse_real(plan, err);
+	if (!rc && c->wish->simulate)
+		rc = lab_refuse(plan, err);
+	if (!rc)
+		c->seed = plan->seed;
+	plan_free(plan);
+	return rc;
+}
+
+static int try_stores(struct comparison *c, struct err *err)
+{
+	for (unsigned i = 0; i < c->stores; i++)
+		if (try_store(c, c->store[i], err))
+			return err_wrap(err, "store %s", c->store[i]->name);
+	return 0;
+}
+
+/* All real databases that this machine and this lab can run; of the others it is said why not. */
+static int take_real(struct comparison *c, struct err *err)
+{
+	unsigned before = c->stores;
+	struct err why = {.code = 0};
+	const struct err *broken;
+	const struct system *s;
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && (s = real_list(i)); i++) {
+		if (try_store(c, s, &why) == 0)
+			rc = take_store(c, s, err);
+		else
+			(void)fprintf(c->out, "left out: %s: %s\n", s->name, why.text);
 	}
-	for (unsigned i = 0; system_list(i); i++)
-		near_offer(&near, system_list(i)->name);
-	return err_usage(err, "--stores: there is no store '%s'%s; 'pacelab list systems' has them",
-		name, near_text(&near, hint, sizeof hint));
+	for (unsigned i = 0; !rc && (broken = real_broken(i)); i++)
+		(void)fprintf(c->out, "left out: %s\n", broken->text);
+	if (!rc && c->stores == before)
+		return err_set(err, -ENOENT, EXIT_CANNOT_RUN,
+			"--stores real: none of them can run here: 'pacelab doctor' says why");
+	return rc;
+}
+
+/* A name, or one that stands for several. */
+static int take_name(struct comparison *c, const char *name, struct err *err)
+{
+	const struct system *system;
+	int rc = 0;
+
+	if (strcmp(name, "real") == 0)
+		return take_real(c, err);
+	if (strcmp(name, "all") == 0) {
+		for (unsigned i = 0; !rc && system_list(i); i++)
+			rc = take_store(c, system_list(i), err);
+		return rc;
+	}
+	system = stores_find(name, err);
+	return system ? take_store(c, system, err) : err_wrap(err, "--stores");
 }
 
 static int take_stores(struct comparison *c, const char *names, struct err *err)
 {
-	char copy[1024];
+	char copy[STORES_TEXT_MAX];
 	char *at = copy;
 	char *name;
 	int rc = 0;
 
 	if (!names)
-		return err_usage(err, "which stores? --stores raft,cassandra-one, or --stores all");
-	for (unsigned i = 0; strcmp(names, "all") == 0 && !rc && system_list(i); i++)
-		rc = take_store(c, system_list(i)->name, err);
-	if (strcmp(names, "all") == 0)
-		return rc;
+		return err_usage(err,
+			"which stores? --stores raft,cassandra-one, --stores all, or --stores real");
 	if (strlen(names) >= sizeof copy)
 		return err_usage(err, "--stores: longer than %zu characters", sizeof copy - 1);
 	(void)snprintf(copy, sizeof copy, "%s", names);
 	while (!rc && (name = strsep(&at, ", ")))
-		rc = name[0] ? take_store(c, name, err) : 0;
+		rc = name[0] ? take_name(c, name, err) : 0;
 	if (!rc && c->stores == 0)
 		return err_usage(err, "--stores: no name of a store");
 	return rc;
-}
-
-/* What would fail in each run is said before the first one. */
-static int try_plans(struct comparison *c, struct err *err)
-{
-	for (unsigned i = 0; i < c->stores; i++) {
-		struct plan_options wish = c->wish->plan;
-		struct plan *plan = NULL;
-		int rc;
-
-		wish.store = c->store[i]->name;
-		rc = plan_load(&plan, c->wish->lab, &wish, err);
-		if (!rc)
-			rc = plan_refuse_real(plan, err);
-		if (!rc && c->wish->simulate)
-			rc = lab_refuse(plan, err);
-		if (!rc)
-			c->seed = plan->seed;
-		plan_free(plan);
-		if (rc)
-			return err_wrap(err, "store %s", c->store[i]->name);
-	}
-	return 0;
 }
 
 static int make_dir(struct comparison *c, struct err *err)
@@ -187,7 +222,7 @@ static void run_words(const struct comparison *c, const struct system *store, co
 	const struct {
 		const char *name;
 		const char *value;
-	} passed[] = {{"--store", store->name}, {"--results", dir}, {"--seed", seed},
+	} passed[] = {{"--store", stores_name(store)}, {"--results", dir}, {"--seed", seed},
 		{"--set", plan->set}, {"--leader", plan->leader}, {"--emulator", plan->emulator},
 		{"--rate", plan->rate}, {"--time-scale", plan->time_scale},
 		{"--warmup", plan->warmup}, {"--profiles", plan->profiles},
@@ -517,8 +552,8 @@ static int compare_stores(struct comparison *c, struct err *err)
 		(void)err_wrap(err, "--repeat");
 		return EXIT_USAGE;
 	}
-	if (ci_try(&c->wish->ci, err) || take_stores(c, c->wish->stores, err) || try_plans(c, err))
-		return EXIT_USAGE;
+	if (ci_try(&c->wish->ci, err) || take_stores(c, c->wish->stores, err) || try_stores(c, err))
+		return (int)err->status;
 	if (make_dir(c, err))
 		return (int)err->status;
 	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)

@@ -23,7 +23,8 @@
  * struct comparison_wish - what is asked for; texts as the command line has them, NULL: not said
  * @name:	of the comparison, for its folder
  * @lab:	path, or name of one
- * @stores:	names with commas between, or "all"
+ * @stores:	names with commas between; "all" are all of ours, "real" all databases that can run
+ *		here
  * @plan:	for each run; its store is left out
  * @pass:	more words for each `pacelab run`; ends with NULL, or NULL
  * @table:	what of the runs is shown

@@ -169,7 +169,7 @@ check compare__refuses_unknown_profiles \
 	refuses "no profile is called 'wann', did you mean 'wan'?" --stores single --profiles wann
 check compare__goes_on_with_what_is_there goes_on
 check compare__refuses_unknown_stores \
-	refuses "no store 'rafft', did you mean 'raft'?" --stores rafft
+	refuses "no store is called 'rafft', did you mean 'raft'?" --stores rafft
 check compare__wants_stores refuses "which stores?" --rate 10
 check compare__takes_no_folder_of_another \
 	refuses "--resume keeps" --stores raft --results "$tmp/both"
