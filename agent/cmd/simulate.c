@@ -15,6 +15,7 @@
 #include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
 #include "agent/cmd/simulation.h"
+#include "agent/lab/stores.h"
 #include "agent/sim/sim_script.h"
 #include "store/settings.h"
 #include "store/systems.h"
@@ -168,9 +169,12 @@ static int parse(const struct cmd_line *line, struct sim_seeds *s, struct err *e
 	struct proto_config unused = {0};
 	uint64_t nodes = 0, jobs = 0;
 
+	if (!system && stores_find(name, err))
+		return err_usage(err,
+			"--store: %s is a real database: 'pacelab run LAB --store %s' runs it on real packets",
+			name, name);
 	if (!system)
-		return err_usage(
-			err, "there is no store '%s'; 'pacelab list stores' has them", name);
+		return err_wrap(err, "--store");
 	*s = (struct sim_seeds){
 		.ops = system->ops,
 		.name = system->name,

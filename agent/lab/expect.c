@@ -10,6 +10,8 @@
 
 #include "agent/check/check.h"
 #include "agent/lab/expand.h"
+#include "agent/lab/stores.h"
+#include "agent/lab/stores.h"
 
 #define EXPECT_MODELS_TEXT_MAX 400 /* bytes of the names of all models of a type */
 
@@ -186,11 +188,11 @@ static int check_shares(const struct plan *plan, const struct script *s,
 static const struct system *find_store(
 	const struct script *s, const char *name, int line, struct err *err)
 {
-	const struct system *system = system_find(name);
+	struct err why;
+	const struct system *system = stores_find(name, &why);
 
 	if (!system)
-		script_fail(s, line, err,
-			"no store is called '%s': `pacelab list stores` has them all", name);
+		script_fail(s, line, err, "%s", why.text);
 	return system;
 }
 
