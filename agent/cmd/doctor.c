@@ -14,6 +14,7 @@
 
 #include "agent/cmd/cmd.h"
 #include "agent/lab/names.h"
+#include "agent/lab/real.h"
 #include "agent/lab/spawn.h"
 #include "netns/fabric.h"
 
@@ -139,6 +140,31 @@ static void look_witnesses(struct findings *f)
 	}
 }
 
+/* Nothing of pacelab's own needs them, so what is absent here is not counted as missing. */
+static void look_systems(struct findings *f)
+{
+	const struct system *s, *last = NULL;
+	const struct err *broken;
+	struct err why;
+	unsigned absent = 0;
+
+	for (unsigned i = 0; (broken = real_broken(i)); i++)
+		say(f, false, broken->text, NULL);
+	for (unsigned i = 0; (s = real_list(i)); last = s, i++) {
+		if (last && strcmp(last->real->path, s->real->path) == 0)
+			continue; /* a variant needs what its system needs */
+		if (real_missing(s->real, &why) == 0) {
+			printf("ok       %s, a real database\n", s->name);
+			continue;
+		}
+		printf("absent   %s\n", why.text);
+		absent += s->real->packages > 0;
+	}
+	if (absent > 0)
+		printf("         scripts/deps.sh --systems installs what real databases need, and "
+		       "starts none\n");
+}
+
 static void look_replica(struct findings *f)
 {
 	struct utsname name;
@@ -171,6 +197,7 @@ static int doctor_main(const struct cmd_line *line, struct err *err)
 	look_limits(&f);
 	look_user(&f);
 	look_witnesses(&f);
+	look_systems(&f);
 	return f.missing ? EXIT_CANNOT_RUN : EXIT_AS_EXPECTED;
 }
 
@@ -178,7 +205,8 @@ const struct cmd doctor_cmd = {
 	.name = "doctor",
 	.args = "",
 	.summary = "what this kernel and machine lack, and the cure",
-	.help = "Exit status: 0 if nothing is missing, else 77.\n",
+	.help = "A real database that is absent here is said with what it needs; pacelab itself needs none.\n"
+		"Exit status: 0 if nothing is missing, else 77.\n",
 	.args_max = 0,
 	.main = doctor_main,
 };

@@ -11,6 +11,7 @@
 #include "agent/cmd/cmd.h"
 #include "agent/lab/near.h"
 #include "agent/lab/plan.h"
+#include "agent/lab/real.h"
 #include "agent/lab/regions.h"
 #include "agent/report/parts.h"
 #include "netns/fabric.h"
@@ -21,6 +22,8 @@
 #define LIST_LINE_MAX 200
 /* Column of a system's claim. */
 #define SYSTEMS_INDENT 40
+/* Column of what is said about a real database. */
+#define REAL_INDENT 6
 
 static int is_lab(const struct dirent *entry)
 {
@@ -87,6 +90,54 @@ static int list_stores(struct err *err)
 	return 0;
 }
 
+static void print_real_line(const char *what, const char *text, int columns)
+{
+	int at = printf("%*s%s", REAL_INDENT, "", what);
+
+	wrap_words(stdout, at, columns, text);
+	printf("\n");
+}
+
+/* A variant says what it has of its own. */
+static void print_real(const struct system *s, const struct system *of, int columns)
+{
+	const struct real *r = s->real;
+	char what[REAL_NAME_MAX + 32];
+	struct err why;
+
+	printf("  %-36s like %s%s%s\n", s->name, r->like->name, r->knobs[0] ? ", " : "", r->knobs);
+	if (!of || strcmp(of->kept, s->kept) != 0)
+		print_real_line("keeps ", s->kept, columns);
+	(void)snprintf(what, sizeof what, "differs from %s: ", r->like->name);
+	if (!of || strcmp(of->differs, s->differs) != 0)
+		print_real_line(what, s->differs, columns);
+	if (of)
+		return;
+	if (r->choices[0])
+		print_real_line("--set ", r->choices, columns);
+	if (r->not_run[0])
+		print_real_line("not run here: ", r->not_run, columns);
+	else if (real_missing(r, &why) < 0)
+		print_real_line("cannot run here: ", why.text, columns);
+}
+
+/* A system and its variants stand together. */
+static void list_real(int columns)
+{
+	const struct system *s, *of = NULL;
+
+	if (real_list(0) || real_broken(0))
+		printf("real databases, in place of the protocol that each is like\n");
+	for (unsigned i = 0; (s = real_list(i)); i++) {
+		if (of && strcmp(of->real->path, s->real->path) != 0)
+			of = NULL;
+		print_real(s, of, columns);
+		of = of ? of : s;
+	}
+	for (unsigned i = 0; real_broken(i); i++)
+		printf("  %s\n", real_broken(i)->text);
+}
+
 /* What each claims on three nodes, beside the class that the literature gives it. */
 static int list_systems(struct err *err)
 {
@@ -113,6 +164,7 @@ static int list_systems(struct err *err)
 		}
 		printf("\n");
 	}
+	list_real(columns);
 	return 0;
 }
 
@@ -248,7 +300,8 @@ const struct cmd list_cmd = {
 	.args = "[labs|stores|systems|settings|models|emulators|faults|profiles|regions]",
 	.summary = "show what has a name: labs, stores, models, emulators, faults",
 	.help = "A store is a protocol with the settings of a real system; the class beside it is the "
-		"one of the\nliterature, to compare with what is measured.\n",
+		"one of the\nliterature, to compare with what is measured. Real databases (list systems) are files of\n"
+		"scripts/systems, whose README says how to write one.\n",
 	.args_max = 1,
 	.option = list_options,
 	.main = list_main,
