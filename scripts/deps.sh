@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: MIT
 # deps.sh - the one list of packages; installs what is missing (Debian, Ubuntu)
 #
-#   scripts/deps.sh          build, run and test
-#   scripts/deps.sh --list   print the list
+#   scripts/deps.sh            build, run and test
+#   scripts/deps.sh --systems  real databases and the libraries of their drivers
+#   either with --list         print the list
+#
+# No service is started, and none of a package that was not there before is left enabled.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 packages=(
 	gcc make pkg-config
@@ -27,7 +31,25 @@ packages=(
 	qemu-system-x86 busybox-static cpio
 )
 
-if [ "${1:-}" = --list ]; then
+# What the system files name, and the table of drivers.
+of_systems() {
+	cat /dev/null scripts/systems/*.lua | sed 's/--.*//' | tr '\n' ' ' |
+		grep -o 'packages *= *{[^}]*}' | grep -o '"[^"]*"' | tr -d '"' || true
+	sed -n 's/^\t{"[a-z]*", "[^"]*", "\([^"]*\)"},$/\1/p' agent/load/plugin.c
+}
+
+list=
+for arg in "$@"; do
+	case $arg in
+	--list) list=yes ;;
+	--systems) mapfile -t packages < <(of_systems | sort -u) ;;
+	*)
+		echo "deps.sh: '$arg' is neither --systems nor --list" >&2
+		exit 64
+		;;
+	esac
+done
+if [ "$list" ]; then
 	printf '%s\n' "${packages[@]}"
 	exit 0
 fi
@@ -49,12 +71,38 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-# A database server must not be started by its installation: policy-rc.d says no to all services.
 policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-	trap 'rm -f "$policy"' EXIT
+
+# What starts with the machine, as links.
+enabled() {
+	find /etc/systemd/system /etc/rc?.d \( -path '*.wants/*' -o -name 'S[0-9][0-9]*' \) \
+		2>/dev/null | sort || true
+}
+
+disable() {
+	local unit=${1##*/}
+	case $1 in
+	/etc/rc*) update-rc.d "${unit#S[0-9][0-9]}" disable ;;
+	*) if command -v systemctl >/dev/null; then systemctl disable "$unit"; else rm -f "$1"; fi ;;
+	esac >/dev/null 2>&1 || true
+}
+
+# A database server must not be started by its installation: policy-rc.d says no to all services.
+at_exit() {
+	rm -f "$policy"
+	[ ! -e "$policy.deps" ] || mv "$policy.deps" "$policy"
+}
+status=0
+[ -e "$policy" ] && { "$policy" redis-server start >/dev/null 2>&1 || status=$?; }
+if [ "$status" -ne 101 ]; then
+	[ ! -e "$policy" ] || mv "$policy" "$policy.deps"
+	trap at_exit EXIT
 	printf '#!/bin/sh\nexit 101\n' >"$policy"
 	chmod 755 "$policy"
 fi
+before=$(enabled)
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+comm -13 <(printf '%s\n' "$before") <(enabled) | while read -r link; do
+	disable "$link"
+done
