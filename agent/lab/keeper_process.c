@@ -22,12 +22,19 @@
 
 void process_name(char out[PROCESS_NAME_MAX], char *const *argv, unsigned number)
 {
-	const char *slash = strrchr(argv[0], '/');
+	static const char *const shells[] = {"sh", "bash", "python3", "perl"};
+	const char *name = argv[0];
 	char behind[12] = "";
 
+	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
+		if (strcmp(argv[0], shells[i]) == 0 && argv[1] && argv[1][0] != '-')
+			name = argv[1];
+	}
+	if (strrchr(name, '/'))
+		name = strrchr(name, '/') + 1;
 	if (number)
 		(void)snprintf(behind, sizeof behind, "-%u", number);
-	(void)snprintf(out, PROCESS_NAME_MAX, "%.18s%s", slash ? slash + 1 : argv[0], behind);
+	(void)snprintf(out, PROCESS_NAME_MAX, "%.18s%s", name, behind);
 }
 
 /* There may be other threads: nothing between fork and exec may take a lock. */

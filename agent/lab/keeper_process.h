@@ -30,7 +30,8 @@ struct keeper_process {
 	char last[PROCESS_LINE_MAX]; /* line that was not empty */
 };
 
-/* process_name() - what lines of @argv are called: the program, and its @number if it is not 0. */
+/* process_name() - what lines of @argv are called: the program, or the script that it runs, and its
+ * @number if it is not 0. */
 void process_name(char out[PROCESS_NAME_MAX], char *const *argv, unsigned number);
 
 /* process_start() - @argv with this process's environment; it dies with the thread that calls. */

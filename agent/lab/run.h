@@ -30,7 +30,8 @@ struct run_fault {
 	int64_t skew_ns;          /* of a skew */
 	uint64_t recovered;       /* records that a restarted replica found in its log */
 	uint64_t caught_up_ns;    /* after t_last_ns, a restarted replica had all that the others
-				   * had when it could answer again; UINT64_MAX: not seen */
+				   * had when it could answer again; UINT64_MAX: not seen. Of a
+				   * real database: it said that it was ready again */
 };
 
 /* run_cut_name() - "edge", "wire", "reject"; "mixed" if there were several kinds. */
@@ -73,6 +74,12 @@ struct run_simulated {
 	uint64_t took_ns;  /* of the machine's time */
 };
 
+/* What it took to have a real database; all zero where a store of ours ran. */
+struct run_database {
+	uint64_t ready_ns;                  /* from the start of the lab until it served */
+	uint64_t memory[PLAN_REPLICAS_MAX]; /* bytes of each node's processes, at most */
+};
+
 struct run_log {
 	uint64_t t_start_ns; /* time 0 of all that is printed */
 	uint64_t t_end_ns;
@@ -90,6 +97,7 @@ struct run_log {
 	bool interrupted;
 	struct run_online online;
 	struct run_simulated simulated;
+	struct run_database database;
 };
 
 #endif

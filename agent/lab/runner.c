@@ -251,7 +251,8 @@ static int phase_begin(struct runner *r, struct err *err)
 
 static bool heal_is_watched(const struct runner *r)
 {
-	return r->change.heals && r->log->phase[r->phase].converged_ns == UINT64_MAX;
+	return !r->plan->real && r->change.heals &&
+	       r->log->phase[r->phase].converged_ns == UINT64_MAX;
 }
 
 /* One thing is watched at a time, and how a heal ends comes first. */
@@ -313,10 +314,23 @@ static uint64_t second_look_ns(const struct runner *r, uint64_t end)
 	return at < last && last + LOOK_NS_MIN < end ? last : at;
 }
 
+/* What a real database has cannot be listed; a restarted node is back when it says so. */
+static uint64_t converged_ns(const struct runner *r)
+{
+	const struct watch_view *view;
+
+	if (!r->plan->real)
+		return watchers_converged_ns(r->s->watchers);
+	if (!r->restarted)
+		return 0;
+	view = watchers_view(r->s->watchers, (unsigned)r->restarted->node);
+	return view->ready && view->t_ns > r->restarted->t_last_ns ? view->t_ns : 0;
+}
+
 static void convergence_note(struct runner *r)
 {
 	struct run_phase *seen = &r->log->phase[r->phase];
-	uint64_t t_ns = watchers_converged_ns(r->s->watchers);
+	uint64_t t_ns = converged_ns(r);
 
 	if (!t_ns)
 		return;
@@ -448,6 +462,10 @@ static void log_end(struct runner *r)
 	uint64_t idle;
 
 	r->log->t_end_ns = clock_now_ns();
+	for (unsigned i = 0; r->plan->real && i < r->plan->replicas; i++)
+		r->log->database.memory[i] = watchers_memory(r->s->watchers, i);
+	if (r->plan->real)
+		r->log->database.ready_ns = r->s->ready_ns;
 	fabric_quality(r->s->fabric, &r->log->quality);
 	cpu_read(&all, &idle);
 	if (all > r->cpu_all)

@@ -57,8 +57,12 @@ static void replica_words(const struct supervisor *s, unsigned i, char out[STATE
 		if (v->term)
 			(void)snprintf(
 				term, sizeof term, ", term %llu", (unsigned long long)v->term);
-		(void)snprintf(out, STATE_MAX, "%s%s, %s, %llu keys", v->role, term,
-			v->ready ? "ready" : "not ready", (unsigned long long)v->keys);
+		if (s->plan->real)
+			(void)snprintf(out, STATE_MAX, "%s%s, %s, %.0f MB", v->role, term,
+				v->ready ? "ready" : "not ready", (double)v->memory / 1e6);
+		else
+			(void)snprintf(out, STATE_MAX, "%s%s, %s, %llu keys", v->role, term,
+				v->ready ? "ready" : "not ready", (unsigned long long)v->keys);
 	}
 }
 
@@ -140,6 +144,8 @@ static void node_json(const struct supervisor *s, unsigned i, struct json *j)
 		json_bool(j, v->ready);
 		json_key(j, "keys");
 		json_uint(j, v->keys);
+		json_key(j, "memory_bytes");
+		json_uint(j, v->memory);
 		json_object_end(j);
 	}
 	json_object_end(j);

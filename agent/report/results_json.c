@@ -404,6 +404,29 @@ static void put_simulation(struct json *j, const struct run_log *log)
 	json_object_end(j);
 }
 
+static void put_database(struct json *j, const struct results *r)
+{
+	const struct run_database *d = &r->log->database;
+
+	json_key(j, "database");
+	if (!d->ready_ns) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	put_double(j, "ready_s", units_s(d->ready_ns));
+	json_key(j, "nodes");
+	json_array(j);
+	for (unsigned i = 0; i < r->plan->replicas; i++) {
+		json_object(j);
+		put_string(j, "name", r->plan->node[i].name);
+		put_uint(j, "memory_bytes", d->memory[i]);
+		json_object_end(j);
+	}
+	json_array_end(j);
+	json_object_end(j);
+}
+
 /* The same lab in virtual time, beside this run. */
 static void put_simulated(struct json *j, const struct results *r)
 {
@@ -498,6 +521,7 @@ void results_json_print(const struct results *r, FILE *out)
 	put_simulation(&j, r->log);
 	put_uint(&j, "t_start_ns", r->log->t_start_ns);
 	put_double(&j, "build_ms", units_ms(r->log->build_ns));
+	put_database(&j, r);
 	put_nodes(&j, r->plan);
 	put_matrix(&j, r->plan);
 	put_settings(&j, r->plan);

@@ -180,7 +180,10 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 		if (strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0 ||
 			strcmp(f->kind, plan_event_names[PLAN_PROMOTE]) == 0)
 			words_add(out, TEXT_CELL_MAX, ": %s", f->evidence.why);
-		if (f->caught_up_ns != UINT64_MAX)
+		if (f->caught_up_ns != UINT64_MAX && t->r->plan->real)
+			words_add(out, TEXT_CELL_MAX, ": ready again after %.2f s",
+				units_s(f->caught_up_ns));
+		else if (f->caught_up_ns != UINT64_MAX)
 			words_add(out, TEXT_CELL_MAX,
 				": %s records in its log, caught up after %.2f s",
 				count(f->recovered, n), units_s(f->caught_up_ns));
@@ -298,9 +301,11 @@ static void print_recovery(const struct text *t, unsigned p)
 	if (!isnan(r->recovered_s))
 		words_add(
 			right, sizeof right, "writes again %.2f s after the heal", r->recovered_s);
+	/* Of a real database only what its clients saw is known. */
+	claim.one_copy = claim.one_copy || r->plan->real;
 	if (!claim.one_copy && !claim.by_reads)
 		words_add(right, sizeof right, "%s", *right ? ", " : "");
-	if (claim.by_reads)
+	if (claim.by_reads && !r->plan->real)
 		words_add(right, sizeof right, "%sreads alone make replicas alike",
 			*right ? ", " : "");
 	else if (!claim.one_copy && isnan(r->converged_s))
@@ -536,6 +541,24 @@ static void print_emulator(const struct text *t)
 	text_row(t, "emulator", left, right);
 }
 
+static void print_database(const struct text *t)
+{
+	const struct run_database *d = &t->r->log->database;
+	const struct plan *plan = t->r->plan;
+	char left[TEXT_CELL_MAX] = "";
+	char right[TEXT_CELL_MAX] = "";
+
+	if (!d->ready_ns)
+		return;
+	words_add(left, sizeof left, "ready after %.1f s", units_s(d->ready_ns));
+	words_add(right, sizeof right, "memory at most");
+	for (unsigned i = 0; i < plan->replicas; i++)
+		words_add(right, sizeof right, "%s %s %.0f", i ? "," : "", plan->node[i].name,
+			(double)d->memory[i] / 1e6);
+	words_add(right, sizeof right, " MB");
+	text_row_wrapped(t, "database", left, right);
+}
+
 static void print_load(const struct text *t)
 {
 	const struct results_load *l = &t->r->load;
@@ -639,6 +662,7 @@ void text_print(const struct results *r, const char *report_path, FILE *out)
 	print_lost(&t);
 	print_fit(&t);
 	print_emulator(&t);
+	print_database(&t);
 	print_load(&t);
 	if (r->local_costs[0])
 		text_row_wrapped(&t, "local", r->local_costs, "of this machine, for --costs");
