@@ -8,7 +8,7 @@ local jars = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"
 
 -- The highest number wins the first election, when nobody has any data.
 local function id(node, n)
-  return (node.number - n.leader - 1) % #n.nodes + 1
+  return (node.number - (n.leader or 1) - 1) % #n.nodes + 1
 end
 
 system("zookeeper-real", {
