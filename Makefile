@@ -55,6 +55,7 @@ plugin_pc_etcd := libcurl jansson
 plugin_pc_couch := libcurl jansson
 plugin_pc_influx := libcurl jansson
 plugin_pc_http := libcurl jansson
+plugin_pc_ldap := ldap lber
 plugin_header_zookeeper := zookeeper/zookeeper.h
 plugin_libs_zookeeper := -lzookeeper_mt
 plugin_pc_postgres := libpq

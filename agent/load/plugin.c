@@ -32,6 +32,7 @@ static const struct {
 	const char *package;
 } known[] = {
 	{"etcd", "libcurl", "libcurl4-openssl-dev"},
+	{"ldap", "libldap", "libldap-dev"},
 	{"mysql", "libmariadb", "libmariadb-dev"},
 	{"postgres", "libpq", "libpq-dev"},
 	{"zookeeper", "libzookeeper_mt", "libzookeeper-mt-dev"},

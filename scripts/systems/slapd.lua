@@ -1,0 +1,105 @@
+-- SPDX-License-Identifier: MIT
+-- slapd.lua - OpenLDAP: every server takes writes, the newest by wall clock stays
+--
+-- Each provider follows all others and keeps, of each attribute, what has the newest entryCSN: the
+-- time on the clock of the server that took the write. A clock that is ahead wins against writes
+-- that are later in truth: run it with skew on one node.
+
+local base = "dc=lab"
+
+-- All entries are there from the start: two that are made apart under one name would be a conflict
+-- of another kind.
+local entries = 250
+
+local function ldif()
+  local out = {"dn: dc=lab\nobjectClass: dcObject\nobjectClass: organization\no: lab\ndc: lab\n"}
+  for key = 0, entries - 1 do
+    out[#out + 1] = string.format("dn: cn=k%d,dc=lab\nobjectClass: device\ncn: k%d\n", key, key)
+  end
+  out[#out + 1] = "dn: cn=ready,dc=lab\nobjectClass: device\ncn: ready\n"
+  return table.concat(out, "\n")
+end
+
+local function config(n)
+  local out = {
+    "include /etc/ldap/schema/core.schema",
+    "pidfile {dir}/pid",
+    "argsfile {dir}/args",
+    "modulepath /usr/lib/ldap",
+    "moduleload back_mdb",
+    "moduleload syncprov",
+  }
+  for _, node in ipairs(n.nodes) do
+    out[#out + 1] = "serverID " .. node.number .. " ldap://" .. node.addr .. "/"
+  end
+  for _, line in ipairs {
+    "threads 4",
+    "database mdb",
+    "maxsize 67108864",
+    "suffix " .. base,
+    "rootdn cn=admin," .. base,
+    "rootpw lab",
+    "directory {dir}",
+    "index objectClass,entryCSN,entryUUID eq",
+    n.knobs.sync == "no" and "dbnosync" or nil,
+  } do
+    out[#out + 1] = line
+  end
+  for _, node in ipairs(n.nodes) do
+    if node.number ~= n.number then
+      out[#out + 1] = string.format(
+        'syncrepl rid=%03d provider=ldap://%s bindmethod=simple binddn=cn=admin,%s ' ..
+        'credentials=lab searchbase=%s type=%s retry="1 +" timeout=1 network-timeout=1 ' ..
+        'keepalive=1:2:1', node.number, node.addr, base, base,
+        n.knobs.replication == "persist" and "refreshAndPersist"
+          or "refreshOnly interval=00:00:00:01")
+    end
+  end
+  for _, line in ipairs {
+    "multiprovider on",
+    "overlay syncprov",
+    "syncprov-checkpoint 100 1",
+    "syncprov-sessionlog 10000",
+  } do
+    out[#out + 1] = line
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
+system("slapd-real", {
+  packages = {"slapd"},
+  programs = {"slapd", "slapadd"},
+  paths = {"/usr/sbin"},
+  driver = "ldap",
+  port = 389,
+  nodes = {2, 9},
+  knobs = {
+    replication = {"persist", "poll"}, -- a connection that stays, or one each second
+    sync = {"yes", "no"},              -- the disk has it before the answer
+  },
+  like = "cassandra-one",
+  client = "base=" .. base .. " user=cn=admin," .. base .. " password=lab",
+  kept = "Debian's slapd, every server a provider that follows all others",
+  differs = "all servers have all data, so nothing is asked of another one; no repair but " ..
+    "replication itself; attributes win or lose one by one",
+  rate = 200,
+  settle = "5s",
+  ready = "20s",
+  leader = false,
+  skew = true,
+  node = function(n)
+    local first = n.number == (n.leader or 1)
+    return {
+      files = {["slapd.conf"] = config(n), ["base.ldif"] = first and ldif() or "\n"},
+      prepare = first and {{
+        "slapadd", "-S", tostring(n.number), "-w", "-f", "{dir}/slapd.conf",
+        "-l", "{dir}/base.ldif",
+      }} or {},
+      run = {{
+        "slapd", "-d", "none", "-h", "ldap://" .. n.addr .. "/", "-f", "{dir}/slapd.conf",
+      }},
+    }
+  end,
+})
+
+variant("slapd-real-poll", {replication = "poll"})
