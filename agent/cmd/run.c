@@ -49,7 +49,8 @@ enum {
 };
 
 static const struct cmd_option options[] = {
-	[OPT_STORE] = {"--store", "NAME", "the store to run ('pacelab list systems'), or the Lua file of one"},
+	[OPT_STORE] = {"--store", "NAME",
+		"the store to run ('pacelab list systems'), or the Lua file of one"},
 	[OPT_SET] = {"--set", "SETTINGS",
 		"of the store's protocol, \"name=value ...\" ('pacelab list settings')"},
 	[OPT_LEADER] = {"--leader", "NODE", "who shall lead first; a site: its first replica"},
