@@ -34,7 +34,6 @@
 /* The supervisor kills the node soon after. */
 #define STOP_WAIT_NS (250 * NS_PER_MS)
 #define KILL_WAIT_NS NS_PER_S
-#define SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define POLL_MAX (2 + KEEPER_CLIENTS_MAX + REAL_COMMANDS_MAX + 2)
 
 /* The first cause is the one that is told. */
@@ -422,21 +421,16 @@ static void keeper_stop(struct keeper *k)
 /* Whatever the supervisor's environment is, these are the database's. */
 static int environment_set(const struct keeper *k, struct err *err)
 {
-	const struct real *real = k->task->real;
-	struct buf path = {0};
+	char *path = real_path(k->task->real);
 	char file[REAL_WORD_MAX + 64];
 	int rc;
 
-	buf_printf(&path, "%s", SYSTEM_PATH);
-	for (unsigned i = 0; i < real->folders; i++)
-		buf_printf(&path, ":%s", real->folder[i]);
-	buf_u8(&path, '\0');
 	(void)clearenv();
-	rc = setenv("PATH", (char *)path.p, 1) || setenv("HOME", k->words.dir, 1) ||
-	     setenv("LANG", "C", 1) || setenv("LC_ALL", "C", 1) || setenv("USER", "nobody", 1) ||
+	rc = setenv("PATH", path, 1) || setenv("HOME", k->words.dir, 1) || setenv("LANG", "C", 1) ||
+	     setenv("LC_ALL", "C", 1) || setenv("USER", "nobody", 1) ||
 	     setenv("LOGNAME", "nobody", 1) || setenv("SHELL", "/bin/sh", 1) ||
 	     setenv("TZ", "UTC", 1);
-	buf_fini(&path);
+	free(path);
 	for (char **env = k->node->env; !rc && env && *env; env++)
 		rc = putenv(keeper_expand(*env, &k->words)); /* keeps the text */
 	if (!rc && *k->task->clock_library) {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/buf.h"
 #include "agent/lab/folders.h"
 #include "agent/lab/near.h"
 #include "agent/lab/plan.h"
@@ -316,33 +317,35 @@ void real_free(struct real *r)
 
 /* --- on this machine --- */
 
-static bool in_folder(const char *folder, size_t len, const char *program, char *ret, size_t size)
+char *real_path(const struct real *r)
 {
-	int n = snprintf(ret, size, "%.*s/%s", (int)len, folder, program);
+	struct buf path = {0};
+	char *text;
 
-	return n > 0 && (size_t)n < size && access(ret, X_OK) == 0;
+	buf_printf(&path, "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	for (unsigned i = 0; i < r->folders; i++)
+		buf_printf(&path, ":%s", r->folder[i]);
+	buf_u8(&path, '\0');
+	text = real_copy((char *)path.p);
+	buf_fini(&path);
+	return text;
 }
 
 bool real_program(const struct real *r, const char *program, char *ret, size_t size)
 {
-	const char *path = getenv("PATH");
+	char *path, *at, *folder;
+	bool found = false;
 
 	if (strchr(program, '/')) {
 		(void)snprintf(ret, size, "%s", program);
 		return strlen(program) < size && access(program, R_OK) == 0;
 	}
-	for (const char *at = path ? path : "/usr/sbin:/usr/bin:/sbin:/bin"; *at;) {
-		size_t len = strcspn(at, ":");
-
-		if (len > 0 && in_folder(at, len, program, ret, size))
-			return true;
-		at += len + (at[len] == ':');
-	}
-	for (unsigned i = 0; i < r->folders; i++) {
-		if (in_folder(r->folder[i], strlen(r->folder[i]), program, ret, size))
-			return true;
-	}
-	return false;
+	at = path = real_path(r);
+	while (!found && (folder = strsep(&at, ":")))
+		found = (size_t)snprintf(ret, size, "%s/%s", folder, program) < size &&
+			access(ret, X_OK) == 0;
+	free(path);
+	return found;
 }
 
 __attribute__((format(printf, 2, 3))) static void add_text(

@@ -89,7 +89,7 @@ struct real_node {
  * @store:	what --store takes to find it again: its name, or "./mine.lua:name"
  * @package:	that have its programs
  * @program:	that must be there; one with a '/' is a file that must be there
- * @folder:	in which programs are looked for, after PATH
+ * @folder:	in which programs are looked for, too; absolute
  * @driver:	name of its driver; "program:..." is one that speaks the line protocol
  * @settings:	what its clients are told, see struct driver_target
  * @knobs:	settings in force, "reads=serializable prevote=yes"; "": it has none
@@ -164,9 +164,10 @@ int real_expand(struct real **ret, const struct system *row, const struct plan *
 	const char *set, struct err *err);
 void real_free(struct real *r);
 
-/**
- * real_program() - the path of @program: in PATH, then in the folders of @r
- * Return: false if it is nowhere.
+/* real_path() - PATH of all that @r runs, whatever the caller's own is; to be freed. */
+char *real_path(const struct real *r);
+
+/* real_program() - the path of @program, in one of these folders. Return: false if it is nowhere.
  */
 bool real_program(const struct real *r, const char *program, char *ret, size_t size);
 

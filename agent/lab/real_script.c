@@ -148,6 +148,13 @@ static void take_fields(lua_State *L, int at, struct real_row *row)
 	take_words(L, "packages", &row->fields.packages);
 	take_words(L, "programs", &row->fields.programs);
 	take_words(L, "paths", &row->fields.folders);
+	for (unsigned i = 0; i < row->fields.folders.n; i++) {
+		const char *folder = row->fields.folders.word[i];
+
+		if (folder[0] != '/' || strchr(folder, ':'))
+			args_fail(L, "'paths' of %s: '%.40s' is no absolute path of one folder",
+				args_word(L)->name, folder);
+	}
 	take_nodes(L, &row->fields);
 	take_value(L, "like", true, &row->like);
 	take_value(L, "client", true, &row->client);
