@@ -221,11 +221,10 @@ static void serve(struct server *s, int fd, unsigned *at)
 	char body[512];
 	size_t len;
 
-	if (!s->greeting || !receive(s, fd, true, body, &len)) {
-		(void)readable(s, fd);
+	if (!receive(s, fd, true, body, &len))
 		return;
-	}
-	say(s, fd, s->greeting);
+	if (s->greeting)
+		say(s, fd, s->greeting);
 	while (*at < s->plays && receive_request(s, fd)) {
 		const struct play *play = &s->play[(*at)++];
 
@@ -259,8 +258,10 @@ static bool listen_on(struct server *s, uint32_t host, uint16_t port)
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(host), .sin_port = htons(port)};
 	socklen_t len = sizeof addr;
+	int one = 1;
 
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(s->fd, (struct sockaddr *)&addr, sizeof addr) != 0) {
 		close(s->fd);
 		return false;
@@ -299,12 +300,12 @@ static void stop(struct server *s)
 static void start_two(struct server s[2], const char *first, const char *second,
 	const struct play *plays[2], const unsigned many[2])
 {
-	do {
-		memset(s, 0, 2 * sizeof *s);
+	memset(s, 0, 2 * sizeof *s);
+	assert_true(listen_on(&s[0], INADDR_LOOPBACK, 0));
+	while (!listen_on(&s[1], INADDR_LOOPBACK + 1, s[0].port)) {
+		close(s[0].fd);
 		assert_true(listen_on(&s[0], INADDR_LOOPBACK, 0));
-		if (!listen_on(&s[1], INADDR_LOOPBACK + 1, s[0].port))
-			close(s[0].fd), s[0].fd = -1;
-	} while (s[0].fd < 0);
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		s[i].greeting = i ? second : first;
 		s[i].play = plays[i];
