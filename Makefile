@@ -122,8 +122,9 @@ lint: deps
 	$(Q)scripts/lint.sh
 
 # What scripts/lint.sh compiles with.
+flags: plugin_pcs = $(foreach p,$(plugin_names),$(if $(call plugin_there,$(p)),$(plugin_pc_$(p))))
 flags:
-	@echo '$(ALL_CFLAGS)'
+	@echo '$(ALL_CFLAGS) $(if $(plugin_pcs),$(shell pkg-config --cflags $(plugin_pcs)))'
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pacelab \
