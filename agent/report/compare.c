@@ -8,6 +8,7 @@
 #include "agent/base/json.h"
 #include "agent/base/units.h"
 #include "agent/base/wrap.h"
+#include "agent/lab/real.h"
 #include "agent/report/parts.h"
 #include "agent/report/spread.h"
 
@@ -120,15 +121,14 @@ static void differs(const struct system *system, const struct summary *s, char *
 {
 	words_add(out, COMPARE_WHY_MAX, "the textbook says %s, measured is %s", system->textbook,
 		s->verdict);
-	if (system->differs)
+	if (system->differs && !system->real)
 		words_add(out, COMPARE_WHY_MAX, ": %s", system->differs);
 	else
 		words_add(out, COMPARE_WHY_MAX, ": %s", s->words);
 }
 
-void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX])
+static void add_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX])
 {
-	ret[0] = '\0';
 	if (strcmp(compare_claim(s), "broken") == 0) {
 		words_add(ret, COMPARE_WHY_MAX, "claim %s", s->claim);
 		if (s->witness[0])
@@ -146,6 +146,15 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 		words_add(ret, COMPARE_WHY_MAX, "as the textbook says (%s)", system->source);
 	else
 		differs(system, s, ret);
+}
+
+void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX])
+{
+	ret[0] = '\0';
+	add_why(system, s, ret);
+	if (system->real)
+		words_add(ret, COMPARE_WHY_MAX, "; beside our %s: %s", system->real->like->name,
+			system->differs);
 }
 
 void compare_note(const struct system *system, const struct summary *s, FILE *out)

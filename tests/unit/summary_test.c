@@ -4,6 +4,7 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "agent/lab/real.h"
 #include "agent/report/compare.h"
 #include "tests/unit/make_run.h"
 
@@ -137,6 +138,21 @@ static void summary__of_what_is_no_run_names_file_and_member(void **state)
 	assert_int_equal(summary_read(&s, "/nowhere/results.json", &err), -ENOENT);
 }
 
+static void compare__says_how_a_real_database_differs_from_its_model(void **state)
+{
+	const struct summary s = {.verdict = "PC/EC", .claim_kept = true, .claim = "kept: all"};
+	const struct real real = {.like = system_find("etcd")};
+	struct system row = *real.like;
+	char why[COMPARE_WHY_MAX];
+
+	(void)state;
+	row.real = &real;
+	row.differs = "it elects later";
+	compare_why(&row, &s, why);
+	assert_non_null(strstr(why, "as the textbook says"));
+	assert_non_null(strstr(why, "; beside our etcd: it elects later"));
+}
+
 static void why_is(const char *store, const struct summary *s, const char *want)
 {
 	char why[COMPARE_WHY_MAX];
@@ -220,6 +236,7 @@ int main(void)
 		cmocka_unit_test(summary__of_what_is_no_run_names_file_and_member),
 		cmocka_unit_test(compare__prints_all_of_the_strongest_models),
 		cmocka_unit_test(compare__says_where_textbook_and_measurement_differ),
+		cmocka_unit_test(compare__says_how_a_real_database_differs_from_its_model),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
