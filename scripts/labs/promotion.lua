@@ -44,9 +44,10 @@ say [["lost writes" are those that clients were told are safe. A standby's ackno
 	them only if that standby is the one promoted: an operator must ask all of them how far they are
 	before, or wait for more than half of them, as consensus does.]]
 
-if promoted == "n2" then
-	expect {lost = "none"}
-else
-	expect {lost = "some"}
-end
+local lost = promoted == "n2" and "none" or "some"
+
+expect {lost = lost}
 expect("postgres-async", {lost = "some"})
+expect("postgres-real", {lost = lost})
+expect("postgres-real-async", {lost = "some"})
+expect("postgres-real-first2", {lost = "none"}) -- while n3 was cut off nobody wrote
