@@ -5,13 +5,11 @@
  * A server plays texts of words, one for each message of the protocol's version 3 that it sends
  * (https://www.postgresql.org/docs/15/protocol-message-formats.html):
  *
- *	1 2 n T	parse complete, bind complete, no data, description of one column of text
- *	D=42	a row; D: a row whose value is NULL
- *	C=UPDATE_1	command complete; underscores are blanks
- *	E=ERROR/25006	an error of a severity, with an SQLSTATE; N=WARNING/01000 a notice
- *	R	authenticated; S=name:value a setting of the session; K the key for cancelling
- *	Z	ready for the next request
- *	?	bytes that are no message
+ *	1 2 n T	parse complete, bind complete, no data, description of one column of text; T=5: of
+ *five D=42	a row; D=1,2 one of two columns, D one whose only value is NULL C=UPDATE_1
+ *command complete; underscores are blanks E=ERROR/25006	an error of a severity, with an
+ *SQLSTATE; N=WARNING/01000 a notice R	authenticated; S=name:value a setting of the session; K the
+ *key for cancelling Z	ready for the next request ?	bytes that are no message
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +32,7 @@
 #define SHORT_NS (60 * NS_PER_MS)
 #define CONNECTIONS_MAX 8
 #define WORDS_MAX 512
+#define MESSAGE_MAX 2048
 
 #define PRIMARY \
 	"R S=server_version:15.0 S=in_hot_standby:off S=default_transaction_read_only:off K Z"
@@ -96,30 +95,56 @@ static void add_report(struct buf *out, char type, char *text)
 	buf_fini(&body);
 }
 
-static void add_row(struct buf *out, const char *value)
+static void add_u16(struct buf *out, unsigned n)
 {
-	static const uint8_t one[2] = {0, 1};
+	buf_u8(out, (uint8_t)(n >> 8));
+	buf_u8(out, (uint8_t)n);
+}
+
+/* Columns are all called v. */
+static void add_columns(struct buf *out, unsigned columns)
+{
+	static const uint8_t column[] = {'v', 0, /* table */ 0, 0, 0, 1, /* column */ 0, 2,
+		/* text */ 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* as text */ 0, 0};
 	struct buf body = {0};
 
-	buf_add(&body, one, sizeof one);
-	add_u32(&body, value ? strlen(value) : UINT32_MAX);
-	if (value)
-		buf_add(&body, value, strlen(value));
+	add_u16(&body, columns);
+	for (unsigned i = 0; i < columns; i++)
+		buf_add(&body, column, sizeof column);
+	add_message(out, 'T', body.p, body.len);
+	buf_fini(&body);
+}
+
+static void add_row(struct buf *out, const char *values)
+{
+	struct buf body = {0};
+	unsigned columns = 1;
+
+	for (const char *p = values; p && *p; p++)
+		columns += *p == ',';
+	add_u16(&body, columns);
+	if (!values)
+		add_u32(&body, UINT32_MAX);
+	for (const char *p = values; p; p = *p ? p + 1 : NULL) {
+		size_t len = strcspn(p, ",");
+
+		add_u32(&body, len);
+		buf_add(&body, p, len);
+		p += len;
+	}
 	add_message(out, 'D', body.p, body.len);
 	buf_fini(&body);
 }
 
 static void add_word(struct buf *out, char *word)
 {
-	static const uint8_t column[] = {0, 1, 'v', 0, /* table */ 0, 0, 0, 1, /* column */ 0, 2,
-		/* text */ 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* as text */ 0, 0};
 	static const uint8_t zero[8] = {0};
 	char *value = word[1] == '=' ? word + 2 : NULL;
 
 	for (char *p = value; p && *p; p++)
 		*p = *p == '_' && word[0] == 'C' ? ' ' : *p;
 	if (word[0] == 'T') {
-		add_message(out, 'T', column, sizeof column);
+		add_columns(out, value ? (unsigned)strtoul(value, NULL, 10) : 1);
 	} else if (word[0] == 'D') {
 		add_row(out, value);
 	} else if (word[0] == 'E' || word[0] == 'N') {
@@ -179,13 +204,14 @@ static bool receive_all(const struct server *s, int fd, void *to, size_t len)
 }
 
 /* One message into @body; the first of a connection has no letter. Return: its letter, 0: end. */
-static char receive(const struct server *s, int fd, bool first, char body[static 512], size_t *ret)
+static char receive(
+	const struct server *s, int fd, bool first, char body[static MESSAGE_MAX], size_t *ret)
 {
 	char type = 1;
 	uint32_t be;
 
 	if ((!first && !receive_all(s, fd, &type, 1)) || !receive_all(s, fd, &be, sizeof be) ||
-		ntohl(be) < 4 || ntohl(be) > 512)
+		ntohl(be) < 4 || ntohl(be) > MESSAGE_MAX)
 		return 0;
 	*ret = ntohl(be) - 4;
 	return receive_all(s, fd, body, *ret) ? type : 0;
@@ -194,7 +220,7 @@ static char receive(const struct server *s, int fd, bool first, char body[static
 /* A request ends with Sync. Of Parse and Bind all that can be read is kept. */
 static bool receive_request(struct server *s, int fd)
 {
-	char body[512];
+	char body[MESSAGE_MAX];
 	size_t len;
 	char type;
 
@@ -218,7 +244,7 @@ static bool receive_request(struct server *s, int fd)
 /* Return: when the client hangs up, or is hung up on. */
 static void serve(struct server *s, int fd, unsigned *at)
 {
-	char body[512];
+	char body[MESSAGE_MAX];
 	size_t len;
 
 	if (!receive(s, fd, true, body, &len))
@@ -647,6 +673,56 @@ static void postgres__looks_for_the_primary_again_when_it_is_gone(void **state)
 	stop(&s[1]);
 }
 
+#define STATUS(values) "1 2 T=5 D=" values " C=SELECT_1 Z"
+
+/* Columns: in recovery, timeline, standbys that stream, receives, from whom. */
+static void postgres__asks_a_node_what_it_is(void **state)
+{
+	static const struct {
+		const char *answer;
+		bool said;
+		struct driver_status status;
+	} rounds[] = {
+		{STATUS("t,1,0,f,"), true, {false, false, -1, 1, "standby"}},
+		{STATUS("t,1,0,f,127.0.0.2"), true, {false, false, 1, 1, "standby"}},
+		{STATUS("f,2,0,f,"), true, {false, true, 0, 2, "primary"}},
+		{STATUS("f,2,1,f,"), true, {true, true, 0, 2, "primary"}},
+		/* It had all once: then it is ready as long as it answers. */
+		{STATUS("t,3,0,f,127.0.0.2"), true, {true, false, 1, 3, "standby"}},
+		{STATUS("t,3,0,f,10.9.9.9"), true, {true, false, -1, 3, "standby"}},
+		{STATUS("t,x,0,f,"), false, {0}},
+		{STATUS("t,1,,f,"), false, {0}},
+		{"1 2 T D=1 C=SELECT_1 Z", false, {0}},
+		{"1 2 T=5 C=SELECT_0 Z", false, {0}},
+		{"E=ERROR/55000 Z", false, {0}},
+	};
+	struct play plays[sizeof rounds / sizeof *rounds];
+	struct driver *d;
+	struct server s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++)
+		plays[i] = (struct play){rounds[i].answer, false};
+	start(&s, STANDBY, plays, sizeof rounds / sizeof *rounds);
+	d = dial(s.port, 2, 0, "");
+	for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+		const struct driver_status *wanted = &rounds[i].status;
+		struct driver_status got = {0};
+		int rc = d->ops->status(d, clock_now_ns() + PATIENCE_NS, &got);
+
+		if ((rc == 0) != rounds[i].said)
+			fail_msg("'%s': %d", rounds[i].answer, rc);
+		assert_int_equal(got.ready, wanted->ready);
+		assert_int_equal(got.leads, wanted->leads);
+		assert_int_equal(got.term, wanted->term);
+		assert_string_equal(got.role, wanted->role);
+		if (rc == 0)
+			assert_int_equal(got.leader, wanted->leader);
+	}
+	d->ops->close(d);
+	stop(&s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -661,6 +737,7 @@ int main(void)
 		cmocka_unit_test(postgres__finds_the_primary_among_the_nodes),
 		cmocka_unit_test(postgres__reads_at_the_nearest_node_if_told_so),
 		cmocka_unit_test(postgres__looks_for_the_primary_again_when_it_is_gone),
+		cmocka_unit_test(postgres__asks_a_node_what_it_is),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
