@@ -28,6 +28,7 @@ static void write_file(const char *path, const char *text)
 /* A lab of three nodes whose second leads; the store is not what is looked at. */
 static struct plan *lab_of(unsigned nodes)
 {
+	char path[sizeof folder + 16];
 	char text[512];
 	struct plan *plan = NULL;
 	struct err err;
@@ -39,8 +40,9 @@ static struct plan *lab_of(unsigned nodes)
 
 		(void)snprintf(text + len, sizeof text - len, "site('s%u', {'n%u'})\n", i, i);
 	}
-	write_file("lab.lua", text);
-	if (plan_load(&plan, "lab.lua", NULL, &err) < 0)
+	(void)snprintf(path, sizeof path, "%s/lab.lua", folder);
+	write_file(path, text);
+	if (plan_load(&plan, path, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	return plan;
 }
@@ -190,7 +192,7 @@ static void system_file__takes_settings_that_it_has(void **state)
 		const char *set;
 		const char *message;
 	} bad[] = {
-		{"red=any", "my-db: no knob 'red': there are acks=1|2 reads=any|leader"},
+		{"color=any", "my-db: no knob 'color': there are acks=1|2 reads=any|leader"},
 		{"read=any", "my-db: no knob 'read', did you mean 'reads'? there are acks"},
 		{"reads=lead", "my-db: knob 'reads' has no value 'lead', did you mean 'leader'?"},
 		{"reads", "my-db: knob 'reads' has no value '': there are acks"},
@@ -472,6 +474,7 @@ static void try_knobs(const struct system *row)
 static void system_files__of_the_repository_are_good(void **state)
 {
 	(void)state;
+	assert_int_equal(chdir(repository), 0);
 	if (real_broken(0))
 		fail_msg("%s", real_broken(0)->text);
 	for (unsigned i = 0; real_list(i); i++) {
@@ -499,6 +502,8 @@ static int drop_folder(void **state)
 		"lab.lua", "mine.lua", "bad.lua", "here.lua", "bin/my-tool"};
 
 	(void)state;
+	if (chdir(folder))
+		return -1;
 	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
 		(void)unlink(made[i]);
 	(void)rmdir("bin");
