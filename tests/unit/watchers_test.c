@@ -271,6 +271,78 @@ static void watchers_converge__does_not_wait_for_who_has_no_copy(void **state)
 	assert_true(watchers_converged_ns(lab.w) > 0);
 }
 
+static void watchers_leader__of_a_real_database_is_who_says_so(void **state)
+{
+	uint64_t term;
+
+	(void)state;
+	watchers_real(lab.w);
+	/* Two followers still believe in the old one, which is cut off and leads on. */
+	leader_set(0, 0, 3);
+	leader_set(1, 0, 3);
+	leader_set(2, 0, 3);
+	leader_set(3, -1, 0);
+	ask_all();
+	assert_int_equal(watchers_leader(lab.w, &term), 0);
+	leader_set(3, 3, 4);
+	ask_all();
+	assert_int_equal(watchers_leader(lab.w, &term), 3);
+	assert_int_equal(term, 4);
+	/* Nobody claims: what most believe. */
+	leader_set(0, 2, 3);
+	leader_set(3, 2, 3);
+	leader_set(1, 2, 3);
+	leader_set(2, -1, 3);
+	ask_all();
+	assert_int_equal(watchers_leader(lab.w, &term), 2);
+}
+
+static void watchers_leader__of_two_claims_without_terms_is_the_newer_one(void **state)
+{
+	uint64_t term;
+
+	(void)state;
+	watchers_real(lab.w);
+	leader_set(2, 2, 0);
+	ask_all();
+	assert_int_equal(watchers_leader(lab.w, &term), 2);
+	leader_set(1, 1, 0);
+	ask_all();
+	assert_int_equal(watchers_leader(lab.w, &term), 1);
+	/* The old one steps back, and is told so again. */
+	leader_set(2, 1, 0);
+	ask_all();
+	leader_set(2, 2, 0);
+	ask_all();
+	assert_int_equal(watchers_leader(lab.w, &term), 2);
+}
+
+static void watchers_memory__is_the_most_of_all_lives(void **state)
+{
+	(void)state;
+	info_set(1, "role:x\r\nmemory:500\r\n");
+	ask_all();
+	info_set(1, "role:x\r\nmemory:200\r\n");
+	ask_all();
+	watchers_replica(lab.w, 1, false);
+	assert_int_equal(watchers_memory(lab.w, 1), 500);
+	assert_int_equal(watchers_memory(lab.w, 0), 0);
+}
+
+static void watchers_converge__is_nothing_of_a_real_database(void **state)
+{
+	(void)state;
+	watchers_real(lab.w);
+	for (unsigned i = 0; i < REPLICAS; i++) {
+		leader_set(i, 0, 1);
+		(void)snprintf(lab.versions[i], sizeof lab.versions[i], "*0\r\n");
+	}
+	watchers_converge(lab.w);
+	for (unsigned round = 0; round < 4; round++)
+		ask_all();
+	assert_int_equal(watchers_converged_ns(lab.w), 0);
+}
+
 int main(void)
 {
 #define WITH_LAB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -283,6 +355,10 @@ int main(void)
 		WITH_LAB(watchers_converge__waits_for_every_replica),
 		WITH_LAB(watchers_converge__does_not_wait_for_what_a_failover_has_lost),
 		WITH_LAB(watchers_converge__does_not_wait_for_who_has_no_copy),
+		WITH_LAB(watchers_leader__of_a_real_database_is_who_says_so),
+		WITH_LAB(watchers_leader__of_two_claims_without_terms_is_the_newer_one),
+		WITH_LAB(watchers_memory__is_the_most_of_all_lives),
+		WITH_LAB(watchers_converge__is_nothing_of_a_real_database),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

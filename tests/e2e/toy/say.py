@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+"""say.py - ask db.py: ADDRESS PORT WORD..."""
+import socket
+import sys
+
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), 2) as s:
+    s.sendall((" ".join(sys.argv[3:]) + "\n").encode("ascii"))
+    answer = s.makefile().readline().strip()
+print(answer)
+sys.exit(answer in ("no", "what?", ""))

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/* keeper_test.c - what a keeper writes, says and starts, in a folder and not in a node */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/lab/keeper_process.h"
+#include "agent/lab/keeper_text.h"
+#include "agent/lab/mounts.h"
+#include "agent/lab/outdir.h"
+#include "tests/lib/test.h"
+
+#define END_WAIT_NS (10 * NS_PER_S)
+
+static const struct keeper_words all_words = {
+	.dir = "/tmp/data", .cluster = "0123456789abcdef", .leader = "10.1.0.2", .name = "n2"};
+
+static struct {
+	char folder[64];
+	int home; /* the working directory before */
+	int out;  /* standard error before */
+} at;
+
+static int enter(void **state)
+{
+	(void)state;
+	(void)snprintf(at.folder, sizeof at.folder, "/tmp/pacelab-keeper-XXXXXX");
+	assert_non_null(mkdtemp(at.folder));
+	at.home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(at.home >= 0);
+	return chdir(at.folder);
+}
+
+static int leave(void **state)
+{
+	struct outdir all = {.made = true};
+
+	(void)state;
+	(void)snprintf(all.path, sizeof all.path, "%s", at.folder);
+	assert_int_equal(fchdir(at.home), 0);
+	close(at.home);
+	(void)snprintf(all.shown, sizeof all.shown, "%s", at.folder);
+	outdir_remove(&all);
+	(void)rmdir(at.folder);
+	return 0;
+}
+
+static void assert_expands(const char *text, const struct keeper_words *words, const char *want)
+{
+	char *got = keeper_expand(text, words);
+
+	assert_string_equal(got, want);
+	free(got);
+}
+
+static void keeper_expand__replaces_the_words_it_knows(void **state)
+{
+	(void)state;
+	assert_expands("{dir}/pg", &all_words, "/tmp/data/pg");
+	assert_expands("{name}@{leader}:{cluster}", &all_words, "n2@10.1.0.2:0123456789abcdef");
+	assert_expands("{{dir}}", &all_words, "{/tmp/data}");
+	assert_expands("", &all_words, "");
+}
+
+static void keeper_expand__leaves_other_braces_alone(void **state)
+{
+	const struct keeper_words none = {.dir = "/d", .cluster = "c"};
+
+	(void)state;
+	assert_expands(
+		"{\"a\": {}} {di {directory} {", &all_words, "{\"a\": {}} {di {directory} {");
+	/* Nobody leads yet. */
+	assert_expands("{leader} {name} {dir}", &none, "{leader} {name} /d");
+}
+
+static void keeper_argv__replaces_in_all_of_them(void **state)
+{
+	char *argv[] = {"sh", "-c", "cd {dir}", NULL};
+	char **got = keeper_argv(argv, &all_words);
+
+	(void)state;
+	assert_string_equal(got[0], "sh");
+	assert_string_equal(got[2], "cd /tmp/data");
+	assert_null(got[3]);
+	keeper_argv_free(got);
+	keeper_argv_free(NULL);
+}
+
+static void text_of(const char *path, char out[128])
+{
+	FILE *f = fopen(path, "re");
+
+	assert_non_null(f);
+	out[fread(out, 1, 127, f)] = '\0';
+	(void)fclose(f);
+}
+
+static void keeper_files__writes_those_of_once_only_once(void **state)
+{
+	struct real_node node = {.file = {{"a/b/c.conf", "at {dir}\n"}, {"id", "1\n"}},
+		.once = {false, true},
+		.files = 2};
+	struct err err;
+	struct stat st;
+	char text[128];
+
+	(void)state;
+	assert_int_equal(keeper_files(&node, &all_words, true, &err), 0);
+	text_of("a/b/c.conf", text);
+	assert_string_equal(text, "at /tmp/data\n");
+	assert_int_equal(stat("a/b/c.conf", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	node.file[0].text = "anew";
+	node.file[1].text = "2";
+	assert_int_equal(keeper_files(&node, &all_words, false, &err), 0);
+	text_of("a/b/c.conf", text);
+	assert_string_equal(text, "anew");
+	text_of("id", text);
+	assert_string_equal(text, "1\n");
+}
+
+static void keeper_files__follows_no_link_that_a_database_left(void **state)
+{
+	const struct real_node node = {.file = {{"conf", "text"}}, .files = 1};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(symlink("elsewhere", "conf"), 0);
+	assert_int_equal(keeper_files(&node, &all_words, true, &err), -ELOOP);
+	assert_int_equal(access("elsewhere", F_OK), -1);
+	assert_non_null(strstr(err.text, "/tmp/data/conf"));
+}
+
+static void keeper_info__is_what_watchers_read(void **state)
+{
+	const struct driver_status status = {
+		.ready = true, .leader = 2, .term = 7, .role = "fol\r\nterm:9"};
+	struct driver_status leads = {.leads = true, .leader = -1, .role = "primary"};
+	struct buf out = {0};
+
+	(void)state;
+	keeper_info(&out, &status, 1, 5000000);
+	buf_u8(&out, '\0');
+	assert_string_equal((char *)out.p,
+		"$53\r\nrole:fol\r\nleader:2\r\nterm:7\r\nready:1\r\nmemory:5000000\r\n\r\n");
+	out.len = 0;
+	keeper_info(&out, &leads, 1, 0);
+	buf_u8(&out, '\0');
+	assert_non_null(strstr((char *)out.p, "\r\nleader:1\r\n"));
+	assert_non_null(strstr((char *)out.p, "\r\nready:0\r\n"));
+	buf_fini(&out);
+}
+
+static void keeper_clock_print__has_a_sign_and_nanoseconds(void **state)
+{
+	char out[KEEPER_CLOCK_MAX];
+
+	(void)state;
+	assert_string_equal(keeper_clock_print(0, out), "+0.000000000");
+	assert_string_equal(keeper_clock_print(1500000000, out), "+1.500000000");
+	assert_string_equal(keeper_clock_print(-1, out), "-0.000000001");
+	assert_string_equal(keeper_clock_print(INT64_MIN, out), "-9223372036.854775808");
+}
+
+/* Its output goes to the file "log". */
+static void run(struct keeper_process *p, char *const *argv)
+{
+	uint64_t deadline = clock_now_ns() + END_WAIT_NS;
+	int log = open("log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct err err;
+
+	at.out = dup(STDERR_FILENO);
+	assert_true(dup2(log, STDERR_FILENO) >= 0);
+	close(log);
+	assert_int_equal(process_start(p, argv, &err), 0);
+	while (!process_reap(p) && clock_now_ns() < deadline) {
+		struct pollfd fd = {.fd = p->out_fd, .events = POLLIN};
+
+		(void)poll(&fd, 1, 10);
+		process_hear(p);
+	}
+	assert_true(dup2(at.out, STDERR_FILENO) >= 0);
+	close(at.out);
+	assert_int_equal(p->pid, 0);
+}
+
+static void process_start__logs_each_line_with_a_name_and_keeps_the_last(void **state)
+{
+	char *argv[] = {"sh", "-c", "echo one; printf 'two\\r\\n\\nthree' >&2; exit 3", NULL};
+	struct keeper_process p = {.out_fd = -1, .name = "toy"};
+	char words[PROCESS_WORDS_MAX];
+	char text[128];
+
+	(void)state;
+	run(&p, argv);
+	assert_false(process_succeeded(&p));
+	assert_string_equal(process_words(&p, words), "exited with 3");
+	assert_string_equal(p.last, "three");
+	text_of("log", text);
+	assert_non_null(strstr(text, " toy: one\n"));
+	assert_non_null(strstr(text, " toy: two\n"));
+	assert_non_null(strstr(text, " toy: three\n"));
+	process_fini(&p);
+}
+
+static void process_start__says_that_there_is_no_such_program(void **state)
+{
+	char *argv[] = {"pacelab-no-such-program", NULL};
+	struct keeper_process p = {.out_fd = -1, .name = "toy"};
+
+	(void)state;
+	run(&p, argv);
+	assert_false(process_succeeded(&p));
+	assert_string_equal(
+		p.last, "cannot run pacelab-no-such-program: No such file or directory");
+	process_fini(&p);
+}
+
+static void process_start__breaks_lines_that_have_no_end(void **state)
+{
+	char *argv[] = {"sh", "-c", "head -c 5000 /dev/zero | tr '\\0' x; kill -9 $$", NULL};
+	struct keeper_process p = {.out_fd = -1, .name = "toy", .captured = true};
+	char words[PROCESS_WORDS_MAX];
+
+	(void)state;
+	run(&p, argv);
+	assert_string_equal(process_words(&p, words), "was killed by SIGKILL");
+	assert_int_equal(strspn(p.last, "x"), strlen(p.last));
+	process_fini(&p);
+}
+
+static void process_name__is_the_program_or_its_script(void **state)
+{
+	char *program[] = {"/usr/bin/redis-server", "x", NULL};
+	char *script[] = {"sh", "dir/serve.sh", NULL};
+	char *inline_script[] = {"sh", "-c", "true", NULL};
+	char out[PROCESS_NAME_MAX];
+
+	(void)state;
+	process_name(out, program, 2);
+	assert_string_equal(out, "redis-server-2");
+	process_name(out, script, 0);
+	assert_string_equal(out, "serve.sh");
+	process_name(out, inline_script, 0);
+	assert_string_equal(out, "sh");
+}
+
+static void mounts_see__shows_folders_below_hidden_ones_only(void **state)
+{
+	static struct mounts m;
+
+	(void)state;
+	mounts_see(&m, "/usr/bin/redis-server");
+	mounts_see(&m, "relative");
+	mounts_see(&m, "/tmp/mine.lua");
+	assert_int_equal(m.seens, 0);
+	mounts_see(&m, "/tmp/a/mine.lua");
+	mounts_see(&m, "/tmp/a/other.lua");
+	mounts_see(&m, "/dev/shm/b/");
+	assert_int_equal(m.seens, 2);
+	assert_string_equal(m.seen[0], "/tmp/a");
+	assert_string_equal(m.seen[1], "/dev/shm/b");
+}
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void outdir_tail__is_the_last_lines_that_fit(void **state)
+{
+	struct outdir o = {.path = ""};
+	char out[64];
+
+	(void)state;
+	(void)snprintf(o.path, sizeof o.path, "%s", at.folder);
+	assert_int_equal(mkdir("log", 0700), 0);
+	outdir_tail(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "");
+	write_text("log/n1.log", "first\n\nsecond\nthird and last\n");
+	outdir_tail(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "\n  first\n  second\n  third and last");
+	outdir_tail(&o, "n1", out, 26);
+	assert_string_equal(out, "\n  third and last");
+	write_text("log/n1.log", "1\n2\n3\n4\n5\n6\n7\n8\n");
+	outdir_tail(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "\n  3\n  4\n  5\n  6\n  7\n  8");
+}
+
+static void outdir_keep_logs__copies_files_and_nothing_else(void **state)
+{
+	struct outdir o = {.path = ""};
+	char text[128];
+
+	(void)state;
+	(void)snprintf(o.path, sizeof o.path, "%s", at.folder);
+	assert_int_equal(mkdir("log", 0700) | mkdir("data", 0700) | mkdir("data/n1", 0700) |
+				 mkdir("data/n1/sub", 0700) | mkdir("data/n2", 0700),
+		0);
+	write_text("secret", "secret\n");
+	write_text("data/n1/sub/server.log", "words\n");
+	write_text("data/n1/table.db", "data\n");
+	write_text("data/n2/other.log", "other\n");
+	assert_int_equal(symlink("../../secret", "data/n1/link.log"), 0);
+	assert_int_equal(mkfifo("data/n1/fifo.log", 0600), 0);
+	outdir_keep_logs(&o, "n1");
+	text_of("log/n1-sub-server.log", text);
+	assert_string_equal(text, "words\n");
+	assert_int_equal(access("log/n1-link.log", F_OK), -1);
+	assert_int_equal(access("log/n1-fifo.log", F_OK), -1);
+	assert_int_equal(access("log/n1-table.db", F_OK), -1);
+	assert_int_equal(access("log/n2-other.log", F_OK), -1);
+}
+
+int main(void)
+{
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeper_expand__replaces_the_words_it_knows),
+		cmocka_unit_test(keeper_expand__leaves_other_braces_alone),
+		cmocka_unit_test(keeper_argv__replaces_in_all_of_them),
+		IN_FOLDER(keeper_files__writes_those_of_once_only_once),
+		IN_FOLDER(keeper_files__follows_no_link_that_a_database_left),
+		cmocka_unit_test(keeper_info__is_what_watchers_read),
+		cmocka_unit_test(keeper_clock_print__has_a_sign_and_nanoseconds),
+		IN_FOLDER(process_start__logs_each_line_with_a_name_and_keeps_the_last),
+		IN_FOLDER(process_start__says_that_there_is_no_such_program),
+		IN_FOLDER(process_start__breaks_lines_that_have_no_end),
+		cmocka_unit_test(process_name__is_the_program_or_its_script),
+		cmocka_unit_test(mounts_see__shows_folders_below_hidden_ones_only),
+		IN_FOLDER(outdir_tail__is_the_last_lines_that_fit),
+		IN_FOLDER(outdir_keep_logs__copies_files_and_nothing_else),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
