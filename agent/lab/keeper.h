@@ -54,7 +54,7 @@ struct keeper_task {
 int keeper_main(void *ctx);
 
 /**
- * keeper_check() - can the database of @plan be given all that the plan does to it?
+ * keeper_check() - is the database of @plan there, and can all be done to it that the plan does?
  * Its clock may have to be set, a node to be made the leader.
  *
  * Return: 0, or a negative errno with the cure in @err.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* keeper_check.c - can a real database be given all that a plan does to it? */
+/* keeper_check.c - can this machine run a real database, and do to it all that a plan does? */
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static int event_check(const struct real *real, const struct plan_phase *phase,
 
 int keeper_check(const struct plan *plan, struct err *err)
 {
-	int rc = 0;
+	int rc = real_missing(plan->real, err);
 
 	for (unsigned i = 0; i < plan->phases && !rc; i++) {
 		const struct plan_phase *phase = &plan->phase[i];

@@ -83,6 +83,7 @@ int nemesis_shape(struct supervisor *s, const struct link_matrix *want, struct r
 
 	if (rc)
 		return rc;
+	s->harmed = s->harmed || change->deltas || change->downs;
 	nemesis_describe(change, fault);
 	capture_note_change(s->capture, s->plan, fault->kind, change);
 	return 0;
@@ -201,6 +202,8 @@ static int strike_kill(struct supervisor *s, unsigned node, struct err *err)
 {
 	struct member *m = &s->replica[node];
 
+	if (!m->runs && s->plan->real)
+		return 0; /* it ended by itself before */
 	if (!m->runs)
 		return err_usage(err, "replica %s does not run", m->name);
 	m->asked = true;
@@ -280,6 +283,10 @@ static int strike_promote(
 {
 	char *why = fault->evidence.why;
 
+	if (s->orders && !s->replica[node].runs) {
+		(void)snprintf(why, sizeof fault->evidence.why, "it had ended by itself");
+		return 1;
+	}
 	if (s->node[node].paused || !s->replica[node].runs)
 		return err_usage(err, "replica %s does not run", s->node[node].name);
 	if (s->orders)
@@ -331,6 +338,7 @@ int nemesis_strike(struct supervisor *s, const struct plan_event *event, struct 
 		return err_usage(err, "node %s has no replica to %s", s->node[node].name,
 			plan_event_names[kind]);
 	fault->t_first_ns = clock_now_ns();
+	s->harmed = true;
 	if (kind == PLAN_KILL)
 		rc = strike_kill(s, node, err);
 	else if (kind == PLAN_RESTART)

@@ -173,15 +173,14 @@ int orders_promote(struct orders *o, unsigned leader, char *why, size_t size)
 	uint64_t begin = clock_now_ns();
 	uint64_t deadline;
 
-	o->leader = leader;
-	for (unsigned i = 0; i < o->s->plan->replicas; i++)
-		o->node[i].owes = false;
 	ask(&o->node[leader], "PACELAB LEAD");
 	if (!wait_for(o, &o->node[leader], begin + PROMOTE_WAIT_NS)) {
 		(void)snprintf(why, size, "%s",
 			*o->node[leader].why ? o->node[leader].why : "no answer in time");
+		o->node[leader].owes = false;
 		return 1;
 	}
+	o->leader = leader;
 	(void)snprintf(why, size, "its commands to lead took %.2f s",
 		(double)(clock_now_ns() - begin) / (double)NS_PER_S);
 	for (unsigned i = 0; i < o->s->plan->replicas; i++) {

@@ -10,12 +10,13 @@
 #define RUN_FAULTS_MAX 2048
 #define RUN_LEADERS_MAX 1024
 #define RUN_KIND_MAX 24
+#define RUN_ENDED "ended" /* kind of a fault: a real database's process did so by itself */
 
 /* One change: of the matrix, or of a process (then the fields of the matrix are zero). */
 struct run_fault {
 	char kind[RUN_KIND_MAX]; /* "cut", "heal", "link" (all else that links do), "carrier";
 				  * "kill", "restart", "pause", "resume", "skew",
-				  * "promote" */
+				  * "promote", RUN_ENDED */
 	unsigned phase;
 	unsigned links; /* directed links that changed */
 	unsigned downs; /* nodes that lost their carrier or got it back */

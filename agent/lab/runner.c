@@ -28,6 +28,7 @@
 #include "agent/history/history.h"
 #include "agent/lab/nemesis.h"
 #include "agent/lab/progress.h"
+#include "agent/lab/real.h"
 #include "agent/lab/vigil.h"
 #include "agent/load/load.h"
 
@@ -56,6 +57,7 @@ struct runner {
 	struct run_fault *restarted; /* whose replica is watched until it has caught up; or NULL */
 	struct vigil *vigil;         /* NULL: the history is checked at the end only */
 	uint64_t judge_took_ns;
+	bool ended[PLAN_REPLICAS_MAX]; /* by itself, and that is noted */
 	unsigned phase;
 	uint64_t cpu_all; /* ticks at the start */
 	uint64_t cpu_idle;
@@ -194,7 +196,8 @@ static int phases_check(struct runner *r, struct err *err)
 static int leader_find(struct runner *r, struct err *err)
 {
 	struct plan_phase *ph = &r->plan->phase[r->phase];
-	uint64_t deadline = clock_now_ns() + LEADER_WAITS * r->plan->proto.election_max_ns;
+	uint64_t deadline = clock_now_ns() + LEADER_WAITS * r->plan->proto.election_max_ns +
+			    (r->plan->real ? r->plan->real->ready_ns : 0);
 	uint64_t term;
 	int leader;
 	int rc = 0;
@@ -280,6 +283,31 @@ static int event_strike(struct runner *r, const struct plan_event *event, struct
 	return 0;
 }
 
+/* A process of a real database that ended by itself is a fault, too: of its own making. */
+static void ended_note(struct runner *r)
+{
+	for (unsigned i = 0; r->plan->real && i < r->plan->replicas; i++) {
+		const struct member *m = &r->s->replica[i];
+		struct run_fault fault = {.kind = RUN_ENDED,
+			.node = (int)i,
+			.t_request_ns = m->ended_ns,
+			.t_first_ns = m->ended_ns,
+			.t_last_ns = m->ended_ns,
+			.caught_up_ns = UINT64_MAX,
+			.judged = true,
+			.evidence = {.result = EVIDENCE_CONFIRMED}};
+
+		if (m->runs || m->asked || r->ended[i]) {
+			r->ended[i] = r->ended[i] && !m->runs;
+			continue;
+		}
+		r->ended[i] = true;
+		outdir_last_line(
+			&r->s->out, m->name, fault.evidence.why, sizeof fault.evidence.why);
+		(void)fault_note(r, &fault);
+	}
+}
+
 /* When to look at the evidence for the first time. */
 static uint64_t first_look_ns(const struct runner *r)
 {
@@ -360,6 +388,7 @@ static int phase_run(struct runner *r, struct err *err)
 		uint64_t wake = earlier(end, progress_tick(&r->progress, r->phase, end, now));
 
 		convergence_note(r);
+		ended_note(r);
 		if (vigil_found(r->vigil, &r->log->online))
 			return -ECANCELED;
 		if (r->vigil)

@@ -10,8 +10,9 @@
  * Invariants:
  *   1. A child is known to the janitor before the supervisor does anything else with it.
  *   2. Every process is signalled through its pidfd, never by number.
- *   3. Only the end of a replica in a lab that is up and not scripted, or one that was asked for,
- *      lets the lab go on; everything else ends it, and the first cause is the one that is told.
+ *   3. Only the end of a replica in a lab that is up and not scripted, or of a real database after
+ *      a fault, or one that was asked for, lets the lab go on; everything else ends it, and the
+ *      first cause is the one that is told.
  *   4. No child inherits the terminal's signals: they are in sessions of their own, or have them
  *      blocked, so that ctrl-C reaches the supervisor alone and the end is an orderly one.
  */
@@ -122,6 +123,9 @@ static void member_ended(struct member *m)
 		return; /* what is measured does not depend on it */
 	if (m->kind == MEMBER_REPLICA || m->kind == MEMBER_LOAD)
 		blame_node(s, m);
+	/* How a real database takes a fault is what is measured. */
+	if (m->kind == MEMBER_REPLICA && s->plan->real && s->harmed)
+		return;
 	if (m->kind != MEMBER_REPLICA || s->options.scripted || !s->ready_ns)
 		fatal(s, m);
 }

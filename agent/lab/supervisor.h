@@ -76,6 +76,7 @@ struct supervisor {
 	int load_fd; /* memory that the load counts in, struct load_shared; -1: no load */
 	int wire_log_fd;
 	int log_fd;
+	bool harmed; /* links were changed or processes hit since it was ready */
 	struct watchers *watchers;
 	struct control *control;
 	struct orders *orders;           /* NULL: the store is one of ours */

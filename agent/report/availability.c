@@ -93,10 +93,11 @@ static bool stops(const struct run_fault *f)
 	       strcmp(f->kind, plan_event_names[PLAN_PAUSE]) == 0;
 }
 
-/* It is told something, and goes on. */
+/* It is told something, and goes on; or it ended by itself, which is no excuse. */
 static bool tells(const struct run_fault *f)
 {
-	return strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0 ||
+	return strcmp(f->kind, RUN_ENDED) == 0 ||
+	       strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0 ||
 	       strcmp(f->kind, plan_event_names[PLAN_PROMOTE]) == 0;
 }
 

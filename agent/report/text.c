@@ -178,7 +178,8 @@ static void cell_fault(const struct text *t, const struct run_fault *f, char *ou
 			: t->r->log->simulated.is ? RUN_SIMULATED
 						  : "confirmed");
 		if (strcmp(f->kind, plan_event_names[PLAN_SKEW]) == 0 ||
-			strcmp(f->kind, plan_event_names[PLAN_PROMOTE]) == 0)
+			strcmp(f->kind, plan_event_names[PLAN_PROMOTE]) == 0 ||
+			strcmp(f->kind, RUN_ENDED) == 0)
 			words_add(out, TEXT_CELL_MAX, ": %s", f->evidence.why);
 		if (f->caught_up_ns != UINT64_MAX && t->r->plan->real)
 			words_add(out, TEXT_CELL_MAX, ": ready again after %.2f s",
