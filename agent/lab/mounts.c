@@ -83,19 +83,29 @@ void mounts_see(struct mounts *m, const char *path)
 	m->seens++;
 }
 
+/* Whatever the umask is: a database has no rights there. */
+static int folder_make(const char *path)
+{
+	if (mkdir(path, 0755))
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(path, 0755) ? -errno : 0;
+}
+
 /* A place for what is mounted at @path, with all folders that it stands in. */
 static int place_make(const char *path)
 {
 	char folder[MOUNTS_PATH_MAX];
+	int rc;
 
 	if (strlen(path) >= sizeof folder)
 		return -ENAMETOOLONG;
 	for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
 		(void)snprintf(folder, sizeof folder, "%.*s", (int)(end - path), path);
-		if (mkdir(folder, 0755) && errno != EEXIST)
-			return -errno;
+		rc = folder_make(folder);
+		if (rc)
+			return rc;
 	}
-	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+	return folder_make(path);
 }
 
 static int seen_again(int fd, const char *path, struct err *err)
