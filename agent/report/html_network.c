@@ -180,8 +180,31 @@ static void members_print(FILE *out, const char *caption, json_t *object)
 	html_table_end(out);
 }
 
+static void database_print(FILE *out, const json_t *database)
+{
+	static const char *const head[] = {"node", "memory MB"};
+	json_t *node;
+	size_t i;
+
+	if (!json_is_object(database))
+		return;
+	html_table(out, "What the database took at most", head, 2);
+	json_array_foreach(json_object_get(database, "nodes"), i, node)
+	{
+		html_row(out, look_text(node, "name"));
+		html_cell(out, "%.1f", look_number(node, "memory_bytes") / 1e6);
+		html_row_end(out);
+	}
+	html_table_end(out);
+	html_linef(out, "p", "note",
+		"It was ready %.2f s after the lab was asked for. What its processes share is "
+		"counted once.",
+		look_number(database, "ready_s"));
+}
+
 void html_quality_print(FILE *out, const struct html_run *r)
 {
+	database_print(out, json_object_get(r->top, "database"));
 	members_print(out, "How well the network was emulated", json_object_get(r->top, "quality"));
 	html_line(out, "p", "note",
 		"A run is tainted if a change was not confirmed, if 1 frame in 100 was late by "

@@ -437,8 +437,9 @@ static void fault_evidence(FILE *out, const json_t *f)
 		html_textf(out, ": %s", why);
 }
 
-static void fault_row(FILE *out, const json_t *f, size_t number)
+static void fault_row(FILE *out, const struct html_run *r, const json_t *f, size_t number)
 {
+	bool real = json_is_object(json_object_get(r->top, "database"));
 	const char *node = look_text(f, "node");
 	const char *cut = look_text(f, "cut");
 	int64_t asked_ns = look_int(f, "t_request_ns");
@@ -461,7 +462,8 @@ static void fault_row(FILE *out, const json_t *f, size_t number)
 		html_textf(out, "; %" PRIu64 " records in its log",
 			look_count(f, "records_recovered"));
 	if (!isnan(look_number(f, "caught_up_s")))
-		html_textf(out, "; had caught up after %.3f s", look_number(f, "caught_up_s"));
+		html_textf(out, "; %s after %.3f s", real ? "ready again" : "had caught up",
+			look_number(f, "caught_up_s"));
 	if (look_number(f, "skew_ms") < 0 || look_number(f, "skew_ms") > 0)
 		html_textf(out, "; clock off by %g ms", look_number(f, "skew_ms"));
 	(void)fputs("</td>", out);
@@ -481,7 +483,7 @@ void html_faults_print(FILE *out, const struct html_run *r)
 		sizeof head / sizeof *head);
 	json_array_foreach(faults, i, fault)
 	{
-		fault_row(out, fault, i);
+		fault_row(out, r, fault, i);
 	}
 	html_table_end(out);
 	html_line(out, "p", "note",
