@@ -41,8 +41,8 @@ say [[Healed. The old primary is stopped and made a standby of the new one. What
 phase("healed", "8s")
 
 say [["lost writes" are those that clients were told are safe. A standby's acknowledgement keeps
-	them only if that standby is the one promoted: an operator must ask all of them how far they are
-	before, or wait for more than half of them, as consensus does.]]
+	them only if that standby is the one promoted: an operator must ask all of them how far they
+	are before, or wait for more than half of them, as consensus does.]]
 
 local lost = promoted == "n2" and "none" or "some"
 

@@ -65,10 +65,12 @@ host replication all all trust
 ]]
 
 -- In single-user mode a line is a statement.
-local schema = [[
+local schema = find .. [[
+postgres --single -D '{dir}/pg' postgres <<'SQL'
 CREATE ROLE pacelab LOGIN
 CREATE TABLE kv (k text PRIMARY KEY, v text NOT NULL)
 GRANT ALL ON kv TO pacelab
+SQL
 ]]
 
 -- What a node was told to follow stands in the file "leader" until it does.
@@ -84,7 +86,8 @@ say() {
 parted() {
 	pg_isready -q -t 1 -h "$1" -p ]] .. port .. [[ || { stuck=0; return 1; }
 	case $(psql -X -h '{dir}' -U postgres -Atqc "SELECT pg_is_in_recovery(), EXISTS (SELECT
-		FROM pg_stat_wal_receiver WHERE status = 'streaming' AND sender_host = '$1')" postgres) in
+		FROM pg_stat_wal_receiver
+		WHERE status = 'streaming' AND sender_host = '$1')" postgres) in
 	'f|f') return 0 ;;
 	't|t') rm -f leader; return 1 ;;
 	esac
@@ -137,7 +140,7 @@ local function prepare(n)
 		return {
 			{"initdb", "-D", "{dir}/pg", "-U", "postgres", "-A", "trust", "-E", "UTF8",
 				"--no-locale", "--no-sync", "--no-instructions"},
-			{"sh", "-c", find .. "postgres --single -D '{dir}/pg' postgres <'{dir}/schema.sql'"},
+			{"sh", "schema.sh"},
 		}
 	end
 	return {
@@ -160,16 +163,16 @@ system("postgres-real", {
 		reads = {"leader", "local"},
 	},
 	like = function(knobs)
-		local waits = knobs.standbys ~= "none" and knobs.synchronous_commit ~= "off" and
-			knobs.synchronous_commit ~= "local"
+		local commit = knobs.synchronous_commit
+		local waits = knobs.standbys ~= "none" and commit ~= "off" and commit ~= "local"
 
 		return waits and knobs.reads == "leader" and "postgres-sync" or "postgres-async"
 	end,
 	client = function(knobs)
 		return "reads=" .. knobs.reads
 	end,
-	kept = "the server itself; clients ask all nodes who takes writes, and keep that one until " ..
-		"its connection ends",
+	kept = "the server itself; clients ask all nodes who takes writes, and keep that one " ..
+		"until its connection ends",
 	differs = "who is told to wait for a standby waits for ever and keeps a connection of " ..
 		"the server; standbys show what the primary does not show yet",
 	rate = 200, deadline = "1s", cut = "6s", settle = "8s", ready = "30s",
@@ -179,7 +182,7 @@ system("postgres-real", {
 			files = {
 				["postgresql.conf"] = config(n),
 				["pg_hba.conf"] = hba,
-				["schema.sql"] = schema,
+				["schema.sh"] = schema,
 				["serve.sh"] = serve,
 				["follow.sh"] = follow,
 			},
@@ -189,7 +192,8 @@ system("postgres-real", {
 			promote = {
 				{"rm", "-f", "{dir}/leader"},
 				{"pg_ctl", "promote", "-D", "{dir}/pg", "-w", "-t", "20"},
-				{"psql", "-X", "-h", "{dir}", "-U", "postgres", "-qc", "CHECKPOINT", "postgres"},
+				{"psql", "-X", "-h", "{dir}", "-U", "postgres", "-qc", "CHECKPOINT",
+					"postgres"},
 			},
 			follow = {{"sh", "follow.sh", "{leader}"}},
 			env = {LC_ALL = "C"},
@@ -199,4 +203,5 @@ system("postgres-real", {
 variant("postgres-real-async", {standbys = "none", reads = "local"})
 variant("postgres-real-first2", {standbys = "first2"}, {nodes = {3, 7}})
 variant("postgres-real-apply",
-	{synchronous_commit = "remote_apply", standbys = "first2", reads = "local"}, {nodes = {3, 7}})
+	{synchronous_commit = "remote_apply", standbys = "first2", reads = "local"},
+	{nodes = {3, 7}})
