@@ -179,7 +179,7 @@ $(B)/pic/%.o: %.c
 	$(if $(V),,@echo "  CC $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
 
-$(B)/pic/agent/load/plugins/%.o: PLUGIN = $(if $(plugin_pc_$*),$(shell pkg-config --cflags $(plugin_pc_$*)))
+$(B)/pic/agent/load/plugins/%.o: PLUGIN = $(if $(plugin_pc_$(notdir $*)),$(shell pkg-config --cflags $(plugin_pc_$(notdir $*))))
 $(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(PLUGIN)
 
 $(patsubst %,$(B)/drivers/%.so,etcd couch influx): $(B)/pic/agent/load/plugins/http.o \
