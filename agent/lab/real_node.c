@@ -166,7 +166,7 @@ static void take_command(
 {
 	lua_Unsigned n = lua_type(L, -1) == LUA_TTABLE ? lua_rawlen(L, -1) : 0;
 	int at = lua_gettop(L);
-	char retry[SCRIPT_TEXT_MAX];
+	char retry[SCRIPT_TEXT_MAX + 16];
 
 	if (n == 0)
 		args_fail(L, "%s has no program: write {{\"program\", \"argument\"}}", what);
