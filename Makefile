@@ -179,13 +179,8 @@ $(B)/pic/%.o: %.c
 	$(if $(V),,@echo "  CC $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
 
-<<<<<<< Updated upstream
 $(B)/pic/agent/load/plugins/%.o: PLUGIN = $(if $(plugin_pc_$(notdir $*)),$(shell pkg-config --cflags $(plugin_pc_$(notdir $*))))
 $(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(PLUGIN)
-=======
-$(B)/pic/agent/load/plugins/%.o: PLUGIN = $(plugin_pc_$(*F))
-$(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(if $(PLUGIN),$(shell pkg-config --cflags $(PLUGIN)))
->>>>>>> Stashed changes
 
 $(patsubst %,$(B)/drivers/%.so,etcd couch influx): $(B)/pic/agent/load/plugins/http.o \
 	$(B)/pic/agent/load/drivers/resp_link.o
