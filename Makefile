@@ -60,6 +60,7 @@ plugin_header_zookeeper := zookeeper/zookeeper.h
 plugin_libs_zookeeper := -lzookeeper_mt
 plugin_pc_postgres := libpq
 plugin_pc_mysql := libmariadb
+plugin_pc_dns := ldns
 plugin_src := $(filter-out %/common.c %/http.c $(wildcard agent/load/plugins/redis_*.c),\
 	$(wildcard agent/load/plugins/*.c))
 plugin_names := $(patsubst agent/load/plugins/%.c,%,$(plugin_src))

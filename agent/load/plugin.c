@@ -31,6 +31,7 @@ static const struct {
 	const char *library;
 	const char *package;
 } known[] = {
+	{"dns", "libldns", "libldns-dev"},
 	{"etcd", "libcurl", "libcurl4-openssl-dev"},
 	{"ldap", "libldap", "libldap-dev"},
 	{"mysql", "libmariadb", "libmariadb-dev"},
