@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# dns_driver_test.sh - the driver for DNS against BIND, NSD, Knot and unbound on loopback
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+for program in named nsd knotd unbound; do
+	command -v "$program" >/dev/null || skip_all "no $program"
+done
+[ -e "$B/drivers/dns.so" ] || skip_all "the driver for DNS was not built"
+
+net=127.$((RANDOM % 200 + 20)).$((RANDOM % 250))
+port=$((RANDOM % 2000 + 20000))
+cache_port=$((port + 1))
+
+# start NAME COMMAND...: in its folder
+declare -A pid
+start() {
+	local name=$1
+	shift
+	(cd "$tmp/$name" && exec "$@") >>"$tmp/$name.log" 2>&1 &
+	pid[$name]=$!
+}
+stop_all() {
+	kill -CONT "${pid[@]}" 2>/dev/null
+	kill -TERM "${pid[@]}" 2>/dev/null
+	wait
+}
+at_exit stop_all
+mkdir "$tmp"/{bind,nsd,knot,unbound}
+
+cat >"$tmp/bind/named.conf" <<CONF
+options {
+	directory "$tmp/bind"; pid-file "$tmp/bind/pid"; session-keyfile "$tmp/bind/key";
+	listen-on port $port { $net.1; }; listen-on-v6 { none; };
+	recursion no; dnssec-validation no; allow-query { any; }; allow-transfer { any; };
+	notify explicit; also-notify { $net.2 port $port; $net.3 port $port; }; notify-delay 0;
+};
+controls { };
+zone "lab" { type primary; file "lab.zone"; allow-update { any; }; };
+CONF
+cat >"$tmp/bind/lab.zone" <<ZONE
+\$TTL 5
+@ IN SOA n1.lab. root.lab. 1 2 1 3600 1
+@ IN NS n1.lab.
+n1 IN A $net.1
+ZONE
+cat >"$tmp/nsd/nsd.conf" <<CONF
+server:
+  ip-address: $net.2@$port
+  do-ip6: no
+  username: ""
+  zonesdir: "$tmp/nsd"
+  pidfile: "$tmp/nsd/pid"
+  zonelistfile: "$tmp/nsd/zone.list"
+  xfrdfile: "$tmp/nsd/xfrd.state"
+  xfrdir: "$tmp/nsd"
+  database: ""
+  server-count: 1
+  xfrd-reload-timeout: 0
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: "lab"
+  zonefile: "lab.zone"
+  allow-notify: 127.0.0.0/8 NOKEY
+  request-xfr: $net.1@$port NOKEY
+  min-refresh-time: 1
+  min-retry-time: 1
+CONF
+cat >"$tmp/knot/knot.conf" <<CONF
+server:
+  rundir: "$tmp/knot"
+  listen: $net.3@$port
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+database:
+  storage: "$tmp/knot"
+log:
+  - target: stderr
+    any: info
+remote:
+  - id: primary
+    address: $net.1@$port
+acl:
+  - id: notify
+    address: 127.0.0.0/8
+    action: notify
+zone:
+  - domain: lab
+    storage: "$tmp/knot"
+    master: primary
+    acl: notify
+CONF
+cat >"$tmp/unbound/unbound.conf" <<CONF
+server:
+  interface: $net.2
+  port: $cache_port
+  access-control: 127.0.0.0/8 allow
+  do-ip6: no
+  username: ""
+  chroot: ""
+  directory: "$tmp/unbound"
+  pidfile: "$tmp/unbound/pid"
+  use-syslog: no
+  module-config: "iterator"
+  num-threads: 1
+  do-not-query-localhost: no
+  target-fetch-policy: "0 0 0 0 0"
+remote-control:
+  control-enable: no
+stub-zone:
+  name: "lab"
+  stub-addr: $net.2@$port
+  stub-prime: no
+CONF
+start bind named -g -4 -n 1 -c "$tmp/bind/named.conf"
+start nsd nsd -d -c "$tmp/nsd/nsd.conf"
+start knot knotd -c "$tmp/knot/knot.conf"
+start unbound unbound -d -c "$tmp/unbound/unbound.conf"
+
+# driver CONTACT SETTINGS REQUEST...: what it says; says ANSWER CONTACT SETTINGS REQUEST...
+driver() {
+	timeout 20 "$B/pacelab" driver dns --nodes "$net.1,$net.2,$net.3" --port "$port" \
+		--contact $(($1 - 1)) --settings "zone=lab cache_port=$cache_port $2" \
+		--deadline "${deadline:-2s}" "${@:3}" 2>&1
+}
+says() {
+	local answer
+	answer=$(driver "${@:2}")
+	# shellcheck disable=SC2053 # the expected answer is a pattern
+	[[ $answer == $1 ]] || {
+		echo "$answer"
+		return 1
+	}
+}
+
+check status__is_ready_when_all_have_the_zone wait_until 20 eval \
+	"says 'ready leader 0 1 primary' 1 '' status && says 'ready follower 0 1 secondary' 2 '' status &&
+	says 'ready follower 0 1 secondary' 3 '' status" || tail -n 8 "$tmp"/*.log
+check read__of_nothing_is_nil says 'ok nil' 2 '' read k1
+check write__goes_to_the_primary_from_anywhere says ok 2 ttl=3 write k1 5
+check read__at_the_primary_sees_it_at_once says 'ok 5' 3 reads=primary read k1
+check read__at_nsd_sees_it_in_time wait_until 10 says 'ok 5' 2 '' read k1
+check read__at_knot_sees_it_in_time wait_until 10 says 'ok 5' 3 '' read k1
+check cas__changes_what_it_expects says ok 3 ttl=3 cas k1 5 6
+check cas__leaves_what_it_does_not_expect says unmet 3 '' cas k1 5 7
+
+# A cache has what it has heard once, for 3 s.
+check cache__has_it wait_until 10 eval \
+	"says 'ok 6' 2 '' read k1 && says 'ok 6' 2 reads=cache read k1"
+cache_is_old() {
+	says ok 2 ttl=3 write k1 8 && wait_until 2 says 'ok 8' 2 '' read k1 &&
+		says 'ok 6' 2 reads=cache read k1
+}
+check cache__goes_on_with_it_until_its_time_is_over cache_is_old
+check cache__asks_again_then wait_until 10 says 'ok 8' 2 reads=cache read k1
+
+# A process that does not answer: the kernel takes the datagram for it.
+kill -STOP "${pid[bind]}"
+deadline=300ms
+paused_is_unknown() {
+	local answers
+	answers=$(printf '%s\n' 'write k1 9' | driver 2 '')
+	[ "$answers" = 'unknown timeout' ] || {
+		echo "$answers"
+		return 1
+	}
+}
+check paused__is_unknown_of_a_write paused_is_unknown
+kill -CONT "${pid[bind]}"
+deadline=2s
+check unknown__may_have_had_an_effect wait_until 10 says 'ok 9' 1 '' read k1
+
+kill -KILL "${pid[bind]}"
+wait "${pid[bind]}" 2>/dev/null
+unset "pid[bind]"
+check dead__is_a_failure_of_a_write says 'fail connect' 2 '' write k1 10
+check dead__secondaries_answer says 'ok 9' 3 '' read k1
+tap_done
