@@ -261,6 +261,43 @@ static void redis__writes_requests_and_the_wait_in_one_piece(void **state)
 	server_stop(&s);
 }
 
+/* Lists, counters and what else clients keep in texts. */
+static void redis__has_texts_and_numbers(void **state)
+{
+	static const struct play plays[] = {{"$4\r\n3,4,\r\n", false, false},
+		{"$-1\r\n", false, false}, {"+OK\r\n", false, false}, {":6\r\n", false, false},
+		{":1\r\n", false, false}, {"+OK\r\n", false, false}};
+	uint64_t until = clock_now_ns() + PATIENCE_NS;
+	struct server s = {.whole = NULL};
+	struct driver_result r;
+	struct buf text = {0};
+	struct driver *d;
+
+	(void)state;
+	server_start(&s, plays, COUNT(plays));
+	d = dial(s.port, 1, 0, "topology=single");
+	d->ops->get(d, 7, until, &text, &r);
+	assert_true(r.outcome == HISTORY_OK && r.found && text.len == 4);
+	assert_memory_equal(text.p, "3,4,", 4);
+	d->ops->get(d, 7, until, &text, &r);
+	assert_true(r.outcome == HISTORY_OK && !r.found && text.len == 0);
+	buf_add(&text, "5,", 2);
+	d->ops->put(d, 7, &text, until, &r);
+	assert_int_equal(r.outcome, HISTORY_OK);
+	assert_string_equal(s.request, "*3\r\n$3\r\nSET\r\n$2\r\nk7\r\n$2\r\n5,\r\n");
+	d->ops->append(d, 7, &text, until, &r);
+	assert_int_equal(r.outcome, HISTORY_OK);
+	assert_string_equal(s.request, "*3\r\n$6\r\nAPPEND\r\n$2\r\nk7\r\n$2\r\n5,\r\n");
+	d->ops->increase(d, 7, -3, until, &r);
+	assert_int_equal(r.outcome, HISTORY_OK);
+	assert_string_equal(s.request, "*3\r\n$6\r\nINCRBY\r\n$2\r\nk7\r\n$2\r\n-3\r\n");
+	d->ops->increase(d, 7, 1, until, &r); /* answered as if it were another command */
+	assert_int_equal(r.outcome, HISTORY_UNKNOWN);
+	buf_fini(&text);
+	d->ops->close(d);
+	server_stop(&s);
+}
+
 /*
  * Sentinel: one scripted server is Sentinel and primary, one connection after the other.
  */
@@ -710,6 +747,7 @@ int main(void)
 		cmocka_unit_test(redis__takes_two_answers_to_one_request_for_garbage),
 		cmocka_unit_test(redis__survives_random_answers),
 		cmocka_unit_test(redis__writes_requests_and_the_wait_in_one_piece),
+		cmocka_unit_test(redis__has_texts_and_numbers),
 		cmocka_unit_test(redis__finds_the_primary_by_sentinel_and_holds_on_to_it),
 		cmocka_unit_test(redis__sends_nothing_to_who_is_no_primary),
 		cmocka_unit_test(redis__has_no_primary_if_sentinel_names_none),

@@ -55,12 +55,15 @@ _Static_assert(
  * struct request - one command
  * @key:	that its slot is of
  * @reads:	it changes nothing
+ * @word:	the first is its name; @words of them
+ * @text:	one word more, NULL: none
  */
 struct request {
 	uint64_t key;
 	bool reads;
 	unsigned words;
 	const char *word[WORDS_MAX];
+	const struct buf *text;
 };
 
 /**
@@ -133,12 +136,12 @@ static unsigned compose(struct redis *r, const struct request *q, bool asking, u
 
 	r->out.len = 0;
 	if (asking)
-		redis_add_request(&r->out, 1, may_ask);
-	redis_add_request(&r->out, q->words, q->word);
+		redis_add_request(&r->out, 1, may_ask, NULL);
+	redis_add_request(&r->out, q->words, q->word, q->text);
 	if (waits) {
 		(void)snprintf(n, sizeof n, "%u", r->wait);
 		(void)snprintf(ms, sizeof ms, "%u", wait_ms(deadline_ns));
-		redis_add_request(&r->out, 3, wait);
+		redis_add_request(&r->out, 3, wait, NULL);
 	}
 	return 1u + asking + waits;
 }
@@ -295,43 +298,108 @@ static void take_wait(const struct redis *r, const struct reply *reply, struct d
 		common_unknown(ret, HISTORY_UNCERTAIN);
 }
 
-static void redis_read(
-	struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
+/* Return: true with the answer, a value or nil; else *ret is the outcome. */
+static bool get(struct redis *r, uint64_t key, uint64_t deadline_ns, struct resp_answer *answer,
+	struct driver_result *ret)
 {
-	struct redis *r = redis_of(d);
 	char name[COMMON_KEY_MAX];
 	const struct request q = {
 		.key = key, .reads = true, .words = 2, .word = {"GET", common_key(key, name)}};
 	struct reply reply;
-	uint64_t value;
 
 	if (!ask(r, &q, deadline_ns, &reply, ret))
+		return false;
+	*answer = reply.answer[0];
+	if (answer->type == RESP_ANSWER_VALUE || answer->type == RESP_ANSWER_NIL)
+		return true;
+	out_of_step(r, true, ret);
+	return false;
+}
+
+static void redis_read(
+	struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
+{
+	struct redis *r = redis_of(d);
+	struct resp_answer answer;
+	uint64_t value = 0;
+
+	if (!get(r, key, deadline_ns, &answer, ret))
 		return;
-	if (reply.answer[0].type == RESP_ANSWER_NIL)
-		common_value(ret, 0);
-	else if (reply.answer[0].type == RESP_ANSWER_VALUE &&
-		 common_number(reply.answer[0].text, reply.answer[0].len, &value))
+	if (answer.type == RESP_ANSWER_NIL || common_number(answer.text, answer.len, &value))
 		common_value(ret, value);
 	else
 		out_of_step(r, true, ret);
 }
 
-static void redis_write(struct driver *d, uint64_t key, uint64_t value, uint64_t deadline_ns,
+static void redis_get(struct driver *d, uint64_t key, uint64_t deadline_ns, struct buf *ret_text,
 	struct driver_result *ret)
 {
-	struct redis *r = redis_of(d);
-	char name[COMMON_KEY_MAX], text[COMMON_KEY_MAX];
-	const struct request q = {
-		.key = key, .words = 3, .word = {"SET", common_key(key, name), text}};
+	struct resp_answer answer;
+
+	ret_text->len = 0;
+	if (!get(redis_of(d), key, deadline_ns, &answer, ret))
+		return;
+	common_ok(ret);
+	ret->found = answer.type == RESP_ANSWER_VALUE;
+	if (ret->found)
+		buf_add(ret_text, answer.text, answer.len);
+}
+
+/* Commands that answer OK, and those that answer with a number that nobody here looks at. */
+static void change(struct redis *r, const struct request *q, enum resp_answer_type type,
+	uint64_t deadline_ns, struct driver_result *ret)
+{
 	struct reply reply;
 
-	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-	if (!ask(r, &q, deadline_ns, &reply, ret))
+	if (!ask(r, q, deadline_ns, &reply, ret))
 		return;
-	if (reply.answer[0].type == RESP_ANSWER_STATUS && redis_begins(&reply.answer[0], "OK"))
+	if (reply.answer[0].type == type &&
+		(type != RESP_ANSWER_STATUS || redis_begins(&reply.answer[0], "OK")))
 		take_wait(r, &reply, ret);
 	else
 		out_of_step(r, false, ret);
+}
+
+static void redis_write(struct driver *d, uint64_t key, uint64_t value, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	char name[COMMON_KEY_MAX], text[COMMON_KEY_MAX];
+	const struct request q = {
+		.key = key, .words = 3, .word = {"SET", common_key(key, name), text}};
+
+	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	change(redis_of(d), &q, RESP_ANSWER_STATUS, deadline_ns, ret);
+}
+
+static void redis_put(struct driver *d, uint64_t key, const struct buf *text, uint64_t deadline_ns,
+	struct driver_result *ret)
+{
+	char name[COMMON_KEY_MAX];
+	const struct request q = {
+		.key = key, .words = 2, .word = {"SET", common_key(key, name)}, .text = text};
+
+	change(redis_of(d), &q, RESP_ANSWER_STATUS, deadline_ns, ret);
+}
+
+static void redis_append(struct driver *d, uint64_t key, const struct buf *text,
+	uint64_t deadline_ns, struct driver_result *ret)
+{
+	char name[COMMON_KEY_MAX];
+	const struct request q = {
+		.key = key, .words = 2, .word = {"APPEND", common_key(key, name)}, .text = text};
+
+	change(redis_of(d), &q, RESP_ANSWER_NUMBER, deadline_ns, ret);
+}
+
+static void redis_increase(
+	struct driver *d, uint64_t key, int64_t by, uint64_t deadline_ns, struct driver_result *ret)
+{
+	char name[COMMON_KEY_MAX], text[COMMON_KEY_MAX];
+	const struct request q = {
+		.key = key, .words = 3, .word = {"INCRBY", common_key(key, name), text}};
+
+	(void)snprintf(text, sizeof text, "%lld", (long long)by);
+	change(redis_of(d), &q, RESP_ANSWER_NUMBER, deadline_ns, ret);
 }
 
 static void redis_cas(struct driver *d, uint64_t key, uint64_t old, uint64_t value,
@@ -497,6 +565,10 @@ const struct driver_ops pacelab_driver = {
 	.read = redis_read,
 	.write = redis_write,
 	.cas = redis_cas,
+	.get = redis_get,
+	.put = redis_put,
+	.append = redis_append,
+	.increase = redis_increase,
 	.status = redis_status,
 	.close = redis_close,
 };

@@ -74,7 +74,9 @@ void redis_hang_up(struct redis_line *l);
 /* redis_be_open() - like resp_link_open(), but with a new attempt for one that took too long. */
 bool redis_be_open(struct redis_line *l, uint64_t deadline_ns);
 
-void redis_add_request(struct buf *out, unsigned words, const char *const word[]);
+/* redis_add_request() - @words words and, unless it is NULL, @text. */
+void redis_add_request(
+	struct buf *out, unsigned words, const char *const word[], const struct buf *text);
 
 /* redis_parse() - the answer at @at. Return: bytes used, 0: more are needed, or -EBADMSG. */
 int redis_parse(const struct buf *in, size_t at, struct resp_answer *ret);

@@ -44,11 +44,21 @@ bool redis_be_open(struct redis_line *l, uint64_t deadline_ns)
 	return resp_link_open(&l->link, deadline_ns);
 }
 
-void redis_add_request(struct buf *out, unsigned words, const char *const word[])
+static void add_word(struct buf *out, const void *p, size_t len)
 {
-	buf_printf(out, "*%u\r\n", words);
+	buf_printf(out, "$%zu\r\n", len);
+	buf_add(out, p, len);
+	buf_add(out, "\r\n", 2);
+}
+
+void redis_add_request(
+	struct buf *out, unsigned words, const char *const word[], const struct buf *text)
+{
+	buf_printf(out, "*%u\r\n", words + (text ? 1 : 0));
 	for (unsigned i = 0; i < words; i++)
-		buf_printf(out, "$%zu\r\n%s\r\n", strlen(word[i]), word[i]);
+		add_word(out, word[i], strlen(word[i]));
+	if (text)
+		add_word(out, text->p, text->len);
 }
 
 int redis_parse(const struct buf *in, size_t at, struct resp_answer *ret)
@@ -65,7 +75,7 @@ static bool put_question(
 	while (word[words])
 		words++;
 	r->out.len = 0;
-	redis_add_request(&r->out, words, word);
+	redis_add_request(&r->out, words, word, NULL);
 	l->link.in.len = 0;
 	l->until_ns = clock_now_ns() + REDIS_PATIENCE_NS;
 	(void)resp_link_send(&l->link, r->out.p, r->out.len, deadline_ns, &l->asked);
