@@ -14,6 +14,7 @@
 #include "agent/cmd/simulation.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/runner.h"
+#include "agent/lab/stores.h"
 #include "agent/lab/supervisor.h"
 
 #define EXIT_SIGNALLED 128 /* plus the signal, as shells say it */
@@ -272,7 +273,7 @@ static int run_repeated(const struct plan *plan, const struct cmd_line *line, st
 	unsigned n = 0;
 	const struct comparison_wish wish = {.name = "repeat",
 		.lab = line->arg[0],
-		.stores = plan->system->name,
+		.stores = stores_name(plan->system),
 		.results = v[OPT_RESULTS],
 		.plan = wish_of(line),
 		.lab_name = v[OPT_NAME],

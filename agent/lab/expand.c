@@ -15,6 +15,7 @@
 #include "agent/lab/distances.h"
 #include "agent/lab/near.h"
 #include "agent/lab/regions.h"
+#include "agent/load/drivers/driver.h"
 
 #define ADDRESS_NETWORK 0x0a630000u /* 10.99.0.0/16 */
 /*
@@ -568,13 +569,17 @@ static int expand_load(struct plan *plan, const struct script *s,
 	if (rc == 0 && options->rate)
 		rc = parse_decimal(
 			"--rate", options->rate, 0.001, SCRIPT_RATE_MAX, &load->rate, err);
+	if (rc == 0 && plan->real)
+		rc = suit_workload(plan, s, err);
 	if (rc < 0)
 		return rc;
+	if (plan->real)
+		suit_load(plan, options->rate != NULL);
 	load->one_writer = s->load.one_writer;
 	load->clients_per_site = s->load.clients_per_site ? (unsigned)s->load.clients_per_site
 							  : default_clients(plan, s);
 	plan->system->ops->claim(&plan->proto, &claim);
-	if (!claim.cas && load->cas > 0) {
+	if (load->cas > 0 && (!claim.cas || (plan->real && !plan->driver->cas))) {
 		plan->cas_moved = load->cas;
 		load->write += load->cas;
 		load->cas = 0;
@@ -665,6 +670,8 @@ int expand(struct plan *plan, struct script *script, const struct plan_options *
 		rc = expand_load(plan, script, options, err);
 	if (rc == 0)
 		rc = phases_expand(plan, script, plan->time_scale, err);
+	if (rc == 0 && plan->real && !options->time_scale)
+		suit_phases(plan);
 	if (rc == 0)
 		rc = expand_timing(plan, script, err);
 	if (rc == 0)

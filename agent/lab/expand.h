@@ -31,6 +31,15 @@ int expand_select(const struct plan *plan, const struct script *script, int line
 int expand_store(struct plan *plan, const struct script *s, const struct plan_options *options,
 	struct err *err);
 
+/*
+ * What a real database asks of a lab; plan->suited says what became other than it was said.
+ * suit_load() - rate, unless the command line says it, and deadline. suit_workload() - refuse what
+ * its driver cannot do. suit_phases() - how long it takes to notice a fault, and to be whole again.
+ */
+void suit_load(struct plan *plan, bool rate_said);
+int suit_workload(const struct plan *plan, const struct script *s, struct err *err);
+void suit_phases(struct plan *plan);
+
 /* expect_expand() - what is expected of the plan's store, and the stores that it is meant for. */
 int expect_expand(struct plan *plan, const struct script *script, struct err *err);
 

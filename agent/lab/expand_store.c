@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "agent/lab/expand.h"
-#include "agent/lab/near.h"
+#include "agent/lab/real.h"
+#include "agent/lab/stores.h"
+#include "agent/load/plugin.h"
 #include "store/settings.h"
 
 static int find_level(const struct script *s, const char *name, enum proto_level otherwise,
@@ -35,6 +37,8 @@ static int expand_settings(struct plan *plan, const struct script *s,
 		rc = settings_read(&plan->proto, system->ops, system->settings, err);
 	if (rc < 0)
 		return err_wrap(err, "settings of '%s'", system->name);
+	if (plan->real)
+		return 0; /* what it was set to its file has heard */
 	if (!plan->foreign_store &&
 		settings_read(&plan->proto, system->ops, s->store.set, err) < 0) {
 		char why[ERR_TEXT_MAX];
@@ -47,26 +51,19 @@ static int expand_settings(struct plan *plan, const struct script *s,
 	return 0;
 }
 
-/* An unknown store, from the script or from the command line. */
-static int fail_store(const struct script *s, const char *name, bool from_options, struct err *err)
+/* The row of the store that the script or the command line names. */
+static int find_store(struct plan *plan, const struct script *s, const char *name,
+	bool from_options, struct err *err)
 {
-	struct near near = near_to(name);
-	char all[400] = "";
-	char hint[96];
+	char why[ERR_TEXT_MAX];
 
-	for (unsigned i = 0; system_list(i); i++) {
-		size_t len = strlen(all);
-
-		near_offer(&near, system_list(i)->name);
-		(void)snprintf(
-			all + len, sizeof all - len, "%s%s", i ? ", " : "", system_list(i)->name);
-	}
-	near_text(&near, hint, sizeof hint);
+	plan->system = stores_find(name, err);
+	if (plan->system)
+		return 0;
 	if (from_options)
-		return err_usage(err, "--store: no store is called '%s'%s there are %s", name,
-			near.best ? hint : ":", all);
-	return script_fail(s, s->store.name.line, err, "no store is called '%s'%s there are %s",
-		name, near.best ? hint : ":", all);
+		return err_wrap(err, "--store");
+	(void)snprintf(why, sizeof why, "%s", err->text);
+	return script_fail(s, s->store.name.line, err, "%s", why);
 }
 
 /* A node, or a site: its first replica. */
@@ -93,6 +90,63 @@ static int find_leader(struct plan *plan, const struct script *s, const char *na
 		"store: leader '%s' is a client node: name a replica", name);
 }
 
+/* A real database knows no levels, and no times of elections. */
+static int check_real(const struct plan *plan, const struct script *s, struct err *err)
+{
+	const struct script_store *store = &s->store;
+
+	if (!plan->foreign_store &&
+		(store->read_level[0] || store->write_level[0] || store->election_min_ns ||
+			store->heartbeat_ns || store->request_timeout_ns))
+		return script_fail(s, store->name.line, err,
+			"store: levels and times are of stores of ours; what '%s' can be told is "
+			"`set`: %s",
+			plan->system->name, plan->system->real->choices);
+	return 0;
+}
+
+/* What its file makes of these nodes, with the knobs of the script and the command line. */
+static int expand_real(struct plan *plan, const struct script *s,
+	const struct plan_options *options, struct err *err)
+{
+	const struct system *row = plan->system;
+	char set[2 * SCRIPT_TEXT_MAX];
+	int rc = check_real(plan, s, err);
+
+	if (rc < 0)
+		return rc;
+	if ((size_t)snprintf(set, sizeof set, "%s %s", plan->foreign_store ? "" : s->store.set,
+		    options->set ? options->set : "") >= sizeof set)
+		return err_usage(err, "--set: longer than %zu characters", sizeof set - 1);
+	rc = real_expand(&plan->real, row, plan, set, err);
+	if (rc < 0)
+		return rc;
+	plan->driver = plugin_find(plan->real->driver, err);
+	if (!plan->driver)
+		return err_wrap(err, "store %s", row->name);
+	/* Other knobs may be like another system of ours. */
+	plan->row = *plan->real->like;
+	plan->row.name = row->name;
+	plan->row.kept = row->kept;
+	plan->row.left_out = row->left_out;
+	plan->row.differs = row->differs;
+	plan->row.real = plan->real;
+	plan->system = &plan->row;
+	return 0;
+}
+
+static int expand_levels(struct plan *plan, const struct script *s, struct err *err)
+{
+	/* Levels in the script were meant for the script's own store. */
+	int rc = find_level(s, plan->foreign_store ? "" : s->store.read_level,
+		plan->system->read_level, &plan->proto.read_level, err);
+
+	if (rc < 0)
+		return rc;
+	return find_level(s, plan->foreign_store ? "" : s->store.write_level,
+		plan->system->write_level, &plan->proto.write_level, err);
+}
+
 int expand_store(struct plan *plan, const struct script *s, const struct plan_options *options,
 	struct err *err)
 {
@@ -102,22 +156,20 @@ int expand_store(struct plan *plan, const struct script *s, const struct plan_op
 
 	if (name[0] == '\0')
 		return script_fail(s, s->lines, err, "no store: add store \"raft\"");
-	plan->system = system_find(name);
-	if (!plan->system)
-		return fail_store(s, name, options->store != NULL, err);
-	/* Levels in the script were meant for the script's own store. */
+	rc = find_store(plan, s, name, options->store != NULL, err);
+	if (rc < 0)
+		return rc;
 	plan->foreign_store = strcmp(name, s->store.name.text) != 0;
 	plan->proto.nodes = plan->replicas;
 	plan->proto.leader = -1;
 	plan->fsync = s->store.fsync;
-	rc = find_level(s, plan->foreign_store ? "" : s->store.read_level, plan->system->read_level,
-		&plan->proto.read_level, err);
+	if (leader[0])
+		rc = find_leader(plan, s, leader, options->leader != NULL, err);
+	if (rc == 0 && plan->system->real)
+		rc = expand_real(plan, s, options, err);
 	if (rc == 0)
-		rc = find_level(s, plan->foreign_store ? "" : s->store.write_level,
-			plan->system->write_level, &plan->proto.write_level, err);
+		rc = expand_levels(plan, s, err);
 	if (rc == 0)
 		rc = expand_settings(plan, s, options, err);
-	if (rc == 0 && leader[0])
-		rc = find_leader(plan, s, leader, options->leader != NULL, err);
 	return rc;
 }

@@ -10,6 +10,7 @@
 
 #include "agent/lab/expand.h"
 #include "agent/lab/folders.h"
+#include "agent/lab/real.h"
 #include "agent/lab/script.h"
 #include "netns/dist.h"
 
@@ -87,6 +88,7 @@ void plan_free(struct plan *plan)
 		link_matrix_fini(&plan->phase[i].matrix);
 	link_matrix_fini(&plan->base);
 	script_close(plan->script);
+	real_free(plan->real);
 	free(plan->phase);
 	free(plan);
 }
@@ -168,6 +170,8 @@ uint64_t plan_alike_ns(const struct plan *plan)
 {
 	struct proto_claim claim;
 
+	if (plan->real)
+		return plan->real->settle_ns;
 	plan->system->ops->claim(&plan->proto, &claim);
 	return claim.alike_ns;
 }

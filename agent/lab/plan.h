@@ -35,6 +35,7 @@
 #define PLAN_STORES_MAX 32  /* that a lab names */
 #define PLAN_PROFILES_MAX 8 /* that a command line names */
 #define PLAN_REGION_MAX 48
+#define PLAN_SUITED_MAX 256
 
 enum plan_role { PLAN_REPLICA, PLAN_CLIENT };
 
@@ -188,6 +189,7 @@ bool plan_expects(const struct plan_expect *e);
 
 struct script;
 struct real;
+struct driver_ops;
 
 struct plan {
 	char name[PLAN_NAME_MAX];
@@ -195,10 +197,13 @@ struct plan {
 	uint64_t seed;
 	const struct system *system;
 	struct real *real; /* owned; a real database for these nodes; NULL: a store of ours */
-	struct proto_config proto; /* self is set per replica */
-	enum wal_sync fsync;       /* WAL_SYNC_ALWAYS: acknowledged means on disk */
-	bool simulated_only;       /* more than one machine can run, says the script */
-	bool foreign_store;        /* --store named another one than the script */
+	struct system row; /* of @real as its knobs have it: what @system then points to */
+	const struct driver_ops *driver; /* of @real */
+	char suited[PLAN_SUITED_MAX];    /* to @real: what is other than the script says; or "" */
+	struct proto_config proto;       /* self is set per replica */
+	enum wal_sync fsync;             /* WAL_SYNC_ALWAYS: acknowledged means on disk */
+	bool simulated_only;             /* more than one machine can run, says the script */
+	bool foreign_store;              /* --store named another one than the script */
 	bool all_models;    /* judge the history by every model, not only by what is claimed */
 	unsigned cas_moved; /* share of CAS that became writes: the store has no CAS */
 	enum emulator_kind emulator;

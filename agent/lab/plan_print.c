@@ -10,6 +10,7 @@
 #include "agent/lab/expect.h"
 #include "agent/lab/groups.h"
 #include "agent/lab/plan.h"
+#include "agent/lab/real.h"
 #include "netns/link_words.h"
 #include "store/settings.h"
 
@@ -101,6 +102,31 @@ static void print_nodes(const struct plan *plan, FILE *out)
 			plan->site[node->site].name,
 			node->role == PLAN_REPLICA ? "replica" : "clients");
 	}
+}
+
+static void print_real(const struct plan *plan, FILE *out)
+{
+	const struct real *real = plan->real;
+	struct proto_claim claim;
+	char ready[32];
+
+	real->like->ops->claim(&plan->proto, &claim);
+	(void)fprintf(out, "store       %s: a real database (%s), driver %s%s%s\n", real->name,
+		real->path, real->driver, real->settings[0] ? ", " : "", real->settings);
+	(void)fprintf(out, "claims      as our %s: %s; when cut %s%s\n", real->like->name,
+		proto_model_names[claim.whole], proto_model_names[claim.cut],
+		claim.needs_wall ? "; while wall clocks agree" : "");
+	(void)fprintf(out, "differs     %s\n", real->differs);
+	if (real->knobs[0])
+		(void)fprintf(out, "knobs       %s, of %s\n", real->knobs, real->choices);
+	(void)fprintf(out, "leader      %s\n",
+		!real->one_leader        ? "none"
+		: plan->proto.leader < 0 ? "any"
+					 : plan->node[plan->proto.leader].name);
+	(void)fprintf(out, "timing      is ready within %s\n",
+		units_print_duration(real->ready_ns, ready, sizeof ready));
+	if (plan->suited[0])
+		(void)fprintf(out, "suited      %s\n", plan->suited);
 }
 
 static void print_store(const struct plan *plan, FILE *out)
@@ -265,7 +291,10 @@ void plan_print(const struct plan *plan, FILE *out)
 	(void)fprintf(out, "lab         %s (%s)\n", plan->name, plan->path);
 	(void)fprintf(out, "seed        %llu\n", (unsigned long long)plan->seed);
 	(void)fprintf(out, "emulator    %s\n", emulator_kind_names[plan->emulator]);
-	print_store(plan, out);
+	if (plan->real)
+		print_real(plan, out);
+	else
+		print_store(plan, out);
 	print_load(plan, out);
 	print_expect(plan, out);
 	print_nodes(plan, out);

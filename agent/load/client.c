@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "agent/lab/real.h"
 #include "agent/load/purse.h"
 
 /* Longest sleep between two looks at the state that the supervisor sets. */
@@ -31,9 +32,24 @@
 #define CLIENT_SETTLE_NS (100 * NS_PER_MS)
 #define CLIENT_SETTLE_NS_MAX (3 * NS_PER_S)
 
+/* What a driver has of what objects are made of. */
+static uint32_t does_of(const struct driver_ops *ops)
+{
+	uint32_t does = PROTO_DOES_PLAIN;
+
+	does |= ops->append ? PROTO_DOES(PROTO_APPEND) : 0;
+	does |= ops->increase ? PROTO_DOES(PROTO_INCREASE) : 0;
+	does |= ops->add ? PROTO_DOES(PROTO_ADD) : 0;
+	does |= ops->remove ? PROTO_DOES(PROTO_REMOVE) : 0;
+	does |= ops->members ? PROTO_DOES(PROTO_MEMBERS) : 0;
+	does |= ops->values ? PROTO_DOES(PROTO_VALUES) : 0;
+	return does;
+}
+
 void client_site_init(struct client_site *common, const struct plan *plan, unsigned site,
 	struct history *history, struct load_shared *shared)
 {
+	const struct driver_ops *driver = plan->real ? plan->driver : &resp_driver;
 	struct proto_claim claim;
 
 	plan->system->ops->claim(&plan->proto, &claim);
@@ -41,10 +57,10 @@ void client_site_init(struct client_site *common, const struct plan *plan, unsig
 		.site = site,
 		.history = history,
 		.shared = shared,
-		.driver = &resp_driver,
+		.driver = driver,
 		.sessions = claim.sessions || claim.contexts,
-		.cas = claim.cas,
-		.does = claim.does,
+		.cas = claim.cas && driver->cas,
+		.does = claim.does & does_of(driver),
 		.addr_be = calloc(plan->replicas, sizeof *common->addr_be),
 		.seen = calloc(plan->load.keys, sizeof *common->seen)};
 	assert(common->addr_be && common->seen);
@@ -67,11 +83,12 @@ static struct driver *driver_at(struct client *c, unsigned replica)
 	const struct plan_site *site = &common->plan->site[common->site];
 
 	if (!c->driver[replica]) {
+		const struct real *real = common->plan->real;
 		const struct driver_target target = {.addr_be = common->addr_be,
 			.nodes = common->plan->replicas,
-			.port = LOAD_PORT,
+			.port = real ? real->port : LOAD_PORT,
 			.contact = replica,
-			.settings = "",
+			.settings = real ? real->settings : "",
 			.world = common->world};
 
 		c->driver[replica] = common->driver->open(&target);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/base/units.h"
+#include "agent/lab/real.h"
 #include "agent/lab/watchers.h"
 #include "agent/sim/lab_world.h"
 
@@ -58,6 +59,11 @@ int lab_costs_parse(struct lab_costs *costs, const char *text, struct err *err)
 
 int lab_refuse(const struct plan *plan, struct err *err)
 {
+	if (plan->real)
+		return err_usage(err,
+			"store %s is a real database, which runs on real packets only: leave the "
+			"simulation out, or simulate --store %s, which is like it",
+			plan->system->name, plan->real->like->name);
 	if (lab_net_refuse(&plan->base, err))
 		return err_wrap(err, "%s", plan->path);
 	for (unsigned p = 0; p < plan->phases; p++) {
