@@ -199,7 +199,7 @@ static unsigned lines_read(FILE *f, char line[TAIL_LINES][TAIL_LINE_MAX])
 		if (n == TAIL_LINES)
 			memmove(line[0], line[1], (TAIL_LINES - 1) * sizeof line[0]);
 		n -= n == TAIL_LINES;
-		(void)snprintf(line[n++], TAIL_LINE_MAX, "%s", text);
+		(void)snprintf(line[n++], TAIL_LINE_MAX, "%.*s", TAIL_LINE_MAX - 1, text);
 	}
 	return n;
 }

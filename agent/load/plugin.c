@@ -65,7 +65,7 @@ static bool folder(unsigned i, char *ret, size_t size)
 {
 	static const char *const beside[] = {"drivers", "../lib/pacelab/drivers"};
 	const char *other = getenv("PACELAB_DRIVERS");
-	char own[PATH_MAX];
+	char own[PATH_MAX - 64];
 
 	if (other && i == 0) {
 		(void)snprintf(ret, size, "%s", other);
