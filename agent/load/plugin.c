@@ -35,6 +35,7 @@ static const struct {
 	{"etcd", "libcurl", "libcurl4-openssl-dev"},
 	{"ldap", "libldap", "libldap-dev"},
 	{"mysql", "libmariadb", "libmariadb-dev"},
+	{"nats", "libnats", "libnats-dev"},
 	{"postgres", "libpq", "libpq-dev"},
 	{"zookeeper", "libzookeeper_mt", "libzookeeper-mt-dev"},
 };

@@ -117,7 +117,8 @@ system("mariadb-real", {
   ready = "60s",
   leader = true,
   node = function(n)
-    local leads = n.number == n.leader
+    local leader = n.leader or 1
+    local leads = n.number == leader
     local semisync = n.knobs.replication == "semisync"
     local each = n.knobs.disk == "each"
     return {
@@ -146,7 +147,7 @@ system("mariadb-real", {
         },
       },
       run = {{"mariadbd", "--defaults-file={dir}/my.cnf"}},
-      after = leads and {} or {sql(source:format(n.nodes[n.leader].addr), "30s")},
+      after = leads and {} or {sql(source:format(n.nodes[leader].addr), "30s")},
       promote = {
         sql("STOP SLAVE IO_THREAD"),
         {
