@@ -187,6 +187,8 @@ $(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(PLUGIN)
 $(patsubst %,$(B)/drivers/%.so,etcd couch influx): $(B)/pic/agent/load/plugins/http.o \
 	$(B)/pic/agent/load/drivers/resp_link.o
 
+$(B)/drivers/tarantool.so: $(B)/pic/agent/load/drivers/resp_link.o
+
 $(B)/drivers/redis.so: $(patsubst %.c,$(B)/pic/%.o,$(wildcard agent/load/plugins/redis_*.c) \
 	agent/load/drivers/resp_answer.c agent/load/drivers/resp_link.c)
 
