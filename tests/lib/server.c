@@ -19,9 +19,9 @@ static bool readable(const struct server *s, int fd)
 	return poll(p, 2, -1) > 0 && !p[1].revents;
 }
 
-static void answer(int fd, const struct play *play)
+static void answer(const struct server *s, int fd, const struct play *play)
 {
-	size_t len = play->answer ? strlen(play->answer) : 0;
+	size_t len = play->answer ? (s->length ? s->length : strlen)(play->answer) : 0;
 
 	for (size_t i = 0; i < len;) {
 		size_t n = play->crumbs ? 1 : len;
@@ -61,7 +61,7 @@ static bool serve(struct server *s, int fd, unsigned *at)
 		if (got <= 0)
 			return got == 0; /* the next play is for another one */
 		(*at)++;
-		answer(fd, play);
+		answer(s, fd, play);
 		if (play->hang_up)
 			return true;
 	}
@@ -78,6 +78,7 @@ static void *server_main(void *arg)
 		int fd = accept(s->fd, NULL, NULL);
 
 		s->connections++;
+		answer(s, fd, &(struct play){.answer = s->greeting});
 		more = serve(s, fd, &at);
 		close(fd);
 	}
@@ -90,7 +91,11 @@ void server_start(struct server *s, const struct play *play, unsigned plays)
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof addr;
 
-	*s = (struct server){.play = play, .plays = plays, .whole = s->whole};
+	*s = (struct server){.play = play,
+		.plays = plays,
+		.whole = s->whole,
+		.length = s->length,
+		.greeting = s->greeting};
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&addr, sizeof addr), 0);
 	assert_int_equal(listen(s->fd, CONNECTIONS_MAX), 0);

@@ -30,6 +30,8 @@ struct play {
 /**
  * struct server - all of it
  * @whole:	is this a whole request? NULL: whatever was received at once
+ * @length:	of an answer; NULL: up to its NUL
+ * @greeting:	is said first on each connection; NULL: nothing is
  * @request:	the last one, ends with a NUL
  */
 struct server {
@@ -39,12 +41,15 @@ struct server {
 	const struct play *play;
 	unsigned plays;
 	bool (*whole)(const char *request);
+	size_t (*length)(const char *answer);
+	const char *greeting;
 	char request[SERVER_REQUEST_MAX];
 	_Atomic unsigned connections;
 	int stop[2];
 };
 
-/* server_start() - listen on a free port, with @s->whole as it is. server_stop() waits. */
+/* server_start() - listen on a free port, with what stands in @s of whole, length, greeting.
+ * server_stop() waits. */
 void server_start(struct server *s, const struct play *play, unsigned plays);
 void server_stop(struct server *s);
 
