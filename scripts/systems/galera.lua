@@ -18,6 +18,7 @@ pid_file = {dir}/data/mariadb.pid
 port = 3306
 skip_name_resolve
 max_connections = 500
+back_log = 500
 performance_schema = OFF
 innodb_buffer_pool_size = 32M
 innodb_log_file_size = 8M

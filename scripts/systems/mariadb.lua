@@ -25,6 +25,7 @@ init_file = {dir}/init.sql
 port = 3306
 skip_name_resolve
 max_connections = 500
+back_log = 500
 performance_schema = OFF
 innodb_buffer_pool_size = 32M
 innodb_log_file_size = 8M
