@@ -36,6 +36,8 @@ of_systems() {
 	cat /dev/null scripts/systems/*.lua | sed 's/--.*//' | tr '\n' ' ' |
 		grep -o 'packages *= *{[^}]*}' | grep -o '"[^"]*"' | tr -d '"' || true
 	sed -n 's/^\t{"[a-z]*", "[^"]*", "\([^"]*\)"},$/\1/p' agent/load/plugin.c
+	# Whose clock can be set.
+	! grep -qs '^ *skew = true' scripts/systems/*.lua || echo libfaketime
 }
 
 list=
