@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/lab/keeper_process.h"
-#include "agent/lab/keeper_text.h"
+#include "agent/lab/keeper_priv.h"
 #include "agent/lab/mounts.h"
 #include "agent/lab/outdir.h"
 #include "tests/lib/test.h"
@@ -269,6 +269,76 @@ static void mounts_see__shows_folders_below_hidden_ones_only(void **state)
 	assert_string_equal(m.seen[1], "/dev/shm/b");
 }
 
+/* What a keeper that is up answers to @line; "" if it closes the connection. */
+static void ask(struct keeper *k, const char *line, char out[256])
+{
+	int pair[2];
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	k->client[0] = (struct keeper_client){.fd = pair[0]};
+	assert_int_equal(send(pair[1], line, strlen(line), 0), strlen(line));
+	keeper_admin_hear(k, &k->client[0]);
+	n = recv(pair[1], out, 255, 0);
+	out[n > 0 ? n : 0] = '\0';
+	assert_int_equal(k->client[0].fd < 0, n <= 0);
+	if (k->client[0].fd >= 0)
+		close(k->client[0].fd);
+	close(pair[1]);
+}
+
+static void keeper_admin__answers_what_watchers_and_nemesis_ask(void **state)
+{
+	static struct real_node node;
+	const struct real real = {.node = &node};
+	const uint32_t addr_be[] = {0};
+	const struct keeper_task task = {
+		.real = &real, .addr_be = addr_be, .nodes = 1, .name = "n1", .clock_library = ""};
+	static struct keeper k;
+	uint64_t before = clock_wall_ns();
+	char out[256];
+
+	(void)state;
+	k = (struct keeper){.task = &task, .node = &node, .state = KEEPER_UP};
+	ask(&k, "INFO\r\n", out);
+	assert_non_null(strstr(out, "role:silent\r\nleader:-1\r\nterm:0\r\nready:0\r\n"));
+	ask(&k, "PACELAB CLOCK\r\n", out);
+	assert_int_equal(out[0], ':');
+	assert_true(strtoull(out + 1, NULL, 10) >= before);
+	ask(&k, "PACELAB CLOCK 5\r\n", out);
+	assert_string_equal(out, "-ERR the clock of this database cannot be set\r\n");
+	ask(&k, "PACELAB CLOCK 5x\r\n", out);
+	assert_string_equal(out, "-ERR PACELAB CLOCK: nanoseconds, please\r\n");
+	ask(&k, "PACELAB LEAD\r\n", out);
+	assert_string_equal(
+		out, "-ERR this system has no commands that make a node the leader\r\n");
+	k.state = KEEPER_AFTER;
+	ask(&k, "PACELAB FOLLOW 10.1.0.2 n2\n", out);
+	assert_string_equal(out, "-ERR the database is still starting\r\n");
+}
+
+static void keeper_admin__refuses_everything_else(void **state)
+{
+	static const char *const bad[] = {"\n", "VERSIONS\n", "PACELAB\n", "PACELAB VERSIONS\r\n",
+		"INFO all\n", "PACELAB FOLLOW 10.1.0.2\n", "*1\r\n", "PACELAB CLOCK 1 2\n",
+		"a b c d e f g h i j\n"};
+	const struct keeper_task task = {.clock_library = ""};
+	static struct keeper k;
+	char long_line[KEEPER_LINE_MAX + 1];
+	char out[256];
+
+	(void)state;
+	k = (struct keeper){.task = &task, .state = KEEPER_UP};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		ask(&k, bad[i], out);
+		assert_int_equal(strncmp(out, "-ERR ", 5), 0);
+	}
+	memset(long_line, 'x', sizeof long_line - 1);
+	long_line[sizeof long_line - 1] = '\0';
+	ask(&k, long_line, out);
+	assert_string_equal(out, "");
+}
+
 static void write_text(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "we");
@@ -338,6 +408,8 @@ int main(void)
 		IN_FOLDER(process_start__says_that_there_is_no_such_program),
 		IN_FOLDER(process_start__breaks_lines_that_have_no_end),
 		cmocka_unit_test(process_name__is_the_program_or_its_script),
+		cmocka_unit_test(keeper_admin__answers_what_watchers_and_nemesis_ask),
+		cmocka_unit_test(keeper_admin__refuses_everything_else),
 		cmocka_unit_test(mounts_see__shows_folders_below_hidden_ones_only),
 		IN_FOLDER(outdir_tail__is_the_last_lines_that_fit),
 		IN_FOLDER(outdir_keep_logs__copies_files_and_nothing_else),
