@@ -54,7 +54,7 @@ address() {
 processes() {
 	# shellcheck disable=SC2016 # for the shell in the node
 	p exec "$1" sh -c 'for p in /proc/[0-9]*; do
-		tr "\0" " " <$p/cmdline 2>/dev/null | grep -q "[d]b.py" && echo ${p#/proc/}; done; :'
+		tr "\0" " " <$p/cmdline 2>/dev/null | grep -q "[d]b.py" && echo ${p#/proc/}; done; :' | sort -n
 }
 no_processes() {
 	[ -z "$(processes "$1")" ]
@@ -197,7 +197,7 @@ check restart__ends_what_a_killed_keeper_has_left keeper_killed
 
 # Nothing of the database is left on the machine, whoever ends the lab.
 toys() {
-	grep -lza "$tmp/toy" /proc/[0-9]*/cmdline 2>/dev/null | grep -v "/$$/"
+	grep -lza "${tmp#/}/[t]oy/" /proc/[0-9]*/cmdline 2>/dev/null
 }
 no_toys() {
 	[ -z "$(toys)" ]
