@@ -303,6 +303,8 @@ static void watchers_leader__of_two_claims_without_terms_is_the_newer_one(void *
 
 	(void)state;
 	watchers_real(lab.w);
+	for (unsigned i = 0; i < REPLICAS; i++)
+		leader_set(i, -1, 0); /* who is silent is not asked again */
 	leader_set(2, 2, 0);
 	ask_all();
 	assert_int_equal(watchers_leader(lab.w, &term), 2);
