@@ -9,7 +9,7 @@ local base = "dc=lab"
 
 -- All entries are there from the start: two that are made apart under one name would be a conflict
 -- of another kind.
-local entries = 250
+local entries = 300
 
 local function ldif()
   local out = {"dn: dc=lab\nobjectClass: dcObject\nobjectClass: organization\no: lab\ndc: lab\n"}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# slapd_test.sh - OpenLDAP in a lab: both sides of a cut write, and the clock decides who loses
+. tests/e2e/lab.sh
+
+# Many keys, each written now and then.
+cat >"$tmp/head.lua" <<'LAB'
+lab "slapd"
+seed(3)
+site("east", {"n1", "n2"})
+site("far", {"n3"})
+rtt("east", "far", "10ms")
+store("slapd-real")
+load { clients_per_site = 2, rate = 80, keys = 100, read = 40, write = 60, deadline = "1s" }
+LAB
+{
+	cat "$tmp/head.lua"
+	cat <<'LAB'
+phase("baseline", "2s")
+phase("partition", "4s", cut({"east"}, {"far"}))
+phase("healed", "6s")
+LAB
+} >"$tmp/cut.lua"
+{
+	cat "$tmp/head.lua"
+	cat <<'LAB'
+phase("alike", "2s")
+phase("ahead", "5s", skew("n3", "10s"))
+LAB
+} >"$tmp/clocks.lua"
+
+# runs LAB: into $tmp/LAB; 0 to 2: judged, which of them depends on how busy this machine is
+runs() {
+	local status=0
+	"$pacelab" run "$tmp/$1.lua" --name "$lab" --results "$tmp/$1" --json >"$tmp/$1.json" \
+		2>"$tmp/$1.err" || status=$?
+	sed 's/^/# /' "$tmp/$1.err"
+	[ "$status" -le 2 ] || return "$status"
+}
+
+# json LAB EXPRESSION: is it true of the results r?
+json() {
+	python3 -c '
+import json, sys
+r = json.load(open(sys.argv[1]))
+phase = {p["name"]: p for p in r["phases"]}
+side = {s["name"]: s for s in phase.get("partition", {}).get("sides", [])}
+value = eval(sys.argv[2])
+print(sys.argv[2], "is", value)
+print(r["stale"], r["lost_writes"], r["recovery"], side)
+sys.exit(not value)' "$tmp/$1.json" "$2"
+}
+
+remember_host
+status=0
+output=$(runs cut) || status=$?
+if [ "$status" -eq 77 ] && [ "${MUST_WORK:-}" != 1 ]; then
+	skip_all "${output##*pacelab: }"
+elif [ "$status" -ne 0 ]; then
+	not_ok slapd__runs_in_a_lab "$output"
+	tap_done
+fi
+ok slapd__runs_in_a_lab
+check slapd__answers_on_both_sides_of_a_cut json cut \
+	'all(s["ok"] > 0.8 * s["attempts"] for s in side.values() if s["attempts"])'
+check slapd__converges_after_the_heal json cut \
+	'r["lost_writes"]["diverged_keys"] == 0 and 0 <= r["recovery"]["converged_s"]'
+
+check slapd__runs_with_one_clock_ahead runs clocks
+check slapd__loses_later_writes_to_a_clock_that_is_ahead json clocks \
+	'r["lost_writes"]["lost"] > 0 and r["lost_writes"]["first"]'
+gone_in_time slapd__leaves_the_host_as_it_was
+tap_done
