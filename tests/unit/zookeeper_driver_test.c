@@ -25,7 +25,7 @@
 #include "tests/lib/need.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
-#define SHORT_NS (30 * NS_PER_MS)
+#define SHORT_NS (150 * NS_PER_MS)
 #define PLAYS_MAX 128
 #define FRAME_MAX 512
 #define STAT_BYTES 68
