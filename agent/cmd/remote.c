@@ -16,6 +16,7 @@
 
 #include "agent/lab/control.h"
 #include "agent/lab/names.h"
+#include "agent/lab/spawn.h"
 
 #define EXIT_SIGNALLED 128 /* plus the signal, as shells say it */
 #define EXIT_NO_PROGRAM 127
@@ -95,7 +96,7 @@ static _Noreturn void child_exec(int node_fd, char *const *argv)
 	char here[PATH_MAX];
 	bool known = getcwd(here, sizeof here) != NULL;
 
-	if (setns(node_fd, CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS)) {
+	if (setns(node_fd, SPAWN_NAMESPACES)) {
 		fprintf(stderr, "pacelab: enter the node: %s\n", strerror(errno));
 		_exit(EXIT_INTERNAL);
 	}

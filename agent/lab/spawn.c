@@ -4,7 +4,7 @@
  *
  * Theory of operation: the supervisor points its "pid namespace for children" at the node, forks,
  * and points it back, so that even a process inside a node is its own child and it learns of the
- * death at once. Everything else is entered by the child: network, mount and UTS namespace.
+ * death at once. Everything else is entered by the child: network, mount, UTS and IPC namespace.
  *
  * The parent-death signal is lost when credentials change, so it is set after them; the parent
  * may have died before it was set, and getppid() is always 0 across a pid namespace, so the
@@ -188,8 +188,8 @@ static int node_enter(const struct plan_of_child *plan, struct err *err)
 {
 	if (setns(plan->netns_fd, CLONE_NEWNET))
 		return err_sys(err, -errno, "enter the network namespace");
-	if (unshare(CLONE_NEWNS | CLONE_NEWUTS))
-		return err_sys(err, -errno, "unshare mount and UTS namespace");
+	if (unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC))
+		return err_sys(err, -errno, "unshare mount, UTS and IPC namespace");
 	if (mounts_make(plan->mounts, err))
 		return err->code;
 	if (sethostname(plan->name, strlen(plan->name)))
@@ -265,7 +265,7 @@ static void replica_body(struct plan_of_child *plan)
 	int admin_fd;
 
 	spawn_shield("pacelab-replica");
-	if (setns(what->node_fd, CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS)) {
+	if (setns(what->node_fd, SPAWN_NAMESPACES)) {
 		err_sys(&err, -errno, "enter the node");
 	} else if (chdir(what->dir)) {
 		err_sys(&err, -errno, "enter %s", what->dir);
@@ -295,7 +295,7 @@ int spawn_replica(
 static void task_body(struct plan_of_child *plan)
 {
 	const struct spawn_task *what = plan->task;
-	int flags = what->root ? CLONE_NEWNS : CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS;
+	int flags = what->root ? CLONE_NEWNS : SPAWN_NAMESPACES;
 	struct err err = {0};
 
 	spawn_shield(what->comm);

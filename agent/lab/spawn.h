@@ -16,6 +16,9 @@
 
 #define SPAWN_UID 65534 /* nobody */
 
+/* What all processes in a node share, but for its pid namespace; <sched.h> has the flags. */
+#define SPAWN_NAMESPACES (CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
+
 /*
  * spawn_uid() - the user of replica number @replica
  * The kernel adds up the memory of the io_uring rings of all processes of a user (RLIMIT_MEMLOCK).
@@ -46,7 +49,7 @@ int spawner_init(struct spawner *sp, struct err *err);
 void spawner_fini(struct spawner *sp);
 
 /**
- * spawn_node() - the first process of a node: its pid, mount and UTS namespaces, /proc and /sys
+ * spawn_node() - the first process of a node: its pid, mount, UTS and IPC namespaces, /proc and /sys
  * @netns_fd:	network namespace of the node
  * @mounts:	what else is its own
  */
