@@ -26,7 +26,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/clock.h"
-#include "agent/load/plugin.h"
+#include "agent/load/drivers/driver.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
 #define SHORT_NS (60 * NS_PER_MS)
@@ -221,22 +221,24 @@ static char receive(
 static bool receive_request(struct server *s, int fd)
 {
 	char body[MESSAGE_MAX];
+	char text[sizeof s->request] = "";
 	size_t len;
 	char type;
 
-	s->request[0] = '\0';
 	while ((type = receive(s, fd, false, body, &len)) != 0) {
-		size_t at = strlen(s->request);
+		size_t at = strlen(text);
 
-		if (type == 'S')
+		if (type == 'S') {
+			memcpy(s->request, text, sizeof text);
 			return true;
-		for (size_t i = 0; (type == 'P' || type == 'B') && i < len; i++) {
-			if (body[i] >= ' ' && body[i] <= '~' && at + 2 < sizeof s->request)
-				s->request[at++] = body[i];
-			else if (at > 0 && s->request[at - 1] != '|' && at + 2 < sizeof s->request)
-				s->request[at++] = '|';
 		}
-		s->request[at] = '\0';
+		for (size_t i = 0; (type == 'P' || type == 'B') && i < len; i++) {
+			if (body[i] >= ' ' && body[i] <= '~' && at + 2 < sizeof text)
+				text[at++] = body[i];
+			else if (at > 0 && text[at - 1] != '|' && at + 2 < sizeof text)
+				text[at++] = '|';
+		}
+		text[at] = '\0';
 	}
 	return false;
 }
@@ -340,15 +342,6 @@ static void start_two(struct server s[2], const char *first, const char *second,
 	}
 }
 
-static const struct driver_ops *postgres(void)
-{
-	struct err err = {0};
-	const struct driver_ops *ops = plugin_find("postgres", &err);
-
-	need_feature(ops, "%s", err.text);
-	return ops;
-}
-
 static struct driver *dial(uint16_t port, unsigned nodes, unsigned contact, const char *settings)
 {
 	static uint32_t addr_be[2];
@@ -360,7 +353,7 @@ static struct driver *dial(uint16_t port, unsigned nodes, unsigned contact, cons
 
 	addr_be[0] = htonl(INADDR_LOOPBACK);
 	addr_be[1] = htonl(INADDR_LOOPBACK + 1);
-	return postgres()->open(&target);
+	return need_driver("postgres")->open(&target);
 }
 
 enum request { READ, WRITE, CAS };
@@ -741,5 +734,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("postgres_driver", tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
