@@ -98,6 +98,25 @@ static void print_real_line(const char *what, const char *text, int columns)
 	printf("\n");
 }
 
+/* Settings that are not those of the system that it is a variant of: both lists have the same knobs
+ * in the same order. */
+static void print_knobs(const char *knobs, const char *of)
+{
+	bool first = true;
+
+	while (*knobs && *of) {
+		size_t len = strcspn(knobs, " ");
+		size_t of_len = strcspn(of, " ");
+
+		if (len != of_len || memcmp(knobs, of, len) != 0) {
+			printf("%s%.*s", first ? ", " : " ", (int)len, knobs);
+			first = false;
+		}
+		knobs += len + (knobs[len] == ' ');
+		of += of_len + (of[of_len] == ' ');
+	}
+}
+
 /* A variant says what it has of its own. */
 static void print_real(const struct system *s, const struct system *of, int columns)
 {
@@ -105,7 +124,10 @@ static void print_real(const struct system *s, const struct system *of, int colu
 	char what[REAL_NAME_MAX + 32];
 	struct err why;
 
-	printf("  %-36s like %s%s%s\n", s->name, r->like->name, r->knobs[0] ? ", " : "", r->knobs);
+	printf("  %-36s like %s", s->name, r->like->name);
+	if (of)
+		print_knobs(r->knobs, of->real->knobs);
+	printf("\n");
 	if (!of || strcmp(of->kept, s->kept) != 0)
 		print_real_line("keeps ", s->kept, columns);
 	(void)snprintf(what, sizeof what, "differs from %s: ", r->like->name);
@@ -300,8 +322,8 @@ const struct cmd list_cmd = {
 	.args = "[labs|stores|systems|settings|models|emulators|faults|profiles|regions]",
 	.summary = "show what has a name: labs, stores, models, emulators, faults",
 	.help = "A store is a protocol with the settings of a real system; the class beside it is the "
-		"one of the\nliterature, to compare with what is measured. Real databases (list systems) are files of\n"
-		"scripts/systems, whose README says how to write one.\n",
+		"one of the\nliterature, to compare with what is measured. Real databases (list "
+		"systems) are files of\nscripts/systems, whose README says how to write one.\n",
 	.args_max = 1,
 	.option = list_options,
 	.main = list_main,
