@@ -16,9 +16,11 @@ refused() {
 
 # system_file FIELDS [NODE]: a file with these fields beside those that each must have.
 system_file() {
+	local node=${2:-}
+	[ "$node" ] || node='run = {{"true"}}'
 	cat >"$tmp/mine.lua" <<-LUA
 		system("mine", {port = 4000, like = "raft", kept = "k", differs = "d", $1,
-		node = function(n) return {${2:-run = {{"true"}}}} end})
+		node = function(n) return {$node} end})
 	LUA
 }
 
@@ -81,8 +83,8 @@ check doctor__names_the_packages_that_deps_installs doctor_agrees
 check compare__says_which_real_databases_are_left_out leaves_out
 check system_file__with_an_unknown_field bad_file 64 \
 	"mine.lua:1: system has no field 'drivr', did you mean 'driver'?" 'drivr = "redis"'
-check system_file__like_no_store_of_ours bad_file 64 \
-	"mine.lua:1: system has no field 'driver': add driver = " 'rate = 20'
+check system_file__without_a_field_that_it_needs bad_file 64 \
+	"mine.lua:1: system 'mine' has no field 'driver': add driver = " 'rate = 20'
 check system_file__with_a_bad_node bad_file 64 \
 	"mine.lua:2: node has no field 'runs', did you mean 'run'?" 'driver = "resp"' \
 	'runs = {{"true"}}'
