@@ -415,6 +415,7 @@ void html_recovery_print(FILE *out, const struct html_run *r)
 		"longest time without an acknowledged write on the majority's side, in "
 		"the first cut",
 		look_number(recovery, "unavailable_s"), "s");
+	fact_number(out, "the same after the heal", look_number(recovery, "heal_outage_s"), "s");
 	fact_number(out, "from the heal to the first acknowledged write of who could not write",
 		look_number(recovery, "recovered_s"), "s");
 	fact_number(out, "from the heal until all replicas had all that was acknowledged before",

@@ -2,6 +2,9 @@
 /*
  * recovery.c - how long the first cut was felt, and how long its heal took to help
  *
+ * A heal can hurt, too: who was alone comes back with a higher term and deposes a leader that was
+ * well. So the time without an acknowledged write is measured after it as during the cut.
+ *
  * Only acknowledged writes count: a store that answers reads but takes no write is not back. A CAS
  * that found another value than the expected one has acknowledged nothing.
  */
@@ -18,22 +21,25 @@ static bool acknowledges(const struct history_op *op)
 	return op->kind != HISTORY_READ && (op->kind != HISTORY_CAS || op->met);
 }
 
-/* The longest span from the cut to the phase's end without an acknowledgement on side @side. */
-static double unavailable_s(const struct results *r, const struct history_ops *ops, unsigned side)
+/* The longest span of phase @p, from when its faults are done, without an acknowledgement on its
+ * majority's side. */
+static double unavailable_s(const struct results *r, const struct history_ops *ops, unsigned p)
 {
-	unsigned cut = (unsigned)r->cut_phase;
-	uint64_t at_ns = availability_from_ns(r->log, cut);
-	uint64_t end_ns = measure_phase_end_ns(r->log, cut);
+	int side = availability_majority(r->plan, p);
+	uint64_t at_ns = availability_from_ns(r->log, p);
+	uint64_t end_ns = measure_phase_end_ns(r->log, p);
 	uint64_t longest_ns = 0;
 	struct buf acks = {0}; /* of uint64_t */
 	uint64_t *ack;
 	size_t n;
 
+	if (side < 0)
+		return NAN;
 	for (size_t i = 0; i < ops->count; i++) {
 		const struct history_op *op = &ops->op[i];
 
 		if (acknowledges(op) && op->t_return_ns >= at_ns && op->t_return_ns < end_ns &&
-			availability_side(r->plan, cut, op) == (int)side)
+			availability_side(r->plan, p, op) == side)
 			buf_add(&acks, &op->t_return_ns, sizeof op->t_return_ns);
 	}
 	buf_add(&acks, &end_ns, sizeof end_ns);
@@ -87,19 +93,18 @@ void recovery_measure(struct results *r, const struct history_ops *ops)
 	int heal = recovery_heal_phase(r);
 	const struct run_phase *phase;
 	struct proto_claim claim;
-	int majority;
 	uint64_t heal_ns;
 
 	r->unavailable_s = NAN;
+	r->heal_outage_s = NAN;
 	r->recovered_s = NAN;
 	r->converged_s = NAN;
 	if (r->cut_phase < 0)
 		return;
-	majority = availability_majority(r->plan, (unsigned)r->cut_phase);
-	if (majority >= 0)
-		r->unavailable_s = unavailable_s(r, ops, (unsigned)majority);
+	r->unavailable_s = unavailable_s(r, ops, (unsigned)r->cut_phase);
 	if (heal < 0)
 		return;
+	r->heal_outage_s = unavailable_s(r, ops, (unsigned)heal);
 	phase = &r->log->phase[heal];
 	heal_ns = availability_from_ns(r->log, (unsigned)heal);
 	r->recovered_s = recovered_s(r, ops, heal_ns);

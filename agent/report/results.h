@@ -165,6 +165,7 @@ struct results {
 	int cut_phase; /* the first one that was begun, -1 if none */
 	/* NaN where it does not apply or did not happen */
 	double unavailable_s; /* longest time without an acknowledged write on the majority side */
+	double heal_outage_s; /* the same after the heal, until the end of its phase */
 	double recovered_s;   /* heal to the first success where there had been none */
 	double converged_s;   /* heal until all replicas had all */
 	bool tainted;

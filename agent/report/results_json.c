@@ -494,6 +494,7 @@ static void put_run(struct json *j, const struct results *r)
 	json_key(j, "recovery");
 	json_object(j);
 	put_double(j, "unavailable_s", r->unavailable_s);
+	put_double(j, "heal_outage_s", r->heal_outage_s);
 	put_double(j, "recovered_s", r->recovered_s);
 	put_double(j, "converged_s", r->converged_s);
 	json_object_end(j);

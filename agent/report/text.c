@@ -302,6 +302,9 @@ static void print_recovery(const struct text *t, unsigned p)
 	if (!isnan(r->recovered_s))
 		words_add(
 			right, sizeof right, "writes again %.2f s after the heal", r->recovered_s);
+	if (r->heal_outage_s >= UNAVAILABLE_S_MIN)
+		words_add(right, sizeof right, "%sno write acknowledged for %.2f s after it",
+			*right ? ", " : "the heal: ", r->heal_outage_s);
 	/* Of a real database only what its clients saw is known. */
 	claim.one_copy = claim.one_copy || r->plan->real;
 	if (!claim.one_copy && !claim.by_reads)

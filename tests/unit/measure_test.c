@@ -375,7 +375,8 @@ static void measure_unavailable__needs_a_cut_and_a_majority(void **state)
 	make_phase(m, "one", 1000);
 	r = make_measure(m);
 	assert_int_equal(r->cut_phase, -1);
-	assert_true(isnan(r->unavailable_s) && isnan(r->recovered_s) && isnan(r->converged_s));
+	assert_true(isnan(r->unavailable_s) && isnan(r->heal_outage_s));
+	assert_true(isnan(r->recovered_s) && isnan(r->converged_s));
 	p = make_cut_phase(m, 1000);
 	m->plan.phase[p].side[0].replicas = 2;
 	r = make_measure(m);
@@ -400,6 +401,24 @@ static void measure_recovered__is_the_first_write_of_the_side_that_had_none(void
 	make_write(m, MAKE_FAR, 1100, 1301);
 	r = make_measure(m);
 	assert_near(r->recovered_s, 0.25); /* the heal was done at 1001 ms */
+	make_run_close(m);
+}
+
+static void measure_heal_outage__is_the_same_after_the_heal(void **state)
+{
+	struct make_run *m = make_run_open("raft");
+	struct results *r;
+
+	(void)state;
+	make_cut_phase(m, 1000);
+	make_heal_phase(m, 1000);
+	writes(m, MAKE_EAST, 10, 100, 10);   /* all is well until the heal ... */
+	make_write(m, MAKE_FAR, 1700, 1701); /* ... which takes 700 ms to elect another leader */
+	r = make_measure(m);
+	assert_near(r->heal_outage_s, 0.7); /* the heal was done at 1001 ms */
+	make_write(m, MAKE_WEST, 1200, 1201);
+	r = make_measure(m);
+	assert_near(r->heal_outage_s, 0.5);
 	make_run_close(m);
 }
 
@@ -708,6 +727,7 @@ int main(void)
 		cmocka_unit_test(measure_unavailable__does_not_take_an_unmet_cas_for_a_write),
 		cmocka_unit_test(measure_unavailable__needs_a_cut_and_a_majority),
 		cmocka_unit_test(measure_recovered__is_the_first_write_of_the_side_that_had_none),
+		cmocka_unit_test(measure_heal_outage__is_the_same_after_the_heal),
 		cmocka_unit_test(measure_recovered__is_nothing_if_all_sides_could_write),
 		cmocka_unit_test(measure_converged__counts_from_the_heal),
 		cmocka_unit_test(measure__survives_an_interruption),
