@@ -196,7 +196,7 @@ static void etcd_driver__gives_up_a_connection_that_breaks_or_is_silent(void **s
 	static const struct outcome outcomes[] = {
 		{READ, 0, NULL, HISTORY_FAIL, HISTORY_CLOSED, 0, true, 2},
 		{WRITE, 0, NULL, HISTORY_UNKNOWN, HISTORY_CLOSED, 0, true, 2},
-		{WRITE, 0, "HTTP/1.1 20", HISTORY_UNKNOWN, HISTORY_OTHER, 0, true, 2},
+		{WRITE, 0, "HTTP/1.1 20", HISTORY_UNKNOWN, HISTORY_CLOSED, 0, true, 2},
 		{WRITE, 0, part, HISTORY_UNKNOWN, HISTORY_CLOSED, 0, true, 2},
 		{CAS, 0, NULL, HISTORY_UNKNOWN, HISTORY_CLOSED, 0, true, 2},
 		{READ, 0, NULL, HISTORY_FAIL, HISTORY_TIMEOUT, 0, false, 2},
