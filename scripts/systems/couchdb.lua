@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT
+-- couchdb.lua - CouchDB's protocol by pouchdb-server: every node takes writes, all pull from all
+--
+-- A second process asks for the replications at each start: they end with the server. CouchDB
+-- itself has no package in Debian; its users change `run` and keep the rest.
+
+local port = 5984
+
+local function url(node)
+  return "http://" .. node.addr .. ":" .. port
+end
+
+-- Creates the database, pulls from all others for good, and stays as long as the node does.
+local function replicate(n)
+  local curl = "curl -s -o /dev/null --noproxy '*' --max-time 3 -w '%{http_code}' " ..
+    "-H 'Content-Type: application/json' "
+  local script = {
+    "until case $(" .. curl .. "-X PUT " .. url(n) .. "/lab) in 201|412) ;; *) false ;; esac",
+    "do sleep 0.1; done",
+  }
+  for _, node in ipairs(n.nodes) do
+    if node.number ~= n.number then
+      script[#script + 1] = "until case $(" .. curl .. "-X POST -d '" ..
+        '{"source":"' .. url(node) .. '/lab","target":"lab","continuous":true,"retry":true}' ..
+        "' " .. url(n) .. "/_replicate) in 20?) ;; *) false ;; esac"
+      script[#script + 1] = "do sleep 0.2; done"
+    end
+  end
+  script[#script + 1] = "exec sleep infinity"
+  return {"sh", "-c", table.concat(script, "\n")}
+end
+
+system("couchdb-real", {
+  packages = {"nodejs", "npm", "curl"},
+  programs = {"node", "curl", "pouchdb-server"}, -- npm install -g pouchdb-server
+  paths = {"/usr/local/bin"},
+  driver = "couch",
+  port = port,
+  nodes = {2, 5},
+  like = "couchdb",
+  kept = "pouchdb-server: CouchDB's HTTP and replication protocols, a database on each node",
+  differs = "a write names the revision it replaces and fails if somebody was faster (409); " ..
+    "another program than CouchDB, with its own storage",
+  rate = 60,
+  deadline = "1s",
+  settle = "4s",
+  ready = "30s",
+  node = function(n)
+    return {
+      files = {["config.json"] = "{}"},
+      run = {
+        {
+          "pouchdb-server", "--host", n.addr, "--port", tostring(port), "--dir", "{dir}",
+          "--config", "{dir}/config.json", "--no-stdout-logs", "--no-color",
+        },
+        replicate(n),
+      },
+      env = {NODE_OPTIONS = "--max-old-space-size=128"},
+    }
+  end,
+})
