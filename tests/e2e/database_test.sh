@@ -93,7 +93,7 @@ names() {
 check nodes__have_the_names_of_all_nodes_and_ask_nobody_else names
 
 low_port() {
-	p exec n1 setpriv --reuid 65534 --regid 65534 --clear-groups python3 -c \
+	p exec n1 setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 -c \
 		'import socket; socket.socket().bind(("", 53))'
 }
 check nodes__let_anybody_take_low_ports low_port
@@ -232,8 +232,10 @@ json() {
 	python3 -c 'import json, sys
 r = json.load(open(sys.argv[1]))
 fault = {f["kind"]: f for f in r["faults"]}
-print(fault, r["database"])
-sys.exit(not eval(sys.argv[2]))' "$tmp/results/results.json" "$1"
+for f in fault.values():
+    print(f["kind"], f["evidence"], f["why"], f["caught_up_s"])
+print(r["database"])
+sys.exit(not eval("(" + sys.argv[2] + ")"))' "$tmp/results/results.json" "$1"
 }
 runs() {
 	"$pacelab" run "$tmp/lab.lua" --quiet --store "$toy" --name "$lab" --results "$tmp/results" \
