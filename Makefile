@@ -136,7 +136,9 @@ install: all
 	install -m 644 scripts/labs/*.lua $(DESTDIR)$(PREFIX)/share/pacelab/labs
 	install -d $(DESTDIR)$(PREFIX)/lib/pacelab/drivers $(DESTDIR)$(PREFIX)/share/pacelab/systems
 	$(if $(plugins),install -m 755 $(plugins) $(DESTDIR)$(PREFIX)/lib/pacelab/drivers)
-	install -m 644 scripts/systems/* $(DESTDIR)$(PREFIX)/share/pacelab/systems
+	install -m 644 $(wildcard scripts/systems/*.*) $(DESTDIR)$(PREFIX)/share/pacelab/systems
+	install -d $(DESTDIR)$(PREFIX)/share/pacelab/systems/drivers
+	install -m 755 scripts/systems/drivers/* $(DESTDIR)$(PREFIX)/share/pacelab/systems/drivers
 	install -m 644 agent/report/*.schema.json $(DESTDIR)$(PREFIX)/share/pacelab
 	install -m 644 agent/pacelab.1 $(DESTDIR)$(PREFIX)/share/man/man1/pacelab.1
 

@@ -112,8 +112,8 @@ void suit_phases(struct plan *plan)
 			last = i;
 	}
 	if (stretched > 0)
-		tell(plan, "%u phase%s with a cut, kill or pause lasts %s", stretched,
-			stretched > 1 ? "s" : "",
+		tell(plan, "%u phase%s with a cut, kill or pause last%s %s", stretched,
+			stretched > 1 ? "s" : "", stretched > 1 ? "" : "s",
 			units_print_duration(real->cut_ns, least, sizeof least));
 	if (last + 1 < plan->phases && stretch(&plan->phase[last + 1], real->settle_ns))
 		tell(plan, "phase %s lasts %s", plan->phase[last + 1].name,

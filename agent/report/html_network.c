@@ -188,6 +188,15 @@ static void database_print(FILE *out, const json_t *database)
 
 	if (!json_is_object(database))
 		return;
+	(void)fputs("<p>A real database, not a protocol of ours", out);
+	if (look_text(database, "like")[0])
+		html_textf(out, ": driver %s, %s. Claims and floors are those of our %s. %s",
+			look_text(database, "driver"), look_text(database, "knobs"),
+			look_text(database, "like"), look_text(database, "differs"));
+	(void)fputs(".</p>\n", out);
+	if (look_text(database, "suited")[0])
+		html_linef(out, "p", "note", "To suit it, other than the lab says: %s.",
+			look_text(database, "suited"));
 	html_table(out, "What the database took at most", head, 2);
 	json_array_foreach(json_object_get(database, "nodes"), i, node)
 	{

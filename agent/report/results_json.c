@@ -6,6 +6,7 @@
 #include "agent/base/units.h"
 #include "agent/base/version.h"
 #include "agent/lab/groups.h"
+#include "agent/lab/real.h"
 #include "agent/report/parts.h"
 #include "netns/link_words.h"
 
@@ -404,16 +405,35 @@ static void put_simulation(struct json *j, const struct run_log *log)
 	json_object_end(j);
 }
 
+static void put_real(struct json *j, const struct plan *plan)
+{
+	const struct real *real = plan->real;
+
+	put_string(j, "driver", real->driver);
+	put_string(j, "client", real->settings);
+	put_string(j, "knobs", real->knobs);
+	put_string(j, "like", real->like->name);
+	put_string(j, "kept", real->kept);
+	put_string(j, "differs", real->differs);
+	put_string(j, "suited", plan->suited);
+	json_key(j, "packages");
+	json_array(j);
+	for (unsigned i = 0; i < real->packages; i++)
+		json_string(j, real->package[i]);
+	json_array_end(j);
+}
+
 static void put_database(struct json *j, const struct results *r)
 {
 	const struct run_database *d = &r->log->database;
 
 	json_key(j, "database");
-	if (!d->ready_ns) {
+	if (!r->plan->real) {
 		json_null(j);
 		return;
 	}
 	json_object(j);
+	put_real(j, r->plan);
 	put_double(j, "ready_s", units_s(d->ready_ns));
 	json_key(j, "nodes");
 	json_array(j);

@@ -12,6 +12,7 @@
 
 #include "agent/base/units.h"
 #include "agent/base/wrap.h"
+#include "agent/lab/real.h"
 #include "agent/report/parts.h"
 
 #define TEXT_COLUMNS WRAP_COLUMNS
@@ -552,7 +553,7 @@ static void print_database(const struct text *t)
 	char left[TEXT_CELL_MAX] = "";
 	char right[TEXT_CELL_MAX] = "";
 
-	if (!d->ready_ns)
+	if (!plan->real)
 		return;
 	words_add(left, sizeof left, "ready after %.1f s", units_s(d->ready_ns));
 	words_add(right, sizeof right, "memory at most");
@@ -561,6 +562,9 @@ static void print_database(const struct text *t)
 			(double)d->memory[i] / 1e6);
 	words_add(right, sizeof right, " MB");
 	text_row_wrapped(t, "database", left, right);
+	text_wide(t, "differs", plan->real->differs);
+	if (plan->suited[0])
+		text_wide(t, "suited", plan->suited);
 }
 
 static void print_load(const struct text *t)

@@ -122,9 +122,9 @@ static void plan__names_line_and_cure_of_a_bad_store_or_load(void **state)
 {
 	static const struct bad bad[] = {
 		{"lab 'x' site('a', {'n1'})\nstore 'rafft'",
-			"lab.lua:2: no store is called 'rafft', did you mean 'raft'? there are "},
+			"lab.lua:2: no store is called 'rafft', did you mean 'raft'? `pacelab list "},
 		{"lab 'x' site('a', {'n1'})\nstore 'postgres'",
-			"lab.lua:2: no store is called 'postgres': there are "},
+			"lab.lua:2: no store is called 'postgres'"},
 		{"lab 'x' site('a', {'n1'})\nstore('raft', {leader = 'n2'})",
 			"lab.lua:2: no site or node is called 'n2'"},
 		{"lab 'x' site('a', {'n1'})\nstore('raft', {read_level = 'most'})",

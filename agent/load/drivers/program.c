@@ -236,9 +236,13 @@ static int say_open(struct connection *c, uint64_t deadline_ns)
 /* Go on with what a start takes until it is open, fails, or the deadline passes. */
 static bool be_open(struct connection *c, uint64_t deadline_ns)
 {
+	struct pollfd p = {.fd = c->from, .events = POLLIN};
 	struct driver_result answer;
 	int rc = 0;
 
+	/* Nothing was asked: whatever it says is its end, or nonsense. */
+	if (c->state == OPEN && poll(&p, 1, 0) > 0)
+		finish(c);
 	if (c->state != ENDED && c->state != OPEN && clock_now_ns() > c->started_ns + START_NS)
 		finish(c);
 	if (c->state == ENDED && start(c) < 0)
@@ -323,13 +327,7 @@ static struct driver *program_open(const struct program *p, const struct driver_
 
 static void program_connect(struct driver *d, uint64_t deadline_ns)
 {
-	struct connection *c = connection_of(d);
-	struct pollfd p = {.fd = c->from, .events = POLLIN};
-
-	/* Nothing was asked: whatever it says is its end, or nonsense. */
-	if (c->state == OPEN && poll(&p, 1, 0) > 0)
-		finish(c);
-	(void)be_open(c, deadline_ns);
+	(void)be_open(connection_of(d), deadline_ns);
 }
 
 static void program_read(
@@ -422,9 +420,8 @@ static void fail_hello(const char *path, struct connection *c, int len, struct e
 			path, (unsigned long long)(START_NS / NS_PER_S));
 	else
 		err_set(err, -ENOEXEC, EXIT_CANNOT_RUN,
-			"driver %s ended before it said 'pacelab 1 read write ...': run it by "
-			"hand, without root",
-			path);
+			"driver %s %s 'pacelab 1 read write ...': run it by hand, without root",
+			path, len == -EPIPE ? "ended before it said" : "says more in one go than");
 }
 
 static int look_at(const char *path, struct err *err)

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* plan_real_test.c - what a lab becomes when its store is a real database */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/test.h"
+
+#include "agent/base/clock.h"
+#include "agent/lab/plan.h"
+#include "agent/lab/real.h"
+#include "agent/load/plugin.h"
+#include "tests/unit/data_dir.h"
+
+#define SITES "lab 'x' site('east', {'n1'}) site('west', {'n2'}) site('far', {'n3'})\n"
+#define PHASES \
+	"phase('well', '1s') phase('cut', '5s', cut({'east', 'west'}, 'far')) " \
+	"phase('dead', '2s', kill('n1')) phase('whole', '1s', restart('n1')) " \
+	"phase('after', '1s')"
+#define LAB SITES "store './s.lua' load {rate = 500, read = 50, write = 40, cas = 10}\n" PHASES
+
+/* Its driver is built in, so that no library is needed. */
+#define SYSTEM_FIELDS(more) \
+	"{driver = 'resp', port = 7000, nodes = {3, 5}, kept = 'k', differs = 'd',\n" \
+	"knobs = {reads = {'all', 'any'}}, client = function(k) return 'reads=' .. k.reads end,\n" \
+	"like = function(k) return k.reads == 'all' and 'etcd' or 'etcd-serializable' end,\n" more \
+	"node = function(n) return {run = {{'server', n.name}}} end}"
+#define SYSTEM(more) \
+	"system('mine', " SYSTEM_FIELDS(more) ")\nvariant('mine-any', {reads = 'any'})\n"
+#define TIMES "rate = 100, deadline = '3s', cut = '20s', settle = '6s', leader = true,\n"
+
+static char folder[] = "/tmp/pacelab-plan-real-XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+
+	assert_non_null(f);
+	(void)fputs(text, f);
+	(void)fclose(f);
+}
+
+static struct plan *must_load(const struct plan_options *options)
+{
+	struct plan *plan = NULL;
+	struct err err;
+
+	if (plan_load(&plan, "lab.lua", options, &err) < 0)
+		fail_msg("%s", err.text);
+	return plan;
+}
+
+static uint64_t lasts(const struct plan *plan, const char *phase)
+{
+	for (unsigned i = 0; i < plan->phases; i++)
+		if (strcmp(plan->phase[i].name, phase) == 0)
+			return plan->phase[i].duration_ns;
+	fail_msg("no phase %s", phase);
+	return 0;
+}
+
+static void plan__of_a_real_database_has_its_nodes_and_its_driver(void **state)
+{
+	struct plan *plan;
+
+	(void)state;
+	write_file("s.lua", SYSTEM(TIMES));
+	write_file("lab.lua", LAB);
+	plan = must_load(NULL);
+	assert_non_null(plan->real);
+	assert_string_equal(plan->system->name, "mine");
+	assert_ptr_equal(plan->system->ops, &raft_ops);
+	assert_ptr_equal(plan->driver, &resp_driver);
+	assert_int_equal(plan->real->nodes, 3);
+	assert_string_equal(plan->real->node[2].run.command[0].argv[1], "n3");
+	assert_string_equal(plan->real->settings, "reads=all");
+	assert_int_equal(plan->proto.read_level, PROTO_QUORUM);
+	assert_int_equal(plan_alike_ns(plan), 6 * NS_PER_S);
+	plan_free(plan);
+}
+
+static void plan__takes_what_a_real_database_is_like_from_its_knobs(void **state)
+{
+	static const struct plan_options set = {.set = "reads=any"};
+	static const struct plan_options variant = {.store = "./s.lua:mine-any"};
+	struct plan *plan;
+
+	(void)state;
+	write_file("s.lua", SYSTEM(TIMES));
+	write_file("lab.lua", LAB);
+	plan = must_load(&set);
+	assert_string_equal(plan->system->name, "mine");
+	assert_string_equal(plan->real->like->name, "etcd-serializable");
+	assert_int_equal(plan->proto.read_level, PROTO_ONE);
+	plan_free(plan);
+	plan = must_load(&variant);
+	assert_string_equal(plan->system->name, "mine-any");
+	assert_string_equal(plan->real->settings, "reads=any");
+	assert_true(plan->foreign_store);
+	plan_free(plan);
+	/* The script's own, and the command line's after it. */
+	write_file("lab.lua", SITES "store('./s.lua', {set = 'reads=any'})\n" PHASES);
+	plan = must_load(NULL);
+	assert_string_equal(plan->real->settings, "reads=any");
+	plan_free(plan);
+}
+
+static void plan__suits_load_and_phases_to_a_real_database(void **state)
+{
+	static const struct plan_options said = {.rate = "400", .time_scale = "1"};
+	struct plan *plan;
+
+	(void)state;
+	write_file("s.lua", SYSTEM(TIMES));
+	write_file("lab.lua", LAB);
+	plan = must_load(NULL);
+	assert_true(plan->load.rate == 100);
+	assert_int_equal(plan->load.deadline_ns, 3 * NS_PER_S);
+	assert_int_equal(plan->load.cas, 10);
+	assert_int_equal(lasts(plan, "well"), NS_PER_S);
+	assert_int_equal(lasts(plan, "cut"), 20 * NS_PER_S);
+	assert_int_equal(lasts(plan, "dead"), 20 * NS_PER_S);
+	assert_int_equal(lasts(plan, "whole"), NS_PER_S);
+	assert_int_equal(lasts(plan, "after"), 6 * NS_PER_S);
+	assert_string_equal(plan->suited,
+		"100 operations/s, not 500; deadline 3 s, not 1 s; 2 phases with a "
+		"cut, kill or pause last 20 s; phase after lasts 6 s");
+	plan_free(plan);
+	plan = must_load(&said);
+	assert_true(plan->load.rate == 400);
+	assert_int_equal(lasts(plan, "cut"), 5 * NS_PER_S);
+	assert_int_equal(lasts(plan, "after"), NS_PER_S);
+	assert_string_equal(plan->suited, "deadline 3 s, not 1 s");
+	plan_free(plan);
+	/* Whose file says nothing of it takes labs as they are. */
+	write_file("s2.lua", SYSTEM(""));
+	write_file("lab.lua", SITES "store './s2.lua' load {rate = 500}\n" PHASES);
+	plan = must_load(NULL);
+	assert_string_equal(plan->suited, "");
+	assert_true(plan->load.rate == 500);
+	plan_free(plan);
+}
+
+static void plan__refuses_what_a_real_database_cannot(void **state)
+{
+	static const struct {
+		const char *lab;
+		const char *system;
+		const char *words;
+	} bad[] = {
+		{SITES "store('./b1.lua', {read_level = 'one'})\n" PHASES, SYSTEM(""),
+			"lab.lua:2: store: levels and times are of stores of ours"},
+		{SITES "store './b2.lua'\n" PHASES,
+			"system('mine', " SYSTEM_FIELDS("rate = 'many',") ")",
+			"lab.lua:2: ./b2.lua:"},
+		{"lab 'x' site('east', {'n1', 'n2'})\nstore './b3.lua'\n" PHASES, SYSTEM(""),
+			"mine has 3 to 5 nodes, and the lab has 2"},
+		{SITES "store('./b4.lua', {set = 'reads=most'})\n" PHASES, SYSTEM(""),
+			"mine: knob 'reads' has no value 'most'"},
+	};
+	struct plan *plan = NULL;
+	struct err err;
+	char name[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		(void)snprintf(name, sizeof name, "b%zu.lua", i + 1);
+		write_file(name, bad[i].system);
+		write_file("lab.lua", bad[i].lab);
+		assert_true(plan_load(&plan, "lab.lua", NULL, &err) < 0);
+		assert_int_equal(err.status, EXIT_USAGE);
+		if (strncmp(err.text, bad[i].words, strlen(bad[i].words)) != 0)
+			fail_msg("said %s, not %s", err.text, bad[i].words);
+	}
+}
+
+/* A driver that reads and writes numbers, and has nothing else. */
+static void make_driver(void)
+{
+	FILE *f = fopen("plain.sh", "w");
+
+	assert_non_null(f);
+	(void)fputs("#!/bin/sh\necho pacelab 1 read write\nread line\n", f);
+	(void)fclose(f);
+	assert_int_equal(chmod("plain.sh", 0755), 0);
+}
+
+static void plan__moves_and_refuses_what_a_driver_has_not(void **state)
+{
+	static const char system[] =
+		"system('plain', {driver = 'program:plain.sh', port = 7000, kept = 'k', differs = 'd',\n"
+		"like = 'etcd', node = function(n) return {run = {{'server'}}} end})";
+	struct plan *plan = NULL;
+	struct err err;
+
+	(void)state;
+	make_driver();
+	write_file("p.lua", system);
+	write_file(
+		"lab.lua", SITES "store './p.lua' load {read = 50, write = 40, cas = 10}\n" PHASES);
+	plan = must_load(NULL);
+	assert_int_equal(plan->cas_moved, 10);
+	assert_int_equal(plan->load.write, 50);
+	assert_int_equal(plan->load.cas, 0);
+	plan_free(plan);
+	plan = NULL;
+	write_file("lab.lua", SITES "store './p.lua' load {workload = 'list'}\n" PHASES);
+	assert_true(plan_load(&plan, "lab.lua", NULL, &err) < 0);
+	assert_int_equal(err.status, EXIT_USAGE);
+	assert_non_null(strstr(err.text, "lab.lua:2: load: the driver of store 'plain' reads and "
+					 "writes numbers, a list is more"));
+}
+
+static int enter_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) && chmod(folder, 0755) == 0 && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave_folder(void **state)
+{
+	(void)state;
+	data_remove(folder);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plan__of_a_real_database_has_its_nodes_and_its_driver),
+		cmocka_unit_test(plan__takes_what_a_real_database_is_like_from_its_knobs),
+		cmocka_unit_test(plan__suits_load_and_phases_to_a_real_database),
+		cmocka_unit_test(plan__refuses_what_a_real_database_cannot),
+		cmocka_unit_test(plan__moves_and_refuses_what_a_driver_has_not),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
