@@ -39,15 +39,24 @@ class Connection:
             raise TimeoutError
         self.socket.settimeout(left)
 
+    def receive(self, deadline):
+        self.patience(deadline)
+        more = self.socket.recv(4096)
+        if not more:
+            raise ConnectionError
+        self.rest += more
+
     def line(self, deadline):
         while b"\r\n" not in self.rest:
-            self.patience(deadline)
-            more = self.socket.recv(4096)
-            if not more:
-                raise ConnectionError
-            self.rest += more
+            self.receive(deadline)
         line, self.rest = self.rest.split(b"\r\n", 1)
         return line
+
+    def bytes(self, count, deadline):
+        while len(self.rest) < count + 2:
+            self.receive(deadline)
+        text, self.rest = self.rest[:count], self.rest[count + 2:]
+        return text
 
     def ask(self, deadline, *words):
         """One request, one answer, as its first byte and its text; None: there is no value."""
@@ -69,7 +78,7 @@ class Connection:
             if kind == b"$" and text == b"-1":
                 return kind, None
             if kind == b"$":
-                text = self.line(deadline)
+                text = self.bytes(int(text), deadline)
             return kind, text.decode()
         except OSError:
             self.close()
@@ -94,12 +103,26 @@ def write(connection, deadline, key, value):
     return "ok" if kind == b"+" else failed(text)
 
 
+def status(connection, deadline):
+    """Of the nearest server alone; who leads, and since when, this one does not find out."""
+    _, text = connection.ask(deadline, "INFO")
+    facts = dict(line.split(":", 1) for line in (text or "").splitlines() if ":" in line)
+    role = facts.get("role", "server")
+    leads = "leader" if role in ("leader", "master") else "follower"
+    ready = "ready" if facts.get("ready", "1") == "1" else "unready"
+    return f"{ready} {leads} - 0 {role}"
+
+
+OPERATIONS = {"read": read, "write": write, "status": status}
+
+
 def answer(connection, words):
     operation, *arguments, milliseconds = words
     deadline = time.monotonic() + int(milliseconds) / 1000
-    lost = "fail" if operation == "read" else "unknown"  # a read never has an effect
+    # Neither a read nor a question ever has an effect.
+    lost = "unknown" if operation == "write" else "fail"
     try:
-        return {"read": read, "write": write}[operation](connection, deadline, *arguments)
+        return OPERATIONS[operation](connection, deadline, *arguments)
     except Unsent as e:
         return f"fail {e}"
     except TimeoutError:
@@ -109,7 +132,7 @@ def answer(connection, words):
 
 
 def main():
-    print("pacelab 1 read write", flush=True)
+    print("pacelab 1", *OPERATIONS, flush=True)
     connection = None
     for line in sys.stdin:
         words = line.split()
