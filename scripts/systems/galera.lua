@@ -7,7 +7,10 @@
 local config = [[
 [client]
 socket = {dir}/data/mariadb.sock
+port = 3306
 user = root
+
+[mariadb-client]
 connect_timeout = 2
 
 [mariadbd]

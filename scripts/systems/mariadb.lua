@@ -13,7 +13,10 @@ end
 local config = [[
 [client]
 socket = {dir}/data/mariadb.sock
+port = 3306
 user = root
+
+[mariadb-client]
 connect_timeout = 2
 
 [mariadbd]
@@ -64,17 +67,21 @@ local source = "CHANGE MASTER TO master_host='%s', master_port=3306, master_user
 -- answered: what it has written will not be there.
 local follow = [[
 set -eu
-sql() { mariadb --defaults-file=my.cnf -NBe "SET sql_log_bin=0; $1"; }
+sql() { mariadb --defaults-file=my.cnf -Be "SET sql_log_bin=0; $1"; }
 printf '[mariadbd]\nread_only = ON\n' >role.cnf
 if [ -n "$(sql 'SHOW SLAVE STATUS')" ]; then
   sql "STOP SLAVE; ]] .. source:format("$1") .. [["
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    case $(sql 'SHOW SLAVE STATUS\G') in
-    *'Slave_IO_Running: Yes'*) exit 0 ;;
-    *'Last_IO_Errno: 1236'*) break ;;
+    state=$(sql 'SHOW SLAVE STATUS\G')
+    case $state in
+    *'Slave_IO_Running: Yes'* | *'Last_IO_Errno: 1236'*) break ;;
     esac
     sleep 0.1
   done
+  case $state in
+  *'Last_IO_Errno: 1236'*) ;; # it is ahead of the new primary
+  *) exit 0 ;;
+  esac
 fi
 sql "ALTER USER lab@'%' ACCOUNT LOCK; KILL HARD USER lab"
 sql "SET GLOBAL read_only=ON; STOP SLAVE; RESET SLAVE ALL"
