@@ -80,7 +80,7 @@ bench_bin := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests
 
 bug_bin := $(B)/bug/pacelab-replica $(B)/bug/sim
 
-.PHONY: all demo check lint bench bench-net bench-check bench-store fuzz install clean deps flags programs tests \
+.PHONY: all demo check lint bench bench-net bench-check bench-store fuzz install clean deps deps-systems flags programs tests \
 	libfuzzer
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -95,12 +95,16 @@ tests: $(test_bin) $(fuzz_bin) $(bench_bin) $(B)/sim $(bug_bin)
 deps:
 	$(Q)scripts/deps.sh
 
+# Tests start real databases, and lint reads their drivers.
+deps-systems: deps
+	$(Q)scripts/deps.sh --systems
+
 # The goals for a fresh machine install first, then build in a make of their own.
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)scripts/demo.sh
 
-check: deps
+check: deps-systems
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)B=$(B) tests/run.sh $(chosen)
 
@@ -120,7 +124,7 @@ bench-store: deps
 	$(Q)$(MAKE) --no-print-directory $(B)/pacelab-replica $(B)/tests/bench/store_load
 	$(Q)B=$(B) PARTS="$(PARTS)" tests/bench/store.sh
 
-lint: deps
+lint: deps-systems
 	$(Q)scripts/lint.sh
 
 # What scripts/lint.sh compiles with.
