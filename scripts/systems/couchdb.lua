@@ -31,8 +31,8 @@ local function replicate(n)
 end
 
 system("couchdb-real", {
-  packages = {"nodejs", "npm", "curl"},
-  programs = {"node", "curl", "pouchdb-server"}, -- npm install -g pouchdb-server
+  packages = {"nodejs", "curl"},
+  programs = {"node", "curl", "pouchdb-server"}, -- which npm installs: npm install -g pouchdb-server
   paths = {"/usr/local/bin"},
   driver = "couch",
   port = port,
