@@ -69,8 +69,10 @@ check zookeeper__loses_no_acknowledged_write json zookeeper-real \
 	'r["lost_writes"]["acknowledged"] > 20 and r["lost_writes"]["lost"] == 0'
 check zookeeper__goes_on_where_the_majority_is json zookeeper-real \
 	'side["a+b"]["ok"] > 0.7 * side["a+b"]["attempts"]'
-check zookeeper__converges_after_the_heal json zookeeper-real \
-	'0 <= r["recovery"]["converged_s"] < 8'
+check zookeeper__has_the_same_everywhere_in_the_end json zookeeper-real \
+	'r["lost_writes"]["diverged_keys"] == r["lost_writes"]["keys_without_final_read"] == 0'
+check zookeeper__takes_writes_again_after_the_heal json zookeeper-real \
+	'0 <= r["recovery"]["recovered_s"] < 8'
 check zookeeper__leaves_its_logs_and_nothing_else left_nothing zookeeper-real
 
 check zookeeper_sync__runs_in_a_lab runs zookeeper-real-sync
