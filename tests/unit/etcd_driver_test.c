@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/lib/http.h"
 #include "tests/lib/need.h"
 #include "tests/lib/server.h"
 #include "tests/lib/test.h"
@@ -17,30 +18,12 @@
 
 #define PATIENCE_NS (5 * NS_PER_S)
 #define SHORT_NS (60 * NS_PER_MS)
-#define ANSWER_MAX 1024
 #define HUGE_BYTES (300u << 10) /* more than HTTP_BODY_MAX and HTTP_HEADERS_MAX */
 
 #define HEADER "\"header\":{\"member_id\":\"8\",\"raft_term\":\"2\"}"
 #define KV(key, value) "{" HEADER ",\"kvs\":[{\"key\":\"" key "\",\"value\":\"" value "\"}]}"
 #define FIVE KV("azc=", "NQ==")
 #define ERROR(code, text) "{\"error\":\"" text "\",\"message\":\"" text "\",\"code\":" #code "}"
-
-/* Head and body have come. */
-static bool whole(const char *request)
-{
-	const char *end = strstr(request, "\r\n\r\n");
-	const char *length = strstr(request, "Content-Length: ");
-
-	return end && (!length || strlen(end + 4) >= strtoul(length + 16, NULL, 10));
-}
-
-static const char *http(unsigned status, const char *body, char out[ANSWER_MAX])
-{
-	(void)snprintf(out, ANSWER_MAX,
-		"HTTP/1.1 %u X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		status, strlen(body), body);
-	return out;
-}
 
 static struct driver *dial_as(uint16_t port, const char *settings)
 {
@@ -90,11 +73,11 @@ struct outcome {
 static void assert_outcome(const struct outcome *o)
 {
 	for (int crumbs = 0; crumbs < 2; crumbs++) {
-		char first[ANSWER_MAX], second[ANSWER_MAX];
-		const char *said = o->status ? http(o->status, o->body, first) : o->body;
+		char first[HTTP_ANSWER_MAX], second[HTTP_ANSWER_MAX];
+		const char *said = o->status ? http_answer(o->status, o->body, first) : o->body;
 		const struct play plays[2] = {
-			{said, o->hang_up, crumbs}, {http(200, FIVE, second), false, false}};
-		struct server s = {.whole = whole};
+			{said, o->hang_up, crumbs}, {http_answer(200, FIVE, second), false, false}};
+		struct server s = {.whole = http_whole};
 		struct driver_result r;
 		struct driver *d;
 
@@ -256,7 +239,7 @@ static void etcd_driver__takes_no_more_than_it_has_room_for(void **state)
 	assert_non_null(huge);
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		const struct play play = {huge, false, false};
-		struct server s = {.whole = whole};
+		struct server s = {.whole = http_whole};
 		struct driver_result r;
 		struct driver *d;
 
@@ -277,10 +260,10 @@ static void etcd_driver__takes_no_more_than_it_has_room_for(void **state)
 /* libcurl itself would: a kept connection that ends without an answer is no error to it. */
 static void etcd_driver__never_sends_a_request_twice(void **state)
 {
-	char five[ANSWER_MAX], done[ANSWER_MAX];
-	const struct play plays[] = {{http(200, FIVE, five), false, false}, {NULL, true, false},
-		{http(200, "{" HEADER "}", done), false, false}};
-	struct server s = {.whole = whole};
+	char five[HTTP_ANSWER_MAX], done[HTTP_ANSWER_MAX];
+	const struct play plays[] = {{http_answer(200, FIVE, five), false, false},
+		{NULL, true, false}, {http_answer(200, "{" HEADER "}", done), false, false}};
+	struct server s = {.whole = http_whole};
 	struct driver_result r;
 	struct driver *d;
 
@@ -303,10 +286,10 @@ static void etcd_driver__never_sends_a_request_twice(void **state)
 
 static void etcd_driver__asks_the_gateway(void **state)
 {
-	char none[ANSWER_MAX];
-	const struct play play = {http(200, "{" HEADER "}", none), false, false};
+	char none[HTTP_ANSWER_MAX];
+	const struct play play = {http_answer(200, "{" HEADER "}", none), false, false};
 	const struct play plays[] = {play, play, play, play};
-	struct server s = {.whole = whole};
+	struct server s = {.whole = http_whole};
 	struct driver_result r;
 	struct driver *d;
 
@@ -335,9 +318,9 @@ static void etcd_driver__asks_the_gateway(void **state)
 
 static void etcd_driver__reads_as_it_is_told(void **state)
 {
-	char five[ANSWER_MAX];
-	const struct play play = {http(200, FIVE, five), false, false};
-	struct server s = {.whole = whole};
+	char five[HTTP_ANSWER_MAX];
+	const struct play play = {http_answer(200, FIVE, five), false, false};
+	struct server s = {.whole = http_whole};
 	struct driver *d;
 
 	(void)state;
@@ -372,7 +355,7 @@ static void etcd_driver__fails_where_nobody_listens(void **state)
 static void etcd_driver__keeps_deadlines_of_milliseconds(void **state)
 {
 	static const struct play silent[] = {{NULL, false, false}};
-	struct server s = {.whole = whole};
+	struct server s = {.whole = http_whole};
 	struct driver_result r;
 	struct driver *d;
 	uint64_t begin, took;
@@ -396,11 +379,11 @@ static void etcd_driver__keeps_deadlines_of_milliseconds(void **state)
 
 static void etcd_driver__notices_in_idle_time_that_the_connection_broke(void **state)
 {
-	char done[ANSWER_MAX];
-	const char *answer = http(200, "{" HEADER "}", done);
+	char done[HTTP_ANSWER_MAX];
+	const char *answer = http_answer(200, "{" HEADER "}", done);
 	const struct play plays[] = {{answer, true, false}, {answer, false, false}};
 	uint64_t until = clock_now_ns() + PATIENCE_NS;
-	struct server s = {.whole = whole};
+	struct server s = {.whole = http_whole};
 	struct driver_result r;
 	struct driver *d;
 
@@ -423,9 +406,10 @@ static void etcd_driver__notices_in_idle_time_that_the_connection_broke(void **s
 /* Asks a server that answers @said, and, if it is asked for them, three members with ids 7 to 9. */
 static int status_of(const char *said, struct driver_status *ret)
 {
-	char first[ANSWER_MAX], members[ANSWER_MAX / 2], second[ANSWER_MAX];
-	struct play plays[2] = {{http(200, said, first), false, false}, {second, false, false}};
-	struct server s = {.whole = whole};
+	char first[HTTP_ANSWER_MAX], members[HTTP_ANSWER_MAX / 2], second[HTTP_ANSWER_MAX];
+	struct play plays[2] = {
+		{http_answer(200, said, first), false, false}, {second, false, false}};
+	struct server s = {.whole = http_whole};
 	struct driver *d;
 	int status;
 
@@ -434,7 +418,7 @@ static int status_of(const char *said, struct driver_status *ret)
 		"{" HEADER
 		",\"members\":[" MEMBER("9", "3") "," MEMBER("8", "1") "," MEMBER("7", "2") "]}",
 		s.port, s.port, s.port);
-	(void)http(200, members, second);
+	(void)http_answer(200, members, second);
 	d = dial(s.port);
 	status = d->ops->status(d, clock_now_ns() + PATIENCE_NS, ret);
 	d->ops->close(d);
