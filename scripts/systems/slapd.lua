@@ -3,7 +3,9 @@
 --
 -- Each provider follows all others and keeps, of each attribute, what has the newest entryCSN: the
 -- time on the clock of the server that took the write. A clock that is ahead wins against writes
--- that are later in truth: run it with skew on one node.
+-- that are later in truth: `ahead` sets that of the last node from its start. It cannot be changed
+-- while slapd runs, since libfaketime's function that would read the change, read_config_file(), has
+-- the name of one of slapd's own.
 
 local base = "dc=lab"
 
@@ -67,8 +69,8 @@ local function config(n)
 end
 
 system("slapd-real", {
-  packages = {"slapd"},
-  programs = {"slapd", "slapadd"},
+  packages = {"slapd", "faketime"},
+  programs = {"slapd", "slapadd", "faketime"},
   paths = {"/usr/sbin"},
   driver = "ldap",
   port = 389,
@@ -76,6 +78,7 @@ system("slapd-real", {
   knobs = {
     replication = {"persist", "poll"}, -- a connection that stays, or one each second
     sync = {"yes", "no"},              -- the disk has it before the answer
+    ahead = {"0", "0.5", "2", "10"},   -- seconds, the last node's clock
   },
   like = "cassandra-one",
   client = "base=" .. base .. " user=cn=admin," .. base .. " password=lab",
@@ -86,20 +89,25 @@ system("slapd-real", {
   settle = "5s",
   ready = "20s",
   leader = false,
-  skew = true,
   node = function(n)
     local first = n.number == (n.leader or 1)
+    local run = {"slapd", "-d", "none", "-h", "ldap://" .. n.addr .. "/", "-f", "{dir}/slapd.conf"}
+    if n.knobs.ahead ~= "0" and n.number == #n.nodes then
+      run = {
+        "faketime", "-m", "--exclude-monotonic", "-f", "+" .. n.knobs.ahead .. "s",
+        table.unpack(run),
+      }
+    end
     return {
       files = {["slapd.conf"] = config(n), ["base.ldif"] = first and ldif() or "\n"},
       prepare = first and {{
         "slapadd", "-S", tostring(n.number), "-w", "-f", "{dir}/slapd.conf",
         "-l", "{dir}/base.ldif",
       }} or {},
-      run = {{
-        "slapd", "-d", "none", "-h", "ldap://" .. n.addr .. "/", "-f", "{dir}/slapd.conf",
-      }},
+      run = {run},
     }
   end,
 })
 
 variant("slapd-real-poll", {replication = "poll"})
+variant("slapd-real-ahead", {ahead = "10"})
