@@ -32,7 +32,9 @@ static const struct {
 	const char *package;
 } known[] = {
 	{"dns", "libldns", "libldns-dev"},
+	{"couch", "libcurl", "libcurl4-openssl-dev"},
 	{"etcd", "libcurl", "libcurl4-openssl-dev"},
+	{"influx", "libcurl", "libcurl4-openssl-dev"},
 	{"ldap", "libldap", "libldap-dev"},
 	{"mysql", "libmariadb", "libmariadb-dev"},
 	{"nats", "libnats", "libnats-dev"},
