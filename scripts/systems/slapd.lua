@@ -4,8 +4,8 @@
 -- Each provider follows all others and keeps, of each attribute, what has the newest entryCSN: the
 -- time on the clock of the server that took the write. A clock that is ahead wins against writes
 -- that are later in truth: `ahead` sets that of the last node from its start. It cannot be changed
--- while slapd runs, since libfaketime's function that would read the change, read_config_file(), has
--- the name of one of slapd's own.
+-- while slapd runs: libfaketime's function that would read the change, read_config_file(), has the
+-- name of one of slapd's own.
 
 local base = "dc=lab"
 

@@ -28,8 +28,7 @@ phase("whole", "5s")
 LAB
 } >"$tmp/clocks.lua"
 
-# runs LAB [OPTION...]: into $tmp/LAB; 0 to 2: judged, which of them depends on how busy this machine
-# is
+# runs LAB [OPTION...]: into $tmp/LAB; 0 to 2: judged, how depends on how busy this machine is
 runs() {
 	local status=0
 	"$pacelab" run "$tmp/$1.lua" --name "$lab" --results "$tmp/$1" --json "${@:2}" \

@@ -217,7 +217,9 @@ static struct driver *dial(uint16_t port)
 {
 	const struct driver_ops *ops = need_driver("ldap");
 	static uint32_t local_be;
-	const struct driver_target target = {.addr_be = &local_be,
+	static struct driver_target target;
+
+	target = (struct driver_target){.addr_be = &local_be,
 		.nodes = 1,
 		.port = port,
 		.settings = "base=dc=lab user=cn=admin,dc=lab password=lab"};

@@ -370,7 +370,9 @@ static struct driver *dial(uint16_t port, const char *settings)
 {
 	const struct driver_ops *ops = need_driver("zookeeper");
 	static uint32_t local_be;
-	const struct driver_target target = {
+	static struct driver_target target;
+
+	target = (struct driver_target){
 		.addr_be = &local_be, .nodes = 1, .port = port, .settings = settings};
 
 	local_be = htonl(INADDR_LOOPBACK);
