@@ -63,10 +63,9 @@ system("zookeeper-real", {
         "java", "-Xms32m", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
         "-XX:-UsePerfData", "-Djava.io.tmpdir={dir}", "-Dzookeeper.jmx.log4j.disable=true",
         "-Dzookeeper.forceSync=" .. n.knobs.forceSync,
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-        -- Else it says a line each time that it is asked how it is.
-        "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.NIOServerCnxn=warn", "-cp", jars,
+        -- Else it says a line each time that it is asked how it is, and ten for each client that it
+        -- turns away.
+        "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.NIOServerCnxn=error", "-cp", jars,
         "org.apache.zookeeper.server.quorum.QuorumPeerMain", "{dir}/zoo.cfg",
       }},
     }
