@@ -572,6 +572,30 @@ static void postgres__without_a_connection_nothing_was_sent(void **state)
 	}
 }
 
+/* The first write waits; the second would only wait for the same. */
+static void postgres__waits_for_a_primary_no_longer_than_one_operation_may_take(void **state)
+{
+	uint64_t took_ns[2];
+	struct driver *d;
+	struct server s;
+
+	(void)state;
+	start(&s, NULL, NULL, 0);
+	d = dial(s.port, 1, 0, "");
+	for (int i = 0; i < 2; i++) {
+		uint64_t begin = clock_now_ns();
+		struct driver_result r = ask(d, WRITE, NS_PER_S);
+
+		took_ns[i] = clock_now_ns() - begin;
+		assert_int_equal(r.outcome, HISTORY_FAIL);
+		assert_int_equal(r.error, HISTORY_CONNECT);
+	}
+	assert_true(took_ns[0] >= NS_PER_S - NS_PER_MS);
+	assert_true(took_ns[1] < NS_PER_S / 2);
+	d->ops->close(d);
+	stop(&s);
+}
+
 static void postgres__a_refused_connection_is_a_failure(void **state)
 {
 	struct driver_result r;
@@ -726,6 +750,8 @@ int main(void)
 		cmocka_unit_test(postgres__gives_up_a_connection_that_is_out_of_step),
 		cmocka_unit_test(postgres__says_each_operation_in_one_statement),
 		cmocka_unit_test(postgres__without_a_connection_nothing_was_sent),
+		cmocka_unit_test(
+			postgres__waits_for_a_primary_no_longer_than_one_operation_may_take),
 		cmocka_unit_test(postgres__a_refused_connection_is_a_failure),
 		cmocka_unit_test(postgres__finds_the_primary_among_the_nodes),
 		cmocka_unit_test(postgres__reads_at_the_nearest_node_if_told_so),

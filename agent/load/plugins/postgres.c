@@ -41,8 +41,11 @@
 #define POSTGRES_NODES_MAX 16
 #define POSTGRES_SUPERUSER "postgres" /* for status(): it may see who replicates */
 #define POSTGRES_USER "pacelab" /* of clients: they leave the superuser connections of his own */
-/* Nobody took writes: do not ask again sooner. Each question is a new process on each node. */
+/* Who does not take writes is not asked again sooner: each question is a new process there. */
 #define POSTGRES_PAUSE_NS (500 * NS_PER_MS)
+/* An attempt that nobody answers begins anew, which sends a SYN at once; it would wait longer and
+ * longer to repeat its own. */
+#define POSTGRES_ATTEMPT_NS NS_PER_S
 /* Messages of an idle connection that are read at once: settings, notices, the end. */
 #define POSTGRES_IDLE_READS 8
 
@@ -52,6 +55,7 @@ struct line {
 	enum state state;
 	PGconn *conn; /* NULL where SHUT */
 	short events; /* that an attempt waits for */
+	uint64_t begin_ns;
 };
 
 struct postgres {
@@ -60,6 +64,7 @@ struct postgres {
 	bool local;                             /* reads at the nearest node */
 	int primary;                            /* index of an open line of writer, -1: not known */
 	uint64_t again_ns;                      /* those who said no are not asked before */
+	uint64_t lost_ns;                       /* no primary was known since; 0: it is */
 	struct line writer[POSTGRES_NODES_MAX]; /* only to nodes that take writes */
 	struct line nearest;                    /* for reads, or for status() */
 	bool warned;                            /* by the server, since the request began */
@@ -113,6 +118,7 @@ static void begin(
 	(void)PQsetNoticeReceiver(l->conn, take_notice, p);
 	l->state = OPENING;
 	l->events = POLLOUT;
+	l->begin_ns = clock_now_ns();
 }
 
 /* The attempt can go on. */
@@ -229,10 +235,12 @@ static bool searching(const struct postgres *p)
 	return false;
 }
 
-/* Ask those who are not being asked. */
+/* Ask those who are not being asked, or have not answered. */
 static void search_more(struct postgres *p, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < p->target.nodes; i++) {
+		if (now_ns - p->writer[i].begin_ns >= POSTGRES_ATTEMPT_NS)
+			hang_up(&p->writer[i]);
 		if (p->writer[i].state == SHUT)
 			begin(p, &p->writer[i], i, POSTGRES_USER, "read-write");
 	}
@@ -256,6 +264,8 @@ static bool have_primary(struct postgres *p, uint64_t deadline_ns)
 	while (p->primary < 0) {
 		uint64_t now = clock_now_ns();
 
+		if (!p->lost_ns)
+			p->lost_ns = now;
 		if (now >= p->again_ns)
 			search_more(p, now);
 		if (!turn(line, nodes, deadline_ns < p->again_ns ? deadline_ns : p->again_ns) &&
@@ -265,7 +275,7 @@ static bool have_primary(struct postgres *p, uint64_t deadline_ns)
 		if (p->primary < 0)
 			continue;
 		end_search(p, p->primary);
-		p->again_ns = 0;
+		p->again_ns = p->lost_ns = 0;
 	}
 	return true;
 }
@@ -304,6 +314,19 @@ static void postgres_connect(struct driver *d, uint64_t deadline_ns)
 	(void)have_primary(p, deadline_ns);
 }
 
+/*
+ * An operation waits no longer for a primary than it would if that had been lost as it began: when
+ * nobody could be reached for as long as it may take, it fails at once, and the client can go on
+ * with reads from the nearest node. The search goes on in its idle time.
+ */
+static uint64_t patience_ns(const struct postgres *p, uint64_t deadline_ns)
+{
+	uint64_t now = clock_now_ns();
+	uint64_t end = deadline_ns > now ? p->lost_ns + (deadline_ns - now) : deadline_ns;
+
+	return p->lost_ns && end < deadline_ns ? end : deadline_ns;
+}
+
 /* Where the request goes; NULL with *ret filled: there is no connection. */
 static struct line *line_for(
 	struct postgres *p, bool reads, uint64_t deadline_ns, struct driver_result *ret)
@@ -313,12 +336,8 @@ static struct line *line_for(
 			return &p->nearest;
 		hang_up(&p->nearest);
 	} else {
-		if (have_primary(p, deadline_ns))
+		if (have_primary(p, patience_ns(p, deadline_ns)))
 			return &p->writer[p->primary];
-		/* A new attempt sends a SYN at once, this one would wait to repeat it. */
-		if (searching(p))
-			p->again_ns = 0;
-		end_search(p, -1);
 	}
 	common_fail(ret, HISTORY_CONNECT);
 	return NULL;
