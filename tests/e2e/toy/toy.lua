@@ -28,7 +28,7 @@ system("toy", {
     if mode == "ends" and n.number == 2 then
       run[#run + 1] = {"sh", "-c", "echo the sky is falling; exit 3"}
     elseif mode == "silent" and me then
-      run = {{"sh", "-c", "echo nothing to say; while :; do sleep 1; done"}}
+      run = {{"sh", "-c", "while :; do echo nothing to say; sleep 0.5; done"}}
     end
     return {
       files = {["conf/toy.conf"] = n.name .. " {dir} {cluster} {other}\n"},
