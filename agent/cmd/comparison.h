@@ -15,7 +15,7 @@
 #include "agent/lab/plan.h"
 #include "agent/report/compare.h"
 
-#define COMPARISON_STORES_MAX 64
+#define COMPARISON_STORES_MAX 128
 
 #define COMPARISON_REPEAT_MAX 100
 
