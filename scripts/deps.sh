@@ -85,7 +85,7 @@ disable() {
 	local unit=${1##*/}
 	case $1 in
 	/etc/rc*) update-rc.d "${unit#S[0-9][0-9]}" disable ;;
-	*) if command -v systemctl >/dev/null; then systemctl disable "$unit"; else rm -f "$1"; fi ;;
+	*) systemctl disable "$unit" || rm -f "$1" ;;
 	esac >/dev/null 2>&1 || true
 }
 

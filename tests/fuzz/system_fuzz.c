@@ -37,7 +37,7 @@ static void check_node(const struct real_node *node)
 {
 	assert(node->run.n > 0 && node->env);
 	for (unsigned i = 0; i < node->files; i++)
-		assert(node->file[i].path[0] != '/' && strncmp(node->file[i].path, "../", 3) &&
+		assert(node->file[i].path[0] != '/' && strncmp(node->file[i].path, "../", 3) != 0 &&
 			!strstr(node->file[i].path, "/../") && node->file[i].text);
 	for (unsigned i = 0; i < node->run.n; i++)
 		assert(node->run.command[i].argv[0][0]);
