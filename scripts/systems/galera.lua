@@ -141,7 +141,8 @@ system("galera-real", {
           "wsrep_cluster_address = gcomm://" .. table.concat(addrs, ",") .. "\n" ..
           "wsrep_node_address = " .. n.addr .. "\n" ..
           "wsrep_node_name = " .. n.name .. "\n" ..
-          "wsrep_provider_options = \"gcache.size=16M;gcs.fc_limit=64" ..
+          "wsrep_provider_options = \"gmcast.listen_addr=tcp://" .. n.addr ..
+          ":4567;gcache.size=16M;gcs.fc_limit=64" ..
           evs[n.knobs.evs] .. "\"\n",
         ["init.sql"] = init,
         ["run.sh"] = run,
