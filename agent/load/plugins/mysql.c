@@ -60,8 +60,12 @@
 #define MYSQL_TEXT_MAX 256
 /* An answer of one row; that to SHOW REPLICA STATUS has some kilobytes. */
 #define MYSQL_ANSWER_MAX (1ul << 20)
-/* Nobody took writes: do not ask all again sooner. */
+/* Nobody took writes: do not ask all again sooner, and do not have each request wait for all of its
+ * time until somebody does: a client that is cut off has reads to make, too. */
 #define MYSQL_PAUSE_NS (100 * NS_PER_MS)
+#define MYSQL_PATIENCE_NS (250 * NS_PER_MS)
+/* An attempt to connect sends its first packet again after this; a new one does so at once. */
+#define MYSQL_ATTEMPT_NS NS_PER_S
 /* Calls end at their first timeout; none may hold the client for ever. */
 #define MYSQL_TIMEOUTS_MAX 16
 
@@ -89,7 +93,8 @@ struct mysql {
 	bool local;                   /* reads at the nearest node */
 	char session[MYSQL_TEXT_MAX]; /* first statement of lines to the nearest node, or "" */
 	int primary;                  /* index of an open line of writer, -1: not known */
-	uint64_t again_ns;            /* no search before */
+	uint64_t began_ns;            /* the last search for it */
+	bool missed;                  /* the one before has found nobody */
 	struct line writer[MYSQL_NODES_MAX]; /* to nodes that take writes, or may */
 	struct line nearest;
 };
@@ -398,24 +403,31 @@ static int first_writable(struct mysql *m)
 /* Attempts that are under way at the deadline stay so. Return: whether the primary is known. */
 static bool have_primary(struct mysql *m, uint64_t deadline_ns)
 {
+	uint64_t now = clock_now_ns();
+
 	if (m->primary >= 0 && !still_open(&m->writer[m->primary]))
 		forget_primary(m);
 	if (m->primary >= 0)
 		return true;
+	if (searching(m) && now > m->began_ns + MYSQL_ATTEMPT_NS) {
+		end_search(m, -1);
+		m->missed = true;
+	}
 	if (!searching(m)) {
-		if (clock_now_ns() < m->again_ns)
+		if (m->missed && now < m->began_ns + MYSQL_PAUSE_NS)
 			return false;
 		for (unsigned i = 0; i < m->target.nodes; i++)
 			dial(m, &m->writer[i], i, ASK_WRITABLE);
-		m->again_ns = clock_now_ns() + MYSQL_PAUSE_NS;
+		m->began_ns = now;
 	}
+	if (m->missed && deadline_ns > now + MYSQL_PATIENCE_NS)
+		deadline_ns = now + MYSQL_PATIENCE_NS;
 	while (m->primary < 0 && turn(m->writer, m->target.nodes, deadline_ns))
 		m->primary = first_writable(m);
-	if (m->primary < 0)
-		return false;
-	end_search(m, m->primary);
-	m->again_ns = 0;
-	return true;
+	if (m->primary >= 0)
+		end_search(m, m->primary);
+	m->missed = m->primary < 0 && (m->missed || !searching(m));
+	return m->primary >= 0;
 }
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
@@ -486,8 +498,6 @@ static struct line *line_for(
 	} else {
 		if (have_primary(m, deadline_ns))
 			return &m->writer[m->primary];
-		/* A new attempt sends a SYN at once, this one would wait to repeat it. */
-		end_search(m, -1);
 	}
 	common_fail(ret, HISTORY_CONNECT);
 	return NULL;
@@ -565,11 +575,10 @@ static void take_error(struct mysql *m, struct line *l, bool reads, struct drive
 			error == CR_SERVER_LOST || error == CR_SERVER_GONE_ERROR ? HISTORY_CLOSED
 										 : HISTORY_OTHER);
 		leave(m, l);
-	} else if (is_read_only(error)) {
-		common_fail(ret, HISTORY_REFUSED);
-		leave(m, l); /* look for another primary */
 	} else if (no_effect(error)) {
 		common_fail(ret, HISTORY_REFUSED);
+		if (is_read_only(error))
+			leave(m, l); /* look for another primary */
 	} else {
 		common_lost(ret, reads, HISTORY_UNCERTAIN);
 		leave(m, l);
