@@ -535,5 +535,6 @@ int main(void)
 		cmocka_unit_test(system_files__of_the_repository_are_good),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
