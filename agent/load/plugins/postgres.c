@@ -41,11 +41,14 @@
 #define POSTGRES_NODES_MAX 16
 #define POSTGRES_SUPERUSER "postgres" /* for status(): it may see who replicates */
 #define POSTGRES_USER "pacelab" /* of clients: they leave the superuser connections of his own */
-/* Who does not take writes is not asked again sooner: each question is a new process there. */
+/* So often one of those who did not take writes is asked again: each question is a new process on
+ * that node, and all clients of a lab ask at once. */
 #define POSTGRES_PAUSE_NS (500 * NS_PER_MS)
-/* An attempt that nobody answers begins anew, which sends a SYN at once; it would wait longer and
- * longer to repeat its own. */
-#define POSTGRES_ATTEMPT_NS NS_PER_S
+/* An attempt begins anew after so long without an answer to its SYN, which it would wait longer and
+ * longer to repeat; after so long without one from the server, which may be slow to start a process
+ * for each of all clients. */
+#define POSTGRES_SYN_NS NS_PER_S
+#define POSTGRES_START_NS (5 * NS_PER_S)
 /* Messages of an idle connection that are read at once: settings, notices, the end. */
 #define POSTGRES_IDLE_READS 8
 
@@ -63,7 +66,8 @@ struct postgres {
 	struct driver_target target;
 	bool local;                             /* reads at the nearest node */
 	int primary;                            /* index of an open line of writer, -1: not known */
-	uint64_t again_ns;                      /* those who said no are not asked before */
+	uint64_t again_ns;                      /* somebody is asked again; 0: nobody was yet */
+	unsigned next;                          /* who */
 	uint64_t lost_ns;                       /* no primary was known since; 0: it is */
 	struct line writer[POSTGRES_NODES_MAX]; /* only to nodes that take writes */
 	struct line nearest;                    /* for reads, or for status() */
@@ -235,14 +239,35 @@ static bool searching(const struct postgres *p)
 	return false;
 }
 
-/* Ask those who are not being asked, or have not answered. */
+static bool unanswered(const struct line *l, uint64_t now_ns)
+{
+	uint64_t patience_ns = POSTGRES_START_NS;
+
+	if (l->state == OPENING && PQstatus(l->conn) == CONNECTION_STARTED)
+		patience_ns = POSTGRES_SYN_NS;
+	return l->state == OPENING && now_ns > l->begin_ns + patience_ns;
+}
+
+/* First ask all, later those who have not answered, and one of the others. */
 static void search_more(struct postgres *p, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < p->target.nodes; i++) {
-		if (now_ns - p->writer[i].begin_ns >= POSTGRES_ATTEMPT_NS)
-			hang_up(&p->writer[i]);
-		if (p->writer[i].state == SHUT)
-			begin(p, &p->writer[i], i, POSTGRES_USER, "read-write");
+	unsigned nodes = p->target.nodes;
+	bool all = p->again_ns == 0;
+	bool one = true;
+
+	for (unsigned i = 0; i < nodes; i++) {
+		unsigned node = (p->next + i) % nodes;
+		bool again = unanswered(&p->writer[node], now_ns);
+
+		if (again)
+			hang_up(&p->writer[node]);
+		if (p->writer[node].state != SHUT || !(all || again || one))
+			continue;
+		begin(p, &p->writer[node], node, POSTGRES_USER, "read-write");
+		if (!again && !all) {
+			one = false;
+			p->next = node + 1;
+		}
 	}
 	p->again_ns = now_ns + POSTGRES_PAUSE_NS;
 }
