@@ -73,6 +73,16 @@ static bool was_down(const struct results *r, unsigned side)
 	return (s->writes > 0 || s->stranded > 0) && s->writes_ok == 0;
 }
 
+/* Where nobody wants to write, that nothing is acknowledged is no outage. */
+static bool was_written(const struct results *r, unsigned phase)
+{
+	for (unsigned s = 0; s < r->plan->phase[phase].sides; s++) {
+		if (r->phase[phase].side[s].writes + r->phase[phase].side[s].stranded > 0)
+			return true;
+	}
+	return false;
+}
+
 static double recovered_s(const struct results *r, const struct history_ops *ops, uint64_t heal_ns)
 {
 	unsigned cut = (unsigned)r->cut_phase;
@@ -104,7 +114,8 @@ void recovery_measure(struct results *r, const struct history_ops *ops)
 	r->unavailable_s = unavailable_s(r, ops, (unsigned)r->cut_phase);
 	if (heal < 0)
 		return;
-	r->heal_outage_s = unavailable_s(r, ops, (unsigned)heal);
+	if (was_written(r, (unsigned)heal))
+		r->heal_outage_s = unavailable_s(r, ops, (unsigned)heal);
 	phase = &r->log->phase[heal];
 	heal_ns = availability_from_ns(r->log, (unsigned)heal);
 	r->recovered_s = recovered_s(r, ops, heal_ns);
