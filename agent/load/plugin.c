@@ -118,9 +118,9 @@ static void fail_absent(const char *name, struct err *err)
 		near_offer(&near, known[k].name);
 	near_text(&near, hint, sizeof hint);
 	err_set(err, -ENOENT, EXIT_CANNOT_RUN,
-		"no driver is called '%.64s'%s: drivers/NAME.so stands beside pacelab, "
+		"no driver is called '%.64s'%s drivers/NAME.so stands beside pacelab, "
 		"'program:PATH' is one of your own",
-		name, near.best ? hint : "");
+		name, near.best ? hint : ":");
 }
 
 /* What clients do without asking whether it is there. */

@@ -100,6 +100,11 @@ system_file 'driver = "resp", knobs = {reads = {"any", "leader"}}'
 check knob_that_it_has_not refused 64 \
 	"mine: no knob 'read', did you mean 'reads'? there are reads=any|leader" \
 	run cap --store "$tmp/mine.lua" --set read=any --name "$lab" --results "$tmp/run"
+check simulation_of_a_real_database refused 64 \
+	'store mine is a real database, which runs on real packets only: .* --store raft' \
+	simulate cap --store "$tmp/mine.lua" --results "$tmp/run"
+check run_beside_a_simulation_of_it refused 64 'real packets only' \
+	run cap --simulate --store "$tmp/mine.lua" --name "$lab" --results "$tmp/run"
 check file_that_is_not_there refused 64 "system file './nothing.lua': No such file" \
 	run cap --store ./nothing.lua --name "$lab" --results "$tmp/run"
 check deps__takes_two_options bash -c '! scripts/deps.sh --sytems --list 2>/dev/null'
