@@ -11,7 +11,6 @@
 #include "agent/check/check.h"
 #include "agent/lab/expand.h"
 #include "agent/lab/stores.h"
-#include "agent/lab/stores.h"
 
 #define EXPECT_MODELS_TEXT_MAX 400 /* bytes of the names of all models of a type */
 
@@ -200,14 +199,16 @@ static int expect_take(struct plan *plan, const struct script *s, const struct s
 	const struct script_expect **taken, struct err *err)
 {
 	const char *store = from->store[0] ? from->store : s->store.name.text;
+	const struct system *of = store[0] ? find_store(s, store, from->line, err) : NULL;
 
 	/* Without a store of its own a script is about the one of the command line. */
-	if (store[0] && !find_store(s, store, from->line, err))
+	if (store[0] && !of)
 		return -EINVAL;
 	if (check_verdict(s, from, err) || check_models(plan, s, from, err) ||
 		check_counts(plan, s, from, err) || check_shares(plan, s, from, err))
 		return -EINVAL;
-	if (strcmp(store, plan->system->name) != 0)
+	/* A file is named by its path, its system by its name. */
+	if (!of || strcmp(of->name, plan->system->name) != 0)
 		return 0;
 	if (*taken)
 		return script_fail(s, from->line, err,

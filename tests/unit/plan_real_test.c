@@ -107,6 +107,23 @@ static void plan__takes_what_a_real_database_is_like_from_its_knobs(void **state
 	plan_free(plan);
 }
 
+static void plan__expects_what_is_said_of_the_file(void **state)
+{
+	static const struct plan_options variant = {.store = "./s.lua:mine-any"};
+	struct plan *plan;
+
+	(void)state;
+	write_file("s.lua", SYSTEM(TIMES));
+	write_file("lab.lua", SITES "store './s.lua'\nexpect {lost = 0}\n"
+				    "expect('./s.lua:mine-any', {lost = 'some'})\n" PHASES);
+	plan = must_load(NULL);
+	assert_true(plan->expect.lost.said && plan->expect.lost.high == 0);
+	plan_free(plan);
+	plan = must_load(&variant);
+	assert_true(plan->expect.lost.said && plan->expect.lost.low == 1);
+	plan_free(plan);
+}
+
 static void plan__suits_load_and_phases_to_a_real_database(void **state)
 {
 	static const struct plan_options said = {.rate = "400", .time_scale = "1"};
@@ -231,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan__of_a_real_database_has_its_nodes_and_its_driver),
 		cmocka_unit_test(plan__takes_what_a_real_database_is_like_from_its_knobs),
+		cmocka_unit_test(plan__expects_what_is_said_of_the_file),
 		cmocka_unit_test(plan__suits_load_and_phases_to_a_real_database),
 		cmocka_unit_test(plan__refuses_what_a_real_database_cannot),
 		cmocka_unit_test(plan__moves_and_refuses_what_a_driver_has_not),
