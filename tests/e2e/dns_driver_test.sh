@@ -125,7 +125,7 @@ start unbound unbound -d -c "$tmp/unbound/unbound.conf"
 driver() {
 	timeout 20 "$B/pacelab" driver dns --nodes "$net.1,$net.2,$net.3" --port "$port" \
 		--contact $(($1 - 1)) --settings "zone=lab cache_port=$cache_port $2" \
-		--deadline "${deadline:-2s}" "${@:3}" 2>&1
+		--deadline "${patience:-2s}" "${@:3}" 2>&1
 }
 says() {
 	local answer
@@ -160,7 +160,7 @@ check cache__asks_again_then wait_until 10 says 'ok 8' 2 reads=cache read k1
 
 # A process that does not answer: the kernel takes the datagram for it.
 kill -STOP "${pid[bind]}"
-deadline=300ms
+patience=300ms
 paused_is_unknown() {
 	local answers
 	answers=$(printf '%s\n' 'write k1 9' | driver 2 '')
@@ -171,7 +171,7 @@ paused_is_unknown() {
 }
 check paused__is_unknown_of_a_write paused_is_unknown
 kill -CONT "${pid[bind]}"
-deadline=2s
+patience=2s
 check unknown__may_have_had_an_effect wait_until 10 says 'ok 9' 1 '' read k1
 
 kill -KILL "${pid[bind]}"

@@ -59,7 +59,7 @@ cli() {
 # driver CONTACT SETTINGS REQUEST...: what it says; says ANSWER CONTACT SETTINGS REQUEST...
 driver() {
 	timeout 20 "$pacelab" driver redis --nodes "$nodes" --port "${use_port:-$port}" \
-		--contact $(($1 - 1)) --settings "$2" --deadline "${deadline:-2s}" "${@:3}" 2>&1
+		--contact $(($1 - 1)) --settings "$2" --deadline "${patience:-2s}" "${@:3}" 2>&1
 }
 says() {
 	local answer
@@ -91,13 +91,13 @@ check read__is_local_if_told_to wait_until 5 says 'ok 6' 3 "$by_sentinel reads=l
 check primary__is_found_without_sentinel says ok 3 topology=replicas write k1 7
 
 check wait__for_all_replicas_is_acknowledged says ok 1 "$by_sentinel wait=2" write k1 8
-deadline=400ms
+patience=400ms
 check wait__for_more_than_there_are_is_unknown \
 	says 'unknown uncertain' 1 "$by_sentinel wait=3" write k1 9
 check wait__does_not_undo says 'ok 9' 1 "$by_sentinel" read k1
 check wait__of_a_cas_is_unknown_too \
 	says 'unknown uncertain' 1 "$by_sentinel wait=3" cas k1 9 10
-deadline=2s
+patience=2s
 
 check replica__refuses_writes says 'fail refused' 2 topology=single write k1 11
 check replica__refuses_cas_whatever_it_has says 'fail refused' 2 topology=single cas k1 99 11
@@ -109,11 +109,11 @@ check refused__had_no_effect says 'ok 10' 1 "$by_sentinel" read k1
 
 # A process that does not answer: the kernel takes the request for it, and it is done later.
 kill -STOP "${pid[server1]}"
-deadline=300ms
+patience=300ms
 check paused__is_unknown_of_a_write says 'unknown timeout' 1 topology=single write k1 13
 check paused__is_a_failure_of_a_read says 'fail timeout' 1 topology=single read k1
 kill -CONT "${pid[server1]}"
-deadline=2s
+patience=2s
 check unknown__may_have_had_an_effect wait_until 10 says 'ok 13' 1 topology=single read k1
 
 stop server1
@@ -189,9 +189,9 @@ owners_are_remembered() {
 check cluster__owners_are_remembered owners_are_remembered
 check cluster__cas says ok 2 "$in_cluster" cas k1 1 2
 check cluster__wait_has_one_replica says ok 2 "$in_cluster wait=1" write k1 3
-deadline=400ms
+patience=400ms
 check cluster__wait_for_two_is_unknown says 'unknown uncertain' 2 "$in_cluster wait=2" write k1 4
-deadline=2s
+patience=2s
 
 # Without two of three masters nobody is elected: refused after the time-out of the bus.
 stop "cluster2-$cluster"

@@ -524,6 +524,28 @@ static void redis__follows_moved_and_remembers_the_owner(void **state)
 	server_stop(&b);
 }
 
+/* Else whoever does not own it would keep the answer to its WAIT back. */
+static void redis__asks_for_the_owner_before_a_write_that_waits(void **state)
+{
+	char moved[TEXT_MAX];
+	const struct play first[] = {{moved, false, false}};
+	static const struct play second[] = {
+		{":0\r\n", false, false}, {"+OK\r\n:1\r\n", false, false}};
+	struct server a = {.whole = NULL}, b = {.whole = NULL};
+	struct driver *d;
+
+	(void)state;
+	server_start(&a, first, 1);
+	server_start(&b, second, 2);
+	(void)redirection(moved, "MOVED", b.port);
+	d = dial(a.port, 1, 0, "topology=cluster wait=1");
+	assert_int_equal(ask(d, WRITE, PATIENCE_NS).outcome, HISTORY_OK);
+	assert_string_equal(a.request, "*2\r\n$6\r\nEXISTS\r\n$2\r\nk7\r\n");
+	d->ops->close(d);
+	server_stop(&a);
+	server_stop(&b);
+}
+
 static void redis__asks_for_a_slot_on_its_way_with_asking(void **state)
 {
 	char ask_[TEXT_MAX];
@@ -758,6 +780,7 @@ int main(void)
 		cmocka_unit_test(redis__asks_a_server_who_leads_where_there_is_no_sentinel),
 		cmocka_unit_test(redis__reads_at_the_nearest_server_if_told_to),
 		cmocka_unit_test(redis__follows_moved_and_remembers_the_owner),
+		cmocka_unit_test(redis__asks_for_the_owner_before_a_write_that_waits),
 		cmocka_unit_test(redis__asks_for_a_slot_on_its_way_with_asking),
 		cmocka_unit_test(redis__gives_up_redirections_that_lead_nowhere),
 		cmocka_unit_test(redis__forgets_an_owner_that_does_not_answer),

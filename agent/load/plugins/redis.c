@@ -186,16 +186,18 @@ static void exchange(struct redis *r, struct redis_line *l, unsigned wanted, uin
 	redis_hang_up(l);
 }
 
-static void ask_cluster(
+/* Ask whoever owns the key's slot, wherever that is. */
+static void ask_owner(
 	struct redis *r, const struct request *q, uint64_t deadline_ns, struct reply *ret)
 {
-	unsigned known = r->slot[redis_slot_of(q->key)];
-	unsigned server = known ? known - 1u : redis_first_server(r);
+	unsigned slot = redis_slot_of(q->key);
+	unsigned server = r->slot[slot] ? r->slot[slot] - 1u : redis_first_server(r);
 	bool asking = false;
 
 	for (unsigned i = 0; i <= REDIRECTS_MAX; i++) {
 		struct redis_line *l = &r->server[server];
-		unsigned skip = asking;
+		unsigned here = server;
+		bool asked = asking;
 
 		*ret = (struct reply){.error = HISTORY_CONNECT};
 		if (!redis_be_open(l, deadline_ns)) {
@@ -203,18 +205,44 @@ static void ask_cluster(
 			return;
 		}
 		exchange(r, l, compose(r, q, asking, deadline_ns), deadline_ns, ret);
-		if (ret->n > 0 && skip) {
+		asking = false;
+		if (ret->n > 0 && asked)
 			memmove(ret->answer, ret->answer + 1, sizeof *ret->answer * --ret->n);
-			asking = false;
-		}
 		if (ret->error != HISTORY_NO_ERROR)
 			redis_forget(r, server);
 		if (ret->n == 0)
 			return;
 		server = redis_redirected(r, &ret->answer[0], &asking);
-		if (server == REDIS_SERVERS_MAX)
+		if (server < REDIS_SERVERS_MAX)
+			continue;
+		if (ret->answer[0].type != RESP_ANSWER_ERROR && !asked &&
+			ret->error == HISTORY_NO_ERROR)
+			r->slot[slot] = (uint8_t)(here + 1);
+		return;
+	}
+}
+
+/*
+ * Who does not own the slot would hold its answer to the WAIT behind a write for as long as that
+ * waits. So the owner is asked for before the first one, as libraries read CLUSTER SLOTS.
+ */
+static void ask_cluster(
+	struct redis *r, const struct request *q, uint64_t deadline_ns, struct reply *ret)
+{
+	char name[COMMON_KEY_MAX];
+	const struct request who = {.key = q->key,
+		.reads = true,
+		.words = 2,
+		.word = {"EXISTS", common_key(q->key, name)}};
+
+	if (!q->reads && r->wait > 0 && !r->slot[redis_slot_of(q->key)]) {
+		ask_owner(r, &who, deadline_ns, ret);
+		if (ret->n == 0)
+			ret->error = HISTORY_CONNECT; /* the write was not sent */
+		if (ret->n == 0 || ret->answer[0].type == RESP_ANSWER_ERROR)
 			return;
 	}
+	ask_owner(r, q, deadline_ns, ret);
 }
 
 static void ask_one(
