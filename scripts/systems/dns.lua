@@ -133,15 +133,21 @@ local function server(n)
     return {files = {["named.conf"] = bind(n)}, once = {["lab.zone"] = zone(n)},
       run = {{"named", "-g", "-4", "-n", "1", "-c", "{dir}/named.conf"}}}
   end
+  -- Who finds no primary at its start looks for it ever more seldom.
+  local wait = {{"dig", "+short", "+tcp", "+time=1", "+tries=1", "-p", tostring(port),
+    "@" .. n.nodes[n.leader].addr, "lab", "SOA", retry = "15s"}}
+
   if (n.number - n.leader) % #n.nodes % 2 == 1 then
-    return {files = {["nsd.conf"] = nsd(n)}, run = {{"nsd", "-d", "-c", "{dir}/nsd.conf"}}}
+    return {files = {["nsd.conf"] = nsd(n)}, prepare = wait,
+      run = {{"nsd", "-d", "-c", "{dir}/nsd.conf"}}}
   end
-  return {files = {["knot.conf"] = knot(n)}, run = {{"knotd", "-c", "{dir}/knot.conf"}}}
+  return {files = {["knot.conf"] = knot(n)}, prepare = wait,
+    run = {{"knotd", "-c", "{dir}/knot.conf"}}}
 end
 
 system("dns-real", {
-  packages = {"bind9", "nsd", "knot", "unbound"},
-  programs = {"named", "nsd", "knotd", "unbound"},
+  packages = {"bind9", "bind9-dnsutils", "nsd", "knot", "unbound"},
+  programs = {"named", "dig", "nsd", "knotd", "unbound"},
   driver = "dns",
   port = port,
   nodes = {3, 5},

@@ -9,7 +9,9 @@ for program in named nsd knotd unbound; do
 done
 [ -e "$B/drivers/dns.so" ] || skip_all "the driver for DNS was not built"
 
+# BIND listens only where an interface has the address.
 net=127.$((RANDOM % 200 + 20)).$((RANDOM % 250))
+primary=127.0.0.1
 port=$((RANDOM % 2000 + 20000))
 cache_port=$((port + 1))
 
@@ -32,7 +34,7 @@ mkdir "$tmp"/{bind,nsd,knot,unbound}
 cat >"$tmp/bind/named.conf" <<CONF
 options {
 	directory "$tmp/bind"; pid-file "$tmp/bind/pid"; session-keyfile "$tmp/bind/key";
-	listen-on port $port { $net.1; }; listen-on-v6 { none; };
+	listen-on port $port { $primary; }; listen-on-v6 { none; };
 	recursion no; dnssec-validation no; allow-query { any; }; allow-transfer { any; };
 	notify explicit; also-notify { $net.2 port $port; $net.3 port $port; }; notify-delay 0;
 };
@@ -43,7 +45,7 @@ cat >"$tmp/bind/lab.zone" <<ZONE
 \$TTL 5
 @ IN SOA n1.lab. root.lab. 1 2 1 3600 1
 @ IN NS n1.lab.
-n1 IN A $net.1
+n1 IN A $primary
 ZONE
 cat >"$tmp/nsd/nsd.conf" <<CONF
 server:
@@ -65,7 +67,7 @@ zone:
   name: "lab"
   zonefile: "lab.zone"
   allow-notify: 127.0.0.0/8 NOKEY
-  request-xfr: $net.1@$port NOKEY
+  request-xfr: $primary@$port NOKEY
   min-refresh-time: 1
   min-retry-time: 1
 CONF
@@ -83,7 +85,7 @@ log:
     any: info
 remote:
   - id: primary
-    address: $net.1@$port
+    address: $primary@$port
 acl:
   - id: notify
     address: 127.0.0.0/8
@@ -116,14 +118,19 @@ stub-zone:
   stub-addr: $net.2@$port
   stub-prime: no
 CONF
+# answers ADDRESS: it has the zone
+answers() {
+	dig +short +tcp +time=1 +tries=1 -p "$port" "@$1" lab SOA | grep -q root.lab
+}
 start bind named -g -4 -n 1 -c "$tmp/bind/named.conf"
+wait_until 10 answers "$primary"
 start nsd nsd -d -c "$tmp/nsd/nsd.conf"
 start knot knotd -c "$tmp/knot/knot.conf"
 start unbound unbound -d -c "$tmp/unbound/unbound.conf"
 
 # driver CONTACT SETTINGS REQUEST...: what it says; says ANSWER CONTACT SETTINGS REQUEST...
 driver() {
-	timeout 20 "$B/pacelab" driver dns --nodes "$net.1,$net.2,$net.3" --port "$port" \
+	timeout 20 "$B/pacelab" driver dns --nodes "$primary,$net.2,$net.3" --port "$port" \
 		--contact $(($1 - 1)) --settings "zone=lab cache_port=$cache_port $2" \
 		--deadline "${patience:-2s}" "${@:3}" 2>&1
 }

@@ -6,7 +6,7 @@
 command -v redis-server >/dev/null || skip_all "no redis-server"
 remember_host
 
-# As many keys as there are writes in some seconds: a later write hides that one was lost.
+# More keys than writes: a later write hides that one was lost.
 cat >"$tmp/primary.lua" <<'LAB'
 lab "primary"
 site("east", {"n1"})
@@ -16,7 +16,7 @@ rtt("east", "west", "10ms")
 rtt("east", "north", "10ms")
 rtt("west", "north", "10ms")
 store("redis-real", {leader = "n1"})
-load {clients_per_site = 4, rate = 150, keys = 400, read = 50, write = 40, cas = 10, deadline = "1s"}
+load {clients_per_site = 4, rate = 150, keys = 5000, read = 50, write = 40, cas = 10, deadline = "1s"}
 phase("baseline", "2s")
 phase("headless", "20s", cut("east", {"west", "north"}))
 phase("healed", "20s")
@@ -49,8 +49,8 @@ check redis__answers_in_the_baseline json async 'phase["baseline"]["ok"] >= 150'
 check redis__confirms_the_cut \
 	json async 'fault["cut"]["evidence"] == "confirmed" and fault["cut"]["packets_crossed"] == 0'
 check redis__old_primary_goes_on_acknowledging json async 'side("headless", "east")["ok"] > 300'
-check redis__the_others_elect_another json async 'side("headless", "north+west")["ok"] > 200 or
-	side("headless", "west+north")["ok"] > 200'
+check redis__the_others_elect_another \
+	json async 'sum(s["ok"] for s in phase["headless"]["sides"] if s["name"] != "east") > 200'
 check redis__acknowledged_writes_are_lost json async 'r["lost_writes"]["lost"] > 20'
 check redis__is_not_linearizable json async 'r["check"]["result"] == "violation"'
 check redis__has_a_witness json async 'r["check"]["witness"]'
