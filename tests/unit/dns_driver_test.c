@@ -95,10 +95,11 @@ static void reply_play(
 	struct server *s, const struct sockaddr_in *to, const uint8_t *in, size_t len)
 {
 	const struct play *p = &s->play[s->played];
+	bool expected = s->played++ < s->plays;
 	uint8_t out[MESSAGE_MAX], text[64];
 	size_t at;
 
-	assert_true(s->played < s->plays);
+	assert_true(expected);
 	memcpy(s->request, in, len);
 	s->len = len;
 	at = begin(s, in, len, p->rcode, out);
@@ -119,7 +120,6 @@ static void reply_play(
 		out[0] ^= 1;
 		(void)sendto(s->fd, out, at, 0, (const struct sockaddr *)to, sizeof *to);
 	}
-	s->played++;
 }
 
 static void reply(struct server *s, const struct sockaddr_in *to, const uint8_t *in, size_t len)
