@@ -42,7 +42,8 @@ sides = {(p["name"], s["name"]): s for p in r["phases"] for s in p["sides"]}
 lost, recovery, stale, check = r["lost_writes"], r["recovery"], r["stale"], r["check"]
 print(lost, recovery, stale, check)
 for key, s in sides.items():
-	print(key, s["reads_ok"], "of", s["reads"], "reads", s["writes_ok"], "of", s["writes"], "writes")
+	print(key, s["reads_ok"], "of", s["reads"], "reads,",
+		s["writes_ok"], "of", s["writes"], "writes")
 assert lost["acknowledged"] > 300 and lost["keys_without_final_read"] == 0, lost
 assert lost["lost"] == 0, lost
 assert eval("(" + sys.argv[2] + ")"), sys.argv[2]
@@ -58,8 +59,9 @@ quorum_reads() {
 }
 
 serializable_reads() {
-	runs etcd-real-serializable && says etcd-real-serializable 'check["result"] == "violation" and
-		check["witness"] and stale["stale"] > 10 and stale["oldest_s"] > 3 and
+	runs etcd-real-serializable && says etcd-real-serializable '
+		check["result"] == "violation" and check["witness"] and
+		stale["stale"] > 10 and stale["oldest_s"] > 3 and
 		sides["cut", "far"]["reads_ok"] > 10 and sides["cut", "far"]["writes_ok"] == 0'
 }
 
