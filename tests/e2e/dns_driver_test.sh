@@ -145,7 +145,8 @@ says() {
 }
 
 check status__is_ready_when_all_have_the_zone wait_until 20 eval \
-	"says 'ready leader 0 1 primary' 1 '' status && says 'ready follower 0 1 secondary' 2 '' status &&
+	"says 'ready leader 0 1 primary' 1 '' status &&
+	says 'ready follower 0 1 secondary' 2 '' status &&
 	says 'ready follower 0 1 secondary' 3 '' status" || tail -n 8 "$tmp"/*.log
 check read__of_nothing_is_nil says 'ok nil' 2 '' read k1
 check write__goes_to_the_primary_from_anywhere says ok 2 ttl=3 write k1 5

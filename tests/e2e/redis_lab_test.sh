@@ -16,7 +16,10 @@ rtt("east", "west", "10ms")
 rtt("east", "north", "10ms")
 rtt("west", "north", "10ms")
 store("redis-real", {leader = "n1"})
-load {clients_per_site = 4, rate = 150, keys = 5000, read = 50, write = 40, cas = 10, deadline = "1s"}
+load {
+	clients_per_site = 4, rate = 150, keys = 5000,
+	read = 50, write = 40, cas = 10, deadline = "1s",
+}
 phase("baseline", "2s")
 phase("headless", "20s", cut("east", {"west", "north"}))
 phase("healed", "20s")
@@ -26,8 +29,8 @@ LAB
 runs() {
 	local name=$1 status=0
 	shift
-	timeout 300 "$pacelab" run "$tmp/primary.lua" --name "$lab" --results "$tmp/$name" --json "$@" \
-		>"$tmp/$name.json" 2>"$tmp/$name.err" || status=$?
+	timeout 300 "$pacelab" run "$tmp/primary.lua" --name "$lab" --results "$tmp/$name" --json \
+		"$@" >"$tmp/$name.json" 2>"$tmp/$name.err" || status=$?
 	tail -n 5 "$tmp/$name.err"
 	# 0 to 2: judged; which of them depends on how busy this machine is.
 	[ "$status" -le 2 ]
@@ -48,7 +51,8 @@ check redis__runs runs async
 check redis__answers_in_the_baseline json async 'phase["baseline"]["ok"] >= 150'
 check redis__confirms_the_cut \
 	json async 'fault["cut"]["evidence"] == "confirmed" and fault["cut"]["packets_crossed"] == 0'
-check redis__old_primary_goes_on_acknowledging json async 'side("headless", "east")["ok"] > 300'
+check redis__old_primary_goes_on_acknowledging \
+	json async 'side("headless", "east")["ok"] > 300'
 check redis__the_others_elect_another \
 	json async 'sum(s["ok"] for s in phase["headless"]["sides"] if s["name"] != "east") > 200'
 check redis__acknowledged_writes_are_lost json async 'r["lost_writes"]["lost"] > 20'

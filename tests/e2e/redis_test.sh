@@ -184,7 +184,8 @@ owners_are_remembered() {
 	[ "$((after - before))" -gt 0 ] && [ "$((after - before))" -le 40 ] || return 1
 	driver 1 "$in_cluster" <"$tmp/twice" >"$tmp/second" || return 1
 	echo "$before $after $(redirections)"
-	[ "$(redirections)" -eq $((2 * after - before)) ] && [ "$(grep -c '^ok' "$tmp/second")" -eq 81 ]
+	[ "$(redirections)" -eq $((2 * after - before)) ] &&
+		[ "$(grep -c '^ok' "$tmp/second")" -eq 81 ]
 }
 check cluster__owners_are_remembered owners_are_remembered
 check cluster__cas says ok 2 "$in_cluster" cas k1 1 2

@@ -206,8 +206,10 @@ static void ask_owner(
 		}
 		exchange(r, l, compose(r, q, asking, deadline_ns), deadline_ns, ret);
 		asking = false;
-		if (ret->n > 0 && asked)
-			memmove(ret->answer, ret->answer + 1, sizeof *ret->answer * --ret->n);
+		if (ret->n > 0 && asked) {
+			ret->n--;
+			memmove(ret->answer, ret->answer + 1, ret->n * sizeof *ret->answer);
+		}
 		if (ret->error != HISTORY_NO_ERROR)
 			redis_forget(r, server);
 		if (ret->n == 0)
