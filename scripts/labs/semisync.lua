@@ -47,3 +47,6 @@ expect {model = "not linearizable", lost = "some", available = {minority = "some
 expect("mysql-async", {model = "not linearizable", lost = "some", available = {minority = "all"}})
 -- It never acknowledges what one disk only has.
 expect("postgres-sync", {lost = "none"})
+-- After a second it acknowledges alone.
+expect("mariadb-real-semisync-1s", {model = "not linearizable", lost = "some"})
+expect("mariadb-real", {model = "not linearizable", lost = "some"})
