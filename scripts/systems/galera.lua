@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- galera.lua - MariaDB with Galera: all nodes take writes, certified in one total order
 --
--- The first node founds the cluster, the others get all its data from it (SST by rsync), one after
--- the other. A node that was killed looks up how far it has come and asks for the rest (IST).
+-- The first node founds the cluster, the others get all its data from it (SST by rsync), one by
+-- one; as each has an empty database to begin with, only the differences travel, which is what
+-- rsync_wan adds. A node that was killed looks up how far it has come and asks for the rest (IST).
 
 local config = [[
 [client]
@@ -34,7 +35,7 @@ innodb_autoinc_lock_mode = 2
 wsrep_on = ON
 wsrep_provider = /usr/lib/galera/libgalera_smm.so
 wsrep_cluster_name = lab{cluster}
-wsrep_sst_method = rsync
+wsrep_sst_method = rsync_wan
 ]]
 
 -- Replicated to all.
@@ -113,7 +114,8 @@ system("galera-real", {
     for _, node in ipairs(n.nodes) do
       addrs[#addrs + 1] = node.addr
     end
-    local found = {
+    local prepare = {
+      {"mkdir", "-p", "tmp"},
       {
         "mariadb-install-db", "--no-defaults", "--datadir={dir}/data", "--tmpdir={dir}/tmp",
         "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
@@ -121,16 +123,11 @@ system("galera-real", {
         "--innodb-flush-log-at-trx-commit=0",
       },
     }
-    local join = {
-      {"mkdir", "-p", "data"},
-      {
+    if not first then
+      prepare[#prepare + 1] = {
         "mariadb", "--defaults-file={dir}/my.cnf", "--host=" .. n.nodes[1].addr, "--user=lab",
         "--password=lab", "-e", "SELECT COUNT(*) FROM lab.kv", retry = "60s",
-      },
-    }
-    local prepare = {{"mkdir", "-p", "tmp"}}
-    for _, command in ipairs(first and found or join) do
-      prepare[#prepare + 1] = command
+      }
     end
     return {
       files = {
