@@ -154,8 +154,8 @@ system("galera-real", {
 })
 
 variant("galera-real-syncwait", {sync_wait = "3"}, {
-  differs = "a read waits until its node has all that was ordered before it; nobody is asked " ..
-    "who leads, for nobody does",
+  differs = "what is acknowledged has reached all, so a read only waits for what its own node " ..
+    "has heard of: less than the round trip to a leader or a quorum that its model pays",
 })
 
 variant("galera-real-dirty", {dirty_reads = "yes"}, {

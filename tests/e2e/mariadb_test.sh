@@ -5,7 +5,7 @@
 
 PATH=$PATH:/usr/sbin
 command -v mariadbd >/dev/null ||
-	skip_all "no MariaDB: apt-get install mariadb-server-core mariadb-client-core mariadb-client"
+	skip_all "no MariaDB: apt-get install mariadb-server-core mariadb-client"
 [ -e "$B/drivers/mysql.so" ] || skip_all "no driver: apt-get install libmariadb-dev, then make"
 galera=yes
 [ -e /usr/lib/galera/libgalera_smm.so ] && command -v wsrep_sst_rsync >/dev/null &&
@@ -14,10 +14,11 @@ galera=yes
 # runs NAME LAB STORE [OPTION...]: results in $tmp/NAME
 runs() {
 	local status=0 name=$1
-	"$pacelab" run "$2" --store "$3" "${@:4}" --name "$lab" --results "$tmp/$name" --json \
-		>"$tmp/$name.json" 2>"$tmp/$name.err" || status=$?
+	"$pacelab" run "$2" --store "$3" "${@:4}" --name "$lab" --results "$tmp/$name" \
+		--json >"$tmp/$name.json" 2>"$tmp/$name.err" || status=$?
+	# 1: clients that waited for writes to fail were late for more reads than is claimed.
 	# 2: judged, but this machine was too busy to be timed.
-	[ "$status" -eq 0 ] || [ "$status" -eq 2 ] || { tail -n 5 "$tmp/$name.err" && return 1; }
+	[ "$status" -le 2 ] || { tail -n 5 "$tmp/$name.err" && return 1; }
 }
 
 # says NAME PYTHON: whether that holds for r, the results
@@ -28,10 +29,13 @@ import json, sys
 r = json.load(open(sys.argv[1]))
 lost, stale = r["lost_writes"], r["stale"]
 sides = {(p["name"], n): s for p in r["phases"] for s in p["sides"] for n in s["nodes"]}
+answered = lambda phase, node, kind: (sides[phase, node][kind + "_ok"] /
+	max(sides[phase, node][kind], 1))
 kept = r["check"]["result"] == "ok"
 print(lost, stale, r["check"])
 for key, s in sides.items():
-	print(key, s["reads_ok"], "of", s["reads"], "reads", s["writes_ok"], "of", s["writes"], "writes")
+	print(key, s["reads_ok"], "of", s["reads"], "reads")
+	print(key, s["writes_ok"], "of", s["writes"], "writes")
 print(r["faults"])
 assert lost["acknowledged"] > 100 and lost["keys_without_final_read"] == 0, lost
 assert eval(sys.argv[2]), sys.argv[2]
@@ -42,28 +46,28 @@ PY
 falls_back() {
 	runs falls-back semisync mariadb-real-semisync-1s &&
 		says falls-back "lost['lost'] > 0 and lost['first'] and
-			sides['alone', 'n1']['writes_ok'] > 0.9 * sides['alone', 'n1']['writes']"
+			answered('alone', 'n1', 'writes') > 0.9"
 }
 
 # It waits for longer than anybody: nobody is told what would be lost.
 waits() {
 	runs waits semisync mariadb-real-semisync-1s --set timeout=100000 &&
 		says waits "lost['lost'] == 0 and sides['alone', 'n1']['writes'] > 10 and
-			sides['alone', 'n1']['writes_ok'] == 0"
+			answered('alone', 'n1', 'writes') == 0"
 }
 
 loses_nothing() {
 	runs galera failover galera-real-syncwait &&
 		says galera "kept and lost['lost'] == 0 and stale['stale'] == 0 and
-			sides['headless', 'n1']['writes_ok'] < 0.1 * sides['headless', 'n1']['writes'] and
-			sides['headless', 'n2']['writes_ok'] > 0.5 * sides['headless', 'n2']['writes']"
+			answered('headless', 'n1', 'writes') < 0.1 and
+			answered('headless', 'n2', 'writes') > 0.5"
 }
 
 reads_dirtily() {
 	runs dirty failover galera-real-dirty &&
 		says dirty "not kept and r['check']['witness'] and stale['stale'] > 0 and
 			stale['oldest_s'] > 3 and lost['lost'] == 0 and
-			sides['headless', 'n1']['reads_ok'] > 0.9 * sides['headless', 'n1']['reads']"
+			answered('headless', 'n1', 'reads') > 0.9"
 }
 
 remember_host
