@@ -88,6 +88,12 @@ static int take_store(struct comparison *c, const struct system *system, struct 
 	return 0;
 }
 
+static const char *time_scale_of(const struct comparison *c, const struct system *store)
+{
+	return c->wish->quick_scale && !store->real ? c->wish->quick_scale
+						    : c->wish->plan.time_scale;
+}
+
 /* What would fail in each run is said before the first one. */
 static int try_store(struct comparison *c, const struct system *system, struct err *err)
 {
@@ -96,6 +102,7 @@ static int try_store(struct comparison *c, const struct system *system, struct e
 	int rc = system->real ? real_missing(system->real, err) : 0;
 
 	wish.store = stores_name(system);
+	wish.time_scale = time_scale_of(c, system);
 	if (!rc)
 		rc = plan_load(&plan, c->wish->lab, &wish, err);
 	if (!rc)
@@ -224,7 +231,7 @@ static void run_words(const struct comparison *c, const struct system *store, co
 		const char *value;
 	} passed[] = {{"--store", stores_name(store)}, {"--results", dir}, {"--seed", seed},
 		{"--set", plan->set}, {"--leader", plan->leader}, {"--emulator", plan->emulator},
-		{"--rate", plan->rate}, {"--time-scale", plan->time_scale},
+		{"--rate", plan->rate}, {"--time-scale", time_scale_of(c, store)},
 		{"--warmup", plan->warmup}, {"--profiles", plan->profiles},
 		{"--matrix", plan->matrix}, {"--name", c->wish->lab_name},
 		{"--costs", costs_of(c)}};

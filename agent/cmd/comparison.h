@@ -26,6 +26,7 @@
  * @stores:	names with commas between; "all" are all of ours, "real" all databases that can run
  *		here
  * @plan:	for each run; its store is left out
+ * @quick_scale: time scale of stores of ours; real databases take the time that they take. Or NULL
  * @pass:	more words for each `pacelab run`; ends with NULL, or NULL
  * @table:	what of the runs is shown
  */
@@ -35,6 +36,7 @@ struct comparison_wish {
 	const char *stores;
 	const char *results;
 	struct plan_options plan;
+	const char *quick_scale;
 	const char *lab_name;
 	const char *repeat;
 	const char *tries;
