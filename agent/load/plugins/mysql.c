@@ -81,8 +81,9 @@ struct line {
 	my_bool refused;
 	MYSQL_RES *rows;
 	uint64_t affected;
-	unsigned error; /* of the statement; 0: it succeeded */
-	bool handed;    /* the whole request was sent */
+	unsigned error;             /* of the statement; 0: it succeeded */
+	bool handed;                /* the whole request was sent */
+	char addr[COMMON_ADDR_MAX]; /* the library looks at it until it is connected */
 	char text[MYSQL_TEXT_MAX];
 };
 
@@ -291,7 +292,6 @@ static void dial(struct mysql *m, struct line *l, unsigned node, const char *tex
 	const unsigned long answer_max = MYSQL_ANSWER_MAX;
 	const unsigned no_files = 0;
 	const my_bool no = 0;
-	char addr[COMMON_ADDR_MAX];
 
 	*l = (struct line){.my = mysql_init(NULL), .state = DIALLING};
 	assert(l->my);
@@ -301,7 +301,7 @@ static void dial(struct mysql *m, struct line *l, unsigned node, const char *tex
 	(void)mysql_options(l->my, MYSQL_OPT_LOCAL_INFILE, &no_files);
 	(void)mysql_options(l->my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &no);
 	l->wait = mysql_real_connect_start(&l->dialled, l->my,
-		common_addr(m->target.addr_be[node], addr), MYSQL_USER, MYSQL_PASSWORD, NULL,
+		common_addr(m->target.addr_be[node], l->addr), MYSQL_USER, MYSQL_PASSWORD, NULL,
 		m->target.port, NULL, CLIENT_FOUND_ROWS);
 	run(l);
 }
