@@ -42,7 +42,7 @@ r = json.load(open(sys.argv[1]))
 phase = {p["name"]: p for p in r["phases"]}
 fault = {f["kind"]: f for f in r["faults"]}
 side = lambda p, name: [s for s in phase[p]["sides"] if s["name"] == name][0]
-value = eval(sys.argv[2])
+value = eval(sys.argv[2].replace("\n", " "))
 print(sys.argv[2], "is", value)
 sys.exit(not value)' "$tmp/$1.json" "$2"
 }
@@ -50,7 +50,8 @@ sys.exit(not value)' "$tmp/$1.json" "$2"
 check redis__runs runs async
 check redis__answers_in_the_baseline json async 'phase["baseline"]["ok"] >= 150'
 check redis__confirms_the_cut \
-	json async 'fault["cut"]["evidence"] == "confirmed" and fault["cut"]["packets_crossed"] == 0'
+	json async 'fault["cut"]["evidence"] == "confirmed" and
+		fault["cut"]["packets_crossed"] == 0'
 check redis__old_primary_goes_on_acknowledging \
 	json async 'side("headless", "east")["ok"] > 300'
 check redis__the_others_elect_another \
