@@ -181,6 +181,7 @@ check paused__is_unknown_of_a_write paused_is_unknown
 kill -CONT "${pid[bind]}"
 patience=2s
 check unknown__may_have_had_an_effect wait_until 10 says 'ok 9' 1 '' read k1
+check unknown__reaches_the_copies wait_until 20 says 'ok 9' 3 '' read k1
 
 kill -KILL "${pid[bind]}"
 wait "${pid[bind]}" 2>/dev/null
