@@ -303,6 +303,7 @@ void real_free(struct real *r)
 	free_words(r->package, r->packages);
 	free_words(r->program, r->programs);
 	free_words(r->folder, r->folders);
+	free(r->install);
 	free(r->path);
 	free(r->store);
 	free(r->driver);
@@ -377,12 +378,13 @@ int real_missing(const struct real *r, struct err *err)
 	if (!what[0])
 		return err_set(err, -ENOENT, EXIT_CANNOT_RUN, "%s: %s", r->name, why.text);
 	for (unsigned i = 0; i < r->packages; i++)
-		add_text(cure, " %s", r->package[i]);
+		add_text(cure, "%s %s", i ? "" : "apt-get install", r->package[i]);
 	if (cure[0] && !driver && library)
 		add_text(cure, " %s, then make builds its driver", library);
+	if (r->install[0])
+		add_text(cure, "%s%s", cure[0] ? ", then " : "", r->install);
 	if (!cure[0])
-		return err_set(err, -ENOENT, EXIT_CANNOT_RUN, "%s needs %s: %s", r->name, what,
+		add_text(cure, "%s",
 			r->not_run[0] ? r->not_run : "its file names no package that has it");
-	return err_set(err, -ENOENT, EXIT_CANNOT_RUN, "%s needs %s: apt-get install%s", r->name,
-		what, cure);
+	return err_set(err, -ENOENT, EXIT_CANNOT_RUN, "%s needs %s: %s", r->name, what, cure);
 }

@@ -88,6 +88,7 @@ struct real_node {
  * @path:	of the file
  * @store:	what --store takes to find it again: its name, or "./mine.lua:name"
  * @package:	that have its programs
+ * @install:	command that installs what no package has; ""
  * @program:	that must be there; one with a '/' is a file that must be there
  * @folder:	in which programs are looked for, too; absolute
  * @driver:	name of its driver; "program:..." is one that speaks the line protocol
@@ -113,6 +114,7 @@ struct real {
 	char *store;
 	char *package[REAL_PACKAGES_MAX];
 	unsigned packages;
+	char *install;
 	char *program[REAL_PACKAGES_MAX];
 	unsigned programs;
 	char *folder[REAL_PACKAGES_MAX];

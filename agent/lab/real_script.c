@@ -27,6 +27,7 @@
 
 static const struct field fields[] = {
 	{"packages", FIELD_OTHER, 0, 0, 0},
+	{"install", FIELD_TEXT, OFFSET(install), 0, REAL_WORD_MAX},
 	{"programs", FIELD_OTHER, 0, 0, 0},
 	{"paths", FIELD_OTHER, 0, 0, 0},
 	{"driver", FIELD_TEXT, OFFSET(driver), 0, REAL_WORD_MAX},
@@ -531,6 +532,7 @@ static struct real *plain_row(const struct real_script *f, const struct real_row
 	(void)snprintf(r->name, sizeof r->name, "%s", row->name);
 	r->path = real_copy(f->path);
 	r->packages = copy_words(&from->packages, r->package);
+	r->install = real_copy(from->install);
 	r->programs = copy_words(&from->programs, r->program);
 	r->folders = copy_words(&from->folders, r->folder);
 	r->driver = plugin_beside(from->driver, f->path);

@@ -35,6 +35,7 @@ struct real_fields {
 	char kept[REAL_SENTENCE_MAX];
 	char differs[REAL_SENTENCE_MAX];
 	char not_run[REAL_SENTENCE_MAX];
+	char install[REAL_WORD_MAX];
 	struct real_words packages;
 	struct real_words programs;
 	struct real_words folders;

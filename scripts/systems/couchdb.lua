@@ -32,7 +32,8 @@ end
 
 system("couchdb-real", {
   packages = {"nodejs", "curl"},
-  programs = {"node", "curl", "pouchdb-server"}, -- npm has it: npm install -g pouchdb-server
+  install = "npm install -g pouchdb-server",
+  programs = {"node", "curl", "pouchdb-server"},
   paths = {"/usr/local/bin"},
   driver = "couch",
   port = port,

@@ -75,7 +75,8 @@ static struct real *must_expand(const char *store, unsigned nodes, const char *s
 
 static const char good[] =
 	"system('my-db', {\n"
-	"  packages = {'my-server', 'my-tools'}, programs = {'sh', 'my-tool'}, paths = {'/opt/my/bin'},\n"
+	"  packages = {'my-server', 'my-tools'}, install = 'npm install my',\n"
+	"  programs = {'sh', 'my-tool'}, paths = {'/opt/my/bin'},\n"
 	"  driver = 'program:drivers/my.py', port = 4000, nodes = {3, 5},\n"
 	"  knobs = {reads = {'any', 'leader'}, acks = {'1', '2'}},\n"
 	"  like = function(k) return k.reads == 'any' and 'etcd-serializable' or 'etcd' end,\n"
@@ -427,7 +428,8 @@ static void real__finds_what_is_missing_here(void **state)
 	assert_true(access(path, X_OK) == 0);
 	assert_false(real_program(r, "my-tool", path, sizeof path));
 	assert_true(real_missing(r, &err) < 0);
-	assert_string_equal(err.text, "my-db needs my-tool: apt-get install my-server my-tools");
+	assert_string_equal(err.text,
+		"my-db needs my-tool: apt-get install my-server my-tools, then npm install my");
 	assert_int_equal(err.status, EXIT_CANNOT_RUN);
 	real_free(r);
 	/* It is in a folder of the system's own. */
