@@ -62,6 +62,7 @@ plugin_pc_postgres := libpq
 plugin_pc_mysql := libmariadb
 plugin_pc_dns := ldns
 plugin_pc_nats := libnats
+plugin_pc_rabbitmq := librabbitmq
 plugin_src := $(filter-out %/common.c %/http.c $(wildcard agent/load/plugins/redis_*.c),\
 	$(wildcard agent/load/plugins/*.c))
 plugin_names := $(patsubst agent/load/plugins/%.c,%,$(plugin_src))

@@ -39,6 +39,7 @@ static const struct {
 	{"mysql", "libmariadb", "libmariadb-dev"},
 	{"nats", "libnats", "libnats-dev"},
 	{"postgres", "libpq", "libpq-dev"},
+	{"rabbitmq", "librabbitmq", "librabbitmq-dev"},
 	{"zookeeper", "libzookeeper_mt", "libzookeeper-mt-dev"},
 };
 
