@@ -190,7 +190,7 @@ static void database_print(FILE *out, const json_t *database)
 		return;
 	(void)fputs("<p>A real database, not a protocol of ours", out);
 	if (look_text(database, "like")[0])
-		html_textf(out, ": driver %s, %s. Claims and floors are those of our %s. %s",
+		html_textf(out, ": driver %s, %s. Claims and floors are those of our %s: %s",
 			look_text(database, "driver"), look_text(database, "knobs"),
 			look_text(database, "like"), look_text(database, "differs"));
 	(void)fputs(".</p>\n", out);
