@@ -3,7 +3,7 @@
 --
 -- The last message of a subject is a key's value. No tool for streams is packaged, so a script
 -- speaks NATS's own lines: it makes the stream, and has its leaders step down until the right one
--- leads.
+-- leads. The server's PINGs come each second, whether there is an answer or not.
 
 local lead = [[
 set -u
@@ -11,7 +11,7 @@ box=_INBOX.$RANDOM$RANDOM$RANDOM
 exec 3<>"/dev/tcp/$1/4222" || exit 1
 ask() {
   printf 'PUB %s %s %d\r\n%s\r\n' "$1" "$box" "${#2}" "$2" >&3
-  while read -r -t 3 -u 3 line; do
+  while [ "$SECONDS" -lt 4 ] && read -r -t 3 -u 3 line; do
     case $line in
     MSG*) read -r -t 3 -u 3 answer && return ;;
     PING*) printf 'PONG\r\n' >&3 ;;
