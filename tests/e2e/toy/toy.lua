@@ -38,11 +38,15 @@ system("toy", {
       after = {
         mode == "unprepared" and me and {"sh", "-c", "echo no such luck; exit 5"} or {"true"},
         -- The others are there sooner or later.
-        {"python3", folder .. "/say.py", n.nodes[#n.nodes].addr, tostring(port), "status", retry = "7s"},
+        {"python3", folder .. "/say.py", n.nodes[#n.nodes].addr, tostring(port), "status",
+          retry = "7s"},
         {"sh", "-c", "echo after >>after"},
       },
       promote = {say(address, tostring(port), "lead")},
-      follow = {say(address, tostring(port), "follow", "{leader}"), {"sh", "-c", "echo {name} >leads"}},
+      follow = {
+        say(address, tostring(port), "follow", "{leader}"),
+        {"sh", "-c", "echo {name} >leads"},
+      },
       env = {TOY = "{dir}/toy"},
     }
   end,
