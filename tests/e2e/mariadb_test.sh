@@ -38,7 +38,7 @@ for key, s in sides.items():
 	print(key, s["writes_ok"], "of", s["writes"], "writes")
 print(r["faults"])
 assert lost["acknowledged"] > 100 and lost["keys_without_final_read"] == 0, lost
-assert eval(sys.argv[2]), sys.argv[2]
+assert eval("(" + sys.argv[2] + ")"), sys.argv[2]
 PY
 }
 
