@@ -97,9 +97,10 @@ static bool take_long(struct cursor *c, uint8_t first, struct item *ret)
 		*ret = (struct item){BOOLEAN, first == 0xc3};
 		return true;
 	}
-	if (first >= 0xc4 && first <= 0xc9) /* bytes, then with a type of their own */
-		return take_bytes(
-			c, 1u << (first - (first >= 0xc7 ? 0xc7 : 0xc4)), first >= 0xc7, ret);
+	if (first >= 0xc4 && first <= 0xc6) /* bytes */
+		return take_bytes(c, 1u << (first - 0xc4), 0, ret);
+	if (first >= 0xc7 && first <= 0xc9) /* bytes with a type of their own */
+		return take_bytes(c, 1u << (first - 0xc7), 1, ret);
 	if (first == 0xca || first == 0xcb) /* floating point */
 		return cursor_take(c, first == 0xca ? 4 : 8);
 	if (first >= 0xcc && first <= 0xcf) {
