@@ -49,7 +49,7 @@ int spawner_init(struct spawner *sp, struct err *err);
 void spawner_fini(struct spawner *sp);
 
 /**
- * spawn_node() - the first process of a node: its pid, mount, UTS and IPC namespaces, /proc and /sys
+ * spawn_node() - the first process of a node: its pid, mount, UTS, IPC namespaces, /proc, /sys
  * @netns_fd:	network namespace of the node
  * @mounts:	what else is its own
  */

@@ -27,7 +27,8 @@ sides = {(p["name"], s["name"]): s for p in r["phases"] for s in p["sides"]}
 promoted = [f for f in r["faults"] if f["kind"] == "promote"]
 print(lost)
 for key, s in sides.items():
-	print(key, s["reads_ok"], "of", s["reads"], "reads", s["writes_ok"], "of", s["writes"], "writes")
+	print(key, s["reads_ok"], "of", s["reads"], "reads")
+	print(key, s["writes_ok"], "of", s["writes"], "writes")
 print(promoted)
 assert len(promoted) == 1 and promoted[0]["evidence"] == "confirmed", promoted
 assert lost["acknowledged"] > 100 and lost["keys_without_final_read"] == 0, lost
@@ -51,7 +52,8 @@ async_loses() {
 # Both standbys are waited for, and one is cut off: reads go on, no write is acknowledged.
 first2_blocks() {
 	promotes postgres-real-first2 n2 && says postgres-real-first2-n2 "lost['lost'] == 0 and any(
-		'n1' in s['nodes'] and s['writes'] > 10 and s['writes_ok'] == 0 and s['reads_ok'] > 10
+		'n1' in s['nodes'] and s['writes'] > 10 and s['writes_ok'] == 0 and
+		s['reads_ok'] > 10
 		for (phase, name), s in sides.items() if phase == 'behind')"
 }
 

@@ -23,10 +23,11 @@
 
 static struct driver *dial(uint16_t port)
 {
-	const uint32_t local_be = htonl(INADDR_LOOPBACK);
-	const struct driver_target target = {
-		.addr_be = &local_be, .nodes = 1, .port = port, .settings = ""};
+	static uint32_t local_be;
+	static struct driver_target target = {.addr_be = &local_be, .nodes = 1, .settings = ""};
 
+	local_be = htonl(INADDR_LOOPBACK);
+	target.port = port;
 	return resp_driver.open(&target);
 }
 

@@ -22,8 +22,8 @@ const char *common_setting(const char *settings, const char *name, char out[COMM
 		size_t word = strcspn(p, " ");
 
 		if (word > len && p[len] == '=' && strncmp(p, name, len) == 0)
-			(void)snprintf(
-				out, COMMON_SETTING_MAX, "%.*s", (int)(word - len - 1), p + len + 1);
+			(void)snprintf(out, COMMON_SETTING_MAX, "%.*s", (int)(word - len - 1),
+				p + len + 1);
 		p += word;
 	}
 	return out;
