@@ -668,6 +668,8 @@ int expand(struct plan *plan, struct script *script, const struct plan_options *
 		rc = expand_store(plan, script, options, err);
 	if (rc == 0)
 		rc = expand_load(plan, script, options, err);
+	if (rc == 0 && plan->real && !options->warmup)
+		suit_warmup(plan, script);
 	if (rc == 0)
 		rc = phases_expand(plan, script, plan->time_scale, err);
 	if (rc == 0 && plan->real && !options->time_scale)

@@ -103,6 +103,8 @@ struct real_node {
  * @deadline_ns: of an operation at least, so that it fits the failure detector; 0: the lab's
  * @cut_ns:	no cut shorter than this shows what it does; 0: any
  * @settle_ns:	after the last fault it is whole again after so long
+ * @warmup_ns:	load before all phases that is in no figure: what is slow only at first; 0: the
+ * lab's
  * @ready_ns:	it is ready to serve so long after its start at the latest
  * @skew:	its clock can be set by libfaketime
  * @one_leader:	one node orders the writes: it has a leader
@@ -134,6 +136,7 @@ struct real {
 	uint64_t deadline_ns;
 	uint64_t cut_ns;
 	uint64_t settle_ns;
+	uint64_t warmup_ns;
 	uint64_t ready_ns;
 	bool skew;
 	bool one_leader;

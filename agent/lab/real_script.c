@@ -42,6 +42,7 @@ static const struct field fields[] = {
 	{"deadline", FIELD_DURATION, OFFSET(deadline_ns), DEADLINE_NS_MIN, SCRIPT_DEADLINE_NS_MAX},
 	{"cut", FIELD_DURATION, OFFSET(cut_ns), 0, UNITS_DURATION_NS_MAX},
 	{"settle", FIELD_DURATION, OFFSET(settle_ns), 0, UNITS_DURATION_NS_MAX},
+	{"warmup", FIELD_DURATION, OFFSET(warmup_ns), 0, UNITS_DURATION_NS_MAX},
 	{"ready", FIELD_DURATION, OFFSET(ready_ns), DEADLINE_NS_MIN, UNITS_DURATION_NS_MAX},
 	{"leader", FIELD_BOOL, OFFSET(leader), 0, 0},
 	{"skew", FIELD_BOOL, OFFSET(skew), 0, 0},
@@ -552,6 +553,7 @@ static struct real *plain_row(const struct real_script *f, const struct real_row
 	r->deadline_ns = from->deadline_ns;
 	r->cut_ns = from->cut_ns;
 	r->settle_ns = from->settle_ns;
+	r->warmup_ns = from->warmup_ns;
 	r->ready_ns = from->ready_ns;
 	r->skew = from->skew;
 	r->one_leader = from->leader;

@@ -46,6 +46,7 @@ struct real_fields {
 	uint64_t deadline_ns;
 	uint64_t cut_ns;
 	uint64_t settle_ns;
+	uint64_t warmup_ns;
 	uint64_t ready_ns;
 	bool leader;
 	bool skew;

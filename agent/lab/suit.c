@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * suit.c - what a real database asks of a lab: a load that it sustains, deadlines and cuts that fit
- * its failure detector
+ * suit.c - what a real database asks of a lab: a load that it sustains and has time to get used to,
+ * deadlines and cuts that fit its failure detector
  *
  * Labs are written for stores that notice a cut within a second. Their files say how long real ones
  * take; what that changes is told in one line, and nothing of it if the command line says it.
@@ -30,6 +30,11 @@ __attribute__((format(printf, 2, 3))) static void tell(struct plan *plan, const 
 	va_end(args);
 }
 
+static uint64_t scaled_ns(const struct plan *plan, uint64_t ns)
+{
+	return (uint64_t)((double)ns * plan->time_scale);
+}
+
 void suit_load(struct plan *plan, bool rate_said)
 {
 	const struct real *real = plan->real;
@@ -48,6 +53,23 @@ void suit_load(struct plan *plan, bool rate_said)
 			units_print_duration(load->deadline_ns, was, sizeof was));
 		load->deadline_ns = real->deadline_ns;
 	}
+}
+
+void suit_warmup(struct plan *plan, struct script *script)
+{
+	uint64_t was_ns = script->warmup.ns;
+	char now[32];
+	char was[32];
+
+	if (plan->real->warmup_ns <= was_ns)
+		return;
+	script->warmup.ns = plan->real->warmup_ns;
+	units_print_duration(scaled_ns(plan, script->warmup.ns), now, sizeof now);
+	if (was_ns > 0)
+		tell(plan, "%s of warm-up, not %s", now,
+			units_print_duration(scaled_ns(plan, was_ns), was, sizeof was));
+	else
+		tell(plan, "%s of warm-up first", now);
 }
 
 /* Registers, and what is made of them, need no more than numbers that are read and written. */

@@ -35,6 +35,7 @@ system("zookeeper-real", {
     "sync asks the leader, not a majority; a session's reads wait behind its stuck write",
   rate = 200,
   deadline = "1s",
+  warmup = "5s", -- until Java has compiled what it needs
   cut = "10s",
   settle = "6s",
   ready = "30s",

@@ -160,6 +160,43 @@ static void plan__suits_load_and_phases_to_a_real_database(void **state)
 	plan_free(plan);
 }
 
+/* How long it warms up; 0: not at all. */
+static uint64_t warms_up(const struct plan *plan)
+{
+	return plan->phase[0].warmup ? plan->phase[0].duration_ns : 0;
+}
+
+static void plan__warms_a_real_database_up(void **state)
+{
+	static const struct plan_options none = {.warmup = "0"};
+	static const struct plan_options half = {.time_scale = "0.5"};
+	struct plan *plan;
+
+	(void)state;
+	write_file("w.lua", SYSTEM("warmup = '5s',"));
+	write_file("lab.lua", SITES "store './w.lua'\n" PHASES);
+	plan = must_load(NULL);
+	assert_string_equal(plan->phase[0].name, "warmup");
+	assert_int_equal(warms_up(plan), 5 * NS_PER_S);
+	assert_string_equal(plan->suited, "5 s of warm-up first");
+	plan_free(plan);
+	plan = must_load(&none);
+	assert_int_equal(warms_up(plan), 0);
+	assert_string_equal(plan->suited, "");
+	plan_free(plan);
+	write_file("lab.lua", SITES "store './w.lua' warmup '200ms'\n" PHASES);
+	plan = must_load(&half);
+	assert_int_equal(warms_up(plan), 2500 * NS_PER_MS);
+	assert_string_equal(plan->suited, "2.5 s of warm-up, not 100 ms");
+	plan_free(plan);
+	/* Long enough for it. */
+	write_file("lab.lua", SITES "store './w.lua' warmup '6s'\n" PHASES);
+	plan = must_load(NULL);
+	assert_int_equal(warms_up(plan), 6 * NS_PER_S);
+	assert_string_equal(plan->suited, "");
+	plan_free(plan);
+}
+
 static void plan__refuses_what_a_real_database_cannot(void **state)
 {
 	static const struct {
@@ -250,6 +287,7 @@ int main(void)
 		cmocka_unit_test(plan__takes_what_a_real_database_is_like_from_its_knobs),
 		cmocka_unit_test(plan__expects_what_is_said_of_the_file),
 		cmocka_unit_test(plan__suits_load_and_phases_to_a_real_database),
+		cmocka_unit_test(plan__warms_a_real_database_up),
 		cmocka_unit_test(plan__refuses_what_a_real_database_cannot),
 		cmocka_unit_test(plan__moves_and_refuses_what_a_driver_has_not),
 	};
