@@ -107,6 +107,7 @@ struct real_node {
  * lab's
  * @ready_ns:	it is ready to serve so long after its start at the latest
  * @skew:	its clock can be set by libfaketime
+ * @apart:	its nodes may differ for good, whatever @like claims
  * @one_leader:	one node orders the writes: it has a leader
  * @not_run:	why nobody has run it here; "": it was
  */
@@ -139,6 +140,7 @@ struct real {
 	uint64_t warmup_ns;
 	uint64_t ready_ns;
 	bool skew;
+	bool apart;
 	bool one_leader;
 	struct real_node *node; /* NULL before real_expand() */
 	unsigned nodes;

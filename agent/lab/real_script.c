@@ -46,6 +46,7 @@ static const struct field fields[] = {
 	{"ready", FIELD_DURATION, OFFSET(ready_ns), DEADLINE_NS_MIN, UNITS_DURATION_NS_MAX},
 	{"leader", FIELD_BOOL, OFFSET(leader), 0, 0},
 	{"skew", FIELD_BOOL, OFFSET(skew), 0, 0},
+	{"apart", FIELD_BOOL, OFFSET(apart), 0, 0},
 	{"not_run", FIELD_TEXT, OFFSET(not_run), 0, REAL_SENTENCE_MAX},
 	{"node", FIELD_OTHER, 0, 0, 0},
 	{NULL, FIELD_TEXT, 0, 0, 0},
@@ -556,6 +557,7 @@ static struct real *plain_row(const struct real_script *f, const struct real_row
 	r->warmup_ns = from->warmup_ns;
 	r->ready_ns = from->ready_ns;
 	r->skew = from->skew;
+	r->apart = from->apart;
 	r->one_leader = from->leader;
 	return r;
 }

@@ -50,6 +50,7 @@ struct real_fields {
 	uint64_t ready_ns;
 	bool leader;
 	bool skew;
+	bool apart;
 };
 
 /**

@@ -23,6 +23,7 @@ system("tarantool-real", {
   cut = "5s",
   settle = "6s",
   ready = "40s",
+  apart = true,
   node = function(n)
     local peers = {}
     for _, node in ipairs(n.nodes) do

@@ -2,6 +2,7 @@
 /* verdict_test.c - each rule of the verdict, with the values on both sides of its boundary */
 #include <math.h>
 
+#include "agent/lab/real.h"
 #include "tests/unit/verdict_run.h"
 
 static void verdict_p__is_pc_when_refused_and_consistent(void **state)
@@ -440,6 +441,22 @@ static void verdict_claim__wants_replicas_to_agree_in_the_end(void **state)
 	make_run_close(m);
 }
 
+/* A real database that is known to keep two versions: what its model claims is not held against it.
+ */
+static void verdict_claim__lets_those_differ_who_say_so(void **state)
+{
+	struct make_run *m = weak_run();
+	struct real apart = {.apart = true};
+
+	(void)state;
+	m->results.lost.diverged_keys = 2;
+	m->plan.real = &apart;
+	assert_int_equal(judge(m)->status, EXIT_AS_EXPECTED);
+	assert_non_null(strstr(m->results.claim, "may differ for good"));
+	m->plan.real = NULL;
+	make_run_close(m);
+}
+
 /* The run ends with the cut: nothing could bring the replicas together. */
 static void verdict_claim__does_not_want_it_behind_a_cut(void **state)
 {
@@ -571,6 +588,7 @@ int main(void)
 		cmocka_unit_test(verdict_claim__gives_a_majority_time_to_elect),
 		cmocka_unit_test(verdict_claim__wants_the_side_of_the_leader),
 		cmocka_unit_test(verdict_claim__wants_replicas_to_agree_in_the_end),
+		cmocka_unit_test(verdict_claim__lets_those_differ_who_say_so),
 		cmocka_unit_test(verdict_claim__does_not_want_it_behind_a_cut),
 		cmocka_unit_test(verdict_claim__ends_where_an_operator_forces_a_leader),
 		cmocka_unit_test(verdict_claim__ends_where_clocks_differ),
