@@ -578,6 +578,8 @@ static int expand_load(struct plan *plan, const struct script *s,
 	load->one_writer = s->load.one_writer;
 	load->clients_per_site = s->load.clients_per_site ? (unsigned)s->load.clients_per_site
 							  : default_clients(plan, s);
+	if (plan->real)
+		suit_clients(plan);
 	plan->system->ops->claim(&plan->proto, &claim);
 	if (load->cas > 0 && (!claim.cas || (plan->real && !plan->driver->cas))) {
 		plan->cas_moved = load->cas;

@@ -33,11 +33,12 @@ int expand_store(struct plan *plan, const struct script *s, const struct plan_op
 
 /*
  * What a real database asks of a lab; plan->suited says what became other than it was said.
- * suit_load() - rate, unless the command line says it, and deadline. suit_workload() - refuse what
- * its driver cannot do. suit_warmup() - @script's warm-up, before phases_expand(). suit_phases() -
- * how long it takes to notice a fault, and to be whole again.
+ * suit_load() - rate, unless the command line says it, and deadline. suit_clients() - how many.
+ * suit_workload() - refuse what its driver cannot do. suit_warmup() - @script's warm-up, before
+ * phases_expand(). suit_phases() - how long it takes to notice a fault, and to be whole again.
  */
 void suit_load(struct plan *plan, bool rate_said);
+void suit_clients(struct plan *plan);
 int suit_workload(const struct plan *plan, const struct script *s, struct err *err);
 void suit_warmup(struct plan *plan, struct script *script);
 void suit_phases(struct plan *plan);

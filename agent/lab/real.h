@@ -100,6 +100,7 @@ struct real_node {
  * @port:	where clients reach it
  * @nodes_min, @nodes_max: replicas that it can have
  * @rate:	operations per second of all clients that it sustains here; 0: no limit
+ * @clients:	of each site that it serves at most; 0: no limit
  * @deadline_ns: of an operation at least, so that it fits the failure detector; 0: the lab's
  * @cut_ns:	no cut shorter than this shows what it does; 0: any
  * @settle_ns:	after the last fault it is whole again after so long
@@ -134,6 +135,7 @@ struct real {
 	unsigned nodes_min;
 	unsigned nodes_max;
 	double rate;
+	unsigned clients;
 	uint64_t deadline_ns;
 	uint64_t cut_ns;
 	uint64_t settle_ns;

@@ -39,6 +39,7 @@ static const struct field fields[] = {
 	{"kept", FIELD_TEXT, OFFSET(kept), 0, REAL_SENTENCE_MAX},
 	{"differs", FIELD_TEXT, OFFSET(differs), 0, REAL_SENTENCE_MAX},
 	{"rate", FIELD_RATE, OFFSET(rate), 0, 0},
+	{"clients", FIELD_COUNT, OFFSET(clients), 1, PLAN_CLIENTS_PER_SITE_MAX},
 	{"deadline", FIELD_DURATION, OFFSET(deadline_ns), DEADLINE_NS_MIN, SCRIPT_DEADLINE_NS_MAX},
 	{"cut", FIELD_DURATION, OFFSET(cut_ns), 0, UNITS_DURATION_NS_MAX},
 	{"settle", FIELD_DURATION, OFFSET(settle_ns), 0, UNITS_DURATION_NS_MAX},
@@ -551,6 +552,7 @@ static struct real *plain_row(const struct real_script *f, const struct real_row
 	r->nodes_min = (unsigned)from->nodes_min;
 	r->nodes_max = (unsigned)from->nodes_max;
 	r->rate = from->rate;
+	r->clients = (unsigned)from->clients;
 	r->deadline_ns = from->deadline_ns;
 	r->cut_ns = from->cut_ns;
 	r->settle_ns = from->settle_ns;

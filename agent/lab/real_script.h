@@ -43,6 +43,7 @@ struct real_fields {
 	uint64_t nodes_min;
 	uint64_t nodes_max;
 	double rate;
+	uint64_t clients;
 	uint64_t deadline_ns;
 	uint64_t cut_ns;
 	uint64_t settle_ns;

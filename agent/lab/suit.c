@@ -55,6 +55,17 @@ void suit_load(struct plan *plan, bool rate_said)
 	}
 }
 
+void suit_clients(struct plan *plan)
+{
+	unsigned most = plan->real->clients;
+
+	if (most == 0 || plan->load.clients_per_site <= most)
+		return;
+	tell(plan, "%u client%s in each site, not %u", most, most > 1 ? "s" : "",
+		plan->load.clients_per_site);
+	plan->load.clients_per_site = most;
+}
+
 void suit_warmup(struct plan *plan, struct script *script)
 {
 	uint64_t was_ns = script->warmup.ns;

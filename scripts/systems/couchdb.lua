@@ -43,6 +43,7 @@ system("couchdb-real", {
   differs = "a write names the revision it replaces and fails if somebody was faster (409); " ..
     "not CouchDB itself; replication by requests 0.3 s apart, not continuous",
   rate = 30,
+  clients = 10,
   deadline = "1s",
   settle = "4s",
   ready = "30s",

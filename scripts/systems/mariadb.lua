@@ -119,6 +119,7 @@ system("mariadb-real", {
   differs = "it notices no cut: the primary acknowledges on, replicas answer with what they " ..
     "have, and after a promotion two take writes; the old one must be rebuilt",
   rate = 300,
+  clients = 60, -- of seven sites within max_connections
   deadline = "1s",
   cut = "5s",
   settle = "6s",

@@ -175,7 +175,9 @@ system("postgres-real", {
 		"until its connection ends",
 	differs = "who is told to wait for a standby waits for ever and keeps a connection of " ..
 		"the server; standbys show what the primary does not show yet",
-	rate = 200, deadline = "1s", warmup = "3s", cut = "6s", settle = "8s", ready = "30s",
+	rate = 200,
+	clients = 50, -- of seven sites within max_connections
+	deadline = "1s", warmup = "3s", cut = "6s", settle = "8s", ready = "30s",
 	leader = true,
 	node = function(n)
 		return {

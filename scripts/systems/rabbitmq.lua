@@ -63,7 +63,8 @@ system("rabbitmq-real", {
 		"only consumer and puts back what it found",
 	differs = "a queue has no read of its own: a reader that is cut off keeps the others " ..
 		"waiting until it is given up; no compare-and-set",
-	rate = 40, deadline = "5s", warmup = "5s", cut = "20s", settle = "15s", ready = "90s",
+	rate = 40, clients = 10, deadline = "5s", warmup = "5s", cut = "20s", settle = "15s",
+	ready = "90s",
 	node = function(n)
 		return {
 			files = {

@@ -160,6 +160,24 @@ static void plan__suits_load_and_phases_to_a_real_database(void **state)
 	plan_free(plan);
 }
 
+static void plan__gives_a_real_database_no_more_clients_than_it_serves(void **state)
+{
+	struct plan *plan;
+
+	(void)state;
+	write_file("c.lua", SYSTEM("clients = 4,"));
+	write_file("lab.lua", SITES "store './c.lua' load {clients_per_site = 5}\n" PHASES);
+	plan = must_load(NULL);
+	assert_int_equal(plan->load.clients_per_site, 4);
+	assert_string_equal(plan->suited, "4 clients in each site, not 5");
+	plan_free(plan);
+	write_file("lab.lua", SITES "store './c.lua' load {clients_per_site = 3}\n" PHASES);
+	plan = must_load(NULL);
+	assert_int_equal(plan->load.clients_per_site, 3);
+	assert_string_equal(plan->suited, "");
+	plan_free(plan);
+}
+
 /* How long it warms up; 0: not at all. */
 static uint64_t warms_up(const struct plan *plan)
 {
@@ -287,6 +305,7 @@ int main(void)
 		cmocka_unit_test(plan__takes_what_a_real_database_is_like_from_its_knobs),
 		cmocka_unit_test(plan__expects_what_is_said_of_the_file),
 		cmocka_unit_test(plan__suits_load_and_phases_to_a_real_database),
+		cmocka_unit_test(plan__gives_a_real_database_no_more_clients_than_it_serves),
 		cmocka_unit_test(plan__warms_a_real_database_up),
 		cmocka_unit_test(plan__refuses_what_a_real_database_cannot),
 		cmocka_unit_test(plan__moves_and_refuses_what_a_driver_has_not),
