@@ -118,7 +118,8 @@ static int load_suites(
 	for (unsigned i = 0; i < p->runs; i++) {
 		const struct compare_run *s = &p->run[i];
 
-		suite[i] = (struct junit_suite){.lab = p->lab, .store = s->store, .why = s->why};
+		suite[i] = (struct junit_suite){
+			.lab = p->lab, .store = s->system->name, .why = s->why};
 		if (!s->dir)
 			continue;
 		(void)snprintf(path, sizeof path, "%s/%s/results.json", p->dir, s->dir);
@@ -126,7 +127,7 @@ static int load_suites(
 			return err->code;
 		suite[i].results = results[i];
 		for (unsigned k = 0; k < p->runs; k++)
-			suite[i].several |= k != i && strcmp(p->run[k].store, s->store) == 0;
+			suite[i].several |= k != i && p->run[k].system == s->system;
 	}
 	return 0;
 }
@@ -157,6 +158,6 @@ int ci_compared(const struct ci_wish *wish, const struct compare_page *p, struct
 	f = ci_open(wish->markdown, "ae", err);
 	if (!f)
 		return err->code;
-	markdown_comparison(p->lab, p->system, p->row, p->rows, f);
+	markdown_comparison(p, f);
 	return ci_close(f, wish->markdown, false, err);
 }

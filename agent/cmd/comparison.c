@@ -62,6 +62,7 @@ struct comparison {
 	unsigned rows;
 	uint64_t tries;
 	struct buf told;  /* of struct told */
+	struct buf left;  /* of struct told: left out, since they cannot run here */
 	unsigned missing; /* runs without a result */
 };
 
@@ -123,6 +124,15 @@ static int try_stores(struct comparison *c, struct err *err)
 	return 0;
 }
 
+static void leave_out(struct comparison *c, const struct system *store, const struct err *why)
+{
+	struct told told = {.store = store};
+
+	(void)snprintf(told.why, sizeof told.why, "%.*s", MISSING_WHY_MAX - 1, why->text);
+	(void)fprintf(c->out, "left out: %s: %s\n", store->name, why->text);
+	buf_add(&c->left, &told, sizeof told);
+}
+
 /* All real databases that this machine and this lab can run; of the others it is said why not. */
 static int take_real(struct comparison *c, struct err *err)
 {
@@ -136,7 +146,7 @@ static int take_real(struct comparison *c, struct err *err)
 		if (try_store(c, s, &why) == 0)
 			rc = take_store(c, s, err);
 		else
-			(void)fprintf(c->out, "left out: %s: %s\n", s->name, why.text);
+			leave_out(c, s, &why);
 	}
 	for (unsigned i = 0; !rc && (broken = real_broken(i)); i++)
 		(void)fprintf(c->out, "left out: %s\n", broken->text);
@@ -450,31 +460,47 @@ static int run_all(struct comparison *c, struct err *err)
 	return rc;
 }
 
-/* The page, and what CI reads: of each run its own file, and what ended without one. */
-static int tell_pages(const struct comparison *c, struct err *err)
+/* To be freed; they borrow the texts. */
+static struct compare_run *runs_of(const struct buf *b, unsigned *ret_n)
 {
-	const struct told *told = (const struct told *)(const void *)c->told.p;
-	size_t n = c->told.len / sizeof *told;
+	const struct told *told = (const struct told *)(const void *)b->p;
+	size_t n = b->len / sizeof *told;
 	struct compare_run *run = calloc(n + 1, sizeof *run);
-	/* Its name, which its script says; only without any result its path has to do. */
-	const struct compare_page page = {.lab = c->rows ? c->row[0].lab : c->wish->lab,
-		.dir = c->dir,
-		.system = c->of,
-		.row = c->row,
-		.rows = c->rows,
-		.run = run,
-		.runs = (unsigned)n};
-	int rc;
 
 	assert(run);
 	for (size_t i = 0; i < n; i++)
-		run[i] = (struct compare_run){.store = told[i].store->name,
+		run[i] = (struct compare_run){.system = told[i].store,
 			.dir = told[i].why[0] ? NULL : told[i].dir,
 			.why = told[i].why[0] ? told[i].why : NULL};
-	rc = compare_html_write(&page, err);
+	*ret_n = (unsigned)n;
+	return run;
+}
+
+/* For programs and spreadsheets, the page, and what CI reads. */
+static int keep(const struct comparison *c, const struct compare_page *page, struct err *err)
+{
+	static const struct {
+		const char *ending;
+		void (*print)(const struct compare_page *p, FILE *out);
+	} kept[] = {{"json", compare_json}, {"csv", compare_csv}};
+	int rc;
+
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+		char path[OUTDIR_FILE_MAX + 64];
+		FILE *f;
+
+		(void)snprintf(
+			path, sizeof path, "%s/%s.%s", c->dir, c->wish->name, kept[i].ending);
+		f = fopen(path, "we");
+		if (!f)
+			return err_sys(err, -errno, "write %s", path);
+		kept[i].print(page, f);
+		if (fclose(f))
+			return err_sys(err, -errno, "write %s", path);
+	}
+	rc = compare_html_write(page, err);
 	if (!rc)
-		rc = ci_compared(&c->wish->ci, &page, err);
-	free(run);
+		rc = ci_compared(&c->wish->ci, page, err);
 	if (!rc)
 		(void)fprintf(c->out, "\n  report %s/" COMPARE_HTML_FILE "\n", c->dir);
 	return rc;
@@ -494,12 +520,19 @@ static void tell_simulated(const struct comparison *c)
 /* The sentences, and what programs want. */
 static int conclude(const struct comparison *c, struct err *err)
 {
-	static const struct {
-		const char *ending;
-		void (*print)(const struct system *const *system, const struct summary *s,
-			unsigned n, FILE *out);
-	} kept[] = {{"json", compare_json}, {"csv", compare_csv}};
+	/* Its name, which its script says; only without any result its path has to do. */
+	struct compare_page page = {.lab = c->rows ? c->row[0].lab : c->wish->lab,
+		.dir = c->dir,
+		.seed = c->seed,
+		.system = c->of,
+		.row = c->row,
+		.rows = c->rows};
+	struct compare_run *run = runs_of(&c->told, &page.runs);
+	struct compare_run *left = runs_of(&c->left, &page.lefts);
+	int rc;
 
+	page.run = run;
+	page.left = left;
 	for (const struct compare_table *t = c->wish->table->more; t; t = t->more) {
 		t->head(c->out);
 		for (unsigned i = 0; i < c->rows; i++)
@@ -513,21 +546,11 @@ static int conclude(const struct comparison *c, struct err *err)
 	if (c->wish->simulate)
 		tell_simulated(c);
 	if (c->wish->json)
-		compare_json(c->of, c->row, c->rows, stdout);
-	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-		char path[OUTDIR_FILE_MAX + 64];
-		FILE *f;
-
-		(void)snprintf(
-			path, sizeof path, "%s/%s.%s", c->dir, c->wish->name, kept[i].ending);
-		f = fopen(path, "we");
-		if (!f)
-			return err_sys(err, -errno, "write %s", path);
-		kept[i].print(c->of, c->row, c->rows, f);
-		if (fclose(f))
-			return err_sys(err, -errno, "write %s", path);
-	}
-	return tell_pages(c, err);
+		compare_json(&page, stdout);
+	rc = keep(c, &page, err);
+	free(run);
+	free(left);
+	return rc;
 }
 
 /* The worst of all: a broken claim before no conclusion before as claimed. */
@@ -590,6 +613,7 @@ int comparison(const struct comparison_wish *wish, struct err *err)
 	c->out = wish->json ? stderr : stdout;
 	status = compare_stores(c, err);
 	buf_fini(&c->told);
+	buf_fini(&c->left);
 	free(c);
 	return status;
 }

@@ -148,12 +148,18 @@ static void add_why(const struct system *system, const struct summary *s, char r
 		differs(system, s, ret);
 }
 
+/* Other knobs may be like another store of ours. */
+static const char *like_of(const struct system *system, const struct summary *s)
+{
+	return s->like[0] ? s->like : system->real->like->name;
+}
+
 void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX])
 {
 	ret[0] = '\0';
 	add_why(system, s, ret);
 	if (system->real)
-		words_add(ret, COMPARE_WHY_MAX, "; beside our %s: %s", system->real->like->name,
+		words_add(ret, COMPARE_WHY_MAX, "; beside our %s: %s", like_of(system, s),
 			system->differs);
 }
 
@@ -165,6 +171,35 @@ void compare_note(const struct system *system, const struct summary *s, FILE *ou
 	(void)fprintf(out, "  %s\n%*s", system->name, COMPARE_INDENT, "");
 	wrap_words(out, COMPARE_INDENT, wrap_columns(out), why);
 	(void)fputc('\n', out);
+}
+
+static bool has_row(const struct compare_page *p, const struct system *system)
+{
+	for (unsigned i = 0; i < p->rows; i++)
+		if (p->system[i] == system)
+			return true;
+	return false;
+}
+
+const struct compare_run *compare_missing(const struct compare_page *p, unsigned i)
+{
+	for (unsigned k = 0; k < p->runs; k++) {
+		const struct compare_run *run = &p->run[k];
+		bool again = k > 0 && p->run[k - 1].system == run->system;
+
+		if (!has_row(p, run->system) && !again && i-- == 0)
+			return run;
+	}
+	return i < p->lefts ? &p->left[i] : NULL;
+}
+
+/* Of a store without a result. */
+static struct summary nothing_of(const struct compare_page *p)
+{
+	struct summary s = {.seed = p->seed, .status = EXIT_INCONCLUSIVE};
+
+	(void)snprintf(s.lab, sizeof s.lab, "%s", p->lab);
+	return s;
 }
 
 /* One member of a row that is text. */
@@ -180,11 +215,12 @@ struct field {
 static void fields_of(const struct system *system, const struct summary *s, const char *why,
 	struct field f[FIELDS])
 {
-	const struct field all[FIELDS] = {{"lab", s->lab}, {"store", s->store},
-		{"protocol", system->ops->name}, {"textbook", system->textbook},
-		{"source", system->source}, {"models_whole", s->whole}, {"models_cut", s->cut},
-		{"verdict", s->verdict}, {"verdicts", s->agreed}, {"words", s->words},
-		{"claim", compare_claim(s)}, {"why", why}};
+	const char *protocol = system->real ? "" : system->ops->name;
+	const struct field all[FIELDS] = {{"lab", s->lab}, {"store", system->name},
+		{"protocol", protocol}, {"textbook", system->textbook}, {"source", system->source},
+		{"models_whole", s->whole}, {"models_cut", s->cut}, {"verdict", s->verdict},
+		{"verdicts", s->agreed}, {"words", s->words}, {"claim", compare_claim(s)},
+		{"why", why}};
 
 	memcpy(f, all, sizeof all);
 }
@@ -254,6 +290,26 @@ static void put_profiles(struct json *j, const struct summary *s)
 	json_array_end(j);
 }
 
+/* Which real database it is, as results.json has it; null: a store of ours. */
+static void put_database(struct json *j, const struct system *system, const struct summary *s)
+{
+	const struct real *real = system->real;
+
+	json_key(j, "database");
+	if (!real) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	put_fields(j,
+		(const struct field[]){{"driver", real->driver},
+			{"knobs", s->knobs[0] ? s->knobs : real->knobs},
+			{"like", like_of(system, s)}, {"kept", system->kept},
+			{"differs", system->differs}, {"suited", s->suited}},
+		6);
+	json_object_end(j);
+}
+
 static void put_row(struct json *j, const struct system *system, const struct summary *row)
 {
 	struct summary_number number[SUMMARY_NUMBERS_MAX];
@@ -269,6 +325,7 @@ static void put_row(struct json *j, const struct system *system, const struct su
 	n = summary_numbers(&s, number);
 	json_object(j);
 	put_fields(j, f, FIELDS_FIRST);
+	put_database(j, system, row);
 	json_key(j, "seed");
 	json_uint(j, s.seed);
 	json_key(j, "runs");
@@ -287,15 +344,47 @@ static void put_row(struct json *j, const struct system *system, const struct su
 	json_object_end(j);
 }
 
-void compare_json(
-	const struct system *const *system, const struct summary *s, unsigned n, FILE *out)
+/* Nothing was measured. */
+static void put_missing(struct json *j, const struct compare_page *p, const struct compare_run *m)
 {
+	struct summary_number number[SUMMARY_NUMBERS_MAX];
+	struct summary s = nothing_of(p);
+	unsigned n = summary_numbers(&s, number);
+	struct field f[FIELDS];
+
+	fields_of(m->system, &s, m->why, f);
+	json_object(j);
+	put_fields(j, f, FIELDS_FIRST);
+	put_database(j, m->system, &s);
+	json_key(j, "seed");
+	json_uint(j, s.seed);
+	json_key(j, "runs");
+	json_uint(j, 0);
+	json_key(j, "concluded");
+	json_uint(j, 0);
+	json_key(j, "tainted");
+	json_bool(j, false);
+	for (unsigned i = 0; i < n; i++) {
+		json_key(j, number[i].name);
+		json_null(j);
+	}
+	put_profiles(j, &s);
+	put_spread(j, NULL);
+	put_fields(j, f + FIELDS_FIRST, FIELDS - FIELDS_FIRST);
+	json_object_end(j);
+}
+
+void compare_json(const struct compare_page *p, FILE *out)
+{
+	const struct compare_run *missing;
 	struct json j;
 
 	json_init(&j, out);
 	json_array(&j);
-	for (unsigned i = 0; i < n; i++)
-		put_row(&j, system[i], &s[i]);
+	for (unsigned i = 0; i < p->rows; i++)
+		put_row(&j, p->system[i], &p->row[i]);
+	for (unsigned i = 0; (missing = compare_missing(p, i)); i++)
+		put_missing(&j, p, missing);
 	json_array_end(&j);
 }
 
@@ -341,26 +430,52 @@ static void csv_numbers(const struct summary *row, bool names, FILE *out)
 	}
 }
 
-/* Rows of one comparison have the same columns: they ran with the same options. */
-void compare_csv(const struct system *const *system, const struct summary *s, unsigned n, FILE *out)
+static void csv_fields(const struct summary *s, const struct field f[FIELDS], FILE *out)
 {
+	(void)fprintf(out, "%llu", (unsigned long long)s->seed);
+	for (unsigned k = 0; k < FIELDS; k++)
+		put_text(f[k].text, out);
+}
+
+/* As many cells as @like, empty. */
+static void csv_nothing(const struct summary *like, FILE *out)
+{
+	struct summary_number number[SUMMARY_NUMBERS_MAX];
+	struct summary s = *like;
+	unsigned n = summary_numbers(&s, number) * (like->spread ? 3 : 1);
+
+	while (n-- > 0)
+		(void)fputc(',', out);
+}
+
+/* Rows of one comparison have the same columns: they ran with the same options. */
+void compare_csv(const struct compare_page *p, FILE *out)
+{
+	const struct summary none = nothing_of(p);
+	const struct summary *first = p->rows ? &p->row[0] : &none;
+	const struct compare_run *missing;
 	struct field f[FIELDS];
 	char why[COMPARE_WHY_MAX];
 
-	for (unsigned i = 0; i < n; i++) {
-		compare_why(system[i], &s[i], why);
-		fields_of(system[i], &s[i], why, f);
-		if (i == 0) {
-			(void)fputs("seed", out);
-			for (unsigned k = 0; k < FIELDS; k++)
-				(void)fprintf(out, ",%s", f[k].name);
-			csv_numbers(&s[i], true, out);
-			(void)fputs("\r\n", out);
-		}
-		(void)fprintf(out, "%llu", (unsigned long long)s[i].seed);
-		for (unsigned k = 0; k < FIELDS; k++)
-			put_text(f[k].text, out);
-		csv_numbers(&s[i], false, out);
+	if (p->rows == 0 && !compare_missing(p, 0))
+		return;
+	fields_of(p->rows ? p->system[0] : compare_missing(p, 0)->system, first, "", f);
+	(void)fputs("seed", out);
+	for (unsigned k = 0; k < FIELDS; k++)
+		(void)fprintf(out, ",%s", f[k].name);
+	csv_numbers(first, true, out);
+	(void)fputs("\r\n", out);
+	for (unsigned i = 0; i < p->rows; i++) {
+		compare_why(p->system[i], &p->row[i], why);
+		fields_of(p->system[i], &p->row[i], why, f);
+		csv_fields(&p->row[i], f, out);
+		csv_numbers(&p->row[i], false, out);
+		(void)fputs("\r\n", out);
+	}
+	for (unsigned i = 0; (missing = compare_missing(p, i)); i++) {
+		fields_of(missing->system, &none, missing->why, f);
+		csv_fields(&none, f, out);
+		csv_nothing(first, out);
 		(void)fputs("\r\n", out);
 	}
 }

@@ -29,11 +29,44 @@ extern const struct compare_table compare_simulated;
 /* compare_note() - the sentence of compare_why() under the store's name, wrapped. */
 void compare_note(const struct system *system, const struct summary *s, FILE *out);
 
-/* All that is known of the runs, for programs and for spreadsheets. */
-void compare_json(
-	const struct system *const *system, const struct summary *s, unsigned n, FILE *out);
-void compare_csv(
-	const struct system *const *system, const struct summary *s, unsigned n, FILE *out);
+/**
+ * struct compare_run - one run of a comparison, in the order of its rows
+ * @dir:	its folder, below that of the comparison; NULL: it has no result, and @why says why
+ */
+struct compare_run {
+	const struct system *system;
+	const char *dir;
+	const char *why;
+};
+
+/**
+ * struct compare_page - a comparison, when all is over
+ * @dir:	where its files go
+ * @seed:	of the first run of each store
+ * @run:	all of them
+ * @left:	that were not even tried, since they cannot run here; without @dir
+ */
+struct compare_page {
+	const char *lab;
+	const char *dir;
+	uint64_t seed;
+	const struct system *const *system;
+	const struct summary *row;
+	unsigned rows;
+	const struct compare_run *run;
+	unsigned runs;
+	const struct compare_run *left;
+	unsigned lefts;
+};
+
+/* compare_missing() - number @i of the stores without any result, then of those that were left
+ * out; NULL after the last. */
+const struct compare_run *compare_missing(const struct compare_page *p, unsigned i);
+
+/* All that is known of the runs, for programs and for spreadsheets. Stores without a result have a
+ * row, too: of no run, without numbers, with the reason. */
+void compare_json(const struct compare_page *p, FILE *out);
+void compare_csv(const struct compare_page *p, FILE *out);
 
 /* compare_why() - that sentence: was the claim kept, and where do the two differ? */
 void compare_why(const struct system *system, const struct summary *s, char ret[COMPARE_WHY_MAX]);

@@ -44,23 +44,14 @@ static unsigned count_claims(const struct compare_page *p, const char *word)
 	return n;
 }
 
-static bool has_row(const struct compare_page *p, const char *store)
-{
-	for (unsigned i = 0; i < p->rows; i++)
-		if (strcmp(p->system[i]->name, store) == 0)
-			return true;
-	return false;
-}
-
-/* With a result, and without any. */
+/* With a result, and without any; not those that were left out. */
 static unsigned stores(const struct compare_page *p)
 {
-	unsigned n = p->rows;
+	unsigned missing = 0;
 
-	for (unsigned i = 0; i < p->runs; i++)
-		n += !has_row(p, p->run[i].store) &&
-		     (i == 0 || strcmp(p->run[i].store, p->run[i - 1].store) != 0);
-	return n;
+	while (compare_missing(p, missing))
+		missing++;
+	return p->rows + missing - p->lefts;
 }
 
 /* Letters beside those of the literature, of stores from which something was concluded. */
@@ -138,6 +129,8 @@ static void put_lead(FILE *out, const struct compare_page *p)
 		html_linef(out, "p", "warn",
 			"Of %u nothing can be concluded; their figures stand here all the same.",
 			open);
+	if (p->lefts)
+		html_linef(out, "p", "note", "%u more cannot run here; why is below.", p->lefts);
 }
 
 /* The page of a run, from here; NULL if there is none. */
@@ -160,7 +153,7 @@ static void put_store(FILE *out, const struct compare_page *p, unsigned i)
 	char path[PAGE_PATH_MAX];
 
 	for (unsigned k = 0; k < p->runs && !page; k++)
-		if (strcmp(p->run[k].store, name) == 0)
+		if (p->run[k].system == p->system[i])
 			page = page_of(p, &p->run[k], path);
 	(void)fputs("<tr><th scope=\"row\">", out);
 	if (page) {
@@ -424,8 +417,12 @@ static void put_notes(FILE *out, const struct compare_page *p)
 	for (unsigned i = 0; i < p->runs; i++) {
 		if (p->run[i].dir)
 			continue;
-		html_line(out, "dt", NULL, p->run[i].store);
+		html_line(out, "dt", NULL, p->run[i].system->name);
 		html_linef(out, "dd", "bad", "no result: %s", p->run[i].why);
+	}
+	for (unsigned i = 0; i < p->lefts; i++) {
+		html_line(out, "dt", NULL, p->left[i].system->name);
+		html_linef(out, "dd", "warn", "cannot run here: %s", p->left[i].why);
 	}
 	(void)fputs("</dl>\n", out);
 	html_section_end(out);

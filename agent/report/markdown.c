@@ -335,25 +335,30 @@ static void put_store(FILE *out, const struct system *system, const struct summa
 	(void)fputs("|\n", out);
 }
 
-void markdown_comparison(const char *lab, const struct system *const *system,
-	const struct summary *s, unsigned n, FILE *out)
+void markdown_comparison(const struct compare_page *p, FILE *out)
 {
+	const struct compare_run *missing;
 	char why[COMPARE_WHY_MAX];
 
 	(void)fputs("### ", out);
-	put_text(out, lab);
-	(void)fprintf(out, " on %u store%s\n\n", n, n == 1 ? "" : "s");
+	put_text(out, p->lab);
+	(void)fprintf(out, " on %u store%s\n\n", p->rows, p->rows == 1 ? "" : "s");
 	(void)fputs("| store | textbook | measured | claim | kept when whole | kept when cut "
 		    "| majority | minority | lost | round trips a read | a write "
 		    "| read p50, ms | floor | write p50, ms | floor |\n"
 		    "|:--|:--|:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
 		out);
-	for (unsigned i = 0; i < n; i++)
-		put_store(out, system[i], &s[i]);
+	for (unsigned i = 0; i < p->rows; i++)
+		put_store(out, p->system[i], &p->row[i]);
 	(void)fputc('\n', out);
-	for (unsigned i = 0; i < n; i++) {
-		compare_why(system[i], &s[i], why);
-		put_item(out, system[i]->name, why);
+	for (unsigned i = 0; i < p->rows; i++) {
+		compare_why(p->system[i], &p->row[i], why);
+		put_item(out, p->system[i]->name, why);
+	}
+	for (unsigned i = 0; (missing = compare_missing(p, i)); i++) {
+		why[0] = '\0';
+		words_add(why, sizeof why, "no result: %s", missing->why);
+		put_item(out, missing->system->name, why);
 	}
 	(void)fputc('\n', out);
 }

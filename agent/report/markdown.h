@@ -12,8 +12,7 @@ struct json_t; /* of jansson */
 /* markdown_run() - verdict, phases, sides of each cut, faults with evidence, witnesses. */
 void markdown_run(const struct json_t *results, FILE *out);
 
-/* markdown_comparison() - a row for each store, then a sentence for each; @lab is its name. */
-void markdown_comparison(const char *lab, const struct system *const *system,
-	const struct summary *s, unsigned n, FILE *out);
+/* markdown_comparison() - a row for each store, then a sentence for each. */
+void markdown_comparison(const struct compare_page *p, FILE *out);
 
 #endif

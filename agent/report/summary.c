@@ -217,6 +217,17 @@ static void conclusions(struct reader *r, const json_t *top, struct summary *ret
 	text(r, top, "why", ret->why, sizeof ret->why);
 }
 
+static void database(struct reader *r, const json_t *top, struct summary *ret)
+{
+	const json_t *of = member(r, top, "database");
+
+	if (json_is_null(of))
+		of = NULL;
+	text(r, of, "like", ret->like, sizeof ret->like);
+	text(r, of, "knobs", ret->knobs, sizeof ret->knobs);
+	text(r, of, "suited", ret->suited, sizeof ret->suited);
+}
+
 static void take(struct reader *r, const json_t *top, struct summary *ret)
 {
 	const json_t *lost;
@@ -227,6 +238,7 @@ static void take(struct reader *r, const json_t *top, struct summary *ret)
 	text(r, top, "store", ret->store, sizeof ret->store);
 	ret->seed = count(r, top, "seed");
 	text(r, top, "local_costs", ret->local_costs, sizeof ret->local_costs);
+	database(r, top, ret);
 	lost = member(r, top, "lost_writes");
 	trips = member(r, top, "round_trips");
 	recovery = member(r, top, "recovery");

@@ -46,6 +46,7 @@ struct json_t; /* of jansson, whose names and those of base/json.h do not go tog
 
 /**
  * struct summary - what one run measured
+ * @like, @knobs, @suited: of a real database, as of results.json; "" of a store of ours
  * @whole, @cut:	strongest models kept before the first cut, and in all; "" if none was, or
  *if they were not looked for
  * @majority, @minority:	share of requests that were answered there in the first cut, 0 to 1;
@@ -65,6 +66,9 @@ struct summary {
 	char lab[SUMMARY_NAME_MAX];
 	char store[SUMMARY_NAME_MAX];
 	uint64_t seed;
+	char like[SUMMARY_NAME_MAX];
+	char knobs[SUMMARY_WORDS_MAX];
+	char suited[SUMMARY_WORDS_MAX];
 	char whole[SUMMARY_MODELS_MAX];
 	char cut[SUMMARY_MODELS_MAX];
 	double majority;

@@ -63,9 +63,8 @@ static int set_up(void **state)
 	w->row[1] = row_of("PA/EL", "causal-cm, causal-ccv, eventual", 1, 0);
 	w->row[2] = row_of("P-/E-", "", 0.5, 1.5);
 	for (unsigned i = 0; i < 3; i++)
-		w->run[i] = (struct compare_run){
-			.store = w->system[i]->name, .dir = w->system[i]->name};
-	w->run[3] = (struct compare_run){.store = "zab", .why = "<i>it</i> broke"};
+		w->run[i] = (struct compare_run){.system = w->system[i], .dir = w->system[i]->name};
+	w->run[3] = (struct compare_run){.system = system_find("zab"), .why = "<i>it</i> broke"};
 	w->page = (struct compare_page){.lab = "<script>lab</script>",
 		.dir = w->dir,
 		.system = w->system,
@@ -177,6 +176,22 @@ static void page__leaves_text_text(void **state)
 	assert_null(strstr(text, "<i>"));
 }
 
+/* It is no store of the comparison, but its reason can be read. */
+static void page__says_what_could_not_run_here(void **state)
+{
+	struct world *w = *state;
+	const struct compare_run left = {
+		.system = system_find("etcd"), .why = "it needs <a server>"};
+	const char *text;
+
+	w->page.left = &left;
+	w->page.lefts = 1;
+	text = write_page(w);
+	assert_has(text, " on 4 stores</h1>");
+	assert_has(text, "1 more cannot run here; why is below.");
+	assert_has(text, "cannot run here: it needs &lt;a server&gt;");
+}
+
 static void page__links_the_pages_of_runs_that_are_there(void **state)
 {
 	struct world *w = *state;
@@ -247,6 +262,7 @@ int main(void)
 		PAGE_TEST(page__counts_no_run_from_which_nothing_was_concluded),
 		PAGE_TEST(page__is_loud_about_a_broken_claim),
 		PAGE_TEST(page__leaves_text_text),
+		PAGE_TEST(page__says_what_could_not_run_here),
 		PAGE_TEST(page__links_the_pages_of_runs_that_are_there),
 		PAGE_TEST(page__has_a_chart_of_all_stores),
 		PAGE_TEST(page__does_without_what_was_not_measured),

@@ -135,6 +135,7 @@ static void compare_csv__has_a_range_behind_each_median(void **state)
 {
 	struct summary run[RUNS], mid;
 	const struct system *system = system_find("raft");
+	const struct compare_page page = {.system = &system, .row = &mid, .rows = 1};
 	struct spread spread;
 	char *text = NULL;
 	size_t size = 0;
@@ -149,7 +150,7 @@ static void compare_csv__has_a_range_behind_each_median(void **state)
 		run[i].profile[0].write.p99_ms = 50 + i;
 	}
 	spread_of(run, RUNS, &mid, &spread);
-	compare_csv(&system, &mid, 1, out);
+	compare_csv(&page, out);
 	assert_int_equal(fclose(out), 0);
 	assert_non_null(strstr(text, ",read_p50_ms,read_p50_ms_min,read_p50_ms_max,"));
 	assert_non_null(strstr(text, ",22,20,90,"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* summary_test.c - a run's results.json read back, refused if it is none, and compared */
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -228,6 +229,125 @@ static void compare__prints_all_of_the_strongest_models(void **state)
 	free(text);
 }
 
+/* One has a result, one broke, one was left out. */
+static const struct real missing_real = {
+	.driver = "etcd", .knobs = "reads=linearizable", .name = "etcd-real"};
+
+static struct system missing_row(struct real *real)
+{
+	struct system row;
+
+	*real = missing_real;
+	real->like = system_find("etcd");
+	row = *real->like;
+	row.name = real->name;
+	row.differs = "it elects later";
+	row.real = real;
+	return row;
+}
+
+static char *print_page(void (*print)(const struct compare_page *p, FILE *out))
+{
+	struct real real;
+	const struct system etcd = missing_row(&real);
+	const struct system *row = system_find("raft");
+	const struct summary s = {.lab = "cap", .claim_kept = true, .acknowledged = 7};
+	const struct compare_run run[] = {{.system = row, .dir = "raft"},
+		{.system = system_find("zab"), .why = "it \"broke\""},
+		{.system = system_find("zab"), .why = "again"}};
+	const struct compare_run left[] = {{.system = &etcd, .why = "no server"}};
+	const struct compare_page page = {.lab = "cap",
+		.seed = 9,
+		.system = &row,
+		.row = &s,
+		.rows = 1,
+		.run = run,
+		.runs = 3,
+		.left = left,
+		.lefts = 1};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	print(&page, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static const char *text_at(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	if (!text)
+		fail_msg("%s is no text", key);
+	return text;
+}
+
+static void compare_json__has_a_row_for_a_store_without_a_result(void **state)
+{
+	char *text = print_page(compare_json);
+	json_t *rows = json_loads(text, 0, NULL);
+	const json_t *raft = json_array_get(rows, 0);
+	const json_t *zab = json_array_get(rows, 1);
+	const json_t *etcd = json_array_get(rows, 2);
+	const json_t *database = json_object_get(etcd, "database");
+	const char *key;
+	json_t *value;
+
+	(void)state;
+	assert_int_equal(json_array_size(rows), 3);
+	assert_string_equal(text_at(zab, "store"), "zab");
+	assert_string_equal(text_at(zab, "why"), "it \"broke\"");
+	assert_string_equal(text_at(zab, "lab"), "cap");
+	assert_string_equal(text_at(zab, "claim"), "open");
+	assert_int_equal(json_integer_value(json_object_get(zab, "runs")), 0);
+	assert_int_equal(json_integer_value(json_object_get(zab, "seed")), 9);
+	assert_int_equal(json_integer_value(json_object_get(raft, "runs")), 1);
+	assert_true(json_is_null(json_object_get(zab, "database")));
+	assert_string_equal(text_at(etcd, "why"), "no server");
+	assert_string_equal(text_at(etcd, "protocol"), "");
+	assert_string_equal(text_at(database, "like"), "etcd");
+	assert_string_equal(text_at(database, "knobs"), "reads=linearizable");
+	assert_string_equal(text_at(database, "differs"), "it elects later");
+	/* The same members as any row, no number among them. */
+	json_object_foreach((json_t *)raft, key, value)
+	{
+		json_t *same = json_object_get(zab, key);
+
+		assert_non_null(same);
+		assert_true(!json_is_real(same));
+	}
+	assert_int_equal(json_object_size(raft), json_object_size(zab));
+	assert_true(json_is_integer(json_object_get(raft, "acknowledged")) ||
+		    json_is_real(json_object_get(raft, "acknowledged")));
+	assert_true(json_is_null(json_object_get(zab, "acknowledged")));
+	json_decref(rows);
+	free(text);
+}
+
+static void compare_csv__has_as_many_cells_without_a_result(void **state)
+{
+	char *text = print_page(compare_csv);
+	unsigned commas[4] = {0};
+	unsigned line = 0;
+	bool quoted = false;
+
+	(void)state;
+	for (const char *c = text; *c; c++) {
+		assert_true(line < 4);
+		quoted = quoted != (*c == '"');
+		commas[line] += *c == ',' && !quoted;
+		line += *c == '\n';
+	}
+	assert_int_equal(line, 4);
+	assert_non_null(strstr(text, "9,\"cap\",\"zab\""));
+	assert_non_null(strstr(text, "\"it \"\"broke\"\"\",,,"));
+	assert_int_equal(commas[2], commas[0]);
+	assert_int_equal(commas[3], commas[0]);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +355,8 @@ int main(void)
 		cmocka_unit_test(summary__has_the_medians_of_a_simulation_beside_it),
 		cmocka_unit_test(summary__of_what_is_no_run_names_file_and_member),
 		cmocka_unit_test(compare__prints_all_of_the_strongest_models),
+		cmocka_unit_test(compare_json__has_a_row_for_a_store_without_a_result),
+		cmocka_unit_test(compare_csv__has_as_many_cells_without_a_result),
 		cmocka_unit_test(compare__says_where_textbook_and_measurement_differ),
 		cmocka_unit_test(compare__says_how_a_real_database_differs_from_its_model),
 	};
