@@ -538,6 +538,11 @@ static int conclude(const struct comparison *c, struct err *err)
 		for (unsigned i = 0; i < c->rows; i++)
 			t->row(c->of[i], &c->row[i], c->out);
 	}
+	if (compare_databases_in(c->of, c->rows)) {
+		compare_databases.head(c->out);
+		for (unsigned i = 0; i < c->rows; i++)
+			compare_databases.row(c->of[i], &c->row[i], c->out);
+	}
 	(void)fputc('\n', c->out);
 	for (unsigned i = 0; i < c->rows && c->repeat > 1; i++)
 		spread_print(c->of[i]->name, &c->row[i], c->out);

@@ -148,8 +148,7 @@ static void add_why(const struct system *system, const struct summary *s, char r
 		differs(system, s, ret);
 }
 
-/* Other knobs may be like another store of ours. */
-static const char *like_of(const struct system *system, const struct summary *s)
+const char *compare_like(const struct system *system, const struct summary *s)
 {
 	return s->like[0] ? s->like : system->real->like->name;
 }
@@ -159,7 +158,7 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 	ret[0] = '\0';
 	add_why(system, s, ret);
 	if (system->real)
-		words_add(ret, COMPARE_WHY_MAX, "; beside our %s: %s", like_of(system, s),
+		words_add(ret, COMPARE_WHY_MAX, "; beside our %s: %s", compare_like(system, s),
 			system->differs);
 }
 
@@ -304,7 +303,7 @@ static void put_database(struct json *j, const struct system *system, const stru
 	put_fields(j,
 		(const struct field[]){{"driver", real->driver},
 			{"knobs", s->knobs[0] ? s->knobs : real->knobs},
-			{"like", like_of(system, s)}, {"kept", system->kept},
+			{"like", compare_like(system, s)}, {"kept", system->kept},
 			{"differs", system->differs}, {"suited", s->suited}},
 		6);
 	json_object_end(j);

@@ -26,6 +26,15 @@ extern const struct compare_table compare_costs;
 /* Medians beside those of the same lab in virtual time, of runs that have both. */
 extern const struct compare_table compare_simulated;
 
+/* Of real databases: time to be ready, memory of a node, what is other than the lab says. */
+extern const struct compare_table compare_databases;
+
+/* compare_databases_in() - is there a real one among @n stores? */
+bool compare_databases_in(const struct system *const *system, unsigned n);
+
+/* compare_like() - the store of ours that a real database is like, with the knobs that it had. */
+const char *compare_like(const struct system *system, const struct summary *s);
+
 /* compare_note() - the sentence of compare_why() under the store's name, wrapped. */
 void compare_note(const struct system *system, const struct summary *s, FILE *out);
 

@@ -165,6 +165,14 @@ static void put_store(FILE *out, const struct compare_page *p, unsigned i)
 	(void)fputs(page ? "</a></th>" : "</th>", out);
 }
 
+static void put_number(FILE *out, double number, int digits)
+{
+	if (isnan(number))
+		html_cell(out, "\xe2\x80\x93");
+	else
+		html_cell(out, "%.*f", digits, number);
+}
+
 static void put_share(FILE *out, double share)
 {
 	if (isnan(share))
@@ -298,6 +306,29 @@ static void put_trips_table(FILE *out, const struct compare_page *p)
 	html_table_end(out);
 }
 
+static void put_databases(FILE *out, const struct compare_page *p)
+{
+	static const char *const heads[] = {"store", HTML_LEFT "like our", "ready after, s",
+		"memory of a node, MB", HTML_LEFT "to suit it, other than the lab says"};
+
+	if (!compare_databases_in(p->system, p->rows))
+		return;
+	html_table(out, "What real databases take", HEADS(heads));
+	for (unsigned i = 0; i < p->rows; i++) {
+		const struct summary *s = &p->row[i];
+
+		if (!p->system[i]->real)
+			continue;
+		put_store(out, p, i);
+		html_cell_text(out, compare_like(p->system[i], s));
+		put_number(out, s->ready_s, 1);
+		put_number(out, s->memory_bytes / 1e6, 0);
+		html_cell_text(out, s->suited[0] ? s->suited : "nothing");
+		html_row_end(out);
+	}
+	html_table_end(out);
+}
+
 static void put_costs(FILE *out, const struct compare_page *p)
 {
 	html_section(out, "costs", "What it costs");
@@ -313,6 +344,7 @@ static void put_costs(FILE *out, const struct compare_page *p)
 	for (unsigned k = 0; p->rows && k < p->row[0].profiles; k++)
 		put_profile(out, p, k);
 	put_simulated(out, p);
+	put_databases(out, p);
 	html_section_end(out);
 }
 
@@ -359,14 +391,6 @@ static void put_spread(FILE *out, const struct compare_page *p)
 	html_section_end(out);
 }
 
-static void put_seconds(FILE *out, double s)
-{
-	if (isnan(s))
-		html_cell(out, "\xe2\x80\x93");
-	else
-		html_cell(out, "%.2f", s);
-}
-
 static void put_cut(FILE *out, const struct compare_page *p)
 {
 	static const char *const heads[] = {"store", "longest gap of writes, majority",
@@ -376,9 +400,9 @@ static void put_cut(FILE *out, const struct compare_page *p)
 	html_table(out, "How long the first cut was felt, seconds", HEADS(heads));
 	for (unsigned i = 0; i < p->rows; i++) {
 		put_store(out, p, i);
-		put_seconds(out, p->row[i].unavailable_s);
-		put_seconds(out, p->row[i].recovered_s);
-		put_seconds(out, p->row[i].converged_s);
+		put_number(out, p->row[i].unavailable_s, 2);
+		put_number(out, p->row[i].recovered_s, 2);
+		put_number(out, p->row[i].converged_s, 2);
 		html_row_end(out);
 	}
 	html_table_end(out);
@@ -404,6 +428,10 @@ static void put_note(FILE *out, const struct system *system, const struct summar
 	if (!strstr(why, s->words)) {
 		(void)fputs("<br>", out);
 		html_line(out, "span", class, why);
+	} else if (system->real) {
+		(void)fputs("<br>", out);
+		html_linef(out, "span", "note", "beside our %s: %s", compare_like(system, s),
+			system->differs);
 	}
 	(void)fputs("</dd>\n", out);
 }

@@ -335,6 +335,37 @@ static void put_store(FILE *out, const struct system *system, const struct summa
 	(void)fputs("|\n", out);
 }
 
+static void put_number(FILE *out, double number, int digits)
+{
+	char cell[CELL_MAX] = "";
+
+	if (!isnan(number))
+		(void)snprintf(cell, sizeof cell, "%.*f", digits, number);
+	put_cell(out, cell);
+}
+
+static void put_databases(FILE *out, const struct compare_page *p)
+{
+	if (!compare_databases_in(p->system, p->rows))
+		return;
+	(void)fputs("| real database | like our | ready after, s | memory of a node, MB "
+		    "| to suit it, other than the lab says |\n|:--|:--|--:|--:|:--|\n",
+		out);
+	for (unsigned i = 0; i < p->rows; i++) {
+		const struct summary *s = &p->row[i];
+
+		if (!p->system[i]->real)
+			continue;
+		put_cell(out, p->system[i]->name);
+		put_cell(out, compare_like(p->system[i], s));
+		put_number(out, s->ready_s, 1);
+		put_number(out, s->memory_bytes / 1e6, 0);
+		put_cell(out, s->suited[0] ? s->suited : "nothing");
+		(void)fputs("|\n", out);
+	}
+	(void)fputc('\n', out);
+}
+
 void markdown_comparison(const struct compare_page *p, FILE *out)
 {
 	const struct compare_run *missing;
@@ -351,6 +382,7 @@ void markdown_comparison(const struct compare_page *p, FILE *out)
 	for (unsigned i = 0; i < p->rows; i++)
 		put_store(out, p->system[i], &p->row[i]);
 	(void)fputc('\n', out);
+	put_databases(out, p);
 	for (unsigned i = 0; i < p->rows; i++) {
 		compare_why(p->system[i], &p->row[i], why);
 		put_item(out, p->system[i]->name, why);

@@ -220,12 +220,20 @@ static void conclusions(struct reader *r, const json_t *top, struct summary *ret
 static void database(struct reader *r, const json_t *top, struct summary *ret)
 {
 	const json_t *of = member(r, top, "database");
+	const json_t *node;
+	size_t i;
 
+	ret->ready_s = NAN;
+	ret->memory_bytes = NAN;
 	if (json_is_null(of))
 		of = NULL;
 	text(r, of, "like", ret->like, sizeof ret->like);
 	text(r, of, "knobs", ret->knobs, sizeof ret->knobs);
 	text(r, of, "suited", ret->suited, sizeof ret->suited);
+	if (of)
+		ret->ready_s = number(r, of, "ready_s");
+	json_array_foreach(member(r, of, "nodes"), i, node) ret->memory_bytes =
+		fmax(ret->memory_bytes, number(r, node, "memory_bytes"));
 }
 
 static void take(struct reader *r, const json_t *top, struct summary *ret)
@@ -362,6 +370,8 @@ unsigned summary_numbers(struct summary *s, struct summary_number ret[SUMMARY_NU
 	add(&all, "unavailable_s", &s->unavailable_s);
 	add(&all, "recovered_s", &s->recovered_s);
 	add(&all, "converged_s", &s->converged_s);
+	add(&all, "ready_s", &s->ready_s);
+	add(&all, "memory_bytes", &s->memory_bytes);
 	for (unsigned i = 0; i < s->profiles; i++) {
 		add_latency(&all, s->profile[i].name, "read", &s->profile[i].read);
 		add_latency(&all, s->profile[i].name, "write", &s->profile[i].write);

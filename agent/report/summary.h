@@ -47,6 +47,7 @@ struct json_t; /* of jansson, whose names and those of base/json.h do not go tog
 /**
  * struct summary - what one run measured
  * @like, @knobs, @suited: of a real database, as of results.json; "" of a store of ours
+ * @ready_s, @memory_bytes: the same; of the node that took the most; NaN of a store of ours
  * @whole, @cut:	strongest models kept before the first cut, and in all; "" if none was, or
  *if they were not looked for
  * @majority, @minority:	share of requests that were answered there in the first cut, 0 to 1;
@@ -69,6 +70,8 @@ struct summary {
 	char like[SUMMARY_NAME_MAX];
 	char knobs[SUMMARY_WORDS_MAX];
 	char suited[SUMMARY_WORDS_MAX];
+	double ready_s;
+	double memory_bytes;
 	char whole[SUMMARY_MODELS_MAX];
 	char cut[SUMMARY_MODELS_MAX];
 	double majority;

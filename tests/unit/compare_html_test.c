@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/lab/real.h"
 #include "agent/report/compare_html.h"
 #include "agent/report/spread.h"
 #include "tests/lib/test.h"
@@ -176,6 +177,30 @@ static void page__leaves_text_text(void **state)
 	assert_null(strstr(text, "<i>"));
 }
 
+/* Also where its verdict is not that of the textbook. */
+static void page__says_how_a_real_database_differs_and_what_it_takes(void **state)
+{
+	const struct real real = {.name = "etcd-real", .like = system_find("etcd")};
+	struct world *w = *state;
+	struct system row = *real.like;
+	const char *text;
+
+	row.name = real.name;
+	row.differs = "it <elects> later";
+	row.real = &real;
+	w->system[1] = &row;
+	w->row[1].ready_s = 1.26;
+	w->row[1].memory_bytes = 35.4e6;
+	(void)snprintf(w->row[1].suited, sizeof w->row[1].suited, "a cut lasts 20 s");
+	for (unsigned i = 0; i < 2; i++) {
+		text = write_page(w);
+		assert_has(text, "beside our etcd: it &lt;elects&gt; later");
+		assert_has(text, "<td class=\"t\">etcd</td><td>1.3</td><td>35</td>");
+		assert_has(text, "a cut lasts 20 s");
+		(void)snprintf(w->row[1].verdict, sizeof w->row[1].verdict, "PC/EC");
+	}
+}
+
 /* It is no store of the comparison, but its reason can be read. */
 static void page__says_what_could_not_run_here(void **state)
 {
@@ -262,6 +287,7 @@ int main(void)
 		PAGE_TEST(page__counts_no_run_from_which_nothing_was_concluded),
 		PAGE_TEST(page__is_loud_about_a_broken_claim),
 		PAGE_TEST(page__leaves_text_text),
+		PAGE_TEST(page__says_how_a_real_database_differs_and_what_it_takes),
 		PAGE_TEST(page__says_what_could_not_run_here),
 		PAGE_TEST(page__links_the_pages_of_runs_that_are_there),
 		PAGE_TEST(page__has_a_chart_of_all_stores),

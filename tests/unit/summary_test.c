@@ -119,6 +119,38 @@ static void summary__is_what_the_run_measured(void **state)
 	make_run_close(m);
 }
 
+/* As results.json of a real database has it. */
+static void summary__has_what_a_real_database_took(void **state)
+{
+	struct make_run *m = cut_run();
+	char *text = json_of(m);
+	json_t *top = json_loads(text, 0, NULL);
+	json_t *database = json_pack("{s:s, s:s, s:s, s:f, s:[{s:i}, {s:i}]}", "like", "etcd",
+		"knobs", "reads=any", "suited", "a cut lasts 20 s", "ready_s", 1.5, "nodes",
+		"memory_bytes", 30000000, "memory_bytes", 29000000);
+	struct err err = {0};
+	struct summary s;
+
+	(void)state;
+	assert_int_equal(read_text(text, &s, &err), 0);
+	assert_string_equal(s.like, "");
+	assert_true(isnan(s.ready_s) && isnan(s.memory_bytes));
+	free(text);
+	assert_non_null(database);
+	assert_int_equal(json_object_set_new(top, "database", database), 0);
+	text = json_dumps(top, 0);
+	json_decref(top);
+	if (read_text(text, &s, &err))
+		fail_msg("%s", err.text);
+	assert_string_equal(s.like, "etcd");
+	assert_string_equal(s.knobs, "reads=any");
+	assert_string_equal(s.suited, "a cut lasts 20 s");
+	assert_near(s.ready_s, 1.5);
+	assert_near(s.memory_bytes, 30000000);
+	free(text);
+	make_run_close(m);
+}
+
 static void summary__of_what_is_no_run_names_file_and_member(void **state)
 {
 	static const char *const texts[][2] = {{"", "end of file"}, {"{", "end of file"},
@@ -284,6 +316,35 @@ static const char *text_at(const json_t *row, const char *key)
 	return text;
 }
 
+static void compare__says_what_a_real_database_takes(void **state)
+{
+	struct summary s = {.like = "etcd-serializable", .ready_s = 1.26, .memory_bytes = 35.4e6};
+	struct real real;
+	const struct system etcd = missing_row(&real);
+	const struct system *both[] = {system_find("raft"), &etcd};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_false(compare_databases_in(both, 1));
+	assert_true(compare_databases_in(both, 2));
+	assert_non_null(out);
+	compare_databases.row(both[0], &s, out);
+	assert_int_equal(fflush(out), 0);
+	assert_int_equal(size, 0);
+	compare_databases.row(both[1], &s, out);
+	s.ready_s = NAN;
+	(void)snprintf(s.suited, sizeof s.suited, "a cut lasts 20 s");
+	compare_databases.row(both[1], &s, out);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text,
+		"  etcd-real                    etcd-serializable       1.3        35  nothing\n"
+		"  etcd-real                    etcd-serializable         -        35  "
+		"a cut lasts 20 s\n");
+	free(text);
+}
+
 static void compare_json__has_a_row_for_a_store_without_a_result(void **state)
 {
 	char *text = print_page(compare_json);
@@ -353,8 +414,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(summary__is_what_the_run_measured),
 		cmocka_unit_test(summary__has_the_medians_of_a_simulation_beside_it),
+		cmocka_unit_test(summary__has_what_a_real_database_took),
 		cmocka_unit_test(summary__of_what_is_no_run_names_file_and_member),
 		cmocka_unit_test(compare__prints_all_of_the_strongest_models),
+		cmocka_unit_test(compare__says_what_a_real_database_takes),
 		cmocka_unit_test(compare_json__has_a_row_for_a_store_without_a_result),
 		cmocka_unit_test(compare_csv__has_as_many_cells_without_a_result),
 		cmocka_unit_test(compare__says_where_textbook_and_measurement_differ),
