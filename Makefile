@@ -35,7 +35,8 @@ base_src := $(wildcard agent/base/*.c)
 netns_src := $(wildcard netns/*.c)
 store_src := $(filter-out store/main.c,$(wildcard store/*.c store/proto/*.c))
 agent_src := $(filter-out agent/main.c,$(wildcard agent/*.c $(foreach d,cmd lab load load/drivers \
-	history check report sim,agent/$(d)/*.c))) agent/load/plugins/common.c
+	history check report sim,agent/$(d)/*.c))) \
+	agent/load/plugins/common.c agent/load/plugins/bson.c
 tests_src := $(wildcard tests/lib/*.c) $(filter-out %_test.c,$(wildcard tests/check/*.c)) \
 	$(filter-out %_test.c %/main.c,$(wildcard tests/sim/*.c))
 
@@ -63,7 +64,7 @@ plugin_pc_mysql := libmariadb
 plugin_pc_dns := ldns
 plugin_pc_nats := libnats
 plugin_pc_rabbitmq := librabbitmq
-plugin_src := $(filter-out %/common.c %/http.c $(wildcard agent/load/plugins/redis_*.c),\
+plugin_src := $(filter-out %/common.c %/http.c %/bson.c $(wildcard agent/load/plugins/redis_*.c),\
 	$(wildcard agent/load/plugins/*.c))
 plugin_names := $(patsubst agent/load/plugins/%.c,%,$(plugin_src))
 plugin_there = $(if $(plugin_pc_$(1)),$(shell pkg-config --exists $(plugin_pc_$(1)) && echo yes),$(if \
@@ -195,6 +196,8 @@ $(patsubst %,$(B)/drivers/%.so,etcd couch influx): $(B)/pic/agent/load/plugins/h
 	$(B)/pic/agent/load/drivers/resp_link.o
 
 $(B)/drivers/tarantool.so: $(B)/pic/agent/load/drivers/resp_link.o
+
+$(B)/drivers/mongo.so: $(B)/pic/agent/load/plugins/bson.o $(B)/pic/agent/load/drivers/resp_link.o
 
 $(B)/drivers/redis.so: $(patsubst %.c,$(B)/pic/%.o,$(wildcard agent/load/plugins/redis_*.c) \
 	agent/load/drivers/resp_answer.c agent/load/drivers/resp_link.c)
