@@ -24,6 +24,7 @@
 #define LOG_NAME_MAX 64
 #define LOGS_KEPT_MAX 16       /* of one node */
 #define LOG_KEPT_MAX (4 << 20) /* bytes of each */
+#define LOG_LOOKED_AT 4096     /* bytes that say whether it is text */
 
 void outdir_file(const struct outdir *o, const char *name, char out[OUTDIR_FILE_MAX])
 {
@@ -227,6 +228,19 @@ void outdir_tail(const struct outdir *o, const char *who, char *out, size_t size
 		len += (size_t)snprintf(out + len, size - len, "\n  %s", line[from]);
 }
 
+/* A database may call its data so: LevelDB does. */
+static bool is_text(int fd)
+{
+	char start[LOG_LOOKED_AT];
+	ssize_t n = pread(fd, start, sizeof start, 0);
+
+	for (ssize_t i = 0; i < n; i++) {
+		if ((unsigned char)start[i] < ' ' && !memchr("\b\t\n\v\f\r\033", start[i], 7))
+			return false;
+	}
+	return n > 0;
+}
+
 /* @path is a file that an unprivileged program made: it is read as what it is, or not at all. */
 static int log_open(const char *path, off_t *ret_size)
 {
@@ -235,7 +249,7 @@ static int log_open(const char *path, off_t *ret_size)
 
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size == 0) {
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !is_text(fd)) {
 		close(fd);
 		return -1;
 	}

@@ -50,7 +50,7 @@ void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t
 void outdir_tail(const struct outdir *o, const char *who, char *out, size_t size);
 
 /**
- * outdir_keep_logs() - copy what is called *.log in data/<node>/ to log/<node>-<name>
+ * outdir_keep_logs() - copy what is called *.log in data/<node>/, and is text, to log/<node>-<name>
  * Only some, and of large ones the end: these are the programs' own and nobody bounds them.
  */
 void outdir_keep_logs(const struct outdir *o, const char *node);

@@ -368,7 +368,7 @@ static void outdir_tail__is_the_last_lines_that_fit(void **state)
 	assert_string_equal(out, "\n  3\n  4\n  5\n  6\n  7\n  8");
 }
 
-static void outdir_keep_logs__copies_files_and_nothing_else(void **state)
+static void outdir_keep_logs__copies_texts_and_nothing_else(void **state)
 {
 	struct outdir o = {.path = ""};
 	char text[128];
@@ -382,11 +382,18 @@ static void outdir_keep_logs__copies_files_and_nothing_else(void **state)
 	write_text("data/n1/sub/server.log", "words\n");
 	write_text("data/n1/table.db", "data\n");
 	write_text("data/n2/other.log", "other\n");
+	write_text("data/n1/000003.log", "as LevelDB has them: a header\x01 and data\n");
+	write_text("data/n1/empty.log", "");
+	write_text("data/n1/colours.log", "\033[31mred\033[0m\r\n");
 	assert_int_equal(symlink("../../secret", "data/n1/link.log"), 0);
 	assert_int_equal(mkfifo("data/n1/fifo.log", 0600), 0);
 	outdir_keep_logs(&o, "n1");
 	text_of("log/n1-sub-server.log", text);
 	assert_string_equal(text, "words\n");
+	text_of("log/n1-colours.log", text);
+	assert_string_equal(text, "\033[31mred\033[0m\r\n");
+	assert_int_equal(access("log/n1-000003.log", F_OK), -1);
+	assert_int_equal(access("log/n1-empty.log", F_OK), -1);
 	assert_int_equal(access("log/n1-link.log", F_OK), -1);
 	assert_int_equal(access("log/n1-fifo.log", F_OK), -1);
 	assert_int_equal(access("log/n1-table.db", F_OK), -1);
@@ -412,7 +419,7 @@ int main(void)
 		cmocka_unit_test(keeper_admin__refuses_everything_else),
 		cmocka_unit_test(mounts_see__shows_folders_below_hidden_ones_only),
 		IN_FOLDER(outdir_tail__is_the_last_lines_that_fit),
-		IN_FOLDER(outdir_keep_logs__copies_files_and_nothing_else),
+		IN_FOLDER(outdir_keep_logs__copies_texts_and_nothing_else),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
