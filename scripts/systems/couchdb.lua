@@ -32,7 +32,7 @@ end
 
 system("couchdb-real", {
   packages = {"nodejs", "curl"},
-  install = "npm install -g pouchdb-server",
+  install = "npm install -g pouchdb-server (npm is a package of its own where nodejs lacks it)",
   programs = {"node", "curl", "pouchdb-server"},
   paths = {"/usr/local/bin"},
   driver = "couch",
