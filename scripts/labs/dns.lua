@@ -6,6 +6,10 @@
 -- again for a whole TTL. So what to compare with is ttl + refresh, here 3 s: the row "stale
 -- reads" says how long after a change was acknowledged the last read saw the old record. Try
 -- `--set "ttl=200ms"`, `--set "notify=no refresh=3s"`, `--set "serve_stale=0s"`.
+--
+-- All times are those of the store dns as it is set here. dns-real has none but whole seconds: its
+-- secondaries hear of a change within one, and the caches of dns-real-cache keep a record for 5 s
+-- and serve none that has run out, unless `--set serve-expired=yes`.
 lab "dns"
 seed(5)
 
@@ -32,13 +36,13 @@ load {rate = 200, clients_per_site = 4, keys = 4, read = 98, write = 2, deadline
 say [[
 Everything works. Somewhere one of four records changes four times a second. The primary knows at
 once, its secondaries a round trip and a half later, for they are told. The caches at home and in
-the cafe answer at once, and go on with the old record until its TTL of 2 s has run out.]]
+the cafe answer at once, and go on with the old record until its TTL, 2 s of ours, has run out.]]
 phase("changes", "10s")
 
 say [[
 Home and cafe are cut off from all who have the zone. Records run out, nobody can be asked, and
-caches go on with what has run out (serve-stale), for 4 s more: everything can be read, however
-old. Nothing can be changed there: only the primary takes changes.]]
+caches go on with what has run out (serve-stale), those of ours for 4 s more: everything can be
+read, however old. Nothing can be changed there: only the primary takes changes.]]
 phase("cut", "4s", cut({"main", "second"}, {"home", "cafe"}))
 
 say [[

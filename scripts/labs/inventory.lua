@@ -18,9 +18,9 @@ load {
 	read = 10, write = 90, deadline = "800ms",
 }
 
-say [[A shop with two sites has 80 of each of 5 items. About 90 customers a second buy one
-	each. While the network is whole nothing should be sold that is not there, even though two
-	may want the last one.]]
+say [[A shop with two sites has 80 of each of 5 items. Nine of ten requests are a customer
+	who buys one. While the network is whole nothing should be sold that is not there, even
+	though two may want the last one.]]
 phase("open", "4s")
 
 say [[The sites are cut off from each other, each with what it last knew of the stock. A

@@ -23,7 +23,7 @@ warmup "1s"
 
 fit {rtts = {"1ms", "5ms", "20ms", "40ms"}, duration = "2500ms"}
 
--- 2,500 operations: p99.9 of reads and of writes rests on more than 1,000 each.
+-- 2,500 operations at this rate: p99.9 of reads and of writes rests on more than 1,000 each.
 phase("baseline", "5s")
 phase("partition", "5s", cut({"east", "west"}, {"far"}))
 phase("healed", "3s")

@@ -23,11 +23,11 @@ say [[The primary is in east, its replicas are in west, 10 ms away. A write is a
 phase("baseline", "3s")
 
 say [[The replicas are cut off from the primary. It waits for an acknowledgement that cannot
-	come. Look for writes in east that take 3 s, which is the fallback; and nobody in west can
-	write at all.]]
+	come. Look for writes in east that take as long as the fallback, 3 s (MariaDB itself: its
+	knob timeout, 10 s); and nobody in west can write at all.]]
 phase("waits", "3s", cut("east", "west"))
 
-say [[Still cut off. The primary has given up waiting: writes in east take no round trip at
+say [[Still cut off. By now the primary has given up waiting: writes in east take no round trip at
 	all now. What it acknowledges stands on one disk only.]]
 phase("alone", "3s", cut("east", "west"))
 
