@@ -22,9 +22,9 @@ say [[Three accounts with 100 each. Clients move money from one to another and a
 	it must always be 300.]]
 phase("baseline", "3s")
 
-say [[The replicas are cut off from the primary. Before the fallback (mysql-semisync: 2 s) a transfer
-	that nobody confirms is of unknown outcome for who asked, but done or not done, never by
-	half.]]
+say [[The replicas are cut off from the primary. Before the fallback (mysql-semisync: 2 s) a
+	transfer that nobody confirms is of unknown outcome for who asked, but done or not done,
+	never by half.]]
 phase("cut", "5s", cut("east", "west"))
 
 say "Healed."
