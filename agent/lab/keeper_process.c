@@ -96,12 +96,21 @@ int process_start(struct keeper_process *p, char *const *argv, struct err *err)
 }
 
 /* One write for each line: so lines of several processes do not mix. */
-static void line_end(struct keeper_process *p)
+static void line_log(struct keeper_process *p, const char *line, size_t len)
 {
 	char text[PROCESS_LINE_MAX + PROCESS_NAME_MAX + 48];
 	const struct timespec t = clock_timespec(clock_now_ns());
-	ssize_t n;
-	int len;
+	int n = snprintf(text, sizeof text, "%lld.%06ld %s: %.*s\n", (long long)t.tv_sec,
+		t.tv_nsec / 1000, p->name, (int)len, line);
+	ssize_t written = write(STDERR_FILENO, text, (size_t)n);
+
+	(void)written; /* a full disk is noticed by who fills it */
+	p->logged += (size_t)n;
+}
+
+static void line_end(struct keeper_process *p)
+{
+	static const char more[] = "(it says too much: nothing more of it is kept)";
 
 	if (p->len && p->line[p->len - 1] == '\r')
 		p->len--;
@@ -109,11 +118,10 @@ static void line_end(struct keeper_process *p)
 		memcpy(p->last, p->line, p->len);
 		p->last[p->len] = '\0';
 	}
-	if (!p->captured) {
-		len = snprintf(text, sizeof text, "%lld.%06ld %s: %.*s\n", (long long)t.tv_sec,
-			t.tv_nsec / 1000, p->name, (int)p->len, p->line);
-		n = write(STDERR_FILENO, text, (size_t)len);
-		(void)n; /* a full disk is noticed by who fills it */
+	if (!p->captured && p->logged < PROCESS_LOG_MAX) {
+		line_log(p, p->line, p->len);
+		if (p->logged >= PROCESS_LOG_MAX)
+			line_log(p, more, sizeof more - 1);
 	}
 	p->len = 0;
 }

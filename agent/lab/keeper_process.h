@@ -3,7 +3,8 @@
  * keeper_process.h - one process of a real database: started, heard, reaped
  *
  * Its output comes over a pipe and goes line by line into the keeper's log, each line with the
- * name of the command in front of it. The last lines are remembered for what is said of its end.
+ * name of the command in front of it, as much of it as a log may have. The last line is remembered
+ * for what is said of its end.
  */
 #ifndef LAB_KEEPER_PROCESS_H
 #define LAB_KEEPER_PROCESS_H
@@ -14,7 +15,8 @@
 
 #include "agent/base/err.h"
 
-#define PROCESS_LINE_MAX 900 /* a longer one is broken into several */
+#define PROCESS_LINE_MAX 900        /* a longer one is broken into several */
+#define PROCESS_LOG_MAX (32u << 20) /* bytes in the log; what comes then is read, and not kept */
 #define PROCESS_NAME_MAX 32
 #define PROCESS_WORDS_MAX 64
 
@@ -25,6 +27,7 @@ struct keeper_process {
 	int out_fd;                  /* -1: nothing more comes */
 	int status;                  /* of waitpid(), once it has ended */
 	bool captured;               /* its lines are kept in last, and not logged */
+	size_t logged;               /* bytes, of all its starts */
 	size_t len;
 	char line[PROCESS_LINE_MAX];
 	char last[PROCESS_LINE_MAX]; /* line that was not empty */

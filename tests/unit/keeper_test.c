@@ -236,6 +236,23 @@ static void process_start__breaks_lines_that_have_no_end(void **state)
 	process_fini(&p);
 }
 
+static void process_start__keeps_no_more_than_a_log_may_have(void **state)
+{
+	char *argv[] = {"sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo line $i; done", NULL};
+	struct keeper_process p = {
+		.out_fd = -1, .name = "toy", .logged = PROCESS_LOG_MAX - sizeof " toy: line 1\n"};
+	char text[128];
+
+	(void)state;
+	run(&p, argv);
+	text_of("log", text);
+	assert_non_null(strstr(text, " toy: line 1\n"));
+	assert_non_null(strstr(text, " toy: (it says too much"));
+	assert_null(strstr(text, "line 3"));
+	assert_string_equal(p.last, "line 9");
+	process_fini(&p);
+}
+
 static void process_name__is_the_program_or_its_script(void **state)
 {
 	char *program[] = {"/usr/bin/redis-server", "x", NULL};
@@ -414,6 +431,7 @@ int main(void)
 		IN_FOLDER(process_start__logs_each_line_with_a_name_and_keeps_the_last),
 		IN_FOLDER(process_start__says_that_there_is_no_such_program),
 		IN_FOLDER(process_start__breaks_lines_that_have_no_end),
+		IN_FOLDER(process_start__keeps_no_more_than_a_log_may_have),
 		cmocka_unit_test(process_name__is_the_program_or_its_script),
 		cmocka_unit_test(keeper_admin__answers_what_watchers_and_nemesis_ask),
 		cmocka_unit_test(keeper_admin__refuses_everything_else),
