@@ -2,11 +2,12 @@
 /* err.c - one failure with the context of each caller, without allocation */
 #include "err.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "utf8.h"
 
 __attribute__((format(printf, 4, 0))) static void err_fill(
 	struct err *err, int code, enum exit_status status, const char *fmt, va_list args)
@@ -72,8 +73,6 @@ int err_wrap(struct err *err, const char *fmt, ...)
 
 void err_one_line(struct err *err)
 {
-	for (char *p = err ? err->text : (char[]){""}; *p; p++) {
-		if (iscntrl((unsigned char)*p))
-			*p = ' ';
-	}
+	if (err)
+		utf8_tame(err->text);
 }

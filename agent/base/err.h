@@ -48,7 +48,7 @@ int err_usage(struct err *err, const char *fmt, ...) __attribute__((format(print
 /* err_wrap() - put "context: " in front of what @err says. Return: its code. */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* err_one_line() - blanks for control characters, where input was quoted that may have them. */
+/* err_one_line() - blanks for control characters, and for what is no text, in quoted input. */
 void err_one_line(struct err *err);
 
 #endif

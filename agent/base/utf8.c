@@ -29,3 +29,17 @@ unsigned utf8_length(const unsigned char *p)
 			return 0;
 	return len;
 }
+
+void utf8_tame(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p;) {
+		unsigned len = utf8_length(p);
+
+		/* The second half of control characters is U+0080 to U+009F. */
+		if (len == 0 || *p < 0x20 || *p == 0x7f)
+			*p = ' ';
+		else if (*p == 0xc2 && p[1] < 0xa0)
+			p[0] = p[1] = ' ';
+		p += len ? len : 1;
+	}
+}

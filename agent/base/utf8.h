@@ -10,4 +10,7 @@
  */
 unsigned utf8_length(const unsigned char *p);
 
+/* utf8_tame() - blanks for what would do something to a terminal, or is no UTF-8. */
+void utf8_tame(char *text);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/base/utf8.h"
 #include "agent/lab/admin.h"
 #include "agent/lab/real.h"
 
@@ -41,6 +42,7 @@ static void answered(struct admin *a, const char *answer, size_t len)
 	node->asked = false;
 	node->done = len >= 3 && memcmp(answer, "+OK", 3) == 0;
 	(void)snprintf(node->why, sizeof node->why, "%.*s", (int)strcspn(answer, "\r\n"), answer);
+	utf8_tame(node->why);
 	if (node->done)
 		log_info("%s has done as it was told", node->name);
 	else if (strcmp(node->why, starting) == 0)

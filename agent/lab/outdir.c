@@ -15,12 +15,16 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "agent/base/utf8.h"
+
 #define SAME_NAME_MAX 100000
 #define TREE_FDS 16
 /* Left for the names of files in the folder. */
 #define OUTDIR_BELOW_MAX 256
 #define TAIL_LINES 6
 #define TAIL_LINE_MAX 240
+#define TAIL_BYTES_MAX 16384 /* a log may be long: only so much of its end is looked at */
+#define LOG_LINE_MAX 1024
 #define LOG_NAME_MAX 64
 #define LOGS_KEPT_MAX 16       /* of one node */
 #define LOG_KEPT_MAX (4 << 20) /* bytes of each */
@@ -168,35 +172,55 @@ int outdir_data(const struct outdir *o, const char *node, unsigned uid, char ret
 	return 0;
 }
 
-void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t size)
+/* The end of a log; a line that was begun before is left out. NULL: there is none. */
+static FILE *log_end_open(const struct outdir *o, const char *who)
 {
 	char path[OUTDIR_FILE_MAX];
-	char line[1024];
 	FILE *f;
+	int c;
 
-	*out = '\0';
 	log_path(o, who, path);
 	f = fopen(path, "re");
+	if (!f || fseek(f, -TAIL_BYTES_MAX, SEEK_END))
+		return f; /* all of it, if it is short */
+	do {
+		c = getc(f);
+	} while (c != '\n' && c != EOF);
+	return f;
+}
+
+/* Programs say what they like; here it is one line of text. Return: false at the end. */
+static bool log_line(FILE *f, char line[LOG_LINE_MAX])
+{
+	while (fgets(line, LOG_LINE_MAX, f)) {
+		line[strcspn(line, "\n")] = '\0';
+		utf8_tame(line);
+		if (*line)
+			return true;
+	}
+	return false;
+}
+
+void outdir_last_line(const struct outdir *o, const char *who, char *out, size_t size)
+{
+	FILE *f = log_end_open(o, who);
+	char line[LOG_LINE_MAX];
+
+	*out = '\0';
 	if (!f)
 		return;
-	while (fgets(line, sizeof line, f)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (*line)
-			(void)snprintf(out, size, "%s", line);
-	}
+	while (log_line(f, line))
+		(void)snprintf(out, size, "%s", line);
 	(void)fclose(f);
 }
 
 /* The last @lines of @f that are not empty, the oldest first. Return: how many. */
 static unsigned lines_read(FILE *f, char line[TAIL_LINES][TAIL_LINE_MAX])
 {
-	char text[1024];
+	char text[LOG_LINE_MAX];
 	unsigned n = 0;
 
-	while (fgets(text, sizeof text, f)) {
-		text[strcspn(text, "\n")] = '\0';
-		if (!*text)
-			continue;
+	while (log_line(f, text)) {
 		if (n == TAIL_LINES)
 			memmove(line[0], line[1], (TAIL_LINES - 1) * sizeof line[0]);
 		n -= n == TAIL_LINES;
@@ -207,16 +231,13 @@ static unsigned lines_read(FILE *f, char line[TAIL_LINES][TAIL_LINE_MAX])
 
 void outdir_tail(const struct outdir *o, const char *who, char *out, size_t size)
 {
+	FILE *f = log_end_open(o, who);
 	char line[TAIL_LINES][TAIL_LINE_MAX];
-	char path[OUTDIR_FILE_MAX];
 	size_t len = 0;
 	unsigned n = 0;
 	unsigned from;
-	FILE *f;
 
 	*out = '\0';
-	log_path(o, who, path);
-	f = fopen(path, "re");
 	if (f) {
 		n = lines_read(f, line);
 		(void)fclose(f);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/utf8.h"
 #include "agent/lab/admin.h"
 #include "agent/lab/plan.h"
 #include "agent/lab/versions.h"
@@ -104,6 +105,7 @@ static void info_parse(struct watch_view *v, const char *text, size_t len)
 	v->memory = (uint64_t)info_number(text, len, "memory", 0);
 	(void)snprintf(v->role, sizeof v->role, "%.*s", role ? (int)strcspn(role, "\r\n") : 0,
 		role ? role : "");
+	utf8_tame(v->role); /* the words of a real database */
 }
 
 static bool fresh(const struct watched *r)

@@ -385,6 +385,47 @@ static void outdir_tail__is_the_last_lines_that_fit(void **state)
 	assert_string_equal(out, "\n  3\n  4\n  5\n  6\n  7\n  8");
 }
 
+static void outdir_tail__looks_at_the_end_of_a_long_log_only(void **state)
+{
+	struct outdir o = {.path = ""};
+	char out[64];
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(o.path, sizeof o.path, "%s", at.folder);
+	assert_int_equal(mkdir("log", 0700), 0);
+	f = fopen("log/n1.log", "we");
+	assert_non_null(f);
+	assert_true(fputs("far\n", f) >= 0);
+	for (unsigned i = 0; i < 20000; i++)
+		assert_int_equal(putc('\n', f), '\n');
+	assert_int_equal(fflush(f), 0);
+	outdir_tail(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "");
+	assert_true(fputs("near\nlast\n", f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	outdir_tail(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "\n  near\n  last");
+	outdir_last_line(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "last");
+}
+
+static void outdir_tail__does_nothing_to_a_terminal(void **state)
+{
+	struct outdir o = {.path = ""};
+	char out[64];
+
+	(void)state;
+	(void)snprintf(o.path, sizeof o.path, "%s", at.folder);
+	assert_int_equal(mkdir("log", 0700), 0);
+	write_text("log/n1.log", "a\033[2Jb\tc\177\xc2\x9b"
+				 "d\xc3\xa9\xff!\n");
+	outdir_tail(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "\n  a [2Jb c   d\xc3\xa9 !");
+	outdir_last_line(&o, "n1", out, sizeof out);
+	assert_string_equal(out, "a [2Jb c   d\xc3\xa9 !");
+}
+
 static void outdir_keep_logs__copies_texts_and_nothing_else(void **state)
 {
 	struct outdir o = {.path = ""};
@@ -437,6 +478,8 @@ int main(void)
 		cmocka_unit_test(keeper_admin__refuses_everything_else),
 		cmocka_unit_test(mounts_see__shows_folders_below_hidden_ones_only),
 		IN_FOLDER(outdir_tail__is_the_last_lines_that_fit),
+		IN_FOLDER(outdir_tail__looks_at_the_end_of_a_long_log_only),
+		IN_FOLDER(outdir_tail__does_nothing_to_a_terminal),
 		IN_FOLDER(outdir_keep_logs__copies_texts_and_nothing_else),
 	};
 

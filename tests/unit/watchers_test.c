@@ -114,8 +114,9 @@ static void watchers_view__reads_whole_names_only(void **state)
 	const struct watch_view *v = watchers_view(lab.w, 0);
 
 	(void)state;
-	info_set(0, "# Server\r\nleader_at:9\r\nxterm:9\r\nrole:follower\r\nterm:7\r\nready:1\r\n"
-		    "leader:2\r\nkeys:12\r\napplied:34\r\nrecovered_records:5\r\n");
+	info_set(0,
+		"# Server\r\nleader_at:9\r\nxterm:9\r\nrole:fol\033lower\r\nterm:7\r\nready:1\r\n"
+		"leader:2\r\nkeys:12\r\napplied:34\r\nrecovered_records:5\r\n");
 	ask_all();
 	assert_int_equal(v->leader, 2);
 	assert_int_equal(v->term, 7);
@@ -123,7 +124,7 @@ static void watchers_view__reads_whole_names_only(void **state)
 	assert_int_equal(v->applied, 34);
 	assert_int_equal(v->recovered, 5);
 	assert_true(v->ready);
-	assert_string_equal(v->role, "follower");
+	assert_string_equal(v->role, "fol lower");
 	assert_true(v->t_ns > 0);
 }
 
