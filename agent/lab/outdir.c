@@ -297,17 +297,21 @@ static int log_keep(const char *path, const struct stat *st, int kind, struct FT
 
 	(void)st;
 	(void)at;
-	if (kind != FTW_F || len < 4 || strcmp(path + len - 4, ".log") != 0 ||
-		keeping.kept == LOGS_KEPT_MAX)
-		return 0;
+	if (keeping.kept == LOGS_KEPT_MAX)
+		return FTW_STOP;
+	/* No name in it would fit, and walks end where paths do. */
+	if (kind == FTW_D && len >= keeping.base + LOG_NAME_MAX)
+		return FTW_SKIP_SUBTREE;
+	if (kind != FTW_F || len < 4 || strcmp(path + len - 4, ".log") != 0)
+		return FTW_CONTINUE;
 	if ((size_t)snprintf(name, sizeof name, "log/%s-%s", keeping.node, path + keeping.base) >=
 		sizeof name)
-		return 0;
+		return FTW_CONTINUE;
 	for (char *p = name + 4; (p = strchr(p, '/'));)
 		*p = '-';
 	in = log_open(path, &size);
 	if (in < 0)
-		return 0;
+		return FTW_CONTINUE;
 	outdir_file(keeping.o, name, to);
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (out >= 0) {
@@ -319,7 +323,7 @@ static int log_keep(const char *path, const struct stat *st, int kind, struct FT
 		keeping.kept++;
 	}
 	close(in);
-	return 0;
+	return FTW_CONTINUE;
 }
 
 void outdir_keep_logs(const struct outdir *o, const char *node)
@@ -335,7 +339,7 @@ void outdir_keep_logs(const struct outdir *o, const char *node)
 	keeping.node = node;
 	keeping.base = strlen(path) + 1;
 	keeping.kept = 0;
-	(void)nftw(path, log_keep, TREE_FDS, FTW_PHYS | FTW_MOUNT);
+	(void)nftw(path, log_keep, TREE_FDS, FTW_PHYS | FTW_MOUNT | FTW_ACTIONRETVAL);
 }
 
 bool outdir_full(const struct outdir *o)
@@ -345,18 +349,74 @@ bool outdir_full(const struct outdir *o)
 	return *o->path && statvfs(o->path, &fs) == 0 && fs.f_bavail == 0;
 }
 
-static int remove_below(const char *path, const struct stat *st, int kind, struct FTW *at)
+static bool is_dots(const char *name)
 {
-	(void)st;
-	(void)kind;
-	if (at->level > 0)
-		(void)remove(path);
-	return 0;
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+static bool entry_remove(int folder, const char *name)
+{
+	return unlinkat(folder, name, 0) == 0 || unlinkat(folder, name, AT_REMOVEDIR) == 0;
+}
+
+/* To where nothing is called so. */
+static bool entry_raise(int folder, const char *name, int top)
+{
+	char to[32];
+	unsigned i = 0;
+	int rc;
+
+	do {
+		(void)snprintf(to, sizeof to, "raised-%u", i++);
+		rc = renameat2(folder, name, top, to, RENAME_NOREPLACE);
+	} while (rc && errno == EEXIST);
+	return rc == 0;
+}
+
+/* Remove folder @name of @top; what stands deeper is moved up to @top. */
+static bool folder_remove(int top, const char *name)
+{
+	int fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct stat here, there;
+	struct dirent *e;
+
+	if (fd >= 0 && !dir)
+		close(fd);
+	if (!dir)
+		return false;
+	if (fstat(top, &here) || fstat(fd, &there) || here.st_dev != there.st_dev) {
+		closedir(dir); /* somebody has mounted it there */
+		return false;
+	}
+	while ((e = readdir(dir))) {
+		if (!is_dots(e->d_name) && !entry_remove(fd, e->d_name))
+			(void)entry_raise(fd, e->d_name, top);
+	}
+	closedir(dir);
+	return entry_remove(top, name);
+}
+
+/*
+ * Programs that are not ours have made what is there: folders of any depth, in which paths end and
+ * recursion does, too. So each round takes one level away. No link is followed.
+ */
 static void tree_empty(const char *path)
 {
-	(void)nftw(path, remove_below, TREE_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	bool again = dir;
+
+	while (again) {
+		again = false;
+		rewinddir(dir);
+		while ((e = readdir(dir))) {
+			if (!is_dots(e->d_name) && !entry_remove(dirfd(dir), e->d_name))
+				again = folder_remove(dirfd(dir), e->d_name) || again;
+		}
+	}
+	if (dir)
+		closedir(dir);
 }
 
 void outdir_remove_data(const struct outdir *o)

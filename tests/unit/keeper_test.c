@@ -458,6 +458,51 @@ static void outdir_keep_logs__copies_texts_and_nothing_else(void **state)
 	assert_int_equal(access("log/n2-other.log", F_OK), -1);
 }
 
+/* @levels folders, one in the other; their path is far longer than PATH_MAX. */
+static void make_deep(const char *top, unsigned levels)
+{
+	char name[201];
+	int back = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	memset(name, 'x', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(chdir(top), 0);
+	for (unsigned i = 0; i < levels; i++) {
+		assert_int_equal(mkdir(name, 0700), 0);
+		assert_int_equal(chdir(name), 0);
+	}
+	write_text("raised-0", "deep");
+	assert_int_equal(fchdir(back), 0);
+	close(back);
+}
+
+static void outdir__is_removed_and_searched_however_deep_it_is(void **state)
+{
+	struct outdir o = {.made = true};
+	char text[128];
+
+	(void)state;
+	(void)snprintf(o.path, sizeof o.path, "%s/all", at.folder);
+	assert_int_equal(mkdir("all", 0700) | mkdir("all/log", 0700) | mkdir("all/data", 0700) |
+				 mkdir("all/data/n1", 0700) | mkdir("all/data/n1/a", 0700) |
+				 mkdir("all/data/n1/b", 0700) | mkdir("kept", 0700),
+		0);
+	write_text("all/data/n1/raised-0", "another");
+	write_text("all/data/n1/z.log", "words\n");
+	write_text("kept/file", "not ours\n");
+	assert_int_equal(symlink("../../../kept", "all/data/n1/a/link"), 0);
+	make_deep("all/data/n1/a", 3000);
+	make_deep("all/data/n1/b", 30);
+	outdir_keep_logs(&o, "n1");
+	text_of("all/log/n1-z.log", text);
+	assert_string_equal(text, "words\n");
+	outdir_remove_data(&o);
+	assert_int_equal(access("all/data", F_OK), -1);
+	outdir_remove(&o);
+	assert_int_equal(access("all", F_OK), -1);
+	assert_int_equal(access("kept/file", F_OK), 0);
+}
+
 int main(void)
 {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
@@ -481,6 +526,7 @@ int main(void)
 		IN_FOLDER(outdir_tail__looks_at_the_end_of_a_long_log_only),
 		IN_FOLDER(outdir_tail__does_nothing_to_a_terminal),
 		IN_FOLDER(outdir_keep_logs__copies_texts_and_nothing_else),
+		IN_FOLDER(outdir__is_removed_and_searched_however_deep_it_is),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
