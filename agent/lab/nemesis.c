@@ -202,17 +202,17 @@ static int strike_kill(struct supervisor *s, unsigned node, struct err *err)
 {
 	struct member *m = &s->replica[node];
 
-	if (!m->runs && s->plan->real)
-		return 0; /* it ended by itself before */
-	if (!m->runs)
+	if (!m->runs && !s->plan->real)
 		return err_usage(err, "replica %s does not run", m->name);
-	m->asked = true;
+	m->asked = m->asked || m->runs;
 	if (s->plan->real) { /* the database's processes, too, and first of all */
 		int rc = node_stop(s, node, SIGKILL, err);
 
 		if (rc)
 			return rc;
 	}
+	if (!m->runs)
+		return 0; /* it had ended by itself, perhaps without them */
 	member_signal(m, SIGKILL);
 	if (!member_wait(m, clock_now_ns() + STRIKE_WAIT_NS))
 		return 1;

@@ -194,10 +194,13 @@ print(node[sys.argv[1]]["replica"]["pid"])' "$1"
 }
 keeper_killed() {
 	kill -9 "$(keeper_of n3)" && wait_until 5 state_is n3 'was killed by SIGKILL' &&
+		[ "$(processes n3 | wc -w)" -gt 0 ] && p kill n3 && no_processes n3 &&
+		p restart n3 && wait_until 10 state_is n3 'toy-follower, ready' &&
+		kill -9 "$(keeper_of n3)" && wait_until 5 state_is n3 'was killed by SIGKILL' &&
 		p restart n3 && wait_until 10 state_is n3 'toy-follower, ready' &&
 		[ "$(processes n3 | wc -w)" -eq 2 ]
 }
-check restart__ends_what_a_killed_keeper_has_left keeper_killed
+check kill_and_restart__end_what_a_killed_keeper_has_left keeper_killed
 
 # Nothing of the database is left on the machine, whoever ends the lab.
 toys() {
