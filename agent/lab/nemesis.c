@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,28 @@ struct stop_task {
 	int sig; /* SIGSTOP, SIGCONT or SIGKILL */
 };
 
+/* 'T', 'Z' ... of proc(5); 0: it is gone. Its name may have any byte: the last ')' ends it. */
+static char process_state(long pid)
+{
+	char path[64];
+	char text[1024];
+	const char *end = NULL;
+	ssize_t n = -1;
+	int fd;
+
+	(void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, sizeof text - 1);
+		close(fd);
+	}
+	if (n > 0) {
+		text[n] = '\0';
+		end = strrchr(text, ')');
+	}
+	return end && end[1] == ' ' ? end[2] : '\0';
+}
+
 /* Counted from /proc of the node: how many are stopped, of how many but the first and us. */
 static void stopped_count(unsigned *ret_stopped, unsigned *ret_all)
 {
@@ -114,22 +137,14 @@ static void stopped_count(unsigned *ret_stopped, unsigned *ret_all)
 	*ret_stopped = 0;
 	*ret_all = 0;
 	while (dir && (e = readdir(dir))) {
-		char path[300];
-		char state = 0;
-		FILE *f;
 		long pid = strtol(e->d_name, NULL, 10);
+		char state;
 
 		if (pid <= 1 || pid == (long)getpid())
 			continue;
-		(void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-		f = fopen(path, "re");
-		/* The command's name ends with the last ')' and has no newline of ours in it. */
-		if (f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state != 'Z') {
-			(*ret_all)++;
-			*ret_stopped += state == 'T';
-		}
-		if (f)
-			(void)fclose(f);
+		state = process_state(pid);
+		*ret_all += state && state != 'Z';
+		*ret_stopped += state == 'T';
 	}
 	if (dir)
 		closedir(dir);

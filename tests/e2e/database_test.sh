@@ -146,8 +146,15 @@ keeps_its_data() {
 }
 check restart__keeps_data_and_prepares_nothing_again keeps_its_data
 
+# One of its processes has a name in which the field of /proc that is looked at seems to begin.
+odd_runs() {
+	p exec n2 sh -c 'grep -qx "odd) S" /proc/[0-9]*/comm 2>/dev/null'
+}
 pauses() {
-	p pause n2 || return 1
+	# shellcheck disable=SC2016 # for the shell in the node
+	p exec n2 sh -c 'cp "$(command -v sleep)" "/tmp/odd) S" &&
+		"/tmp/odd) S" 1000 >/dev/null 2>&1 </dev/null &'
+	wait_until 5 odd_runs && p pause n2 || return 1
 	if timeout 5 "$pacelab" exec --lab "$lab" n1 python3 "$tmp/toy/say.py" \
 		"$(address n2)" "$port" status 2>/dev/null; then
 		return 1
