@@ -22,6 +22,7 @@ struct order {
 	struct admin admin;
 	const char *name; /* of the node */
 	bool owes;        /* it is to follow, and was not told yet */
+	bool follows;     /* it was asked to follow last, not to lead */
 	bool asked;       /* and has not answered */
 	bool done;        /* as it was told */
 	uint64_t again_ns;
@@ -76,19 +77,21 @@ void orders_close(struct orders *o)
 	free(o);
 }
 
-/* A connection that was lost is an answer, too. */
+/* A connection that was lost is an answer, too; who was to follow is told again once it can. */
 static bool waits(struct order *node)
 {
 	if (node->asked && !node->admin.asked) {
 		node->asked = false;
+		node->owes = node->follows;
 		(void)snprintf(node->why, sizeof node->why, "it ended");
 	}
 	return node->asked;
 }
 
-static void ask(struct order *node, const char *command)
+static void ask(struct order *node, const char *command, bool follows)
 {
 	admin_drop(&node->admin);
+	node->follows = follows;
 	node->done = false;
 	node->why[0] = '\0';
 	node->asked = admin_ask(&node->admin, command) == 0;
@@ -115,11 +118,11 @@ void orders_tick(struct orders *o)
 		char text[INET_ADDRSTRLEN];
 		char command[128];
 
-		if (!node->owes || waits(node) || now < node->again_ns || !reachable(o, i) ||
+		if (waits(node) || !node->owes || now < node->again_ns || !reachable(o, i) ||
 			!inet_ntop(AF_INET, &addr, text, sizeof text))
 			continue;
 		(void)snprintf(command, sizeof command, "PACELAB FOLLOW %s %s", text, leader->name);
-		ask(node, command);
+		ask(node, command, true);
 		node->owes = !node->asked;
 		node->again_ns = now + AGAIN_NS;
 	}
@@ -174,12 +177,17 @@ int orders_promote(struct orders *o, unsigned leader, char *why, size_t size)
 {
 	uint64_t begin = clock_now_ns();
 	uint64_t deadline;
+	bool owed = o->node[leader].owes;
 
-	ask(&o->node[leader], "PACELAB LEAD");
+	/* It is told nothing more as a follower, and what it does as one comes to its end. */
+	o->node[leader].owes = false;
+	(void)wait_for(o, &o->node[leader], begin + PROMOTE_WAIT_NS);
+	o->node[leader].owes = false;
+	ask(&o->node[leader], "PACELAB LEAD", false);
 	if (!wait_for(o, &o->node[leader], begin + PROMOTE_WAIT_NS)) {
 		(void)snprintf(why, size, "%s",
 			*o->node[leader].why ? o->node[leader].why : "no answer in time");
-		o->node[leader].owes = false;
+		o->node[leader].owes = owed;
 		return 1;
 	}
 	o->leader = leader;
