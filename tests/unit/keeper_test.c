@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* keeper_test.c - what a keeper writes, says and starts, in a folder and not in a node */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -7,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -356,6 +360,183 @@ static void keeper_admin__refuses_everything_else(void **state)
 	assert_string_equal(out, "");
 }
 
+/* --- a keeper at work, in a process of its own --- */
+
+/* Each process of the database writes its number at the end of a file. An order ends the first. */
+#define RUN(file) \
+	{ \
+		"sh", "-c", "echo $$ >>" file "; exec sleep 1000", NULL \
+	}
+#define END_FIRST "p=$(tail -n 1 first); kill $p; while kill -0 $p 2>/dev/null; do :; done; "
+
+static char *first_argv[] = RUN("first");
+static char *second_argv[] = RUN("second");
+static char *promote_argv[] = {"sh", "-c", END_FIRST "echo {leader} >leads", NULL};
+static char *follow_argv[] = {"sh", "-c", END_FIRST "echo no luck; exit 3", NULL};
+static struct real_command run_commands[] = {{.argv = first_argv}, {.argv = second_argv}};
+static struct real_command promote_command = {.argv = promote_argv};
+static struct real_command follow_command = {.argv = follow_argv};
+
+static pid_t keeper_begin(void)
+{
+	struct real_node node = {.run = {run_commands, 2},
+		.promote = {&promote_command, 1},
+		.follow = {&follow_command, 1}};
+	char settings[] = "";
+	/* Nobody listens there, so it is never ready: that is not what is tested. */
+	const struct real real = {.name = "toy", .settings = settings, .port = 1, .node = &node};
+	const uint32_t addr_be[] = {htonl(INADDR_LOOPBACK)};
+	const struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "admin"};
+	struct keeper_task task = {.real = &real,
+		.addr_be = addr_be,
+		.nodes = 1,
+		.name = "n1",
+		.dir = at.folder,
+		.cluster = "0123456789abcdef",
+		.admin_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		.clock_library = ""};
+	int log = open("log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	pid_t pid;
+
+	assert_int_equal(bind(task.admin_fd, (const struct sockaddr *)&name, sizeof name), 0);
+	assert_int_equal(listen(task.admin_fd, 4), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)dup2(log, STDERR_FILENO);
+		_exit(keeper_main(&task));
+	}
+	close(task.admin_fd);
+	close(log);
+	return pid;
+}
+
+/* What the keeper answers. */
+static void tell(const char *line, char out[256])
+{
+	const struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "admin"};
+	const struct timeval wait = {.tv_sec = (time_t)(END_WAIT_NS / NS_PER_S)};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ssize_t n;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&name, sizeof name), 0);
+	assert_int_equal(send(fd, line, strlen(line), MSG_NOSIGNAL), strlen(line));
+	n = recv(fd, out, 255, 0);
+	assert_true(n > 0);
+	out[n] = '\0';
+	close(fd);
+}
+
+/* An order is refused until it is up. */
+static void order(const char *line, char out[256])
+{
+	uint64_t deadline = clock_now_ns() + END_WAIT_NS;
+
+	do {
+		tell(line, out);
+	} while (strstr(out, "still starting") && clock_now_ns() < deadline &&
+		 poll(NULL, 0, 5) == 0);
+}
+
+/* The number in line @number, from 1, of @path, once it is there. */
+static pid_t started(const char *path, unsigned number)
+{
+	uint64_t deadline = clock_now_ns() + END_WAIT_NS;
+	long pid = 0;
+
+	while (pid == 0 && clock_now_ns() < deadline && poll(NULL, 0, 5) == 0) {
+		FILE *f = fopen(path, "re");
+		char line[32];
+		unsigned n = 0;
+
+		while (f && fgets(line, sizeof line, f))
+			if (++n == number && strchr(line, '\n'))
+				pid = strtol(line, NULL, 10);
+		if (f)
+			(void)fclose(f);
+	}
+	assert_true(pid > 1);
+	return (pid_t)pid;
+}
+
+static int status_of(pid_t pid)
+{
+	uint64_t deadline = clock_now_ns() + END_WAIT_NS;
+	int status = -1;
+	pid_t ended = 0;
+
+	while (!ended && clock_now_ns() < deadline && poll(NULL, 0, 5) == 0)
+		ended = waitpid(pid, &status, WNOHANG);
+	assert_int_equal(ended, pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void assert_gone(pid_t pid)
+{
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+static void assert_log(const char *want)
+{
+	char text[8192];
+	FILE *f = fopen("log", "re");
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	(void)fclose(f);
+	if (!strstr(text, want))
+		fail_msg("no '%s' in\n%s", want, text);
+}
+
+/* As a database does that is stopped and started to follow another one. */
+static void keeper__starts_again_what_ends_during_an_order(void **state)
+{
+	pid_t keeper = keeper_begin();
+	pid_t before, after, other;
+	char out[256];
+
+	(void)state;
+	order("PACELAB LEAD\n", out);
+	assert_string_equal(out, "+OK\r\n");
+	before = started("first", 1);
+	after = started("first", 2);
+	other = started("second", 1);
+	assert_gone(before);
+	assert_int_equal(kill(after, 0) | kill(other, 0), 0);
+	text_of("leads", out);
+	assert_string_equal(out, "127.0.0.1\n");
+	assert_log("sh-1 was killed by SIGTERM; it is started again after promote");
+	/* Also if it fails. */
+	order("PACELAB FOLLOW 10.1.0.2 n2\n", out);
+	assert_string_equal(out, "-ERR sh exited with 3: no luck\r\n");
+	assert_gone(after);
+	after = started("first", 3);
+	assert_int_equal(kill(after, 0) | kill(other, 0), 0);
+	assert_int_equal(kill(keeper, SIGTERM), 0);
+	assert_int_equal(status_of(keeper), EXIT_AS_EXPECTED);
+	assert_gone(after);
+	assert_gone(other);
+	assert_log("toy was stopped");
+}
+
+static void keeper__ends_with_one_of_its_processes(void **state)
+{
+	pid_t keeper = keeper_begin();
+	pid_t first = started("first", 1);
+	pid_t second = started("second", 1);
+
+	(void)state;
+	assert_int_equal(kill(second, SIGKILL), 0);
+	assert_int_equal(status_of(keeper), EXIT_CANNOT_RUN);
+	assert_gone(first);
+	assert_gone(second);
+	assert_log("sh-2 was killed by SIGKILL");
+}
+
 static void write_text(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "we");
@@ -521,6 +702,8 @@ int main(void)
 		cmocka_unit_test(process_name__is_the_program_or_its_script),
 		cmocka_unit_test(keeper_admin__answers_what_watchers_and_nemesis_ask),
 		cmocka_unit_test(keeper_admin__refuses_everything_else),
+		IN_FOLDER(keeper__starts_again_what_ends_during_an_order),
+		IN_FOLDER(keeper__ends_with_one_of_its_processes),
 		cmocka_unit_test(mounts_see__shows_folders_below_hidden_ones_only),
 		IN_FOLDER(outdir_tail__is_the_last_lines_that_fit),
 		IN_FOLDER(outdir_tail__looks_at_the_end_of_a_long_log_only),
