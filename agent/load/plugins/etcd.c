@@ -33,13 +33,8 @@ const unsigned pacelab_driver_abi = PLUGIN_ABI;
 extern const struct driver_ops pacelab_driver;
 
 #define MEMBERS_MAX 16
-#define NUMBER_TEXT_MAX 24
-#define BASE64_MAX 36 /* of at most 24 bytes, and a NUL */
 #define REQUEST_MAX 512
 #define INVALID_ARGUMENT 3
-
-_Static_assert(COMMON_KEY_MAX <= NUMBER_TEXT_MAX, "a key fits where a number does");
-_Static_assert(BASE64_MAX > (NUMBER_TEXT_MAX + 2) / 3 * 4, "so does its Base64");
 
 struct etcd {
 	struct driver driver;
@@ -52,68 +47,6 @@ struct etcd {
 static struct etcd *etcd_of(struct driver *d)
 {
 	return (struct etcd *)d;
-}
-
-/*
- * Base64, RFC 4648: the gateway wants keys and values so.
- */
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static const char *encode(const char *text, char out[BASE64_MAX])
-{
-	size_t len = strlen(text);
-	char *to = out;
-
-	for (size_t i = 0; i < len; i += 3) {
-		size_t n = len - i < 3 ? len - i : 3;
-		unsigned bits = 0;
-
-		for (size_t j = 0; j < 3; j++)
-			bits = bits << 8 | (j < n ? (unsigned char)text[i + j] : 0);
-		for (size_t j = 0; j < 4; j++)
-			*to++ = j <= n ? letters[bits >> (18 - 6 * j) & 63] : '=';
-	}
-	*to = '\0';
-	return out;
-}
-
-static const char *encode_number(uint64_t n, char out[BASE64_MAX])
-{
-	char text[NUMBER_TEXT_MAX];
-
-	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)n);
-	return encode(text, out);
-}
-
-/* Values are short: what does not fit is none. Return: its length, or -EBADMSG. */
-static int decode(const char *text, char out[NUMBER_TEXT_MAX])
-{
-	size_t len = strcspn(text, "="), n = 0;
-	unsigned bits = 0, held = 0;
-
-	if (strlen(text) % 4 != 0 || strlen(text) - len > 2)
-		return -EBADMSG;
-	for (size_t i = 0; i < len; i++) {
-		const char *letter = strchr(letters, text[i]);
-
-		if (!letter || n == NUMBER_TEXT_MAX)
-			return -EBADMSG;
-		bits = (bits << 6 | (unsigned)(letter - letters)) & 0xffff;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			out[n++] = (char)(bits >> held);
-		}
-	}
-	return (int)n;
-}
-
-static bool decode_number(const char *text, uint64_t *ret)
-{
-	char out[NUMBER_TEXT_MAX];
-	int len = text ? decode(text, out) : -EBADMSG;
-
-	return len > 0 && common_number(out, (size_t)len, ret);
 }
 
 /*
@@ -217,7 +150,7 @@ static bool take_value(const json_t *answer, const char *key, struct driver_resu
 	uint64_t value = 0;
 
 	if (kvs && (json_array_size(kvs) != 1 || !name || strcmp(name, key) != 0 ||
-			   !decode_number(http_text(kv, "value"), &value)))
+			   !http_base64_value(http_text(kv, "value"), &value)))
 		return false;
 	common_value(ret, value);
 	return true;
@@ -227,10 +160,10 @@ static void etcd_read(
 	struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
 {
 	struct etcd *e = etcd_of(d);
-	char name[COMMON_KEY_MAX], key64[BASE64_MAX], body[REQUEST_MAX];
+	char name[COMMON_KEY_MAX], key64[HTTP_BASE64_MAX], body[REQUEST_MAX];
 	json_t *answer;
 
-	encode(common_key(key, name), key64);
+	http_base64(common_key(key, name), key64);
 	(void)snprintf(body, sizeof body, "{\"key\":\"%s\"%s}", key64,
 		e->serializable ? ",\"serializable\":true" : "");
 	answer = ask(e, "/v3/kv/range", body, true, deadline_ns, ret);
@@ -242,10 +175,11 @@ static void etcd_read(
 static void etcd_write(struct driver *d, uint64_t key, uint64_t value, uint64_t deadline_ns,
 	struct driver_result *ret)
 {
-	char name[COMMON_KEY_MAX], key64[BASE64_MAX], value64[BASE64_MAX], body[REQUEST_MAX];
+	char name[COMMON_KEY_MAX], key64[HTTP_BASE64_MAX], value64[HTTP_BASE64_MAX],
+		body[REQUEST_MAX];
 
-	encode(common_key(key, name), key64);
-	encode_number(value, value64);
+	http_base64(common_key(key, name), key64);
+	http_base64_number(value, value64);
 	(void)snprintf(body, sizeof body, "{\"key\":\"%s\",\"value\":\"%s\"}", key64, value64);
 	json_decref(ask(etcd_of(d), "/v3/kv/put", body, false, deadline_ns, ret));
 }
@@ -255,14 +189,15 @@ static void etcd_cas(struct driver *d, uint64_t key, uint64_t old, uint64_t valu
 	uint64_t deadline_ns, struct driver_result *ret)
 {
 	struct etcd *e = etcd_of(d);
-	char name[COMMON_KEY_MAX], key64[BASE64_MAX], value64[BASE64_MAX], old64[BASE64_MAX];
+	char name[COMMON_KEY_MAX], key64[HTTP_BASE64_MAX], value64[HTTP_BASE64_MAX],
+		old64[HTTP_BASE64_MAX];
 	char body[REQUEST_MAX];
 	const json_t *succeeded;
 	json_t *answer;
 
-	encode(common_key(key, name), key64);
-	encode_number(value, value64);
-	encode_number(old, old64);
+	http_base64(common_key(key, name), key64);
+	http_base64_number(value, value64);
+	http_base64_number(old, old64);
 	(void)snprintf(body, sizeof body,
 		"{\"compare\":[{\"key\":\"%s\",\"result\":\"EQUAL\",\"target\":\"%s\",\"%s\":\"%s\"}],"
 		"\"success\":[{\"requestPut\":{\"key\":\"%s\",\"value\":\"%s\"}}]}",

@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 
 /* However long the connection was idle: only its end makes it useless. */
 #define HTTP_IDLE_S_MAX 86400L
+
+_Static_assert(HTTP_BASE64_MAX > (COMMON_KEY_MAX + 2) / 3 * 4, "Base64 of a key or a number");
 
 struct http {
 	struct resp_link link;
@@ -270,4 +273,66 @@ bool http_number(const json_t *object, const char *name, uint64_t *ret)
 	const char *text = http_text(object, name);
 
 	return text && common_number(text, strlen(text), ret);
+}
+
+/*
+ * Base64, RFC 4648.
+ */
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+const char *http_base64(const char *text, char out[HTTP_BASE64_MAX])
+{
+	size_t len = strlen(text);
+	char *to = out;
+
+	for (size_t i = 0; i < len; i += 3) {
+		size_t n = len - i < 3 ? len - i : 3;
+		unsigned bits = 0;
+
+		for (size_t j = 0; j < 3; j++)
+			bits = bits << 8 | (j < n ? (unsigned char)text[i + j] : 0);
+		for (size_t j = 0; j < 4; j++)
+			*to++ = j <= n ? letters[bits >> (18 - 6 * j) & 63] : '=';
+	}
+	*to = '\0';
+	return out;
+}
+
+const char *http_base64_number(uint64_t n, char out[HTTP_BASE64_MAX])
+{
+	char text[COMMON_KEY_MAX];
+
+	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+	return http_base64(text, out);
+}
+
+/* Values are short: what does not fit is none. Return: its length, or -EBADMSG. */
+static int decode(const char *text, char out[COMMON_KEY_MAX])
+{
+	size_t len = strcspn(text, "="), n = 0;
+	unsigned bits = 0, held = 0;
+
+	if (strlen(text) % 4 != 0 || strlen(text) - len > 2)
+		return -EBADMSG;
+	for (size_t i = 0; i < len; i++) {
+		const char *letter = strchr(letters, text[i]);
+
+		if (!letter || n == COMMON_KEY_MAX)
+			return -EBADMSG;
+		bits = (bits << 6 | (unsigned)(letter - letters)) & 0xffff;
+		held += 6;
+		if (held >= 8) {
+			held -= 8;
+			out[n++] = (char)(bits >> held);
+		}
+	}
+	return (int)n;
+}
+
+bool http_base64_value(const char *text, uint64_t *ret)
+{
+	char out[COMMON_KEY_MAX];
+	int len = text ? decode(text, out) : -EBADMSG;
+
+	return len > 0 && common_number(out, (size_t)len, ret);
 }

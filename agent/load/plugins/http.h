@@ -16,6 +16,7 @@
 #define HTTP_BODY_MAX (256u << 10)
 #define HTTP_HEADERS_MAX (16u << 10)
 #define HTTP_PATH_MAX 256
+#define HTTP_BASE64_MAX 36 /* of a key or a number, and a NUL */
 
 struct http;
 
@@ -60,5 +61,11 @@ const char *http_text(const json_t *object, const char *name);
 
 /* http_number() - a decimal that stands there as a string. Return: false if it is none. */
 bool http_number(const json_t *object, const char *name, uint64_t *ret);
+
+/* http_base64() - of a key. http_base64_number() - of a number's decimals. http_base64_value() -
+ * the number again. Return: false if it is none; @text may be NULL. */
+const char *http_base64(const char *text, char out[HTTP_BASE64_MAX]);
+const char *http_base64_number(uint64_t n, char out[HTTP_BASE64_MAX]);
+bool http_base64_value(const char *text, uint64_t *ret);
 
 #endif
