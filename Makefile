@@ -54,6 +54,7 @@ programs := $(B)/pacelab $(B)/pacelab-replica
 # without a pkg-config file is known by its header.
 plugin_pc_etcd := libcurl jansson
 plugin_pc_couch := libcurl jansson
+plugin_pc_consul := libcurl jansson
 plugin_pc_influx := libcurl jansson
 plugin_pc_http := libcurl jansson
 plugin_pc_ldap := ldap lber
@@ -192,7 +193,7 @@ $(B)/pic/%.o: %.c
 $(B)/pic/agent/load/plugins/%.o: PLUGIN = $(if $(plugin_pc_$(notdir $*)),$(shell pkg-config --cflags $(plugin_pc_$(notdir $*))))
 $(B)/pic/agent/load/plugins/%.o: ALL_CFLAGS += $(PLUGIN)
 
-$(patsubst %,$(B)/drivers/%.so,etcd couch influx): $(B)/pic/agent/load/plugins/http.o \
+$(patsubst %,$(B)/drivers/%.so,etcd couch consul influx): $(B)/pic/agent/load/plugins/http.o \
 	$(B)/pic/agent/load/drivers/resp_link.o
 
 $(B)/drivers/tarantool.so: $(B)/pic/agent/load/drivers/resp_link.o

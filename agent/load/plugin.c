@@ -32,6 +32,7 @@ static const struct {
 	const char *package;
 } known[] = {
 	{"dns", "libldns", "libldns-dev"},
+	{"consul", "libcurl", "libcurl4-openssl-dev"},
 	{"couch", "libcurl", "libcurl4-openssl-dev"},
 	{"etcd", "libcurl", "libcurl4-openssl-dev"},
 	{"influx", "libcurl", "libcurl4-openssl-dev"},

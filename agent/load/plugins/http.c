@@ -13,6 +13,7 @@
 #include "agent/load/plugins/http.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -255,6 +256,20 @@ long http_ask(struct http *h, const struct http_request *r, uint64_t deadline_ns
 json_t *http_json(const struct http *h)
 {
 	return json_loadb((const char *)h->body.p, h->body.len, JSON_REJECT_DUPLICATES, NULL);
+}
+
+bool http_is(const struct http *h, const char *text)
+{
+	size_t len = h->body.len;
+
+	while (len > 0 && isspace(h->body.p[len - 1]))
+		len--;
+	return len == strlen(text) && (len == 0 || memcmp(h->body.p, text, len) == 0);
+}
+
+bool http_says(const struct http *h, const char *text)
+{
+	return h->body.len > 0 && memmem(h->body.p, h->body.len, text, strlen(text)) != NULL;
 }
 
 void http_nonsense(struct http *h, bool reads, struct driver_result *ret)

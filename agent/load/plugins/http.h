@@ -53,6 +53,12 @@ long http_ask(struct http *h, const struct http_request *r, uint64_t deadline_ns
 /* http_json() - the last answer's body, NULL if it is not a JSON object or array; to be freed. */
 json_t *http_json(const struct http *h);
 
+/* http_is() - the last answer's body is this, but for blanks behind it. http_says() - it is in
+ * there.
+ */
+bool http_is(const struct http *h, const char *text);
+bool http_says(const struct http *h, const char *text);
+
 /* http_nonsense() - the answer is none that this request can have: close, fill *@ret. */
 void http_nonsense(struct http *h, bool reads, struct driver_result *ret);
 
