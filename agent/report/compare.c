@@ -15,9 +15,17 @@
 #define COMPARE_INDENT 4
 #define CELL_MAX 64
 #define COUNT_TEXT_MAX 32
+#define NAME_COLUMNS 18
 /* What stands before the columns of models: in the table of models, and in that of the cut. */
 #define MODELS_INDENT 28
 #define CUT_INDENT 21
+
+void compare_put_name(const struct system *system, FILE *out)
+{
+	(void)fprintf(out, "  %-*s", NAME_COLUMNS, system->name);
+	if (strlen(system->name) > NAME_COLUMNS)
+		(void)fprintf(out, "\n  %-*s", NAME_COLUMNS, "");
+}
 
 static void print_head(FILE *out)
 {
@@ -88,7 +96,8 @@ static void print_row(const struct system *system, const struct summary *s, FILE
 
 	(void)snprintf(lost, sizeof lost, "%s of %s", units_print_count(s->lost, n[0], sizeof n[0]),
 		units_print_count(s->acknowledged, n[1], sizeof n[1]));
-	(void)fprintf(out, "  %-18s %-6s %-15s %-15s %8s %8s %13s  %-12s %s\n", system->name,
+	compare_put_name(system, out);
+	(void)fprintf(out, " %-6s %-15s %-15s %8s %8s %13s  %-12s %s\n",
 		system->textbook[0] ? system->textbook : "-", model(s->whole, 0, cell[0]),
 		model(s->cut, 0, cell[1]), share(s->majority, cell[2]), share(s->minority, cell[3]),
 		lost, s->verdict, compare_claim(s));
@@ -479,8 +488,6 @@ void compare_csv(const struct compare_page *p, FILE *out)
 	}
 }
 
-const struct compare_table compare_models = {.head = print_head, .row = print_row};
-
 static void costs_head(FILE *out)
 {
 	(void)fprintf(out, "  %-18s %-6s %-12s %-6s %-24s %-24s\n", "", "text-", "", "",
@@ -503,7 +510,8 @@ static void costs_row(const struct system *system, const struct summary *s, FILE
 {
 	char cell[2][CELL_MAX];
 
-	(void)fprintf(out, "  %-18s %-6s %-12s %-6s %-24s %-24s\n", system->name,
+	compare_put_name(system, out);
+	(void)fprintf(out, " %-6s %-12s %-6s %-24s %-24s\n",
 		system->textbook[0] ? system->textbook : "-", s->verdict, compare_claim(s),
 		trips(&s->read_trips, cell[0]), trips(&s->write_trips, cell[1]));
 }
@@ -550,6 +558,30 @@ static void latency_row(const struct system *system, const struct summary *s, FI
 	}
 }
 
+static const char *seconds(double s, char cell[CELL_MAX])
+{
+	if (isnan(s))
+		return "-";
+	(void)snprintf(cell, CELL_MAX, "%.2f", s);
+	return cell;
+}
+
+static void times_head(FILE *out)
+{
+	(void)fprintf(out, "\n  %-28s %10s %10s %10s\n", "", "to fail", "to", "to");
+	(void)fprintf(
+		out, "  %-28s %10s %10s %10s\n", "store", "over, s", "recover, s", "converge, s");
+}
+
+static void times_row(const struct system *system, const struct summary *s, FILE *out)
+{
+	char cell[3][CELL_MAX];
+
+	(void)fprintf(out, "  %-28s %10s %10s %10s\n", system->name,
+		seconds(s->unavailable_s, cell[0]), seconds(s->recovered_s, cell[1]),
+		seconds(s->converged_s, cell[2]));
+}
+
 static void cut_head(FILE *out)
 {
 	(void)fprintf(out, "\n  %-18s %-16s %-16s %8s %8s %8s %8s %8s %15s\n", "",
@@ -560,14 +592,6 @@ static void cut_head(FILE *out)
 		"verge, s", "acknowledged");
 }
 
-static const char *seconds(double s, char cell[CELL_MAX])
-{
-	if (isnan(s))
-		return "-";
-	(void)snprintf(cell, CELL_MAX, "%.2f", s);
-	return cell;
-}
-
 static void cut_row(const struct system *system, const struct summary *s, FILE *out)
 {
 	char cell[7][CELL_MAX];
@@ -576,13 +600,17 @@ static void cut_row(const struct system *system, const struct summary *s, FILE *
 
 	(void)snprintf(lost, sizeof lost, "%s of %s", units_print_count(s->lost, n[0], sizeof n[0]),
 		units_print_count(s->acknowledged, n[1], sizeof n[1]));
-	(void)fprintf(out, "  %-18s %-16s %-16s %8s %8s %8s %8s %8s %15s\n", system->name,
-		model(s->whole, 0, cell[0]), model(s->cut, 0, cell[1]), share(s->majority, cell[2]),
-		share(s->minority, cell[3]), seconds(s->unavailable_s, cell[4]),
-		seconds(s->recovered_s, cell[5]), seconds(s->converged_s, cell[6]), lost);
+	compare_put_name(system, out);
+	(void)fprintf(out, " %-16s %-16s %8s %8s %8s %8s %8s %15s\n", model(s->whole, 0, cell[0]),
+		model(s->cut, 0, cell[1]), share(s->majority, cell[2]), share(s->minority, cell[3]),
+		seconds(s->unavailable_s, cell[4]), seconds(s->recovered_s, cell[5]),
+		seconds(s->converged_s, cell[6]), lost);
 	print_more_models(s, CUT_INDENT, 16, out);
 }
 
+static const struct compare_table times_table = {.head = times_head, .row = times_row};
+const struct compare_table compare_models = {
+	.head = print_head, .row = print_row, .more = &times_table};
 static const struct compare_table cut_table = {.head = cut_head, .row = cut_row};
 static const struct compare_table latency_table = {
 	.head = latency_head, .row = latency_row, .more = &cut_table};

@@ -17,7 +17,7 @@ struct compare_table {
 	const struct compare_table *more; /* shown when all runs are over; NULL: nothing */
 };
 
-/* Models, availability, losses, verdict, claim. */
+/* Models, availability, losses, verdict, claim; how long a cut was felt. */
 extern const struct compare_table compare_models;
 
 /* Round trips paid, latency beside what the links allow, what a cut does. */
@@ -82,6 +82,9 @@ void compare_why(const struct system *system, const struct summary *s, char ret[
 
 /* compare_agrees() - does the textbook's class say what was measured, as far as it goes? */
 bool compare_agrees(const char *textbook, const char *measured);
+
+/* compare_put_name() - the first column of a table; a long name has a line of its own. */
+void compare_put_name(const struct system *system, FILE *out);
 
 /* compare_claim() - "kept", "broken", or "open": nothing could be concluded. */
 const char *compare_claim(const struct summary *s);

@@ -26,8 +26,8 @@ static void row(const struct system *system, const struct summary *s, FILE *out)
 {
 	char cells[2][CELL_MAX];
 
-	(void)fprintf(out, "  %-18s %-34s %s\n", system->name,
-		cell(s->read.p50_ms, s->read_simulated_ms, cells[0]),
+	compare_put_name(system, out);
+	(void)fprintf(out, " %-34s %s\n", cell(s->read.p50_ms, s->read_simulated_ms, cells[0]),
 		cell(s->write.p50_ms, s->write_simulated_ms, cells[1]));
 }
 
