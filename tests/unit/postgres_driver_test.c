@@ -217,7 +217,8 @@ static char receive(
 	return receive_all(s, fd, body, *ret) ? type : 0;
 }
 
-/* A request ends with Sync. Of Parse and Bind all that can be read is kept. */
+/* A request ends with Sync, or is a simple query. Of Parse and Bind all that can be read is kept.
+ */
 static bool receive_request(struct server *s, int fd)
 {
 	char body[MESSAGE_MAX];
@@ -228,7 +229,7 @@ static bool receive_request(struct server *s, int fd)
 	while ((type = receive(s, fd, false, body, &len)) != 0) {
 		size_t at = strlen(text);
 
-		if (type == 'S') {
+		if (type == 'S' || type == 'Q') {
 			memcpy(s->request, text, sizeof text);
 			return true;
 		}
@@ -740,6 +741,35 @@ static void postgres__asks_a_node_what_it_is(void **state)
 	stop(&s);
 }
 
+/* Its server says what PostgreSQL 13 does, so libpq asks a second time; the others are not asked.
+ */
+static void postgres__asks_only_the_nearest_node_of_cockroach(void **state)
+{
+	static const struct play plays[] = {
+		{"T D=off C=SHOW Z", false}, {FOUND, false}, {"1 2 n C=INSERT_0_1 Z", false}};
+	static const struct play alive[] = {
+		{STATUS("f,0,0,t,"), false}, {STATUS("f,0,1,t,"), false}};
+	struct driver_status got;
+	struct server s[2];
+	struct driver *d[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		start(&s[i], "R S=server_version:13.0.0 K Z", i ? alive : plays, i ? 2 : 3);
+		d[i] = dial(s[i].port, 2, 0, "server=cockroach reads=follower");
+	}
+	assert_int_equal(ask(d[0], READ, PATIENCE_NS).value, 5);
+	assert_non_null(strstr(s[0].request, "AS OF SYSTEM TIME follower_read_timestamp()"));
+	assert_int_equal(ask(d[0], WRITE, PATIENCE_NS).outcome, HISTORY_OK);
+	assert_int_equal(s[0].connections, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(d[1]->ops->status(d[1], clock_now_ns() + PATIENCE_NS, &got), 0);
+		assert_true(got.ready == (i == 1) && !got.leads && got.leader == -1);
+		d[i]->ops->close(d[i]);
+		stop(&s[i]);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -757,6 +787,7 @@ int main(void)
 		cmocka_unit_test(postgres__reads_at_the_nearest_node_if_told_so),
 		cmocka_unit_test(postgres__looks_for_the_primary_again_when_it_is_gone),
 		cmocka_unit_test(postgres__asks_a_node_what_it_is),
+		cmocka_unit_test(postgres__asks_only_the_nearest_node_of_cockroach),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -12,6 +12,9 @@
  * ends or it says that it is read-only. A client that is cut off together with an old primary
  * therefore goes on with that one, as clients do.
  *
+ * server=cockroach is CockroachDB, which speaks the same protocol: every node takes writes, so the
+ * nearest one is all that is asked; with reads=follower what a read shows is some seconds old.
+ *
  *	SHUT --begin()--> OPENING --turn()--> OPEN
  *	 ^--- refused, a standby, lost, late ---'
  *
@@ -65,6 +68,9 @@ struct postgres {
 	struct driver driver;
 	struct driver_target target;
 	bool local;                             /* reads at the nearest node */
+	bool cockroach;                         /* it, and target is the nearest node alone */
+	bool follower;                          /* its reads are of any replica */
+	unsigned members;                       /* of all nodes that there are */
 	int primary;                            /* index of an open line of writer, -1: not known */
 	uint64_t again_ns;                      /* somebody is asked again; 0: nobody was yet */
 	unsigned next;                          /* who */
@@ -308,12 +314,20 @@ static bool have_primary(struct postgres *p, uint64_t deadline_ns)
 static struct driver *postgres_open(const struct driver_target *target)
 {
 	struct postgres *p = calloc(1, sizeof *p);
-	char reads[COMMON_SETTING_MAX];
+	char reads[COMMON_SETTING_MAX], server[COMMON_SETTING_MAX];
 
 	assert(p && target->nodes <= POSTGRES_NODES_MAX);
 	p->driver.ops = &pacelab_driver;
 	p->target = *target;
+	p->members = target->nodes;
 	p->local = strcmp(common_setting(target->settings, "reads", reads), "local") == 0;
+	p->follower = strcmp(reads, "follower") == 0;
+	p->cockroach = strcmp(common_setting(target->settings, "server", server), "cockroach") == 0;
+	if (p->cockroach) {
+		p->target.addr_be = &target->addr_be[target->contact];
+		p->target.contact = 0;
+		p->target.nodes = 1;
+	}
 	p->primary = -1;
 	return &p->driver;
 }
@@ -529,7 +543,10 @@ static PGresult *look(
 	struct postgres *p, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
 {
 	char name[COMMON_KEY_MAX];
-	const struct request q = {.statement = "SELECT v FROM kv WHERE k = $1",
+	const struct request q = {.statement = p->follower
+						       ? "SELECT v FROM kv AS OF SYSTEM TIME "
+							 "follower_read_timestamp() WHERE k = $1"
+						       : "SELECT v FROM kv WHERE k = $1",
 		.argument = {common_key(key, name)},
 		.arguments = 1,
 		.reads = true};
@@ -671,6 +688,14 @@ static const char status_statement[] =
 	" coalesce((SELECT sender_host FROM pg_stat_wal_receiver),"
 	"  substring(current_setting('primary_conninfo') from 'host=([0-9.]+)'), '')";
 
+/* The table is there, its replicas are, and so many other nodes are alive; no node leads. */
+static const char cockroach_statement[] =
+	"SELECT false, 0,"
+	" (SELECT CASE WHEN (SELECT min(array_length(replicas, 1)) >= 3"
+	"   FROM crdb_internal.ranges_no_leases) THEN count(*) - 1 ELSE 0 END"
+	"  FROM crdb_internal.gossip_nodes WHERE is_live),"
+	" EXISTS (SELECT k FROM kv WHERE k = ''), ''";
+
 static int node_of(const struct postgres *p, const char *addr)
 {
 	char text[COMMON_ADDR_MAX];
@@ -695,19 +720,22 @@ static int take_status(struct postgres *p, PGresult *r, struct driver_status *re
 		return -EBADMSG;
 	standby = PQgetvalue(r, 0, COLUMN_RECOVERY)[0] == 't';
 	receives = PQgetvalue(r, 0, COLUMN_RECEIVES)[0] == 't';
-	p->whole = p->whole || (standby ? receives : standbys + 1 >= p->target.nodes);
+	p->whole = p->whole || (standby ? receives : standbys + 1 >= p->members);
 	ret->ready = p->whole;
 	ret->leads = !standby;
 	ret->leader =
 		standby ? node_of(p, PQgetvalue(r, 0, COLUMN_SENDER)) : (int)p->target.contact;
 	(void)snprintf(ret->role, sizeof ret->role, "%s", standby ? "standby" : "primary");
+	if (p->cockroach)
+		*ret = (struct driver_status){.ready = p->whole, .leader = -1, .role = "node"};
 	return 0;
 }
 
 static int postgres_status(struct driver *d, uint64_t deadline_ns, struct driver_status *ret)
 {
-	static const struct request q = {.statement = status_statement, .reads = true};
 	struct postgres *p = postgres_of(d);
+	const struct request q = {
+		.statement = p->cockroach ? cockroach_statement : status_statement, .reads = true};
 	struct driver_status status = {0};
 	struct answer a;
 	int rc = -EIO;
