@@ -245,6 +245,8 @@ const char *keeper_order(struct keeper *k, const char *leader, const char *name)
 {
 	const struct real_commands *list = leader ? &k->node->follow : &k->node->promote;
 
+	if (k->asked || k->why[0])
+		return "the database ends";
 	if (k->state != KEEPER_UP)
 		return "the database is still starting";
 	if (k->job.list)

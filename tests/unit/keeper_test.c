@@ -336,6 +336,9 @@ static void keeper_admin__answers_what_watchers_and_nemesis_ask(void **state)
 	k.state = KEEPER_AFTER;
 	ask(&k, "PACELAB FOLLOW 10.1.0.2 n2\n", out);
 	assert_string_equal(out, "-ERR the database is still starting\r\n");
+	k.asked = true;
+	ask(&k, "PACELAB LEAD\r\n", out);
+	assert_string_equal(out, "-ERR the database ends\r\n");
 }
 
 static void keeper_admin__refuses_everything_else(void **state)
