@@ -186,7 +186,7 @@ void sandbox_close(struct sandbox *s)
 
 int sandbox_read(const char *path, const char *noun, char **ret, size_t *ret_len, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* nor does it wait for a FIFO */
 	struct stat st;
 	ssize_t n;
 

@@ -410,6 +410,9 @@ static void stores__says_what_a_store_may_be_called(void **state)
 	assert_null(stores_find("./nothing.lua", &err));
 	assert_string_equal(err.text,
 		"system file './nothing.lua': No such file or directory: is the path right?");
+	assert_int_equal(mkfifo("fifo.lua", 0600), 0);
+	assert_null(stores_find("./fifo.lua", &err));
+	assert_non_null(strstr(err.text, "system file './fifo.lua' is not a file of at most"));
 	assert_int_equal(err.status, EXIT_USAGE);
 	for (unsigned i = 0; (s = stores_list(i)); i++)
 		assert_ptr_equal(stores_find(stores_name(s), &err), s);
@@ -511,7 +514,7 @@ static int make_folder(void **state)
 static int drop_folder(void **state)
 {
 	static const char *const made[] = {
-		"lab.lua", "mine.lua", "bad.lua", "here.lua", "bin/my-tool"};
+		"lab.lua", "mine.lua", "bad.lua", "here.lua", "fifo.lua", "bin/my-tool"};
 
 	(void)state;
 	if (chdir(folder))
