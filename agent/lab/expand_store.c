@@ -123,7 +123,7 @@ static int expand_real(struct plan *plan, const struct script *s,
 		return rc;
 	plan->driver = plugin_find(plan->real->driver, err);
 	if (!plan->driver)
-		return err_wrap(err, "store %s", row->name);
+		return real_missing(plan->real, err); /* and what else there is to install */
 	/* Other knobs may be like another system of ours. */
 	plan->row = *plan->real->like;
 	plan->row.name = row->name;

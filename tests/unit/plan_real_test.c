@@ -285,6 +285,24 @@ static void plan__moves_and_refuses_what_a_driver_has_not(void **state)
 					 "writes numbers, a list is more"));
 }
 
+static void plan__names_all_that_a_machine_lacks_at_once(void **state)
+{
+	struct plan *plan = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(unsetenv("PACELAB_DRIVERS"), 0);
+	write_file("n.lua",
+		"system('none', {driver = 'etcd', port = 7000, kept = 'k', differs = 'd',\n"
+		"packages = {'no-such-server'}, programs = {'no-such-program'},\n"
+		"like = 'etcd', node = function(n) return {run = {{'server'}}} end})");
+	write_file("lab.lua", SITES "store './n.lua'\n" PHASES);
+	assert_true(plan_load(&plan, "lab.lua", NULL, &err) < 0);
+	assert_int_equal(err.status, EXIT_CANNOT_RUN);
+	assert_string_equal(err.text, "none needs no-such-program: apt-get install no-such-server "
+				      "libcurl4-openssl-dev, then make builds its driver");
+}
+
 static int enter_folder(void **state)
 {
 	(void)state;
@@ -309,6 +327,7 @@ int main(void)
 		cmocka_unit_test(plan__warms_a_real_database_up),
 		cmocka_unit_test(plan__refuses_what_a_real_database_cannot),
 		cmocka_unit_test(plan__moves_and_refuses_what_a_driver_has_not),
+		cmocka_unit_test(plan__names_all_that_a_machine_lacks_at_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
