@@ -3,7 +3,6 @@
 #include "agent/lab/database.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 
 #include "agent/lab/keeper.h"
 #include "agent/lab/real.h"
-#include "agent/load/plugin.h"
 
 /* The clock can be set if a phase does so, or a person may. */
 static bool clock_wanted(const struct supervisor *s)
@@ -29,31 +27,29 @@ static bool clock_wanted(const struct supervisor *s)
 	return false;
 }
 
-int database_prepare(struct supervisor *s, struct err *err)
+void database_prepare(struct supervisor *s)
 {
-	const struct real *real = s->plan->real;
-	char *driver = plugin_beside(real->driver, real->path);
 	struct err missing;
+	const char *library = clock_wanted(s) ? keeper_clock(s->plan->real, &missing) : "";
 
-	s->driver = plugin_find(driver, err);
-	free(driver);
-	if (!s->driver)
-		return err ? err->code : -ENOENT;
-	/* A person may do without, and is told when it comes to it. */
-	s->clock_library = clock_wanted(s) ? keeper_clock(real, &missing) : "";
-	return 0;
+	/* A person may do without, and is told when it comes to it; what is found then is no
+	 * library that the processes were started with. */
+	s->clock_library = *library ? library : "";
 }
 
 int database_mounts(struct supervisor *s, unsigned node, char dir[OUTDIR_FILE_MAX],
 	struct mounts *ret, struct err *err)
 {
 	const struct real *real = s->plan->real;
-	char *driver = plugin_beside(real->driver, real->path);
-	char *slash = strchr(driver, '/');
+	const char *slash = strchr(real->driver, '/');
+	char *path = realpath(real->path, NULL);
 	int rc = outdir_data(&s->out, s->plan->node[node].name, SPAWN_UID, dir, err);
 
 	ret->data = dir;
+	/* What it names beside itself it may name by either. */
 	mounts_see(ret, real->path);
+	if (path)
+		mounts_see(ret, path);
 	if (slash)
 		mounts_see(ret, slash); /* "program:/..." */
 	for (unsigned i = 0; i < real->programs; i++)
@@ -64,7 +60,7 @@ int database_mounts(struct supervisor *s, unsigned node, char dir[OUTDIR_FILE_MA
 		(void)snprintf(inside, sizeof inside, "%s/", real->folder[i]);
 		mounts_see(ret, inside);
 	}
-	free(driver);
+	free(path);
 	return rc;
 }
 
@@ -73,7 +69,7 @@ int database_spawn(struct supervisor *s, unsigned replica, struct child *ret, st
 	const struct plan *plan = s->plan;
 	uint32_t addr_be[REAL_NODES_MAX];
 	struct keeper_task keeper = {.real = plan->real,
-		.driver = s->driver,
+		.driver = plan->driver,
 		.name = plan->node[replica].name,
 		.addr_be = addr_be,
 		.nodes = plan->replicas,

@@ -9,8 +9,8 @@
 
 #include "agent/lab/supervisor.h"
 
-/* database_prepare() - find its driver and the library that sets clocks. */
-int database_prepare(struct supervisor *s, struct err *err);
+/* database_prepare() - find the library that sets clocks, if one may have to be set. */
+void database_prepare(struct supervisor *s);
 
 /* database_mounts() - what @node finds; its data folder is made at @dir. */
 int database_mounts(struct supervisor *s, unsigned node, char dir[OUTDIR_FILE_MAX],

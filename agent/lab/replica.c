@@ -86,13 +86,11 @@ int replica_prepare(struct supervisor *s, struct err *err)
 {
 	int rc = cluster_draw(s, err);
 
-	if (!rc && s->plan->real)
-		rc = database_prepare(s, err);
 	if (rc)
 		return rc;
-	if (!s->plan->real)
-		s->binary_fd = binary_open(err);
-	if (!s->plan->real && s->binary_fd < 0)
+	if (s->plan->real)
+		database_prepare(s);
+	else if ((s->binary_fd = binary_open(err)) < 0)
 		return s->binary_fd;
 	for (unsigned i = 0; i < s->plan->replicas; i++) {
 		char file[FABRIC_NAME_MAX + 8];

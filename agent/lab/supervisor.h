@@ -26,7 +26,6 @@
 #define SUPERVISOR_CLUSTER_MAX 24
 
 struct orders;
-struct driver_ops;
 
 /**
  * struct supervisor_options - how this lab is run
@@ -79,9 +78,8 @@ struct supervisor {
 	bool harmed; /* links were changed or processes hit since it was ready */
 	struct watchers *watchers;
 	struct control *control;
-	struct orders *orders;           /* NULL: the store is one of ours */
-	const struct driver_ops *driver; /* of a real database */
-	const char *clock_library;       /* that its processes are started with; or "" */
+	struct orders *orders;     /* NULL: the store is one of ours */
+	const char *clock_library; /* that its processes are started with; or "" */
 	uint64_t t_start_ns;
 	uint64_t ready_ns; /* time from the start until all replicas were ready; 0: not yet */
 	int signal;        /* SIGINT, SIGTERM or SIGHUP, once it came */
