@@ -6,6 +6,7 @@
  * and a text. If the command is interrupted meanwhile, the supervisor sees the pipe break and
  * undoes what it has built.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include "agent/base/units.h"
 #include "agent/cmd/cmd.h"
 #include "agent/lab/plan.h"
+#include "agent/lab/real.h"
 #include "agent/lab/status.h"
 #include "agent/lab/supervisor.h"
 
@@ -63,6 +65,27 @@ static void report(int fd, int status, const char *text)
 	close(fd);
 }
 
+/* A request to the store, as a person may make it; to a real database as its clients do. */
+static void print_request(const struct plan *plan, FILE *out)
+{
+	const struct real *real = plan->real;
+
+	if (!real) {
+		fprintf(out, "%s redis-cli -h 10.99.0.1 set k v\n", plan->node[0].name);
+		return;
+	}
+	fprintf(out, "%s pacelab driver %s --port %u --nodes ",
+		plan->node[plan->site[0].client].name, real->driver, real->port);
+	for (unsigned i = 0; i < plan->replicas; i++) {
+		char addr[INET_ADDRSTRLEN];
+
+		fprintf(out, "%s%s", i ? "," : "",
+			inet_ntop(AF_INET, &plan->node[i].addr_be, addr, sizeof addr));
+	}
+	fprintf(out, "%s%s%s write k1 5\n", real->settings[0] ? " --settings '" : "",
+		real->settings, real->settings[0] ? "'" : "");
+}
+
 static void report_ready(const struct supervisor *s, int fd)
 {
 	const char *lab = s->names.lab;
@@ -81,11 +104,12 @@ static void report_ready(const struct supervisor *s, int fd)
 		units_print_duration(fabric_build_ns(s->fabric), network, sizeof network),
 		units_print_duration(s->ready_ns, ready, sizeof ready));
 	status_text(s, out);
+	fprintf(out, "  try   pacelab exec ");
+	print_request(s->plan, out);
 	fprintf(out,
-		"  try   pacelab exec %s redis-cli -h 10.99.0.1 set k v\n"
 		"        ip netns exec %s-%s ping -c 3 10.99.0.2\n"
 		"        pacelab cut %s      pacelab heal      pacelab down %s\n",
-		first, lab, first, first, lab);
+		lab, first, first, lab);
 	(void)fclose(out);
 	report(fd, 0, text);
 	free(text);

@@ -69,6 +69,15 @@ remember_host
 check a_database__starts_and_is_ready_when_its_driver_says_so up
 remember_lab
 
+# What up offers to try is what can be done.
+offers() {
+	local words
+	words=$(sed -n 's/^  try   pacelab //p' "$tmp/up")
+	echo "$words"
+	eval "p ${words/ pacelab / "$pacelab" }" | grep -qx ok
+}
+check up__says_how_to_write_to_it offers
+
 roles_are_its_own() {
 	state_is n1 'toy-leader, ready, .* MB' && state_is n2 'toy-follower, ready' &&
 		p status --json | python3 -c 'import json, sys
