@@ -146,11 +146,28 @@ static unsigned compose(struct redis *r, const struct request *q, bool asking, u
 	return 1u + asking + waits;
 }
 
+/*
+ * The answers that are there so far, from the first one: the buffer may have moved. Return: bytes
+ * used if all that are wanted are there, 0: some are not, or -EBADMSG.
+ */
+static int take_answers(const struct buf *in, unsigned wanted, struct reply *ret)
+{
+	size_t at = 0;
+
+	for (ret->n = 0; ret->n < wanted; ret->n++) {
+		int used = redis_parse(in, at, &ret->answer[ret->n]);
+
+		if (used <= 0)
+			return used;
+		at += (size_t)used;
+	}
+	return (int)at;
+}
+
 /* Send what was composed. An open connection stays open only if all its answers came. */
 static void exchange(struct redis *r, struct redis_line *l, unsigned wanted, uint64_t deadline_ns,
 	struct reply *ret)
 {
-	size_t at = 0;
 	bool all;
 
 	*ret = (struct reply){.error = HISTORY_CONNECT};
@@ -162,28 +179,20 @@ static void exchange(struct redis *r, struct redis_line *l, unsigned wanted, uin
 	ret->error = all ? HISTORY_NO_ERROR : HISTORY_CLOSED;
 	while (all) {
 		ssize_t n = resp_link_receive(&l->link, deadline_ns);
-		int used = 0;
+		int used = take_answers(&l->link.in, wanted, ret);
 
-		if (n <= 0) {
-			ret->error = n == -EAGAIN ? HISTORY_TIMEOUT : HISTORY_CLOSED;
-			break;
-		}
-		/* From the beginning: the buffer may have moved. */
-		for (at = 0, ret->n = 0; ret->n < wanted; ret->n++, at += (size_t)used) {
-			used = redis_parse(&l->link.in, at, &ret->answer[ret->n]);
-			if (used <= 0)
-				break;
-		}
-		if (used > 0 && at == l->link.in.len)
+		if (used > 0 && (size_t)used == l->link.in.len)
 			return;
 		if (used > 0)
 			ret->n = 0; /* an answer too much: nobody knows to what the others are */
-		if (used != 0) {
+		if (used != 0)
 			ret->error = HISTORY_OTHER;
+		else if (n <= 0)
+			ret->error = n == -EAGAIN ? HISTORY_TIMEOUT : HISTORY_CLOSED;
+		if (ret->error != HISTORY_NO_ERROR)
 			break;
-		}
 	}
-	redis_hang_up(l);
+	redis_hang_up(l); /* the answers stay where they are until it receives again */
 }
 
 /* Ask whoever owns the key's slot, wherever that is. */
