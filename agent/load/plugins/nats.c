@@ -13,7 +13,7 @@
  *
  * What came of a write that was not acknowledged:
  *  1. There was no connection, or the server knew nobody who takes it ("no responders"): FAIL.
- *  2. The stream said no before it gave the message a number (no leader, no room): FAIL.
+ *  2. The stream said no before it gave the message a number (no leader): FAIL.
  *  3. Any other error, or none: UNKNOWN.
  *
  * A compare-and-set looks up the value and the number of the message that has it, and publishes on
@@ -208,7 +208,10 @@ static void nats_read(
  * Writing.
  */
 
-/* The stream said so before the message had a number. */
+/*
+ * The stream said so before the message had a number. That it is short of memory or disk it also
+ * says of what its replicas have agreed on: others may have had room.
+ */
 static bool no_effect(jsErrCode code)
 {
 	switch ((int)code) {
@@ -217,7 +220,6 @@ static bool no_effect(jsErrCode code)
 	case JSClusterNotAssignedErr:
 	case JSClusterNotAvailErr:
 	case JSClusterNotLeaderErr:
-	case JSInsufficientResourcesErr:
 	case JSNotEnabledForAccountErr:
 	case JSStreamNotFoundErr:
 	case JSStreamNotMatchErr:
