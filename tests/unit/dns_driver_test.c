@@ -28,7 +28,18 @@
 
 /* What the server answers to one request for a record or an update. */
 struct play {
-	enum { SAY, SILENCE, GARBAGE, ANOTHER_ID, NO_ANSWER_SECTION } how;
+	enum {
+		SAY,
+		SILENCE,
+		GARBAGE,
+		ANOTHER_ID,
+		NO_ANSWER_SECTION,
+		A_PART,       /* it says that the answer did not fit */
+		NOT_ITS_OWN,  /* it says that it has not the zone */
+		A_QUESTION,   /* what it was asked, no answer */
+		ANOTHER_KIND, /* of message: a query's for an update, and the other way round */
+		ANOTHER_NAME, /* of the record */
+	} how;
 	unsigned rcode;
 	const char *text; /* of the TXT record, NULL: none */
 };
@@ -107,7 +118,17 @@ static void reply_play(
 		text[0] = (uint8_t)strlen(p->text);
 		memcpy(text + 1, p->text, text[0]);
 		put_record(out, &at, TYPE_TXT, text, text[0] + 1u);
+		if (p->how == ANOTHER_NAME) /* behind the label of the key */
+			out[at - text[0] - 12] += 3;
 	}
+	if (p->how == A_PART)
+		out[2] |= 2;
+	if (p->how == NOT_ITS_OWN)
+		out[2] = (uint8_t)(out[2] & ~4);
+	if (p->how == A_QUESTION)
+		out[2] &= 0x7f;
+	if (p->how == ANOTHER_KIND)
+		out[2] ^= OPCODE_UPDATE << 3;
 	if (p->how == GARBAGE)
 		at = HEADER - 3; /* cut off in its header */
 	if (p->how == NO_ANSWER_SECTION)
@@ -232,6 +253,13 @@ static void dns__maps_every_answer_to_its_outcome(void **state)
 		{READ, {SAY, 0, "18446744073709551616"}, HISTORY_FAIL, HISTORY_OTHER, 0},
 		{READ, {GARBAGE, 0, NULL}, HISTORY_FAIL, HISTORY_OTHER, 0},
 		{READ, {NO_ANSWER_SECTION, 0, NULL}, HISTORY_FAIL, HISTORY_OTHER, 0},
+		{READ, {A_PART, 0, NULL}, HISTORY_FAIL, HISTORY_REFUSED, 0},
+		{READ, {A_PART, 0, "42"}, HISTORY_FAIL, HISTORY_REFUSED, 0},
+		{READ, {NOT_ITS_OWN, 0, NULL}, HISTORY_FAIL, HISTORY_REFUSED, 0},
+		{READ, {NOT_ITS_OWN, 3, NULL}, HISTORY_FAIL, HISTORY_REFUSED, 0},
+		{READ, {A_QUESTION, 0, NULL}, HISTORY_FAIL, HISTORY_OTHER, 0},
+		{READ, {ANOTHER_KIND, 0, NULL}, HISTORY_FAIL, HISTORY_OTHER, 0},
+		{READ, {ANOTHER_NAME, 0, "42"}, HISTORY_OK, HISTORY_NO_ERROR, 0},
 		{READ, {SILENCE, 0, NULL}, HISTORY_FAIL, HISTORY_TIMEOUT, 0},
 		{WRITE, {SAY, 0, NULL}, HISTORY_OK, HISTORY_NO_ERROR, 0},
 		{WRITE, {SAY, 5, NULL}, HISTORY_FAIL, HISTORY_REFUSED, 0},
@@ -242,6 +270,8 @@ static void dns__maps_every_answer_to_its_outcome(void **state)
 		{WRITE, {SAY, 10, NULL}, HISTORY_FAIL, HISTORY_OTHER, 0},
 		{WRITE, {SAY, 2, NULL}, HISTORY_UNKNOWN, HISTORY_OTHER, 0},
 		{WRITE, {SAY, 15, NULL}, HISTORY_UNKNOWN, HISTORY_OTHER, 0},
+		{WRITE, {A_QUESTION, 0, NULL}, HISTORY_UNKNOWN, HISTORY_OTHER, 0},
+		{WRITE, {ANOTHER_KIND, 0, NULL}, HISTORY_UNKNOWN, HISTORY_OTHER, 0},
 		{WRITE, {GARBAGE, 0, NULL}, HISTORY_UNKNOWN, HISTORY_OTHER, 0},
 		{WRITE, {SILENCE, 0, NULL}, HISTORY_UNKNOWN, HISTORY_TIMEOUT, 0},
 		{CAS, {SAY, 0, NULL}, HISTORY_OK, HISTORY_NO_ERROR, 0},

@@ -10,7 +10,8 @@
  *	cache_port=5300
  *
  * One datagram there, one back, from a socket of its own: nothing is sent again, so an answer that
- * is lost on its way is a time-out; resolvers on hosts would ask again.
+ * is lost on its way is a time-out; resolvers on hosts would ask again. That there is no record is
+ * believed only of a whole answer of somebody who has the zone, or of a cache.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -105,6 +106,7 @@ static enum history_error exchange(
 {
 	uint8_t in[MESSAGE_MAX], *out = NULL;
 	enum history_error error = HISTORY_CONNECT;
+	ldns_pkt_opcode opcode = ldns_pkt_get_opcode(message);
 	size_t len = 0;
 	uint16_t id = 0;
 	ssize_t n = 0;
@@ -127,9 +129,15 @@ static enum history_error exchange(
 		else if (n < 0)
 			error = HISTORY_CLOSED;
 		else
-			error = ldns_wire2pkt(ret, in, (size_t)n) == LDNS_STATUS_OK
+			error = ldns_wire2pkt(ret, in, (size_t)n) == LDNS_STATUS_OK &&
+						ldns_pkt_qr(*ret) &&
+						ldns_pkt_get_opcode(*ret) == opcode
 					? HISTORY_NO_ERROR
 					: HISTORY_OTHER;
+	}
+	if (error != HISTORY_NO_ERROR) {
+		ldns_pkt_free(*ret);
+		*ret = NULL;
 	}
 	if (fd >= 0)
 		close(fd);
@@ -194,15 +202,16 @@ static ldns_pkt *update(const struct dns *s, uint64_t key, uint64_t old, uint64_
 	return p;
 }
 
-/* Return: the first record of that type in the answer, or NULL; the message's. */
-static const ldns_rr *answer_of(const ldns_pkt *p, ldns_rr_type type)
+/* Return: the first record of that name and type in the answer, or NULL; the message's. */
+static const ldns_rr *answer_of(const ldns_pkt *p, const ldns_rdf *name, ldns_rr_type type)
 {
 	const ldns_rr_list *list = ldns_pkt_answer(p);
 
 	for (size_t i = 0; list && i < ldns_rr_list_rr_count(list); i++) {
 		const ldns_rr *rr = ldns_rr_list_rr(list, i);
 
-		if (ldns_rr_get_type(rr) == type && ldns_rr_rd_count(rr) > 0)
+		if (ldns_rr_get_type(rr) == type && ldns_rr_rd_count(rr) > 0 &&
+			ldns_dname_compare(ldns_rr_owner(rr), name) == 0)
 			return rr;
 	}
 	return NULL;
@@ -229,7 +238,7 @@ static uint32_t address_of(
 	if (exchange(server_be, s->port, query(ldns_rdf_clone(name), LDNS_RR_TYPE_A, false),
 		    deadline_ns, &in) != HISTORY_NO_ERROR)
 		return 0;
-	rr = answer_of(in, LDNS_RR_TYPE_A);
+	rr = answer_of(in, name, LDNS_RR_TYPE_A);
 	if (rr && ldns_rdf_size(ldns_rr_rdf(rr, 0)) == sizeof addr_be)
 		memcpy(&addr_be, ldns_rdf_data(ldns_rr_rdf(rr, 0)), sizeof addr_be);
 	ldns_pkt_free(in);
@@ -242,15 +251,18 @@ static int ask_zone(const struct dns *s, uint64_t deadline_ns, struct zone_state
 	uint32_t server_be = s->addr_be[s->contact];
 	char zone[COMMON_SETTING_MAX + 1];
 	const ldns_rr *soa;
+	ldns_rdf *name;
 	ldns_pkt *in;
 	int rc = -EAGAIN;
 
 	(void)snprintf(zone, sizeof zone, "%s.", s->zone);
-	if (exchange(server_be, s->port,
-		    query(ldns_dname_new_frm_str(zone), LDNS_RR_TYPE_SOA, false), deadline_ns,
-		    &in) != HISTORY_NO_ERROR)
+	name = ldns_dname_new_frm_str(zone);
+	if (exchange(server_be, s->port, query(ldns_rdf_clone(name), LDNS_RR_TYPE_SOA, false),
+		    deadline_ns, &in) != HISTORY_NO_ERROR) {
+		ldns_rdf_deep_free(name);
 		return -ETIMEDOUT;
-	soa = answer_of(in, LDNS_RR_TYPE_SOA);
+	}
+	soa = answer_of(in, name, LDNS_RR_TYPE_SOA);
 	if (soa && ldns_rr_rd_count(soa) >= 3 && ldns_pkt_get_rcode(in) == LDNS_RCODE_NOERROR) {
 		ret->authoritative = ldns_pkt_aa(in);
 		ret->serial = ldns_rdf2native_int32(ldns_rr_rdf(soa, 2));
@@ -258,6 +270,7 @@ static int ask_zone(const struct dns *s, uint64_t deadline_ns, struct zone_state
 		rc = ret->primary_be ? 0 : -EAGAIN;
 	}
 	ldns_pkt_free(in);
+	ldns_rdf_deep_free(name);
 	return rc;
 }
 
@@ -295,32 +308,42 @@ static bool ask(struct dns *s, uint64_t key, uint64_t deadline_ns, ldns_pkt **re
 	return error == HISTORY_NO_ERROR;
 }
 
+/* RFC 2181 9: a part of an answer is none. RFC 1034 4.3.2: who has not the zone only refers. */
+static bool is_refusal(const struct dns *s, const ldns_pkt *in)
+{
+	ldns_pkt_rcode rcode = ldns_pkt_get_rcode(in);
+
+	return (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN) || ldns_pkt_tc(in) ||
+	       (s->reads != READS_CACHE && !ldns_pkt_aa(in));
+}
+
 static void dns_read(
 	struct driver *d, uint64_t key, uint64_t deadline_ns, struct driver_result *ret)
 {
 	struct dns *s = dns_of(d);
 	const ldns_rdf *text = NULL;
 	const ldns_rr *rr;
+	ldns_rdf *name;
 	ldns_pkt *in;
 	uint64_t value;
-	ldns_pkt_rcode rcode;
 
 	if (!ask(s, key, deadline_ns, &in, ret))
 		return;
-	rcode = ldns_pkt_get_rcode(in);
-	rr = answer_of(in, LDNS_RR_TYPE_TXT);
+	name = name_of(s, key);
+	rr = answer_of(in, name, LDNS_RR_TYPE_TXT);
 	if (rr)
 		text = ldns_rr_rdf(rr, 0);
-	if (rcode == LDNS_RCODE_NXDOMAIN || (rcode == LDNS_RCODE_NOERROR && !rr))
-		common_value(ret, 0);
-	else if (rcode != LDNS_RCODE_NOERROR)
+	if (is_refusal(s, in))
 		common_fail(ret, HISTORY_REFUSED);
+	else if (!rr)
+		common_value(ret, 0);
 	else if (ldns_rdf_size(text) > 1 && /* a string begins with its length */
 		 common_number(
 			 (const char *)ldns_rdf_data(text) + 1, ldns_rdf_size(text) - 1, &value))
 		common_value(ret, value);
 	else
 		common_fail(ret, HISTORY_OTHER);
+	ldns_rdf_deep_free(name);
 	ldns_pkt_free(in);
 }
 
