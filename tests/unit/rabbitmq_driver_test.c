@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -29,7 +30,7 @@
 #include "agent/load/drivers/driver.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
-#define SHORT_NS (60 * NS_PER_MS)
+#define SHORT_NS (300 * NS_PER_MS) /* enough to connect, and to ask */
 #define FRAME_BYTES_MAX 4096
 #define TAGS_MAX 16
 #define METHOD(class, number) ((class) << 16 | (number))
@@ -66,12 +67,14 @@ struct broker {
 	const char *const *play; /* one for each publishing or read, over all connections */
 	unsigned plays;
 	unsigned played;
-	bool crumbs; /* one byte at a time */
+	bool crumbs;  /* one byte at a time */
+	int delay_ms; /* of the answer to each method */
 	_Atomic unsigned connections;
 	/* Of the connection at hand. */
 	int client;
 	uint64_t confirms;
-	unsigned declared;        /* queues; over all connections */
+	unsigned selected;        /* confirms were asked for, over all connections */
+	unsigned declared;        /* queues, likewise */
 	unsigned channel;         /* of the last publishing */
 	char body[256];           /* likewise */
 	uint64_t taken[TAGS_MAX]; /* delivery tags that readers took away */
@@ -271,6 +274,10 @@ static bool receive(const struct broker *b, void *to, size_t len)
 /* Return: whether the connection goes on. */
 static bool answer(struct broker *b, unsigned channel, uint32_t method, const uint8_t *args)
 {
+	struct pollfd stopped = {.fd = b->stop[0], .events = POLLIN};
+
+	if (b->delay_ms)
+		(void)poll(&stopped, 1, b->delay_ms);
 	switch (method) {
 	case START_OK:
 		send_tune(b);
@@ -282,6 +289,7 @@ static bool answer(struct broker *b, unsigned channel, uint32_t method, const ui
 		send_plain(b, channel, CHANNEL_OPEN_OK, 4);
 		return true;
 	case SELECT:
+		b->selected++;
 		send_plain(b, channel, SELECT_OK, 0);
 		return true;
 	case DECLARE:
@@ -338,9 +346,11 @@ static void *broker_main(void *arg)
 {
 	struct broker *b = arg;
 	char hello[8];
+	int one = 1;
 
 	while (readable(b, b->fd)) {
 		b->client = accept(b->fd, NULL, NULL);
+		(void)setsockopt(b->client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 		b->connections++;
 		b->confirms = 0;
 		if (receive(b, hello, sizeof hello)) {
@@ -453,8 +463,10 @@ static void rabbitmq__maps_every_answer_to_its_outcome(void **state)
 				r.error < HISTORY_ERROR_NR ? history_error_names[r.error] : "?",
 				(unsigned long long)r.value);
 		r = ask(d, READ, PATIENCE_NS);
-		assert_int_equal(r.outcome, HISTORY_OK);
-		assert_int_equal(r.value, 5);
+		if (r.outcome != HISTORY_OK || r.value != 5)
+			fail_msg("after play '%s': outcome %d error %s value %llu", o[i / 2].play,
+				r.outcome, history_error_names[r.error],
+				(unsigned long long)r.value);
 		if (b.connections != o[i / 2].connections)
 			fail_msg("play '%s': %u connections", o[i / 2].play, b.connections);
 		d->ops->close(d);
@@ -532,6 +544,25 @@ static void rabbitmq__without_a_connection_nothing_was_sent(void **state)
 	d->ops->close(d);
 }
 
+/* Each answer comes in time, all together do not. */
+static void rabbitmq__has_one_deadline_for_all_that_it_asks_on_the_way(void **state)
+{
+	struct driver_result r;
+	struct driver *d;
+	struct broker b;
+
+	(void)state;
+	start(&b, NULL, 0, false);
+	b.delay_ms = 80;
+	d = dial(b.port);
+	r = ask(d, WRITE, SHORT_NS);
+	assert_int_equal(r.outcome, HISTORY_FAIL);
+	assert_int_equal(r.error, HISTORY_CONNECT);
+	d->ops->close(d);
+	stop(&b);
+	assert_int_equal(b.selected, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -539,6 +570,7 @@ int main(void)
 		cmocka_unit_test(rabbitmq__takes_away_what_nobody_can_read_again),
 		cmocka_unit_test(rabbitmq__reads_a_list_and_takes_nothing_of_it_away),
 		cmocka_unit_test(rabbitmq__without_a_connection_nothing_was_sent),
+		cmocka_unit_test(rabbitmq__has_one_deadline_for_all_that_it_asks_on_the_way),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -79,9 +79,26 @@ static struct timeval time_left(uint64_t deadline_ns)
 	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
 
+/* Before each call that waits for its answer, which must be there by the deadline of them all. */
+static bool may_call(struct rabbitmq *r, uint64_t deadline_ns)
+{
+	struct timeval left = time_left(deadline_ns);
+
+	return common_left_ms(deadline_ns) > 0 &&
+	       amqp_set_rpc_timeout(r->conn, &left) == AMQP_STATUS_OK;
+}
+
 static bool called(struct rabbitmq *r)
 {
 	return amqp_get_rpc_reply(r->conn).reply_type == AMQP_RESPONSE_NORMAL;
+}
+
+static bool open_channel(struct rabbitmq *r, amqp_channel_t channel, uint64_t deadline_ns)
+{
+	if (!may_call(r, deadline_ns))
+		return false;
+	(void)amqp_channel_open(r->conn, channel);
+	return called(r);
 }
 
 static bool log_in(struct rabbitmq *r, uint64_t deadline_ns)
@@ -90,18 +107,16 @@ static bool log_in(struct rabbitmq *r, uint64_t deadline_ns)
 	struct timeval left = time_left(deadline_ns);
 	char addr[COMMON_ADDR_MAX];
 
-	if (!socket || amqp_set_handshake_timeout(r->conn, &left) ||
-		amqp_set_rpc_timeout(r->conn, &left) ||
-		amqp_socket_open_noblock(socket,
-			common_addr(r->target.addr_be[r->target.contact], addr), r->target.port,
-			&left))
+	if (!socket || amqp_socket_open_noblock(socket,
+			       common_addr(r->target.addr_be[r->target.contact], addr),
+			       r->target.port, &left))
 		return false;
-	if (amqp_login(r->conn, "/", 0, RABBITMQ_FRAME_MAX, 0, AMQP_SASL_METHOD_PLAIN,
-		    RABBITMQ_USER, RABBITMQ_USER)
-			.reply_type != AMQP_RESPONSE_NORMAL)
-		return false;
-	(void)amqp_channel_open(r->conn, PUBLISHES);
-	if (!called(r))
+	left = time_left(deadline_ns);
+	if (amqp_set_handshake_timeout(r->conn, &left) ||
+		amqp_login(r->conn, "/", 0, RABBITMQ_FRAME_MAX, 0, AMQP_SASL_METHOD_PLAIN,
+			RABBITMQ_USER, RABBITMQ_USER)
+				.reply_type != AMQP_RESPONSE_NORMAL ||
+		!open_channel(r, PUBLISHES, deadline_ns) || !may_call(r, deadline_ns))
 		return false;
 	(void)amqp_confirm_select(r->conn, PUBLISHES);
 	return called(r);
@@ -140,8 +155,6 @@ static bool still_open(struct rabbitmq *r)
 
 static bool have_connection(struct rabbitmq *r, uint64_t deadline_ns)
 {
-	struct timeval left;
-
 	if (r->conn && !still_open(r))
 		hang_up(r);
 	if (!r->conn) {
@@ -151,11 +164,9 @@ static bool have_connection(struct rabbitmq *r, uint64_t deadline_ns)
 		if (!r->conn || !log_in(r, deadline_ns))
 			hang_up(r);
 	}
-	if (!r->conn)
-		return false;
-	amqp_maybe_release_buffers(r->conn);
-	left = time_left(deadline_ns);
-	return amqp_set_rpc_timeout(r->conn, &left) == AMQP_STATUS_OK;
+	if (r->conn)
+		amqp_maybe_release_buffers(r->conn);
+	return r->conn != NULL;
 }
 
 /* The queue of a key is made by whoever needs it first; again is no error. */
@@ -175,6 +186,8 @@ static bool have_queue(struct rabbitmq *r, uint64_t key, const char *name, uint6
 		return false;
 	if (key < RABBITMQ_KNOWN_MAX && r->known[key])
 		return true;
+	if (!may_call(r, deadline_ns))
+		return false;
 	(void)amqp_queue_declare(
 		r->conn, PUBLISHES, amqp_cstring_bytes(name), 0, 1, 0, 0, arguments);
 	if (!called(r))
@@ -388,15 +401,15 @@ static int take_frame(struct rabbitmq *r, struct look *l, const amqp_frame_t *f)
 	return whole && take_message(r, l) ? 1 : 0;
 }
 
-static bool begin_look(struct rabbitmq *r, const char *queue, struct look *l)
+static bool begin_look(struct rabbitmq *r, const char *queue, struct look *l, uint64_t deadline_ns)
 {
 	l->channel = (amqp_channel_t)(READS_FIRST + r->marks % READS);
-	(void)amqp_channel_open(r->conn, l->channel);
-	if (!called(r))
+	if (!open_channel(r, l->channel, deadline_ns))
 		return false;
 	(void)snprintf(l->mark, sizeof l->mark, "?%016llx.%llu", (unsigned long long)r->id,
 		(unsigned long long)++r->marks);
-	if (send_message(r, l->channel, queue, l->mark, strlen(l->mark)) != AMQP_STATUS_OK)
+	if (send_message(r, l->channel, queue, l->mark, strlen(l->mark)) != AMQP_STATUS_OK ||
+		!may_call(r, deadline_ns))
 		return false;
 	(void)amqp_basic_consume(r->conn, l->channel, amqp_cstring_bytes(queue), amqp_empty_bytes,
 		0, 0, 0, amqp_empty_table);
@@ -428,13 +441,17 @@ static bool look(struct rabbitmq *r, uint64_t key, struct look *l, uint64_t dead
 		common_fail(ret, HISTORY_CONNECT);
 		return false;
 	}
-	if (!begin_look(r, name, l) || !await_mark(r, l, deadline_ns, &status)) {
+	if (!begin_look(r, name, l, deadline_ns) || !await_mark(r, l, deadline_ns, &status)) {
 		hang_up(r); /* which puts back all messages, too */
-		common_fail(ret, status == AMQP_STATUS_TIMEOUT ? HISTORY_TIMEOUT : HISTORY_CLOSED);
+		common_fail(ret, status == AMQP_STATUS_TIMEOUT || common_left_ms(deadline_ns) == 0
+					 ? HISTORY_TIMEOUT
+					 : HISTORY_CLOSED);
 		return false;
 	}
-	if (amqp_channel_close(r->conn, l->channel, AMQP_REPLY_SUCCESS).reply_type !=
-		AMQP_RESPONSE_NORMAL)
+	/* Of what it read it is sure, whatever comes of this. */
+	if (!may_call(r, deadline_ns) ||
+		amqp_channel_close(r->conn, l->channel, AMQP_REPLY_SUCCESS).reply_type !=
+			AMQP_RESPONSE_NORMAL)
 		hang_up(r);
 	return true;
 }
