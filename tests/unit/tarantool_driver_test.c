@@ -164,6 +164,22 @@ static void tarantool__without_a_greeting_nothing_was_sent(void **state)
 	}
 }
 
+static void tarantool__begins_anew_where_it_is_not_greeted(void **state)
+{
+	const uint64_t end_ns = clock_now_ns() + 2 * PATIENCE_NS;
+	struct server s = {.greeting = NULL};
+	struct driver *d;
+
+	(void)state;
+	server_start(&s, NULL, 0);
+	d = dial(s.port);
+	while (s.connections < 2 && clock_now_ns() < end_ns)
+		assert_int_equal(ask(d, true, SHORT_NS).error, HISTORY_CONNECT);
+	assert_int_equal(s.connections, 2);
+	d->ops->close(d);
+	server_stop(&s);
+}
+
 static void tarantool__is_ready_with_all_its_peers(void **state)
 {
 	static const struct play plays[] = {
@@ -195,6 +211,7 @@ int main(void)
 		cmocka_unit_test(tarantool__maps_every_answer_to_its_outcome),
 		cmocka_unit_test(tarantool__gives_up_a_connection_that_is_out_of_step),
 		cmocka_unit_test(tarantool__without_a_greeting_nothing_was_sent),
+		cmocka_unit_test(tarantool__begins_anew_where_it_is_not_greeted),
 		cmocka_unit_test(tarantool__is_ready_with_all_its_peers),
 	};
 

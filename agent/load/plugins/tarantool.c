@@ -28,6 +28,9 @@
 #define TARANTOOL_ANSWER_MAX 65536
 #define TARANTOOL_ITEMS_MAX 1024 /* of one answer */
 #define TARANTOOL_RESULTS_MAX 2  /* of one line of Lua */
+/* An attempt to connect, with its greeting, begins anew after this: it would wait longer and longer
+ * to repeat its first packet. */
+#define TARANTOOL_PATIENCE_NS NS_PER_S
 
 /* Keys of headers and bodies, codes of errors (src/box/iproto_constants.h, errcode.h). */
 enum {
@@ -51,7 +54,8 @@ struct tarantool {
 	struct driver_target target;
 	struct resp_link link;
 	bool greeted;
-	uint32_t sync; /* number of the last request */
+	uint64_t begin_ns; /* of the attempt */
+	uint32_t sync;     /* number of the last request */
 	struct buf out;
 };
 
@@ -229,6 +233,11 @@ static bool have_connection(struct tarantool *t, uint64_t deadline_ns)
 		t->greeted = false;
 	if (t->greeted)
 		return true;
+	if (t->link.state != RESP_LINK_CLOSED &&
+		clock_now_ns() > t->begin_ns + TARANTOOL_PATIENCE_NS)
+		hang_up(t);
+	if (t->link.state == RESP_LINK_CLOSED)
+		t->begin_ns = clock_now_ns();
 	if (!resp_link_open(&t->link, deadline_ns))
 		return false;
 	rc = receive(t, TARANTOOL_GREETING, deadline_ns);
