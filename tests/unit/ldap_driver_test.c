@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -430,9 +431,42 @@ static void ldap_driver__says_whether_its_server_has_all_entries(void **state)
 	stop(&s);
 }
 
+/* In the place of the C library's. */
+static _Atomic unsigned lookups;
+
+int getaddrinfo(const char *restrict node, const char *restrict service,
+	const struct addrinfo *restrict hints, struct addrinfo **restrict ret)
+{
+	(void)node;
+	(void)service;
+	(void)hints;
+	(void)ret;
+	lookups++;
+	return EAI_NONAME;
+}
+
+/* Must be the first of all: the library does it once. */
+static void ldap_driver__looks_up_no_name_once_it_is_loaded(void **state)
+{
+	static const struct play plays[] = {{SEARCH, 0, "42", AT_ONCE}};
+	struct server s = {.fd = -1};
+	unsigned before;
+	struct driver *d;
+
+	(void)state;
+	start(&s, plays, 1);
+	d = dial(s.port);
+	before = lookups;
+	assert_int_equal(ask(d, READ, PATIENCE_NS).value, 42);
+	assert_int_equal(lookups, before);
+	d->ops->close(d);
+	stop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ldap_driver__looks_up_no_name_once_it_is_loaded),
 		cmocka_unit_test(ldap_driver__maps_every_end_of_a_read),
 		cmocka_unit_test(ldap_driver__maps_every_end_of_a_write),
 		cmocka_unit_test(ldap_driver__names_an_entry_below_the_base),

@@ -60,6 +60,17 @@ static struct ldap_driver *ldap_of(struct driver *d)
 	return (struct ldap_driver *)d;
 }
 
+/*
+ * When the shared object is loaded, before there are deadlines and perhaps a network without a name
+ * server: the library's first call of all looks up the name of this host.
+ */
+__attribute__((constructor)) static void begin_library(void)
+{
+	int version = LDAP_VERSION3;
+
+	(void)ldap_set_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
+}
+
 /* The library writes to sockets as if they were files. */
 static void survive_broken_connections(void)
 {
