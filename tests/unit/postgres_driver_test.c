@@ -54,6 +54,7 @@ struct server {
 	unsigned plays;
 	bool crumbs; /* one byte at a time */
 	char request[512];
+	char startup[512]; /* what the last connection began with */
 	_Atomic unsigned connections;
 	int stop[2];
 };
@@ -252,6 +253,8 @@ static void serve(struct server *s, int fd, unsigned *at)
 
 	if (!receive(s, fd, true, body, &len))
 		return;
+	for (size_t i = 0; i < len && i + 1 < sizeof s->startup; i++)
+		s->startup[i] = body[i] ? body[i] : '|';
 	if (s->greeting)
 		say(s, fd, s->greeting);
 	while (*at < s->plays && receive_request(s, fd)) {
@@ -547,6 +550,24 @@ static void postgres__says_each_operation_in_one_statement(void **state)
 	stop(&s);
 }
 
+/* A warning is how a commit that did not wait is told. */
+static void postgres__asks_for_warnings_whatever_the_environment(void **state)
+{
+	static const struct play play = {FOUND, false};
+	struct driver *d;
+	struct server s;
+
+	(void)state;
+	assert_int_equal(setenv("PGOPTIONS", "-c client_min_messages=error", 1), 0);
+	start(&s, PRIMARY, &play, 1);
+	d = dial(s.port, 1, 0, "");
+	assert_int_equal(ask(d, READ, PATIENCE_NS).value, 5);
+	assert_non_null(strstr(s.startup, "|options|-c client_min_messages=warning|"));
+	assert_int_equal(unsetenv("PGOPTIONS"), 0);
+	d->ops->close(d);
+	stop(&s);
+}
+
 static void postgres__without_a_connection_nothing_was_sent(void **state)
 {
 	static const char *const greetings[] = {"E=FATAL/57P03", "E=FATAL/53300", "E=FATAL/28000",
@@ -779,6 +800,7 @@ int main(void)
 		cmocka_unit_test(postgres__takes_a_commit_that_did_not_wait_for_unknown),
 		cmocka_unit_test(postgres__gives_up_a_connection_that_is_out_of_step),
 		cmocka_unit_test(postgres__says_each_operation_in_one_statement),
+		cmocka_unit_test(postgres__asks_for_warnings_whatever_the_environment),
 		cmocka_unit_test(postgres__without_a_connection_nothing_was_sent),
 		cmocka_unit_test(
 			postgres__waits_for_a_primary_no_longer_than_one_operation_may_take),

@@ -108,7 +108,7 @@ static void take_notice(void *ctx, const PGresult *notice)
 		p->warned = true;
 }
 
-/* Nothing is left to the environment. */
+/* Nothing is left to the environment: an empty setting would be. Warnings are asked for. */
 static void begin(
 	struct postgres *p, struct line *l, unsigned node, const char *user, const char *session)
 {
@@ -117,7 +117,8 @@ static void begin(
 	const char *const names[] = {"hostaddr", "port", "user", "dbname", "sslmode", "gssencmode",
 		"options", "client_encoding", "application_name", "target_session_attrs", NULL};
 	const char *const values[] = {common_addr(p->target.addr_be[node], addr), port, user,
-		"postgres", "disable", "disable", "", "UTF8", "pacelab", session, NULL};
+		"postgres", "disable", "disable", "-c client_min_messages=warning", "UTF8",
+		"pacelab", session, NULL};
 
 	(void)snprintf(port, sizeof port, "%u", p->target.port);
 	l->conn = PQconnectStartParams(names, values, 0);
