@@ -530,6 +530,8 @@ static void postgres__says_each_operation_in_one_statement(void **state)
 {
 	static const struct play plays[] = {{FOUND, false}, {"1 2 n C=INSERT_0_1 Z", false},
 		{"1 2 n C=UPDATE_1 Z", false}, {FOUND, false}};
+	struct driver_result r;
+	struct buf text = {0};
 	struct driver *d;
 	struct server s;
 
@@ -545,6 +547,12 @@ static void postgres__says_each_operation_in_one_statement(void **state)
 	(void)ask(d, CAS, PATIENCE_NS);
 	assert_non_null(strstr(s.request, "UPDATE kv SET v = $3 WHERE k = $1 AND v = $2|"));
 	assert_non_null(strstr(s.request, "|k7|41|42|"));
+	buf_printf(&text, "1,2,"); /* of the read before */
+	d->ops->get(d, 7, clock_now_ns() + PATIENCE_NS, &text, &r);
+	assert_int_equal(r.outcome, HISTORY_OK);
+	assert_int_equal(text.len, 1);
+	assert_memory_equal(text.p, "5", 1);
+	buf_fini(&text);
 	assert_int_equal(s.connections, 1);
 	d->ops->close(d);
 	stop(&s);

@@ -80,7 +80,7 @@ struct driver_status {
  *		points at; connects nowhere yet. Return: never NULL
  * @connect:	have a connection by @deadline_ns if possible, notice one that broke; for idle time
  * @read:	@deadline_ns is absolute; all that take @ret fill it completely
- * @get:	the value as text, whatever it is
+ * @get:	the value as text, whatever it is, in the place of what is in @ret_text
  * @put:	set it to text
  * @append:	make the text longer, all at once
  * @increase:	the number that it is, all at once

@@ -584,6 +584,7 @@ static void postgres_get(struct driver *d, uint64_t key, uint64_t deadline_ns, s
 {
 	PGresult *r = look(postgres_of(d), key, deadline_ns, ret);
 
+	ret_text->len = 0;
 	if (!r)
 		return;
 	common_ok(ret);

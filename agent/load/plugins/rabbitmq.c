@@ -478,6 +478,7 @@ static void rabbitmq_get(struct driver *d, uint64_t key, uint64_t deadline_ns, s
 {
 	struct look l = {.text = ret_text, .all = true};
 
+	ret_text->len = 0;
 	if (look(rabbitmq_of(d), key, &l, deadline_ns, ret)) {
 		common_ok(ret);
 		ret->found = ret_text->len > 0;
