@@ -499,15 +499,15 @@ static void assert_log(const char *want)
 static void keeper__starts_again_what_ends_during_an_order(void **state)
 {
 	pid_t keeper = keeper_begin();
-	pid_t before, after, other;
+	pid_t before = started("first", 1);
+	pid_t other = started("second", 1);
+	pid_t after;
 	char out[256];
 
 	(void)state;
 	order("PACELAB LEAD\n", out);
 	assert_string_equal(out, "+OK\r\n");
-	before = started("first", 1);
 	after = started("first", 2);
-	other = started("second", 1);
 	assert_gone(before);
 	assert_int_equal(kill(after, 0) | kill(other, 0), 0);
 	text_of("leads", out);
@@ -675,7 +675,7 @@ static void outdir__is_removed_and_searched_however_deep_it_is(void **state)
 	write_text("all/data/n1/z.log", "words\n");
 	write_text("kept/file", "not ours\n");
 	assert_int_equal(symlink("../../../kept", "all/data/n1/a/link"), 0);
-	make_deep("all/data/n1/a", 3000);
+	make_deep("all/data/n1/a", 500);
 	make_deep("all/data/n1/b", 30);
 	outdir_keep_logs(&o, "n1");
 	text_of("all/log/n1-z.log", text);
