@@ -20,14 +20,22 @@
  * condition that this number still is the last. So it costs two requests, and "unmet" is as old as
  * what the stream's leader reads. The condition itself is the stream's to check.
  *
- * The libraries's calls to connect block, so that idle time is used for them only if it is long.
+ * Of libnats up to 3.4 the call to connect does not end, and spins, when a server says who it is
+ * and then nothing. So a thread of its own makes it, and is left to itself if it takes too long:
+ *
+ *	begin() --> under way --over--> take()
+ *	               '--too long, close()--> abandoned: ends when the server hangs up or goes on
  */
 #include <assert.h>
 #include <errno.h>
 #include <nats/nats.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/load/plugin.h"
 #include "agent/load/plugins/common.h"
@@ -35,14 +43,27 @@
 #define NATS_STREAM "KV_lab"
 #define NATS_SUBJECT_MAX 48
 #define NATS_URL_MAX 40
-#define NATS_SERVER "n" /* a server's name is this and its number, from 1 */
-/* No shorter span of idle time is used to connect. */
-#define NATS_CONNECT_NS (50 * NS_PER_MS)
+#define NATS_SERVER "n"                 /* a server's name is this and its number, from 1 */
+#define NATS_PATIENCE_NS (2 * NS_PER_S) /* for an attempt to connect */
+#define NATS_ABANDONED_MAX 8            /* of a process; with more no attempt is begun */
+
+/* Whoever comes last, its thread or the driver that abandons it, frees it. */
+struct attempt {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool over;
+	bool abandoned;
+	pid_t thread; /* 0: not there yet */
+	uint64_t begin_ns;
+	natsConnection *connection; /* NULL, once it is over: there is none */
+	char url[NATS_URL_MAX];
+};
 
 struct nats {
 	struct driver driver;
 	struct driver_target target;
 	bool direct;
+	struct attempt *attempt;    /* NULL: none is under way */
 	natsConnection *connection; /* NULL: none */
 	jsCtx *stream;
 };
@@ -71,33 +92,143 @@ static int64_t wait_ms(uint64_t deadline_ns)
 	return ms > 0 ? ms : 1;
 }
 
-static void dial(struct nats *n, uint64_t deadline_ns)
-{
-	natsOptions *options = NULL;
-	char addr[COMMON_ADDR_MAX];
-	char url[NATS_URL_MAX];
+/*
+ * Attempts to connect.
+ */
+static _Atomic unsigned abandoned;
 
-	(void)snprintf(url, sizeof url, "nats://%s:%u",
-		common_addr(n->target.addr_be[n->target.contact], addr), n->target.port);
+static void free_attempt(struct attempt *a)
+{
+	pthread_cond_destroy(&a->changed);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+static natsConnection *connect_to(const char *url)
+{
+	natsConnection *connection = NULL;
+	natsOptions *options = NULL;
+
 	if (natsOptions_Create(&options) != NATS_OK)
 		abort();
-	if (natsOptions_SetURL(options, url) != NATS_OK ||
-		natsOptions_SetTimeout(options, wait_ms(deadline_ns)) != NATS_OK ||
-		natsOptions_SetAllowReconnect(options, false) != NATS_OK ||
-		natsOptions_SetIgnoreDiscoveredServers(options, true) != NATS_OK ||
-		natsOptions_SetSendAsap(options, true) != NATS_OK ||
-		natsConnection_Connect(&n->connection, options) != NATS_OK ||
-		natsConnection_JetStream(&n->stream, n->connection, NULL) != NATS_OK)
-		hang_up(n);
+	if (natsOptions_SetURL(options, url) == NATS_OK &&
+		natsOptions_SetTimeout(options, NATS_PATIENCE_NS / NS_PER_MS) == NATS_OK &&
+		natsOptions_SetAllowReconnect(options, false) == NATS_OK &&
+		natsOptions_SetIgnoreDiscoveredServers(options, true) == NATS_OK &&
+		natsOptions_SetSendAsap(options, true) == NATS_OK &&
+		natsConnection_Connect(&connection, options) != NATS_OK)
+		connection = NULL;
 	natsOptions_Destroy(options);
+	return connection;
+}
+
+static void *attempt_main(void *arg)
+{
+	struct attempt *a = arg;
+	natsConnection *connection;
+	bool mine;
+
+	pthread_mutex_lock(&a->lock);
+	a->thread = gettid();
+	pthread_mutex_unlock(&a->lock);
+	connection = connect_to(a->url);
+	pthread_mutex_lock(&a->lock);
+	a->connection = connection;
+	a->over = true;
+	mine = a->abandoned;
+	pthread_cond_signal(&a->changed);
+	pthread_mutex_unlock(&a->lock);
+	if (mine) {
+		natsConnection_Destroy(connection);
+		free_attempt(a);
+		abandoned--;
+	}
+	return NULL;
+}
+
+static void begin(struct nats *n)
+{
+	struct attempt *a = calloc(1, sizeof *a);
+	pthread_condattr_t monotonic;
+	pthread_attr_t detached;
+	char addr[COMMON_ADDR_MAX];
+	pthread_t thread;
+
+	assert(a);
+	(void)snprintf(a->url, sizeof a->url, "nats://%s:%u",
+		common_addr(n->target.addr_be[n->target.contact], addr), n->target.port);
+	a->begin_ns = clock_now_ns();
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&a->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &detached, attempt_main, a) == 0)
+		n->attempt = a;
+	else
+		free_attempt(a);
+	pthread_attr_destroy(&detached);
+}
+
+/* It may go on for long: but only with what nobody else wants of the processors. */
+static void abandon(struct nats *n)
+{
+	const struct sched_param none = {0};
+	struct attempt *a = n->attempt;
+	bool over;
+
+	n->attempt = NULL;
+	if (!a)
+		return;
+	pthread_mutex_lock(&a->lock);
+	over = a->over;
+	a->abandoned = true;
+	if (!over)
+		abandoned++;
+	if (!over && a->thread)
+		(void)sched_setscheduler(a->thread, SCHED_IDLE, &none);
+	pthread_mutex_unlock(&a->lock);
+	if (!over)
+		return;
+	natsConnection_Destroy(a->connection);
+	free_attempt(a);
+}
+
+/* Wait for the attempt that is under way. */
+static void take(struct nats *n, uint64_t deadline_ns)
+{
+	const struct timespec t = clock_timespec(deadline_ns);
+	struct attempt *a = n->attempt;
+	bool over;
+
+	pthread_mutex_lock(&a->lock);
+	while (!a->over && pthread_cond_timedwait(&a->changed, &a->lock, &t) == 0)
+		;
+	over = a->over;
+	pthread_mutex_unlock(&a->lock);
+	if (!over)
+		return;
+	n->connection = a->connection;
+	n->attempt = NULL;
+	free_attempt(a);
+	if (n->connection && natsConnection_JetStream(&n->stream, n->connection, NULL) != NATS_OK)
+		hang_up(n);
 }
 
 static bool have_connection(struct nats *n, uint64_t deadline_ns)
 {
 	if (n->connection && natsConnection_Status(n->connection) != NATS_CONN_STATUS_CONNECTED)
 		hang_up(n);
-	if (!n->connection)
-		dial(n, deadline_ns);
+	if (n->connection)
+		return true;
+	if (n->attempt && clock_now_ns() > n->attempt->begin_ns + NATS_PATIENCE_NS)
+		abandon(n);
+	if (!n->attempt && abandoned < NATS_ABANDONED_MAX)
+		begin(n);
+	if (n->attempt)
+		take(n, deadline_ns);
 	return n->connection != NULL;
 }
 
@@ -118,14 +249,14 @@ static void nats_driver_close(struct driver *d)
 {
 	if (!d)
 		return;
+	abandon(nats_of(d));
 	hang_up(nats_of(d));
 	free(d);
 }
 
 static void nats_connect(struct driver *d, uint64_t deadline_ns)
 {
-	if (deadline_ns > clock_now_ns() + NATS_CONNECT_NS)
-		(void)have_connection(nats_of(d), deadline_ns);
+	(void)have_connection(nats_of(d), deadline_ns);
 }
 
 static const char *subject_of(uint64_t key, char out[NATS_SUBJECT_MAX])
