@@ -21,8 +21,8 @@
 /**
  * struct driver_result - what came of one request
  * @outcome:	HISTORY_OK, HISTORY_FAIL or HISTORY_UNKNOWN
- * @error:	why it is not OK; HISTORY_UNMET with HISTORY_OK for a CAS whose old value was not
- * there
+ * @error:	why it is not OK; HISTORY_UNMET with HISTORY_OK for a CAS whose old value was
+ *		not there
  * @value:	that was read, 0 if there is none
  * @found:	get(): there was one
  */
@@ -92,9 +92,9 @@ struct driver_status {
  *		and each answer brings it up to date; NULL: requests are of no session. May be NULL
  *		itself: the protocol has no such thing
  * @level:	of each read and write from now on, by its name; NULL: the store's. May be NULL
- *itself
+ *		itself
  * @status:	ask the server target.contact, and only that one, what it is. Return: 0, or a
- *negative errno if it did not say. May be NULL: it cannot be asked
+ *		negative errno if it did not say. May be NULL: it cannot be asked
  * @close:	also frees
  */
 struct driver_ops {

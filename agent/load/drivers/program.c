@@ -13,8 +13,8 @@
  * it is not ended for it.
  *
  * The program runs without root. It is the leader of a process group, which is killed as a whole,
- *and dies with the thread that started it. Its standard input is a socket, for nobody is to be
- *killed by SIGPIPE.
+ * and dies with the thread that started it. Its standard input is a socket, for nobody is to be
+ * killed by SIGPIPE.
  */
 #include "agent/load/drivers/program.h"
 
