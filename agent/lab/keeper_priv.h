@@ -72,7 +72,7 @@ bool keeper_ready(const struct keeper *k, const struct driver_status *status);
 /* keeper_clock_set() - from now on. Return: 0 or a negative errno. */
 int keeper_clock_set(int64_t skew_ns);
 
-/* admin_accept() - a new client. admin_hear() - what one asks. */
+/* keeper_admin_accept() - a new client. keeper_admin_hear() - what one asks. */
 void keeper_admin_accept(struct keeper *k);
 void keeper_admin_hear(struct keeper *k, struct keeper_client *c);
 

@@ -11,15 +11,6 @@ const struct system *stores_find(const char *name, struct err *err)
 	return s ? s : real_find(name, err);
 }
 
-const struct system *stores_list(unsigned i)
-{
-	unsigned ours = 0;
-
-	while (system_list(ours))
-		ours++;
-	return i < ours ? system_list(i) : real_list(i - ours);
-}
-
 const char *stores_name(const struct system *s)
 {
 	return s->real ? s->real->store : s->name;

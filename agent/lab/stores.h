@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * stores.h - all that --store may name: the systems of ours and the real databases
- *
- * One order for all: ours first, as store/systems.c has them, then those of scripts/systems/.
- */
+/* stores.h - all that --store may name: the systems of ours and the real databases */
 #ifndef LAB_STORES_H
 #define LAB_STORES_H
 
@@ -17,9 +13,6 @@
  * Return: NULL with EXIT_USAGE and the cure in @err: there is none, or its file is wrong.
  */
 const struct system *stores_find(const char *name, struct err *err);
-
-/* stores_list() - number @i, NULL after the last. */
-const struct system *stores_list(unsigned i);
 
 /* stores_name() - what stores_find() takes, in another process, too, to find @s again. */
 const char *stores_name(const struct system *s);

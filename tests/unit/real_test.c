@@ -414,7 +414,9 @@ static void stores__says_what_a_store_may_be_called(void **state)
 	assert_null(stores_find("./fifo.lua", &err));
 	assert_non_null(strstr(err.text, "system file './fifo.lua' is not a file of at most"));
 	assert_int_equal(err.status, EXIT_USAGE);
-	for (unsigned i = 0; (s = stores_list(i)); i++)
+	for (unsigned i = 0; (s = system_list(i)); i++)
+		assert_ptr_equal(stores_find(stores_name(s), &err), s);
+	for (unsigned i = 0; (s = real_list(i)); i++)
 		assert_ptr_equal(stores_find(stores_name(s), &err), s);
 }
 
