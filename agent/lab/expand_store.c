@@ -110,7 +110,7 @@ static int expand_real(struct plan *plan, const struct script *s,
 	const struct plan_options *options, struct err *err)
 {
 	const struct system *row = plan->system;
-	char set[2 * SCRIPT_TEXT_MAX];
+	char set[REAL_SETTINGS_MAX];
 	int rc = check_real(plan, s, err);
 
 	if (rc < 0)
@@ -122,8 +122,10 @@ static int expand_real(struct plan *plan, const struct script *s,
 	if (rc < 0)
 		return rc;
 	plan->driver = plugin_find(plan->real->driver, err);
-	if (!plan->driver)
+	if (!plan->driver && plugin_package(plan->real->driver))
 		return real_missing(plan->real, err); /* and what else there is to install */
+	if (!plan->driver)
+		return err_wrap(err, "store %s", row->name);
 	/* Other knobs may be like another system of ours. */
 	plan->row = *plan->real->like;
 	plan->row.name = row->name;

@@ -83,7 +83,10 @@ static void plan__of_a_real_database_has_its_nodes_and_its_driver(void **state)
 
 static void plan__takes_what_a_real_database_is_like_from_its_knobs(void **state)
 {
-	static const struct plan_options set = {.set = "reads=any"};
+	static const struct plan_options set = {
+		.set = "reads=any reads=all,reads=any reads=all reads=any reads=all reads=any "
+		       "reads=all reads=any reads=all reads=any reads=all reads=any reads=all "
+		       "reads=any"};
 	static const struct plan_options variant = {.store = "./s.lua:mine-any"};
 	struct plan *plan;
 
