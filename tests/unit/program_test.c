@@ -231,6 +231,7 @@ static void program__that_is_no_driver_is_refused_in_words(void **state)
 		{"echo pacelab 1 read\n", "begins with 'pacelab 1 read'"},
 		{"echo pacelab 1 read wriet\n", "begins with"},
 		{"echo\nread line\n", "begins with ''"},
+		{"printf 'a\\033[2Jb\\n'\nread line\n", "begins with 'a [2Jb'"},
 	};
 	struct err err;
 

@@ -422,6 +422,7 @@ static void fail_hello(const char *path, struct connection *c, int len, struct e
 		err_set(err, -ENOEXEC, EXIT_CANNOT_RUN,
 			"driver %s %s 'pacelab 1 read write ...': run it by hand, without root",
 			path, len == -EPIPE ? "ended before it said" : "says more in one go than");
+	err_one_line(err);
 }
 
 static int look_at(const char *path, struct err *err)
