@@ -567,7 +567,8 @@ static struct real *plain_row(const struct real_script *f, const struct real_row
 int real_script_row(
 	struct real_script *f, unsigned i, const char *set, struct real **ret, struct err *err)
 {
-	static const struct word eval = {"system", eval_row, "like = \"etcd\""};
+	static const struct word eval = {
+		"system", eval_row, "client = \"reads=all\", like = \"etcd\""};
 	struct ask ask = {.f = f, .row = &f->row[i]};
 	int rc = read_set(f, ask.row, set, err);
 
