@@ -3,6 +3,7 @@
 #include "tests/lib/server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -100,7 +101,7 @@ void server_start(struct server *s, const struct play *play, unsigned plays)
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&addr, sizeof addr), 0);
 	assert_int_equal(listen(s->fd, CONNECTIONS_MAX), 0);
 	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&addr, &len), 0);
-	assert_int_equal(pipe(s->stop), 0);
+	assert_int_equal(pipe2(s->stop, O_CLOEXEC), 0); /* a program that is a driver has it not */
 	s->port = ntohs(addr.sin_port);
 	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
 }
