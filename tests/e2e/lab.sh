@@ -11,6 +11,15 @@ pacelab=$(cd "$B" && pwd -P)/pacelab
 lab=$(lab_name)
 export NO_COLOR=1
 
+# check_once NAME COMMAND...: check, but not again under sanitizers, where one lab of each database
+# has been through all that is ours.
+check_once() {
+	case $B in
+	*/san-*) skip "$1" "elsewhere: a second lab of a database runs without sanitizers" ;;
+	*) check "$@" ;;
+	esac
+}
+
 # supervisor: pid of the lab's supervisor.
 supervisor() {
 	cat "/run/pacelab/$lab/lock"

@@ -61,8 +61,8 @@ check redis__is_not_linearizable json async 'r["check"]["result"] == "violation"
 check redis__has_a_witness json async 'r["check"]["witness"]'
 check redis__leaves_no_data eval '[ ! -e "$tmp/async/data" ] && ls "$tmp"/async/log/n1*'
 
-check redis__runs_with_wait runs wait --store redis-real-wait1
-check wait__old_primary_acknowledges_nothing_more \
+check_once redis__runs_with_wait runs wait --store redis-real-wait1
+check_once wait__old_primary_acknowledges_nothing_more \
 	json wait 'r["lost_writes"]["acknowledged"] > 100 and r["lost_writes"]["lost"] == 0'
 gone_in_time redis__leaves_nothing_behind
 tap_done

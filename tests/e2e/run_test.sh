@@ -39,7 +39,7 @@ r = json.load(open(sys.argv[1]))
 phase = {p["name"]: p for p in r["phases"]}
 fault = {f["kind"]: f for f in r["faults"]}
 value = eval(sys.argv[2])
-print(sys.argv[2], "is", value)
+print(sys.argv[2], "is", value, r["faults"])
 sys.exit(not value)' "$tmp/$1.json" "$2"
 }
 
