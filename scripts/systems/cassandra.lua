@@ -88,11 +88,12 @@ system("cassandra-real", {
   end,
   kept = "the server itself; a client asks the nearest node, which asks as many as the level " ..
     "says",
-  differs = "the node that is asked sets the time of a write by its clock; a write that failed at " ..
-    "too few replicas stays at those that took it; cas and plain writes must not be mixed",
+  differs = "the node that is asked sets the time of a write by its clock; a write that failed " ..
+    "at too few replicas stays at those that took it; cas and plain writes must not be mixed",
   not_run = "no package in Debian; cassandra.apache.org/doc/latest/cassandra/installing has one",
   rate = 100,
   deadline = "2s",
+  warmup = "10s", -- until Java has compiled what it needs
   cut = "30s", -- the failure detector takes 10 to 20 s
   settle = "20s",
   ready = "180s",

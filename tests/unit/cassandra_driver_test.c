@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 
+#include "tests/lib/round.h"
 #include "tests/lib/scripts.h"
 #include "tests/lib/server.h"
 #include "tests/lib/test.h"
@@ -47,23 +48,6 @@ static struct driver *dial(uint16_t port, unsigned nodes, const char *settings)
 	return scripts_driver("cassandra")->open(&target);
 }
 
-enum request { READ, WRITE, CAS, CREATE };
-
-static struct driver_result ask(struct driver *d, enum request what, uint64_t timeout_ns)
-{
-	uint64_t deadline_ns = clock_now_ns() + timeout_ns;
-	struct driver_result r;
-
-	memset(&r, 0xff, sizeof r);
-	if (what == READ)
-		d->ops->read(d, 7, deadline_ns, &r);
-	else if (what == WRITE)
-		d->ops->write(d, 7, 42, deadline_ns, &r);
-	else
-		d->ops->cas(d, 7, what == CAS ? 41 : 0, 42, deadline_ns, &r);
-	return r;
-}
-
 /* The program is there before the first request, so that this is no matter of its start. */
 static void begin(struct driver *d)
 {
@@ -71,7 +55,7 @@ static void begin(struct driver *d)
 }
 
 struct outcome {
-	enum request what;
+	enum round_request what;
 	struct play play;
 	enum history_type outcome;
 	enum history_error error;
@@ -93,11 +77,11 @@ static void assert_outcomes(const struct outcome *o, size_t n)
 		server_start(&s, plays, anew ? 4 : 3);
 		d = dial(s.port, 1, "reads=quorum writes=quorum");
 		begin(d);
-		r = ask(d, o->what, PATIENCE_NS);
+		r = round_ask(d, o->what, PATIENCE_NS);
 		if (r.outcome != o->outcome || r.error != o->error || r.value != o->value)
 			fail_msg("answer %zu: outcome %d error %s value %llu", i, r.outcome,
 				history_error_names[r.error], (unsigned long long)r.value);
-		r = ask(d, READ, PATIENCE_NS);
+		r = round_ask(d, ROUND_READ, PATIENCE_NS);
 		if (r.outcome != HISTORY_OK || r.value != 5 || s.connections != o->connections)
 			fail_msg("answer %zu: then outcome %d, %u connections", i, r.outcome,
 				s.connections);
@@ -109,25 +93,30 @@ static void assert_outcomes(const struct outcome *o, size_t n)
 static void cassandra_driver__maps_every_answer_to_its_outcome(void **state)
 {
 	static const struct outcome outcomes[] = {
-		{READ, {FIVE("\2"), 0, 1}, HISTORY_OK, 0, 5, 1},
-		{READ, {NONE("\2"), 0, 0}, HISTORY_OK, 0, 0, 1},
-		{WRITE, {VOID("\2"), 0, 1}, HISTORY_OK, 0, 0, 1},
-		{CAS, {APPLIED("\2", "\1"), 0, 0}, HISTORY_OK, 0, 0, 1},
-		{CAS, {APPLIED("\2", "\0"), 0, 0}, HISTORY_OK, HISTORY_UNMET, 0, 1},
-		{CREATE, {APPLIED("\2", "\1"), 0, 0}, HISTORY_OK, 0, 0, 1},
-		{READ, {ERROR("\2", "\x12\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
+		{ROUND_READ, {FIVE("\2"), 0, 1}, HISTORY_OK, 0, 5, 1},
+		{ROUND_READ, {NONE("\2"), 0, 0}, HISTORY_OK, 0, 0, 1},
+		{ROUND_WRITE, {VOID("\2"), 0, 1}, HISTORY_OK, 0, 0, 1},
+		{ROUND_CAS, {APPLIED("\2", "\1"), 0, 0}, HISTORY_OK, 0, 0, 1},
+		{ROUND_CAS, {APPLIED("\2", "\0"), 0, 0}, HISTORY_OK, HISTORY_UNMET, 0, 1},
+		{ROUND_CREATE, {APPLIED("\2", "\1"), 0, 0}, HISTORY_OK, 0, 0, 1},
+		{ROUND_READ, {ERROR("\2", "\x12\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
 		/* Too few replicas are alive; it is starting; it does not understand. */
-		{WRITE, {ERROR("\2", "\x10\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
-		{WRITE, {ERROR("\2", "\x10\x02"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
-		{WRITE, {ERROR("\2", "\x22\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
+		{ROUND_WRITE, {ERROR("\2", "\x10\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
+		{ROUND_WRITE, {ERROR("\2", "\x10\x02"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
+		{ROUND_WRITE, {ERROR("\2", "\x22\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
 		/* Too few have answered in time, or have failed; it has too much to do. */
-		{WRITE, {ERROR("\2", "\x11\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0, 1},
-		{WRITE, {ERROR("\2", "\x15\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0, 1},
-		{WRITE, {ERROR("\2", "\x10\x01"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0, 1},
-		{WRITE, {ERROR("\2", "\0\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0, 1},
+		{ROUND_WRITE, {ERROR("\2", "\x11\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0,
+			1},
+		{ROUND_WRITE, {ERROR("\2", "\x15\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0,
+			1},
+		{ROUND_WRITE, {ERROR("\2", "\x10\x01"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN,
+			0, 1},
+		{ROUND_WRITE, {ERROR("\2", "\0\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0,
+			1},
 		/* Perhaps found out only by the last step of a transaction. */
-		{CAS, {ERROR("\2", "\x10\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0, 1},
-		{CAS, {ERROR("\2", "\x22\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
+		{ROUND_CAS, {ERROR("\2", "\x10\0"), 0, 0}, HISTORY_UNKNOWN, HISTORY_UNCERTAIN, 0,
+			1},
+		{ROUND_CAS, {ERROR("\2", "\x22\0"), 0, 0}, HISTORY_FAIL, HISTORY_REFUSED, 0, 1},
 	};
 
 	(void)state;
@@ -137,20 +126,20 @@ static void cassandra_driver__maps_every_answer_to_its_outcome(void **state)
 static void cassandra_driver__gives_up_a_connection_that_breaks_or_talks_nonsense(void **state)
 {
 	static const struct outcome outcomes[] = {
-		{READ, {NULL, 1, 0}, HISTORY_FAIL, HISTORY_CLOSED, 0, 2},
-		{WRITE, {NULL, 1, 0}, HISTORY_UNKNOWN, HISTORY_CLOSED, 0, 2},
-		{CAS, {"x", 1, 0}, HISTORY_UNKNOWN, HISTORY_CLOSED, 0, 2},
-		{READ, {FIVE("\7"), 0, 0}, HISTORY_FAIL, HISTORY_OTHER, 0, 2}, /* another's */
-		{WRITE, {VOID("\7"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
-		{WRITE, {"hello, world\r\n", 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
-		{WRITE, {FIVE("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
-		{WRITE, {READY("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
-		{CAS, {VOID("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
-		{CAS, {FIVE("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
-		{READ, {VOID("\2"), 0, 0}, HISTORY_FAIL, HISTORY_OTHER, 0, 2},
-		{READ, {ONE("\2", "x"), 0, 0}, HISTORY_FAIL, HISTORY_OTHER, 0, 2},
-		{READ, {FRAME("\2", "\x08", "\x04", "\0\0\0\2"), 0, 0}, HISTORY_FAIL, HISTORY_OTHER,
-			0, 2},
+		{ROUND_READ, {NULL, 1, 0}, HISTORY_FAIL, HISTORY_CLOSED, 0, 2},
+		{ROUND_WRITE, {NULL, 1, 0}, HISTORY_UNKNOWN, HISTORY_CLOSED, 0, 2},
+		{ROUND_CAS, {"x", 1, 0}, HISTORY_UNKNOWN, HISTORY_CLOSED, 0, 2},
+		{ROUND_READ, {FIVE("\7"), 0, 0}, HISTORY_FAIL, HISTORY_OTHER, 0, 2}, /* another's */
+		{ROUND_WRITE, {VOID("\7"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
+		{ROUND_WRITE, {"hello, world\r\n", 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
+		{ROUND_WRITE, {FIVE("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
+		{ROUND_WRITE, {READY("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
+		{ROUND_CAS, {VOID("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
+		{ROUND_CAS, {FIVE("\2"), 0, 0}, HISTORY_UNKNOWN, HISTORY_OTHER, 0, 2},
+		{ROUND_READ, {VOID("\2"), 0, 0}, HISTORY_FAIL, HISTORY_OTHER, 0, 2},
+		{ROUND_READ, {ONE("\2", "x"), 0, 0}, HISTORY_FAIL, HISTORY_OTHER, 0, 2},
+		{ROUND_READ, {FRAME("\2", "\x08", "\x04", "\0\0\0\2"), 0, 0}, HISTORY_FAIL,
+			HISTORY_OTHER, 0, 2},
 	};
 
 	(void)state;
@@ -170,16 +159,16 @@ static void cassandra_driver__asks_at_the_level_that_it_is_told(void **state)
 	server_start(&s, plays, 5);
 	d = dial(s.port, 3, "reads=one writes=all");
 	begin(d);
-	assert_int_equal(ask(d, READ, PATIENCE_NS).value, 5);
+	assert_int_equal(round_ask(d, ROUND_READ, PATIENCE_NS).value, 5);
 	ASKED("SELECT v FROM lab.kv WHERE k = ?\0\1\1\0\1\0\0\0\2k7");
-	assert_int_equal(ask(d, WRITE, PATIENCE_NS).outcome, HISTORY_OK);
+	assert_int_equal(round_ask(d, ROUND_WRITE, PATIENCE_NS).outcome, HISTORY_OK);
 	ASKED("UPDATE lab.kv SET v = ? WHERE k = ?\0\5\1\0\2\0\0\0\2"
 	      "42\0\0\0\2k7");
-	assert_int_equal(ask(d, CAS, PATIENCE_NS).outcome, HISTORY_OK);
+	assert_int_equal(round_ask(d, ROUND_CAS, PATIENCE_NS).outcome, HISTORY_OK);
 	ASKED(" IF v = ?\0\5\1\0\3\0\0\0\2"
 	      "42\0\0\0\2k7\0\0\0\2"
 	      "41");
-	assert_int_equal(ask(d, CREATE, PATIENCE_NS).outcome, HISTORY_OK);
+	assert_int_equal(round_ask(d, ROUND_CREATE, PATIENCE_NS).outcome, HISTORY_OK);
 	ASKED(" IF NOT EXISTS\0\5\1\0\2\0\0\0\2k7\0\0\0\2"
 	      "42");
 	assert_int_equal(s.connections, 1);
@@ -200,13 +189,13 @@ static void cassandra_driver__fails_before_it_sends_and_in_time(void **state)
 	d = dial(s.port, 1, "");
 	begin(d);
 	started = clock_now_ns();
-	r = ask(d, WRITE, SHORT_NS);
+	r = round_ask(d, ROUND_WRITE, SHORT_NS);
 	assert_int_equal(r.outcome, HISTORY_UNKNOWN);
 	assert_int_equal(r.error, HISTORY_TIMEOUT);
 	assert_true(clock_now_ns() - started < PATIENCE_NS / 2);
 	server_stop(&s);
 	begin(d);
-	r = ask(d, WRITE, PATIENCE_NS); /* nobody listens */
+	r = round_ask(d, ROUND_WRITE, PATIENCE_NS); /* nobody listens */
 	assert_int_equal(r.outcome, HISTORY_FAIL);
 	assert_int_equal(r.error, HISTORY_CONNECT);
 	d->ops->close(d);
@@ -214,7 +203,7 @@ static void cassandra_driver__fails_before_it_sends_and_in_time(void **state)
 	server_start(&s, &(struct play){ERROR("\1", "\0\x0a"), 0, 0}, 1);
 	d = dial(s.port, 1, "");
 	begin(d);
-	r = ask(d, WRITE, PATIENCE_NS);
+	r = round_ask(d, ROUND_WRITE, PATIENCE_NS);
 	assert_int_equal(r.outcome, HISTORY_FAIL);
 	assert_int_equal(r.error, HISTORY_CONNECT);
 	d->ops->close(d);

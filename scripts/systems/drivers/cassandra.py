@@ -13,7 +13,8 @@ import struct
 import sys
 
 sys.dont_write_bytecode = True  # beside the file of driver.py
-from driver import Connection, Nonsense, Refused, Uncertain, Unsent, main, number  # noqa: E402
+from driver import (  # noqa: E402
+    Connection, Cursor, Nonsense, Refused, Uncertain, Unsent, main, number)
 
 VERSION = 4
 ANSWER_MAX = 1 << 20
@@ -31,24 +32,12 @@ HAD_NO_EFFECT = {
     0x000A, 0x0100, UNAVAILABLE, 0x1002, 0x2000, 0x2100, 0x2200, 0x2300, 0x2400, 0x2500}
 
 
-class Cursor:
-    """Walks bytes that a server sent."""
-
-    def __init__(self, text):
-        self.text = text
-        self.at = 0
-
-    def take(self, count):
-        if count < 0 or self.at + count > len(self.text):
-            raise Nonsense
-        self.at += count
-        return self.text[self.at - count:self.at]
-
+class Answer(Cursor):
     def short(self):
-        return struct.unpack(">H", self.take(2))[0]
+        return self.number("H")
 
     def int(self):
-        return struct.unpack(">i", self.take(4))[0]
+        return self.number("i")
 
     def string(self):
         return self.take(self.short())
@@ -103,7 +92,7 @@ class Cassandra:
         if (version != VERSION | 0x80 or flags & ~WITH_WARNINGS or stream != self.stream or
                 size < 0 or size > ANSWER_MAX):
             raise Nonsense
-        cursor = Cursor(self.connection.receive(size, deadline))
+        cursor = Answer(self.connection.receive(size, deadline))
         if flags & WITH_WARNINGS:
             for _ in range(cursor.short()):
                 cursor.string()
@@ -145,10 +134,7 @@ class Cassandra:
         return rows(cursor) if kind == ROWS else None
 
     def read(self, key, deadline):
-        try:
-            found = self.query(deadline, self.reads, "SELECT v FROM lab.kv WHERE k = ?", key)
-        except Uncertain as e:
-            raise Refused from e
+        found = self.query(deadline, self.reads, "SELECT v FROM lab.kv WHERE k = ?", key)
         if found is None or len(found) > 1:
             raise Nonsense
         return number(found[0].get(b"v") or b"") if found else "ok nil"

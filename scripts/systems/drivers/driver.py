@@ -6,6 +6,7 @@ of all nodes, the index of the nearest, the port and the settings, and has read(
 and status() if it can; the last argument of each is the deadline. They return what the line says.
 """
 import socket
+import struct
 import sys
 import time
 
@@ -31,6 +32,27 @@ def number(text):
     if not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
         raise Nonsense
     return "ok " + text.decode() if int(text) else "ok nil"
+
+
+class Cursor:
+    """Walks bytes that a server sent."""
+
+    def __init__(self, text):
+        self.text = text
+        self.at = 0
+
+    def take(self, count):
+        if count < 0 or self.at + count > len(self.text):
+            raise Nonsense
+        self.at += count
+        return self.text[self.at - count:self.at]
+
+    def number(self, kind):
+        """A number as struct has it, big-endian: "i" is one of four bytes."""
+        return struct.unpack(">" + kind, self.take(struct.calcsize(">" + kind)))[0]
+
+    def done(self):
+        return self.at == len(self.text)
 
 
 class Connection:
@@ -102,7 +124,7 @@ def answer(driver, words):
     except Refused:
         return "fail refused"
     except Uncertain:
-        return f"{lost} uncertain"
+        return "unknown uncertain" if lost == "unknown" else "fail refused"
     except Nonsense:
         why = "other"
     except TimeoutError:
