@@ -36,16 +36,17 @@ local function redis_conf(n, leader)
   return table.concat(conf, "\n") .. "\n"
 end
 
-local function sentinel_conf(n, leader)
-  return table.concat({
-    "bind " .. n.addr,
-    "port " .. sentinel,
-    "protected-mode no",
-    string.format("sentinel monitor m %s %d %d", leader, server, majority(n)),
-    "sentinel down-after-milliseconds m " .. ms(n.knobs["down-after"]),
-    "sentinel failover-timeout m " .. ms(n.knobs["failover-timeout"]),
-    "sentinel parallel-syncs m " .. #n.nodes,
-  }, "\n") .. "\n"
+-- It writes down here what it watches and whom it knows.
+local function sentinel_conf(n)
+  return table.concat({"bind " .. n.addr, "port " .. sentinel, "protected-mode no"}, "\n") .. "\n"
+end
+
+-- A Sentinel asks a primary for its replicas at once, and then every 10 s: it is told of the
+-- primary when that has all of them.
+local function attached(n, leader)
+  return {"sh", "-c", string.format("redis-cli -e -h %s -p %d PING && " ..
+    "[ $(redis-cli -h %s -p %d INFO replication | grep -c state=online) -eq %d ]",
+    n.addr, sentinel, leader, server, #n.nodes - 1), retry = "20s"}
 end
 
 -- By hand, as an operator does it who takes the primary for dead: SENTINEL FAILOVER would choose
@@ -57,7 +58,8 @@ local function watch(n, leader)
   return tell("REMOVE", "m"),
     tell("MONITOR", "m", leader, tostring(server), tostring(majority(n))),
     tell("SET", "m", "down-after-milliseconds", tostring(ms(n.knobs["down-after"])),
-      "failover-timeout", tostring(ms(n.knobs["failover-timeout"])))
+      "failover-timeout", tostring(ms(n.knobs["failover-timeout"])),
+      "parallel-syncs", tostring(#n.nodes))
 end
 
 local function replicaof(n, ...)
@@ -102,14 +104,16 @@ system("redis-real", {
     local leader = n.nodes[n.leader].addr
     local remove, monitor, set = watch(n, n.addr)
     local forget, follow, tune = watch(n, "{leader}")
+    local _, begin, first = watch(n, leader)
 
     return {
       -- Both programs write down here who leads now.
-      once = {["redis.conf"] = redis_conf(n, leader), ["sentinel.conf"] = sentinel_conf(n, leader)},
+      once = {["redis.conf"] = redis_conf(n, leader), ["sentinel.conf"] = sentinel_conf(n)},
       run = {
         {"redis-server", "redis.conf"},
         {"redis-server", "sentinel.conf", "--sentinel"},
       },
+      after = {attached(n, leader), begin, first},
       promote = {replicaof(n, "NO", "ONE"), remove, monitor, set},
       follow = {replicaof(n, "{leader}", tostring(server)), forget, follow, tune},
     }
