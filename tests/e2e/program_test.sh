@@ -82,6 +82,28 @@ takes_lines() {
 	printf 'fail connect\nfail connect\n' | diff - "$tmp/lines"
 }
 
+# A server that answers its first request twice, and the next one once.
+gives_up_who_says_too_much() {
+	/usr/bin/python3 - "$tmp/port" <<-'PY' &
+		import os, socket, sys
+		s = socket.create_server(("127.0.0.1", 0))
+		s.settimeout(20)
+		with open(sys.argv[1] + ".new", "w") as f:
+		    f.write(str(s.getsockname()[1]))
+		os.rename(sys.argv[1] + ".new", sys.argv[1])
+		answers = [b"+OK\r\n$1\r\n9\r\n", b"$1\r\n5\r\n"]
+		while answers:
+		    c = s.accept()[0]
+		    while answers and c.recv(4096):
+		        c.sendall(answers.pop(0))
+	PY
+	wait_until 10 test -s "$tmp/port" || return 1
+	printf 'write 1 5\nread 1\n' | "$pacelab" driver "program:$tmp/redis.py" \
+		--deadline 10s --port "$(cat "$tmp/port")" >"$tmp/lines"
+	wait
+	printf 'unknown closed\nok 5\n' | diff - "$tmp/lines"
+}
+
 check driver__in_python_runs_in_a_lab runs_in_a_lab
 check driver__in_python_sees_what_the_store_is says_what_it_saw
 check driver__in_python_is_gone_with_the_lab wait_until 5 no_program_left
@@ -91,4 +113,5 @@ check driver__refuses_what_the_program_has_not \
 	answers '*is no request to driver*' 64 --port 1 cas 1 2 3
 check driver__refuses_a_bad_address answers "*'nowhere' is no address*" 64 --nodes nowhere read 1
 check driver__takes_requests_by_the_line takes_lines
+check driver__in_python_gives_up_who_says_too_much gives_up_who_says_too_much
 tap_done

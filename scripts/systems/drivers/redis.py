@@ -75,11 +75,11 @@ class Connection:
             self.socket.sendall(request)
             line = self.line(deadline)
             kind, text = line[:1], line[1:]
-            if kind == b"$" and text == b"-1":
-                return kind, None
             if kind == b"$":
-                text = self.bytes(int(text), deadline)
-            return kind, text.decode()
+                text = self.bytes(int(text), deadline) if text != b"-1" else None
+            if self.rest:  # more than an answer: nobody knows to what
+                raise ConnectionError
+            return kind, text.decode() if text is not None else None
         except OSError:
             self.close()
             raise
@@ -94,7 +94,7 @@ def failed(text):
 def read(connection, deadline, key):
     kind, text = connection.ask(deadline, "GET", key)
     if kind == b"$":
-        return "ok " + (text or "nil")
+        return "ok " + ("nil" if text is None else text)
     return "fail refused"
 
 
