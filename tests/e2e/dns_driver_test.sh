@@ -123,7 +123,7 @@ answers() {
 	dig +short +tcp +time=1 +tries=1 -p "$port" "@$1" lab SOA | grep -q root.lab
 }
 start bind named -g -4 -n 1 -c "$tmp/bind/named.conf"
-wait_until 10 answers "$primary"
+wait_until 30 answers "$primary"
 start nsd nsd -d -c "$tmp/nsd/nsd.conf"
 start knot knotd -c "$tmp/knot/knot.conf"
 start unbound unbound -d -c "$tmp/unbound/unbound.conf"
@@ -132,16 +132,19 @@ start unbound unbound -d -c "$tmp/unbound/unbound.conf"
 driver() {
 	timeout 20 "$B/pacelab" driver dns --nodes "$primary,$net.2,$net.3" --port "$port" \
 		--contact $(($1 - 1)) --settings "zone=lab cache_port=$cache_port $2" \
-		--deadline "${patience:-2s}" "${@:3}" 2>&1
+		--deadline "${patience:-10s}" "${@:3}" 2>&1
 }
+# What fails to connect was not sent: on a busy machine it may be asked again.
 says() {
-	local answer
-	answer=$(driver "${@:2}")
-	# shellcheck disable=SC2053 # the expected answer is a pattern
-	[[ $answer == $1 ]] || {
-		echo "$answer"
-		return 1
-	}
+	local answer end=$((SECONDS + 10))
+	while :; do
+		answer=$(driver "${@:2}")
+		# shellcheck disable=SC2053 # the expected answer is a pattern
+		[[ $answer != $1 ]] || return 0
+		[ "$answer" = 'fail connect' ] && [ "$SECONDS" -lt "$end" ] || break
+	done
+	echo "$answer"
+	return 1
 }
 
 check status__is_ready_when_all_have_the_zone wait_until 20 eval \
@@ -156,30 +159,29 @@ check read__at_knot_sees_it_in_time wait_until 10 says 'ok 5' 3 '' read k1
 check cas__changes_what_it_expects says ok 3 ttl=3 cas k1 5 6
 check cas__leaves_what_it_does_not_expect says unmet 3 '' cas k1 5 7
 
-# A cache has what it has heard once, for 3 s.
+# A cache has what it has heard once, for 3 s. This machine may be busy for longer: then it is tried
+# again with other values.
 check cache__has_it wait_until 10 eval \
 	"says 'ok 6' 2 '' read k1 && says 'ok 6' 2 reads=cache read k1"
+echo 100 >"$tmp/value"
 cache_is_old() {
-	says ok 2 ttl=3 write k1 8 && wait_until 2 says 'ok 8' 2 '' read k1 &&
-		says 'ok 6' 2 reads=cache read k1
+	local old new
+	old=$(($(cat "$tmp/value") + 1)) new=$((old + 1))
+	echo "$new" >"$tmp/value"
+	says ok 2 ttl=3 write k1 "$old" && wait_until 10 says "ok $old" 2 reads=cache read k1 &&
+		says ok 2 ttl=3 write k1 "$new" && wait_until 10 says "ok $new" 2 '' read k1 &&
+		says "ok $old" 2 reads=cache read k1
 }
-check cache__goes_on_with_it_until_its_time_is_over cache_is_old
-check cache__asks_again_then wait_until 10 says 'ok 8' 2 reads=cache read k1
+check cache__goes_on_with_it_until_its_time_is_over wait_until 60 cache_is_old
+check cache__asks_again_then \
+	wait_until 20 says "ok $(cat "$tmp/value")" 2 reads=cache read k1
 
 # A process that does not answer: the kernel takes the datagram for it.
 kill -STOP "${pid[bind]}"
-patience=300ms
-paused_is_unknown() {
-	local answers
-	answers=$(printf '%s\n' 'write k1 9' | driver 2 '')
-	[ "$answers" = 'unknown timeout' ] || {
-		echo "$answers"
-		return 1
-	}
-}
-check paused__is_unknown_of_a_write paused_is_unknown
+patience=500ms
+check paused__is_unknown_of_a_write says 'unknown timeout' 2 '' write k1 9
 kill -CONT "${pid[bind]}"
-patience=2s
+patience=
 check unknown__may_have_had_an_effect wait_until 10 says 'ok 9' 1 '' read k1
 check unknown__reaches_the_copies wait_until 20 says 'ok 9' 3 '' read k1
 

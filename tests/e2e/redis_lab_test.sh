@@ -48,21 +48,22 @@ sys.exit(not value)' "$tmp/$1.json" "$2"
 }
 
 check redis__runs runs async
-check redis__answers_in_the_baseline json async 'phase["baseline"]["ok"] >= 150'
+check redis__answers_in_the_baseline json async \
+	'phase["baseline"]["ok"] > 20 + phase["baseline"]["failed"]'
 check redis__confirms_the_cut \
 	json async 'fault["cut"]["evidence"] == "confirmed" and
 		fault["cut"]["packets_crossed"] == 0'
 check redis__old_primary_goes_on_acknowledging \
-	json async 'side("headless", "east")["ok"] > 300'
+	json async 'side("headless", "east")["writes_ok"] > 20'
 check redis__the_others_elect_another \
-	json async 'sum(s["ok"] for s in phase["headless"]["sides"] if s["name"] != "east") > 200'
-check redis__acknowledged_writes_are_lost json async 'r["lost_writes"]["lost"] > 20'
+	json async 'sum(s["writes_ok"] for s in phase["headless"]["sides"] if s["name"] != "east") > 20'
+check redis__acknowledged_writes_are_lost json async 'r["lost_writes"]["lost"] > 0'
 check redis__is_not_linearizable json async 'r["check"]["result"] == "violation"'
 check redis__has_a_witness json async 'r["check"]["witness"]'
 check redis__leaves_no_data eval '[ ! -e "$tmp/async/data" ] && ls "$tmp"/async/log/n1*'
 
 check_once redis__runs_with_wait runs wait --store redis-real-wait1
 check_once wait__old_primary_acknowledges_nothing_more \
-	json wait 'r["lost_writes"]["acknowledged"] > 100 and r["lost_writes"]["lost"] == 0'
+	json wait 'r["lost_writes"]["acknowledged"] > 20 and r["lost_writes"]["lost"] == 0'
 gone_in_time redis__leaves_nothing_behind
 tap_done
