@@ -53,7 +53,7 @@ struct server {
 	enum greets greets;
 	const struct play *play; /* one for each request, over all connections */
 	unsigned plays;
-	unsigned at;
+	_Atomic unsigned at;
 	char inbox[8];                /* number of the client's subscription */
 	char request[LINE_MAX_BYTES]; /* the last one */
 	char headers[LINE_MAX_BYTES]; /* ... and what stands in front of its text */
@@ -261,6 +261,7 @@ static void assert_outcomes(const char *settings, const struct outcome *o, size_
 			plays[1] = o->play[1];
 		start(&s, GREETS, plays, first + 1);
 		d = dial(s.port, settings);
+		d->ops->connect(d, clock_now_ns() + PATIENCE_NS);
 		r = ask(d, o->what, o->error == HISTORY_TIMEOUT ? SHORT_NS : PATIENCE_NS);
 		if (r.outcome != o->outcome || r.error != o->error || r.value != o->value)
 			fail_msg("request %d answer '%s': outcome %d error %d value %llu", o->what,

@@ -83,6 +83,7 @@ static void assert_outcomes(const struct outcome *o, size_t n)
 		plays[0].crumbs = i % 2;
 		server_start(&s, plays, 2);
 		d = dial(s.port);
+		d->ops->connect(d, clock_now_ns() + PATIENCE_NS);
 		r = ask(d, expected->reads,
 			expected->error == HISTORY_TIMEOUT ? SHORT_NS : PATIENCE_NS);
 		if (r.outcome != expected->outcome || r.error != expected->error ||
