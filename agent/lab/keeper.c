@@ -253,6 +253,9 @@ const char *keeper_order(struct keeper *k, const char *leader, const char *name)
 		return "another promote or follow is under way";
 	if (list->n == 0 && !leader)
 		return "this system has no commands that make a node the leader";
+	/* Commands that a server refuses would be taken for its last word. */
+	if (!keeper_status_heard(k->status))
+		return "the database is still starting";
 	if (!leader) {
 		const unsigned char *a = (const unsigned char *)&k->task->addr_be[k->task->self];
 

@@ -105,6 +105,18 @@ struct keeper_status *keeper_status_open(const struct keeper_task *task, struct 
 	return s;
 }
 
+bool keeper_status_heard(struct keeper_status *s)
+{
+	bool heard;
+
+	if (!s)
+		return false;
+	(void)pthread_mutex_lock(&s->lock);
+	heard = s->t_ns > 0;
+	(void)pthread_mutex_unlock(&s->lock);
+	return heard;
+}
+
 void keeper_status_read(struct keeper_status *s, struct driver_status *ret)
 {
 	bool known = false;

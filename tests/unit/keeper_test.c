@@ -29,6 +29,7 @@ static const struct keeper_words all_words = {
 static struct {
 	char folder[64];
 	int home; /* the working directory before */
+	int port; /* of the database: a socket that serves() lets take connections */
 	int out;  /* standard error before */
 } at;
 
@@ -380,14 +381,32 @@ static struct real_command run_commands[] = {{.argv = first_argv}, {.argv = seco
 static struct real_command promote_command = {.argv = promote_argv};
 static struct real_command follow_command = {.argv = follow_argv};
 
+/* A port that nobody else has, and where nobody is answered yet. */
+static uint16_t port_take(void)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof addr;
+
+	at.port = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(at.port, (const struct sockaddr *)&addr, sizeof addr), 0);
+	assert_int_equal(getsockname(at.port, (struct sockaddr *)&addr, &len), 0);
+	return ntohs(addr.sin_port);
+}
+
+static void serves(void)
+{
+	assert_int_equal(listen(at.port, SOMAXCONN), 0);
+}
+
 static pid_t keeper_begin(void)
 {
 	struct real_node node = {.run = {run_commands, 2},
 		.promote = {&promote_command, 1},
 		.follow = {&follow_command, 1}};
 	char settings[] = "";
-	/* Nobody listens there, so it is never ready: that is not what is tested. */
-	const struct real real = {.name = "toy", .settings = settings, .port = 1, .node = &node};
+	const struct real real = {
+		.name = "toy", .settings = settings, .port = port_take(), .node = &node};
 	const uint32_t addr_be[] = {htonl(INADDR_LOOPBACK)};
 	const struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "admin"};
 	struct keeper_task task = {.real = &real,
@@ -505,6 +524,7 @@ static void keeper__starts_again_what_ends_during_an_order(void **state)
 	char out[256];
 
 	(void)state;
+	serves();
 	order("PACELAB LEAD\n", out);
 	assert_string_equal(out, "+OK\r\n");
 	after = started("first", 2);
@@ -524,6 +544,26 @@ static void keeper__starts_again_what_ends_during_an_order(void **state)
 	assert_gone(after);
 	assert_gone(other);
 	assert_log("toy was stopped");
+	close(at.port);
+}
+
+/* It runs already, and would refuse what it is told. */
+static void keeper__takes_no_order_before_its_database_answers(void **state)
+{
+	pid_t keeper = keeper_begin();
+	char out[256];
+
+	(void)state;
+	(void)started("first", 1);
+	(void)started("second", 1);
+	tell("PACELAB FOLLOW 10.1.0.2 n2\n", out);
+	assert_string_equal(out, "-ERR the database is still starting\r\n");
+	serves();
+	order("PACELAB FOLLOW 10.1.0.2 n2\n", out);
+	assert_string_equal(out, "-ERR sh exited with 3: no luck\r\n");
+	assert_int_equal(kill(keeper, SIGTERM), 0);
+	assert_int_equal(status_of(keeper), EXIT_AS_EXPECTED);
+	close(at.port);
 }
 
 static void keeper__ends_with_one_of_its_processes(void **state)
@@ -538,6 +578,7 @@ static void keeper__ends_with_one_of_its_processes(void **state)
 	assert_gone(first);
 	assert_gone(second);
 	assert_log("sh-2 was killed by SIGKILL");
+	close(at.port);
 }
 
 static void write_text(const char *path, const char *text)
@@ -706,6 +747,7 @@ int main(void)
 		cmocka_unit_test(keeper_admin__answers_what_watchers_and_nemesis_ask),
 		cmocka_unit_test(keeper_admin__refuses_everything_else),
 		IN_FOLDER(keeper__starts_again_what_ends_during_an_order),
+		IN_FOLDER(keeper__takes_no_order_before_its_database_answers),
 		IN_FOLDER(keeper__ends_with_one_of_its_processes),
 		cmocka_unit_test(mounts_see__shows_folders_below_hidden_ones_only),
 		IN_FOLDER(outdir_tail__is_the_last_lines_that_fit),
