@@ -290,6 +290,28 @@ later() {
 }
 check promote__leaves_who_is_cut_off_alone_until_the_heal later
 
+# n3 is dead when n2 is promoted, and still starting when it could be told.
+restarted_meanwhile() {
+	local address
+	sed '/^phase/d' "$tmp/lab.lua" >"$tmp/owes.lua"
+	echo 'phase("promoted", "7s", kill("n3", "300ms"), promote("n2", "600ms"),
+		restart("n3", "1500ms"))' >>"$tmp/owes.lua"
+	"$pacelab" run "$tmp/owes.lua" --quiet --store "$toy" --name "$lab" \
+		--results "$tmp/owes" >"$tmp/out" 2>&1
+	sed 's/^/# /' "$tmp/out"
+	address=$(awk '$1 == "n2" && $4 == "replica" { print $2 }' "$tmp/owes/plan.txt")
+	grep -A9999 -m1 'was stopped\|toy serves' "$tmp/owes/log/n3.log" | tail -4
+	python3 -c 'import json, sys
+fault = {f["kind"]: f for f in json.load(open(sys.argv[1]))["faults"]}
+why = fault["promote"]["why"]
+print(why)
+sys.exit(not ("told to follow: n1" in why and "can be reached: n3" in why and
+	all(fault[k]["evidence"] == "confirmed" for k in ["kill", "promote", "restart"])))' \
+		"$tmp/owes/results.json" || return 1
+	[ "$address" ] && grep -q "db.py: toy follows $address\$" "$tmp/owes/log/n3.log"
+}
+check promote__tells_who_is_restarted_meanwhile restarted_meanwhile
+
 figures() {
 	json '0 < r["database"]["ready_s"] < 8 and len(r["database"]["nodes"]) == 3 and
 		all(1e6 < n["memory_bytes"] < 1e9 for n in r["database"]["nodes"])' &&
@@ -302,6 +324,51 @@ logs_are_kept() {
 }
 check logs_of_a_database__are_kept_when_its_data_is_removed logs_are_kept
 check a_run__leaves_nothing_of_the_database wait_until 10 no_toys
+
+# Beside one of ours and one that is not installed: its figures, and the reason.
+compared() {
+	local status=0 here=$tmp/here/scripts/systems
+	mkdir -p "$here"
+	cp "$tmp"/toy/*.py "$here"
+	sed "s|@FOLDER@|$here|" tests/e2e/toy/toy.lua >"$here/toy.lua"
+	sed 's/system("toy"/system("absent"/; s/{"python3"}/{"no-such-server"}/' "$toy" \
+		>"$here/absent.lua"
+	chmod -R a+rX "$tmp/here"
+	sed '/^phase/d' "$tmp/lab.lua" >"$tmp/short.lua"
+	echo 'phase("baseline", "2s") phase("cut", "2s", cut("a", {"b", "c"}))' >>"$tmp/short.lua"
+	(cd "$tmp/here" && "$pacelab" compare "$tmp/short.lua" --stores mysql-async,real \
+		--name "$lab" --results "$tmp/compared" --markdown "$tmp/compared.md") \
+		>"$tmp/out" 2>&1 || status=$?
+	cat "$tmp/out" "$tmp/compared.md"
+	[ "$status" -le 2 ] && grep -q '^left out: absent: absent needs no-such-server' "$tmp/out" &&
+		grep -qE '^  toy +mysql-async +[0-9.]+ +[0-9]+  nothing$' "$tmp/out"
+}
+in_rows() {
+	python3 - "$tmp/compared/compare.json" <<-'PY'
+		import json, sys
+		ours, toy, absent = json.load(open(sys.argv[1]))
+		print(absent, toy["ready_s"], toy["memory_bytes"], toy["database"])
+		assert [r["store"] for r in (ours, toy, absent)] == ["mysql-async", "toy", "absent"]
+		assert ours["database"] is None and ours["ready_s"] is None and ours["protocol"]
+		assert toy["runs"] == 1 and toy["database"]["differs"] == "it does not replicate"
+		assert 0 < toy["ready_s"] < 8 and 1e6 < toy["memory_bytes"] < 1e9
+		assert toy["database"]["like"] == "mysql-async" and not toy["protocol"]
+		assert "beside our mysql-async: it does not replicate" in toy["why"]
+		assert absent["runs"] == 0 and "no-such-server" in absent["why"]
+		assert absent["lost"] is None and absent["database"]["knobs"]
+	PY
+}
+on_pages() {
+	local file=$tmp/compared/report.html
+	tidy -quiet -errors "$file" && python3 tests/e2e/report_page.py "$file" &&
+		grep -q 'cannot run here: absent needs no-such-server' "$file" &&
+		grep -q 'beside our mysql-async: it does not replicate' "$file" &&
+		grep -qE '^\| toy \| mysql-async \| [0-9.]+ \| [0-9]+ \| nothing \|' "$tmp/compared.md" &&
+		grep -q '^- absent: no result: absent needs' "$tmp/compared.md"
+}
+check compare__says_what_a_database_takes_and_which_cannot_run compared
+check compare__has_a_row_for_each_in_its_json in_rows
+check compare__has_them_on_its_page_and_in_markdown on_pages
 
 refuses_what_cannot_be_done() {
 	local status=0
