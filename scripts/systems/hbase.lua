@@ -104,8 +104,8 @@ system("hbase-real", {
   end,
   kept = "HBase's servers on HDFS's, by the Thrift gateway of the nearest node, which asks the " ..
     "region's server",
-  differs = "HDFS has one NameNode, on the first leader: who cannot reach it writes nothing; " ..
-    "a write is acknowledged from the memory of three DataNodes; a region moves once a session ends",
+  differs = "HDFS has one NameNode, on the first leader: who cannot reach it writes nothing; a " ..
+    "write is acknowledged from the memory of three DataNodes; a region moves when a session ends",
   not_run = "neither HBase nor Hadoop is in Debian; hbase.apache.org/downloads.html and " ..
     "hadoop.apache.org/releases.html have them, below /opt/hbase and /opt/hadoop",
   rate = 50,

@@ -46,6 +46,20 @@ lists_all() {
 	[ -s "$tmp/names" ]
 }
 
+# A file that says why it was not run here: the list says it, too, and doctor what is missing.
+tells_what_was_not_run() {
+	local name
+	"$pacelab" list systems >"$tmp/out"
+	"$pacelab" doctor >"$tmp/found"
+	for name in mongodb cassandra hbase consul cockroachdb; do
+		sed -n "/^  $name-real /,/^  [a-z]/p" "$tmp/out" | grep -q '^ *not run here: ..' &&
+			grep -qE "^(ok|absent) +$name-real" "$tmp/found" || {
+			echo "$name-real does not say so"
+			return 1
+		}
+	done
+}
+
 # What doctor says to install is what deps.sh would.
 doctor_agrees() {
 	local package
@@ -80,6 +94,7 @@ leaves_out() {
 }
 
 check systems__are_all_listed lists_all
+check systems__say_that_they_were_not_run tells_what_was_not_run
 check doctor__names_the_packages_that_deps_installs doctor_agrees
 check compare__says_which_real_databases_are_left_out leaves_out
 check system_file__with_an_unknown_field bad_file 64 \
@@ -94,6 +109,8 @@ check system_file__for_fewer_nodes bad_file 64 \
 check program_that_is_missing bad_file 77 \
 	'mine needs no-such-server: apt-get install no-such-package' \
 	'driver = "resp", programs = {"no-such-server"}, packages = {"no-such-package"}'
+check program_that_no_package_has bad_file 77 'mine needs no-such-server: nobody packages it' \
+	'driver = "resp", programs = {"no-such-server"}, not_run = "nobody packages it"'
 check driver_that_nobody_has bad_file 77 "mine: no driver is called 'rsp', did you mean 'resp'" \
 	'driver = "rsp"'
 system_file 'driver = "resp", knobs = {reads = {"any", "leader"}}'
