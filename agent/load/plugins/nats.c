@@ -143,6 +143,7 @@ static void *attempt_main(void *arg)
 		free_attempt(a);
 		abandoned--;
 	}
+	nats_ReleaseThreadMemory();
 	return NULL;
 }
 
