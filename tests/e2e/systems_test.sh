@@ -51,7 +51,7 @@ tells_what_was_not_run() {
 	local name
 	"$pacelab" list systems >"$tmp/out"
 	"$pacelab" doctor >"$tmp/found"
-	for name in mongodb cassandra hbase consul cockroachdb; do
+	for name in mongodb cassandra hbase kafka consul cockroachdb; do
 		sed -n "/^  $name-real /,/^  [a-z]/p" "$tmp/out" | grep -q '^ *not run here: ..' &&
 			grep -qE "^(ok|absent) +$name-real" "$tmp/found" || {
 			echo "$name-real does not say so"
