@@ -340,7 +340,8 @@ compared() {
 		--name "$lab" --results "$tmp/compared" --markdown "$tmp/compared.md") \
 		>"$tmp/out" 2>&1 || status=$?
 	cat "$tmp/out" "$tmp/compared.md"
-	[ "$status" -le 2 ] && grep -q '^left out: absent: absent needs no-such-server' "$tmp/out" &&
+	[ "$status" -le 2 ] &&
+		grep -q '^left out: absent: absent needs no-such-server' "$tmp/out" &&
 		grep -qE '^  toy +mysql-async +[0-9.]+ +[0-9]+  nothing$' "$tmp/out"
 }
 in_rows() {
@@ -363,7 +364,8 @@ on_pages() {
 	tidy -quiet -errors "$file" && python3 tests/e2e/report_page.py "$file" &&
 		grep -q 'cannot run here: absent needs no-such-server' "$file" &&
 		grep -q 'beside our mysql-async: it does not replicate' "$file" &&
-		grep -qE '^\| toy \| mysql-async \| [0-9.]+ \| [0-9]+ \| nothing \|' "$tmp/compared.md" &&
+		grep -qE '^\| toy \| mysql-async \| [0-9.]+ \| [0-9]+ \| nothing \|' \
+			"$tmp/compared.md" &&
 		grep -q '^- absent: no result: absent needs' "$tmp/compared.md"
 }
 check compare__says_what_a_database_takes_and_which_cannot_run compared

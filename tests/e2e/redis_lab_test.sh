@@ -56,7 +56,8 @@ check redis__confirms_the_cut \
 check redis__old_primary_goes_on_acknowledging \
 	json async 'side("headless", "east")["writes_ok"] > 20'
 check redis__the_others_elect_another \
-	json async 'sum(s["writes_ok"] for s in phase["headless"]["sides"] if s["name"] != "east") > 20'
+	json async 'sum(s["writes_ok"] for s in phase["headless"]["sides"]
+		if s["name"] != "east") > 20'
 check redis__acknowledged_writes_are_lost json async 'r["lost_writes"]["lost"] > 0'
 check redis__is_not_linearizable json async 'r["check"]["result"] == "violation"'
 check redis__has_a_witness json async 'r["check"]["witness"]'
