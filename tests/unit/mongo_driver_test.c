@@ -39,7 +39,10 @@ static void put_elements(struct buf *b, const char *name, const json_t *j)
 		(void)snprintf(number, sizeof number, "%zu", i);
 		put_json(b, number, one);
 	}
-	json_object_foreach((json_t *)j, key, one) put_json(b, key, one);
+	json_object_foreach((json_t *)j, key, one)
+	{
+		put_json(b, key, one);
+	}
 	bson_end(b, at);
 }
 
