@@ -201,6 +201,8 @@ static void kafka_driver__takes_no_nonsense(void **state)
 			0, 1},
 		{ROUND_READ, "", {END("0", "8"), RECORDS "4=9999999"}, 0, HISTORY_FAIL,
 			HISTORY_OTHER, 0, 1},
+		{ROUND_READ, "", {END("0", "9223372036854775808")}, 0, HISTORY_FAIL, HISTORY_OTHER,
+			0, 1},
 		{ROUND_READ, "partitions=4", {NULL}, 0, HISTORY_FAIL, HISTORY_OTHER, 0, 0},
 	};
 

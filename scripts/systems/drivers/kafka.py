@@ -222,6 +222,8 @@ class Kafka:
         self.check(answer.one(int(key[1:])))
         answer.number("q")
         end = answer.number("q")
+        if end < 0:
+            raise Nonsense
         if end == 0:
             return "ok nil"
         answer = self.ask(key, FETCH, fetch, deadline)
@@ -229,7 +231,7 @@ class Kafka:
         self.check(answer.one(int(key[1:])))
         answer.number("q"), answer.number("q")
         aborted = answer.number("i")
-        if end < 0 or aborted > 0:
+        if aborted > 0:
             raise Nonsense
         text = value_at(Answer(answer.take(answer.number("i"))), end - 1)
         if text is None:  # the leader was replaced, and has it not
