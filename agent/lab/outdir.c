@@ -252,11 +252,12 @@ void outdir_tail(const struct outdir *o, const char *who, char *out, size_t size
 /* A database may call its data so: LevelDB does. */
 static bool is_text(int fd)
 {
+	static const char blanks[] = {'\b', '\t', '\n', '\v', '\f', '\r', '\033'};
 	char start[LOG_LOOKED_AT];
 	ssize_t n = pread(fd, start, sizeof start, 0);
 
 	for (ssize_t i = 0; i < n; i++) {
-		if ((unsigned char)start[i] < ' ' && !memchr("\b\t\n\v\f\r\033", start[i], 7))
+		if ((unsigned char)start[i] < ' ' && !memchr(blanks, start[i], sizeof blanks))
 			return false;
 	}
 	return n > 0;

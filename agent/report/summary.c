@@ -220,8 +220,7 @@ static void conclusions(struct reader *r, const json_t *top, struct summary *ret
 static void database(struct reader *r, const json_t *top, struct summary *ret)
 {
 	const json_t *of = member(r, top, "database");
-	const json_t *node;
-	size_t i;
+	const json_t *nodes;
 
 	ret->ready_s = NAN;
 	ret->memory_bytes = NAN;
@@ -232,8 +231,10 @@ static void database(struct reader *r, const json_t *top, struct summary *ret)
 	text(r, of, "suited", ret->suited, sizeof ret->suited);
 	if (of)
 		ret->ready_s = number(r, of, "ready_s");
-	json_array_foreach(member(r, of, "nodes"), i, node) ret->memory_bytes =
-		fmax(ret->memory_bytes, number(r, node, "memory_bytes"));
+	nodes = member(r, of, "nodes");
+	for (size_t i = 0; i < json_array_size(nodes); i++)
+		ret->memory_bytes = fmax(
+			ret->memory_bytes, number(r, json_array_get(nodes, i), "memory_bytes"));
 }
 
 static void take(struct reader *r, const json_t *top, struct summary *ret)
