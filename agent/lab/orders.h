@@ -7,7 +7,7 @@
  * new leader, is paused or dead: those follow once they can, however late.
  *
  *	owes --it runs and can be reached--> asked --answered--> done
- *	  ^-------- it was still starting -----'
+ *	  ^-- it was still starting, or ended --'
  */
 #ifndef LAB_ORDERS_H
 #define LAB_ORDERS_H
