@@ -25,6 +25,7 @@ struct order {
 	bool follows;     /* it was asked to follow last, not to lead */
 	bool asked;       /* and has not answered */
 	bool done;        /* as it was told */
+	bool starting;    /* it answered that it could not yet do so */
 	uint64_t again_ns;
 	char why[WORDS_MAX]; /* it did not */
 };
@@ -44,10 +45,11 @@ static void answered(struct admin *a, const char *answer, size_t len)
 	node->done = len >= 3 && memcmp(answer, "+OK", 3) == 0;
 	(void)snprintf(node->why, sizeof node->why, "%.*s", (int)strcspn(answer, "\r\n"), answer);
 	utf8_tame(node->why);
+	node->starting = strcmp(node->why, starting) == 0;
 	if (node->done)
 		log_info("%s has done as it was told", node->name);
-	else if (strcmp(node->why, starting) == 0)
-		node->owes = true;
+	else if (node->starting)
+		node->owes = node->follows;
 	else
 		log_warn("%s: %s", node->name, node->why);
 }
@@ -92,7 +94,7 @@ static void ask(struct order *node, const char *command, bool follows)
 {
 	admin_drop(&node->admin);
 	node->follows = follows;
-	node->done = false;
+	node->done = node->starting = false;
 	node->why[0] = '\0';
 	node->asked = admin_ask(&node->admin, command) == 0;
 	if (!node->asked)
@@ -139,6 +141,23 @@ static bool wait_for(struct orders *o, struct order *node, uint64_t deadline_ns)
 	return node->done;
 }
 
+/* Who was restarted a moment ago is asked again until it can. Return: whether it leads. */
+static bool leads(struct orders *o, struct order *node, uint64_t deadline_ns)
+{
+	for (;;) {
+		uint64_t again = clock_now_ns() + AGAIN_NS;
+
+		ask(node, "PACELAB LEAD", false);
+		if (wait_for(o, node, deadline_ns))
+			return true;
+		if (!node->starting || again >= deadline_ns)
+			return false;
+		while (clock_now_ns() < again)
+			if (supervisor_turn(o->s, again, NULL))
+				return false;
+	}
+}
+
 static void add(char *text, size_t size, const char *word)
 {
 	size_t len = strlen(text);
@@ -183,8 +202,7 @@ int orders_promote(struct orders *o, unsigned leader, char *why, size_t size)
 	o->node[leader].owes = false;
 	(void)wait_for(o, &o->node[leader], begin + PROMOTE_WAIT_NS);
 	o->node[leader].owes = false;
-	ask(&o->node[leader], "PACELAB LEAD", false);
-	if (!wait_for(o, &o->node[leader], begin + PROMOTE_WAIT_NS)) {
+	if (!leads(o, &o->node[leader], begin + PROMOTE_WAIT_NS)) {
 		(void)snprintf(why, size, "%s",
 			*o->node[leader].why ? o->node[leader].why : "no answer in time");
 		o->node[leader].owes = owed;

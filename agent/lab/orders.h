@@ -21,7 +21,8 @@ void orders_close(struct orders *o);
 
 /**
  * orders_promote() - make @node the leader and let the others follow
- * Turns the supervisor's loop until all that could be asked have answered, or some seconds.
+ * Turns the supervisor's loop until all that could be asked have answered, or some seconds; a
+ * @node whose database is still starting is asked again meanwhile.
  *
  * @why:	what was done, or why not
  *

@@ -312,6 +312,22 @@ sys.exit(not ("told to follow: n1" in why and "can be reached: n3" in why and
 }
 check promote__tells_who_is_restarted_meanwhile restarted_meanwhile
 
+# n2 is told to lead a moment after its restart.
+restarted_before() {
+	sed '/^phase/d' "$tmp/lab.lua" >"$tmp/soon.lua"
+	echo 'phase("promoted", "7s", kill("n2", "300ms"), restart("n2", "1500ms"),
+		promote("n2", "1510ms"))' >>"$tmp/soon.lua"
+	"$pacelab" run "$tmp/soon.lua" --quiet --store "$toy" --name "$lab" \
+		--results "$tmp/soon" >"$tmp/out" 2>&1
+	sed 's/^/# /' "$tmp/out"
+	python3 -c 'import json, sys
+fault = {f["kind"]: f for f in json.load(open(sys.argv[1]))["faults"]}
+print(fault["promote"])
+sys.exit(not (fault["promote"]["evidence"] == "confirmed" and
+	"told to follow: n1, n3" in fault["promote"]["why"]))' "$tmp/soon/results.json"
+}
+check promote__waits_for_who_is_starting restarted_before
+
 figures() {
 	json '0 < r["database"]["ready_s"] < 8 and len(r["database"]["nodes"]) == 3 and
 		all(1e6 < n["memory_bytes"] < 1e9 for n in r["database"]["nodes"])' &&
