@@ -51,13 +51,18 @@ static void keeper_end(struct keeper *k, const char *fmt, ...)
 	va_end(args);
 }
 
+static void end_how(const struct keeper_process *p, const char *how, char out[KEEPER_WHY_MAX])
+{
+	(void)snprintf(out, KEEPER_WHY_MAX, "%s %s%s%s", p->name, how, p->last[0] ? ": " : "",
+		p->last);
+}
+
 /* "exited with 1: last line" */
 static const char *end_words(const struct keeper_process *p, char out[KEEPER_WHY_MAX])
 {
 	char how[PROCESS_WORDS_MAX];
 
-	(void)snprintf(out, KEEPER_WHY_MAX, "%s %s%s%s", p->name, process_words(p, how),
-		p->last[0] ? ": " : "", p->last);
+	end_how(p, process_words(p, how), out);
 	return out;
 }
 
@@ -110,6 +115,8 @@ static int job_start(struct keeper *k, struct keeper_job *job, uint64_t now, str
 		job->retry_end_ns = now + c->retry_ns;
 	}
 	process_name(job->process.name, argv, 0);
+	job->begin_ns = now;
+	job->hung = false;
 	rc = process_start(&job->process, argv, err);
 	keeper_argv_free(argv);
 	job->again_ns = UINT64_MAX;
@@ -133,6 +140,15 @@ static enum job_state job_look(struct keeper_job *job, uint64_t now)
 	return JOB_BUSY;
 }
 
+static void hung_words(const struct keeper_job *job, uint64_t now, char why[KEEPER_WHY_MAX])
+{
+	char how[64];
+
+	(void)snprintf(how, sizeof how, "was not done %.1f s after its last start",
+		(double)(now - job->begin_ns) / (double)NS_PER_S);
+	end_how(&job->process, how, why);
+}
+
 /* Go on with it as far as it goes now; @why if it has failed. */
 static enum job_state job_step(struct keeper *k, uint64_t now, char why[KEEPER_WHY_MAX])
 {
@@ -142,13 +158,18 @@ static enum job_state job_step(struct keeper *k, uint64_t now, char why[KEEPER_W
 	struct err err;
 
 	if (job->ended && job_look(job, now) == JOB_FAILED) {
-		end_words(&job->process, why);
+		if (job->hung)
+			hung_words(job, now, why);
+		else
+			end_words(&job->process, why);
 		return JOB_FAILED;
 	}
 	if (job->process.pid) {
 		/* One that hangs is not left to do so for ever if there is an end. */
-		if (now >= job->end_ns || (retried && now >= job->retry_end_ns))
+		if (now >= job->end_ns || (retried && now >= job->retry_end_ns)) {
+			job->hung = true;
 			process_signal(&job->process, SIGKILL);
+		}
 		return JOB_BUSY;
 	}
 	if (!job->list || job->at == job->list->n)

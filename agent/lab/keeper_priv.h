@@ -38,7 +38,9 @@ struct keeper_job {
 	uint64_t retry_end_ns; /* of the command at hand */
 	uint64_t end_ns;       /* of all; UINT64_MAX: they may take what they need */
 	uint64_t again_ns;     /* when it is started (again) */
+	uint64_t begin_ns;     /* it was started (again) then */
 	bool ended;            /* it has, and nobody has looked */
+	bool hung;             /* there was no more time for it, so it was killed */
 	struct keeper_process process;
 };
 

@@ -399,9 +399,12 @@ static void serves(void)
 	assert_int_equal(listen(at.port, SOMAXCONN), 0);
 }
 
+static struct real_commands after_commands;
+
 static pid_t keeper_begin(void)
 {
 	struct real_node node = {.run = {run_commands, 2},
+		.after = after_commands,
 		.promote = {&promote_command, 1},
 		.follow = {&follow_command, 1}};
 	char settings[] = "";
@@ -581,6 +584,24 @@ static void keeper__ends_with_one_of_its_processes(void **state)
 	close(at.port);
 }
 
+/* Its end is not one of its own making, and is not told as such. */
+static void keeper__tells_what_took_too_long(void **state)
+{
+	static char *hang_argv[] = {"sh", "-c", "echo waiting; sleep 60", NULL};
+	static struct real_command hang = {.argv = hang_argv, .retry_ns = 200 * NS_PER_MS};
+	pid_t keeper;
+
+	(void)state;
+	after_commands = (struct real_commands){&hang, 1};
+	keeper = keeper_begin();
+	serves();
+	assert_int_equal(status_of(keeper), EXIT_CANNOT_RUN);
+	assert_log("after: sh was not done 0.");
+	assert_log(" s after its last start: waiting");
+	after_commands = (struct real_commands){NULL, 0};
+	close(at.port);
+}
+
 static void write_text(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "we");
@@ -749,6 +770,7 @@ int main(void)
 		IN_FOLDER(keeper__starts_again_what_ends_during_an_order),
 		IN_FOLDER(keeper__takes_no_order_before_its_database_answers),
 		IN_FOLDER(keeper__ends_with_one_of_its_processes),
+		IN_FOLDER(keeper__tells_what_took_too_long),
 		cmocka_unit_test(mounts_see__shows_folders_below_hidden_ones_only),
 		IN_FOLDER(outdir_tail__is_the_last_lines_that_fit),
 		IN_FOLDER(outdir_tail__looks_at_the_end_of_a_long_log_only),
