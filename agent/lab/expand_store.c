@@ -37,8 +37,12 @@ static int expand_settings(struct plan *plan, const struct script *s,
 		rc = settings_read(&plan->proto, system->ops, system->settings, err);
 	if (rc < 0)
 		return err_wrap(err, "settings of '%s'", system->name);
-	if (plan->real)
-		return 0; /* what it was set to its file has heard */
+	if (plan->real) {
+		/* What it was set to its file has heard. */
+		if (settings_read(&plan->proto, system->ops, plan->real->model, err) < 0)
+			return err_wrap(err, "%s: 'like' of %s", plan->real->path, system->name);
+		return 0;
+	}
 	if (!plan->foreign_store &&
 		settings_read(&plan->proto, system->ops, s->store.set, err) < 0) {
 		char why[ERR_TEXT_MAX];

@@ -308,6 +308,7 @@ void real_free(struct real *r)
 	free(r->store);
 	free(r->driver);
 	free(r->settings);
+	free(r->model);
 	free(r->knobs);
 	free(r->choices);
 	free(r->kept);

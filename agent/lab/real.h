@@ -96,6 +96,7 @@ struct real_node {
  * @knobs:	settings in force, "reads=serializable prevote=yes"; "": it has none
  * @choices:	all that may be set, "reads=linearizable|serializable"
  * @like:	the system of ours that is claimed to be like it
+ * @model:	settings of that one that make it more so, "ttl=5s"; "": its own
  * @differs:	how they differ, one sentence
  * @port:	where clients reach it
  * @nodes_min, @nodes_max: replicas that it can have
@@ -109,6 +110,7 @@ struct real_node {
  * @ready_ns:	it is ready to serve so long after its start at the latest
  * @skew:	its clock can be set by libfaketime
  * @apart:	its nodes may differ for good, whatever @like claims
+ * @notices:	a side that @like claims to answer alone does so once it has noticed the cut
  * @one_leader:	one node orders the writes: it has a leader
  * @not_run:	why nobody has run it here; "": it was
  */
@@ -128,6 +130,7 @@ struct real {
 	char *knobs;
 	char *choices;
 	const struct system *like;
+	char *model;
 	char *kept;
 	char *differs;
 	char *not_run;
@@ -143,6 +146,7 @@ struct real {
 	uint64_t ready_ns;
 	bool skew;
 	bool apart;
+	bool notices;
 	bool one_leader;
 	struct real_node *node; /* NULL before real_expand() */
 	unsigned nodes;

@@ -48,6 +48,7 @@ static const struct field fields[] = {
 	{"leader", FIELD_BOOL, OFFSET(leader), 0, 0},
 	{"skew", FIELD_BOOL, OFFSET(skew), 0, 0},
 	{"apart", FIELD_BOOL, OFFSET(apart), 0, 0},
+	{"notices", FIELD_BOOL, OFFSET(notices), 0, 0},
 	{"not_run", FIELD_TEXT, OFFSET(not_run), 0, REAL_SENTENCE_MAX},
 	{"node", FIELD_OTHER, 0, 0, 0},
 	{NULL, FIELD_TEXT, 0, 0, 0},
@@ -462,13 +463,16 @@ static int eval_row(lua_State *L)
 	const struct ask *a = lua_touserdata(L, 1);
 	char text[REAL_SETTINGS_MAX] = "";
 	char hint[96];
+	char *model = text;
 	struct near near;
 
 	if (a->row->client != LUA_NOREF)
 		eval_text(L, a, a->row->client, "'client'", text);
 	a->r->settings = real_copy(text);
 	eval_text(L, a, a->row->like, "'like'", text);
+	(void)strsep(&model, " ");
 	a->r->like = system_find(text);
+	a->r->model = real_copy(model ? model : "");
 	if (a->r->like)
 		return 0;
 	near = near_to(text);
@@ -560,6 +564,7 @@ static struct real *plain_row(const struct real_script *f, const struct real_row
 	r->ready_ns = from->ready_ns;
 	r->skew = from->skew;
 	r->apart = from->apart;
+	r->notices = from->notices;
 	r->one_leader = from->leader;
 	return r;
 }

@@ -52,6 +52,7 @@ struct real_fields {
 	bool leader;
 	bool skew;
 	bool apart;
+	bool notices;
 };
 
 /**

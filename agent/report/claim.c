@@ -95,13 +95,14 @@ static int leader_side(const struct results *r, unsigned phase)
 struct asked {
 	const char *what;
 	enum proto_sides claim;
+	bool notices;
 	uint64_t attempts;
 	uint64_t ok;
 };
 
 /*
  * A majority or a leader needs time to notice the cut, so it has to answer at all; a side that
- * claims to answer without the others has no such excuse.
+ * claims to answer without the others has no such excuse, unless its file says so.
  */
 static void judge_side(struct point *worst, const struct results *r, unsigned phase, unsigned side,
 	const struct asked *a)
@@ -112,7 +113,7 @@ static void judge_side(struct point *worst, const struct results *r, unsigned ph
 		return;
 	switch (a->claim) {
 	case PROTO_SIDES_ALL:
-		if (!availability_answered(a->ok, a->attempts))
+		if (a->notices ? a->ok == 0 : !availability_answered(a->ok, a->attempts))
 			point_fail(worst, CLAIM_FAILED, "%s answered %llu of %llu %s", name,
 				(unsigned long long)a->ok, (unsigned long long)a->attempts,
 				a->what);
@@ -159,6 +160,8 @@ static double cut_seconds(const struct results *r, unsigned phase)
 static void judge_sides(
 	struct point *worst, const struct results *r, const struct proto_claim *claim)
 {
+	bool notices = r->plan->real && r->plan->real->notices;
+
 	for (unsigned p = 0; p < r->log->phases; p++) {
 		enum proto_sides reads_claim = claim->reads_cut;
 
@@ -170,9 +173,9 @@ static void judge_sides(
 		for (unsigned s = 0; s < r->plan->phase[p].sides; s++) {
 			const struct results_side *side = &r->phase[p].side[s];
 			struct asked reads = {"reads", sides_asked(r, claim, reads_claim),
-				side->reads - side->reads_late, side->reads_ok};
+				notices, side->reads - side->reads_late, side->reads_ok};
 			struct asked writes = {"writes", sides_asked(r, claim, claim->writes_cut),
-				side->writes - side->writes_late, side->writes_ok};
+				notices, side->writes - side->writes_late, side->writes_ok};
 
 			if (r->plan->phase[p].side[s].replicas == 0)
 				continue;
@@ -311,6 +314,7 @@ enum claim_judgement claim_judge(struct results *r)
 {
 	const struct plan *plan = r->plan;
 	bool apart = plan->real && plan->real->apart;
+	bool notices = plan->real && plan->real->notices;
 	struct point worst = {.judgement = CLAIM_KEPT};
 	struct proto_claim claim;
 	struct proto_claim judged;
@@ -349,5 +353,7 @@ enum claim_judgement claim_judge(struct results *r)
 	claim_words(r->claim, sizeof r->claim, &claim);
 	if (apart)
 		words_add(r->claim, sizeof r->claim, "; its nodes may differ for good");
+	if (notices)
+		words_add(r->claim, sizeof r->claim, "; a cut it has to notice first");
 	return worst.judgement;
 }

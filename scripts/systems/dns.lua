@@ -145,6 +145,20 @@ local function server(n)
     run = {{"knotd", "-c", "{dir}/knot.conf"}}}
 end
 
+-- Every node has a copy, and a cache nothing but what it asked for: to our dns, whose nodes are
+-- either, caches are of nodes without a copy.
+local function like(knobs)
+  local cache = knobs.reads == "cache"
+  local stale = knobs["serve-expired"] == "yes"
+
+  if knobs.reads == "primary" then
+    return "zone"
+  end
+  return string.format("dns secondaries=%d notify=%s refresh=2s retry=1s ttl=%ss serve_stale=%s " ..
+    "expire=%s", cache and 1 or 8, knobs.notify, knobs.ttl, stale and "24h" or "0s",
+    cache and stale and "0s" or knobs.expire .. "s")
+end
+
 system("dns-real", {
   packages = {"bind9", "bind9-dnsutils", "nsd", "knot", "unbound"},
   programs = {"named", "dig", "nsd", "knotd", "unbound"},
@@ -158,9 +172,7 @@ system("dns-real", {
     notify = {"yes", "no"},
     ["serve-expired"] = {"no", "yes"},
   },
-  like = function(knobs)
-    return knobs.reads == "primary" and "zone" or "dns"
-  end,
+  like = like,
   client = function(knobs)
     return string.format("zone=lab ttl=%s reads=%s cache_port=%d", knobs.ttl, knobs.reads,
       cache_port)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* plan_real_test.c - what a lab becomes when its store is a real database */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,31 @@ static void plan__takes_what_a_real_database_is_like_from_its_knobs(void **state
 	plan = must_load(NULL);
 	assert_string_equal(plan->real->settings, "reads=any");
 	plan_free(plan);
+}
+
+#define LIKE(text) \
+	"system('mine', {driver = 'resp', port = 7000, kept = 'k', differs = 'd', like = '" text \
+	"', node = function(n) return {run = {{'server'}}} end})\n"
+
+static void plan__takes_settings_of_what_it_is_like(void **state)
+{
+	struct proto_claim claim;
+	struct plan *plan = NULL;
+	struct err err;
+
+	(void)state;
+	write_file("s.lua", LIKE("dns ttl=7s refresh=2s retry=1s"));
+	write_file("lab.lua", LAB);
+	plan = must_load(NULL);
+	assert_string_equal(plan->real->like->name, "dns");
+	assert_int_equal(plan->proto.ttl_ns, 7 * NS_PER_S);
+	plan->system->ops->claim(&plan->proto, &claim);
+	assert_int_equal(claim.stale_ns, 11 * NS_PER_S);
+	plan_free(plan);
+	write_file("s.lua", LIKE("dns tll=7s"));
+	assert_int_equal(plan_load(&plan, "lab.lua", NULL, &err), -EINVAL);
+	assert_int_equal(err.status, EXIT_USAGE);
+	assert_non_null(strstr(err.text, "s.lua: 'like' of mine: zone has no setting 'tll': it has "));
 }
 
 static void plan__expects_what_is_said_of_the_file(void **state)
@@ -324,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan__of_a_real_database_has_its_nodes_and_its_driver),
 		cmocka_unit_test(plan__takes_what_a_real_database_is_like_from_its_knobs),
+		cmocka_unit_test(plan__takes_settings_of_what_it_is_like),
 		cmocka_unit_test(plan__expects_what_is_said_of_the_file),
 		cmocka_unit_test(plan__suits_load_and_phases_to_a_real_database),
 		cmocka_unit_test(plan__gives_a_real_database_no_more_clients_than_it_serves),

@@ -83,7 +83,7 @@ static const char good[] =
 	"  client = function(k) return 'reads=' .. k.reads end,\n"
 	"  kept = 'all of it', differs = 'in nothing',\n"
 	"  rate = 150.5, deadline = '2s', cut = '20s', settle = '5s', ready = '15s',\n"
-	"  leader = true, skew = true, apart = true,\n"
+	"  leader = true, skew = true, apart = true, notices = true,\n"
 	"  node = function(n)\n"
 	"    local others = {}\n"
 	"    for _, o in ipairs(n.nodes) do others[#others + 1] = o.name .. '=' .. o.addr end\n"
@@ -161,7 +161,7 @@ static void system_file__says_what_each_node_writes_and_runs(void **state)
 	assert_int_equal(r->port, 4000);
 	assert_true(r->rate == 150.5);
 	assert_int_equal(r->ready_ns, 15000000000);
-	assert_true(r->one_leader && r->skew && r->apart);
+	assert_true(r->one_leader && r->skew && r->apart && r->notices);
 	assert_int_equal(r->packages, 2);
 	assert_string_equal(r->package[1], "my-tools");
 	assert_int_equal(r->nodes, 3);

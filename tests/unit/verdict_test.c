@@ -457,6 +457,25 @@ static void verdict_claim__lets_those_differ_who_say_so(void **state)
 	make_run_close(m);
 }
 
+/* Its first requests went to the other side. */
+static void verdict_claim__gives_those_time_who_must_notice_a_cut(void **state)
+{
+	struct make_run *m = weak_run();
+	struct results *r = &m->results;
+	struct real notices = {.notices = true};
+
+	(void)state;
+	set_side(m, 1, 500, 480);
+	m->plan.real = &notices;
+	assert_int_equal(judge(m)->status, EXIT_AS_EXPECTED);
+	assert_non_null(strstr(r->claim, "a cut it has to notice first"));
+	set_side(m, 1, 500, 0);
+	assert_int_equal(judge(m)->status, EXIT_VIOLATED);
+	assert_non_null(strstr(r->claim, "far answered 0 of 250 reads"));
+	m->plan.real = NULL;
+	make_run_close(m);
+}
+
 /* The run ends with the cut: nothing could bring the replicas together. */
 static void verdict_claim__does_not_want_it_behind_a_cut(void **state)
 {
@@ -589,6 +608,7 @@ int main(void)
 		cmocka_unit_test(verdict_claim__wants_the_side_of_the_leader),
 		cmocka_unit_test(verdict_claim__wants_replicas_to_agree_in_the_end),
 		cmocka_unit_test(verdict_claim__lets_those_differ_who_say_so),
+		cmocka_unit_test(verdict_claim__gives_those_time_who_must_notice_a_cut),
 		cmocka_unit_test(verdict_claim__does_not_want_it_behind_a_cut),
 		cmocka_unit_test(verdict_claim__ends_where_an_operator_forces_a_leader),
 		cmocka_unit_test(verdict_claim__ends_where_clocks_differ),
