@@ -35,7 +35,6 @@ local function config(n)
     out[#out + 1] = "serverID " .. node.number .. " ldap://" .. node.addr .. "/"
   end
   for _, line in ipairs {
-    "threads 4",
     "database mdb",
     "maxsize 67108864",
     "suffix " .. base,
