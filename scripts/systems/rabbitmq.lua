@@ -32,7 +32,7 @@ end
 local function after(n)
 	local list = {
 		{bin .. "rabbitmqctl", "-l", "-q", "await_online_nodes", tostring(#n.nodes), "-t",
-			"60", retry = "60s"},
+			"60", retry = "170s"},
 	}
 
 	if n.knobs.queue == "mirrored" and n.number == 1 then
@@ -64,7 +64,7 @@ system("rabbitmq-real", {
 	differs = "a queue has no read of its own: a reader that is cut off keeps the others " ..
 		"waiting until it is given up; no compare-and-set",
 	rate = 40, clients = 10, deadline = "5s", warmup = "5s", cut = "20s", settle = "15s",
-	ready = "90s",
+	ready = "180s", -- nodes come in one after the other
 	node = function(n)
 		return {
 			files = {
