@@ -53,8 +53,8 @@ static void keeper_end(struct keeper *k, const char *fmt, ...)
 
 static void end_how(const struct keeper_process *p, const char *how, char out[KEEPER_WHY_MAX])
 {
-	(void)snprintf(out, KEEPER_WHY_MAX, "%s %s%s%s", p->name, how, p->last[0] ? ": " : "",
-		p->last);
+	(void)snprintf(
+		out, KEEPER_WHY_MAX, "%s %s%s%s", p->name, how, p->last[0] ? ": " : "", p->last);
 }
 
 /* "exited with 1: last line" */

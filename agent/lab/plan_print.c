@@ -114,9 +114,8 @@ static void print_real(const struct plan *plan, FILE *out)
 	(void)fprintf(out, "store       %s: a real database (%s), driver %s%s%s\n", real->name,
 		real->path, real->driver, real->settings[0] ? ", " : "", real->settings);
 	(void)fprintf(out, "claims      as our %s%s%s: %s; when cut %s%s%s%s\n", real->like->name,
-		real->model[0] ? ", " : "", real->model,
-		proto_model_names[claim.whole], proto_model_names[claim.cut],
-		claim.needs_wall ? "; while wall clocks agree" : "",
+		real->model[0] ? ", " : "", real->model, proto_model_names[claim.whole],
+		proto_model_names[claim.cut], claim.needs_wall ? "; while wall clocks agree" : "",
 		real->apart ? "; its nodes may differ for good" : "",
 		real->notices ? "; a cut it has to notice first" : "");
 	(void)fprintf(out, "differs     %s\n", real->differs);

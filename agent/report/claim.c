@@ -172,8 +172,8 @@ static void judge_sides(
 			reads_claim = PROTO_SIDES_LEADER;
 		for (unsigned s = 0; s < r->plan->phase[p].sides; s++) {
 			const struct results_side *side = &r->phase[p].side[s];
-			struct asked reads = {"reads", sides_asked(r, claim, reads_claim),
-				notices, side->reads - side->reads_late, side->reads_ok};
+			struct asked reads = {"reads", sides_asked(r, claim, reads_claim), notices,
+				side->reads - side->reads_late, side->reads_ok};
 			struct asked writes = {"writes", sides_asked(r, claim, claim->writes_cut),
 				notices, side->writes - side->writes_late, side->writes_ok};
 

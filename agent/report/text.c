@@ -140,8 +140,8 @@ static void cell_floor(const struct results_phase *p, bool real, char *out)
 	char n[4][NUMBER_TEXT_MAX];
 
 	(void)snprintf(out, TEXT_CELL_MAX, "%s    %s p99.9 %s    %s     %s p99.9 %s", word,
-		number(p->read.floor_ms, n[0]), number(p->read.p999_ms, n[1]),
-		word, number(p->write.floor_ms, n[2]), number(p->write.p999_ms, n[3]));
+		number(p->read.floor_ms, n[0]), number(p->read.p999_ms, n[1]), word,
+		number(p->write.floor_ms, n[2]), number(p->write.p999_ms, n[3]));
 }
 
 static void cell_counts(const struct results_phase *p, char *out)

@@ -74,8 +74,9 @@ system("nats-real", {
   end,
   kept = "the server from Debian's package: a stream of one message a subject, Raft, on disk",
   differs = "a leader that is cut off answers reads until it notices; timers of elections " ..
-    "cannot be set, and a replica that comes back disturbs the others, for it asks nobody first; " ..
-    "a compare-and-set is checked before what is under way is decided, so that both may take effect (nats-server, issue 4320)",
+    "cannot be set, and a replica that comes back disturbs the others, for it asks nobody " ..
+    "first; a compare-and-set is checked before what is under way is decided, so that both may " ..
+    "take effect (nats-server, issue 4320)",
   rate = 200,
   deadline = "1s",
   cut = "30s",
@@ -121,5 +122,6 @@ system("nats-real", {
 variant("nats-real-direct", {reads = "direct"}, {
   notices = true,
   differs = "a read is sent to any replica, however far and old; some are sent across a cut and " ..
-    "lost until it is noticed, after 10 to 20 s; one that comes back answers before it has caught up",
+    "lost until it is noticed, after 10 to 20 s; one that comes back answers before it has " ..
+    "caught up",
 })

@@ -83,8 +83,8 @@ system("slapd-real", {
   client = "base=" .. base .. " user=cn=admin," .. base .. " password=lab",
   kept = "Debian's slapd, every server a provider that follows all others",
   differs = "all servers have all data, so nothing is asked of another one; no repair but " ..
-    "replication itself; what was written in the past by the entry's own clock is not passed on; " ..
-    "an older change that arrives while a newer one is written may stay there, for good",
+    "replication itself; what was written in the past by the entry's own clock is not passed " ..
+    "on; an older change that arrives while a newer one is written may stay there, for good",
   rate = 200,
   settle = "5s",
   ready = "20s",

@@ -133,7 +133,8 @@ static void plan__takes_settings_of_what_it_is_like(void **state)
 	write_file("s.lua", LIKE("dns tll=7s"));
 	assert_int_equal(plan_load(&plan, "lab.lua", NULL, &err), -EINVAL);
 	assert_int_equal(err.status, EXIT_USAGE);
-	assert_non_null(strstr(err.text, "s.lua: 'like' of mine: zone has no setting 'tll': it has "));
+	assert_non_null(
+		strstr(err.text, "s.lua: 'like' of mine: zone has no setting 'tll': it has "));
 }
 
 static void plan__expects_what_is_said_of_the_file(void **state)
